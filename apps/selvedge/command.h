@@ -1,0 +1,31 @@
+// The operator's command: one function per noun, each in a file of its own, listed in main.c's table.
+// Data goes to stdout, the rest to stderr. Exit codes are the contract's.
+#ifndef SELVEDGE_COMMAND_H
+#define SELVEDGE_COMMAND_H
+
+#include <base/err.h>
+#include <base/text.h>
+
+enum sv_exit {
+    SV_EXIT_DONE = 0,
+    SV_EXIT_NO = 1,          ///< the answer is no
+    SV_EXIT_USAGE = 2,       ///< wrong usage or broken configuration
+    SV_EXIT_UNREACHABLE = 3, ///< somebody else does not answer
+    SV_EXIT_REFUSED = 4,
+    SV_EXIT_MACHINE = 5, ///< this machine: disk full, port taken, permission
+};
+
+/// The exit code that fits an error.
+int sv_exit_of(sv_err err);
+/// Print "selvedge: <why>" to stderr and return sv_exit_of(err).
+int sv_exit_with(sv_err err, const sv_why *why);
+
+/// argv[0] is the noun; the rest is what the person typed after it.
+int cmd_pki(int argc, char **argv);
+int cmd_firmware(int argc, char **argv);
+int cmd_backtest(int argc, char **argv);
+int cmd_simulate(int argc, char **argv);
+int cmd_publish(int argc, char **argv);
+int cmd_pilot(int argc, char **argv);
+
+#endif

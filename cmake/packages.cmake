@@ -1,0 +1,12 @@
+# The Debian packages behind the modules, as imported targets. Which module may name which is
+# DESIGN: one module, one library (docs/architecture.md).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(libcrypto REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(libssl REQUIRED IMPORTED_TARGET libssl)
+pkg_check_modules(event_core REQUIRED IMPORTED_TARGET libevent_core)
+pkg_check_modules(event_extra REQUIRED IMPORTED_TARGET libevent_extra)
+pkg_check_modules(event_openssl REQUIRED IMPORTED_TARGET libevent_openssl)

@@ -1,0 +1,16 @@
+// From a certificate that TLS has verified to who the peer is: the id grammar, the role URI and the
+// EKU must agree. [pki-10]
+#ifndef SV_CRYPTO_IDENTITY_H
+#define SV_CRYPTO_IDENTITY_H
+
+#include <base/err.h>
+#include <model/id.h>
+
+struct x509_st;
+
+/// `allow_classic`: a v1 leaf without extensions counts as a device. SV_ERR_UNTRUSTED with the
+/// reason.
+sv_err sv_identity_of(const struct x509_st *certificate, bool allow_classic, sv_identity *out,
+                      sv_why *why);
+
+#endif

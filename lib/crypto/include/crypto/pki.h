@@ -1,0 +1,81 @@
+// A site's public key infrastructure in a folder: offline root, issuing CA, leaves by role.
+//
+//   ca.crt      issuing certificate, then root      ca.key   issuing key (0600)
+//   root/       root.crt, root.key (encrypted)      issued/  <serial>.crt, index.ndjson
+//   revoked.ndjson  (id, issued before T) and known serials      crl.pem  the newest CRL
+//
+// X.509 v3, pathlen 0 below the root, 128-bit random serials; leaves carry CN = id, SAN URI
+// spiffe://<domain>/<role>/<id>, the EKU of their role, DNS and IP names for servers and gateways
+// [pki-1..9]. Signing takes public key, proof of possession, CN and O/OU/L/ST/C from a request and
+// nothing else. Not thread-safe; issuing takes a lock file, so several processes may issue.
+#ifndef SV_CRYPTO_PKI_H
+#define SV_CRYPTO_PKI_H
+
+#include <base/err.h>
+#include <base/text.h>
+#include <model/id.h>
+
+enum {
+    SV_PKI_DNS_MAX = 16,
+    SV_PKI_DAYS_MAX = 3650,
+    SV_PKI_LEAF_DAYS = 365,
+    SV_PKI_ISSUING_DAYS = 1825,
+    SV_PKI_ROOT_DAYS = 7300,
+    SV_PKI_CSR_MAX = 16 * 1024,
+};
+
+typedef enum sv_key_kind { SV_KEY_EC, SV_KEY_RSA, SV_KEY_ED25519 } sv_key_kind;
+/// "ec" (P-256), "rsa" (3072), "ed25519".
+sv_err sv_key_kind_parse(sv_text text, sv_key_kind *out, sv_why *why);
+
+typedef struct sv_pki_setup {
+    const char *dir;
+    const char *org;    ///< O of the CA names; NULL: "Selvedge"
+    const char *domain; ///< of the SPIFFE ids; NULL: "selvedge.local"
+    sv_key_kind key;
+    const char *root_passphrase; ///< NULL: a random one is written to root/passphrase (0600)
+} sv_pki_setup;
+
+/// SV_ERR_STATE when the folder holds a PKI already.
+sv_err sv_pki_init(const sv_pki_setup *setup, sv_why *why);
+
+typedef struct sv_pki_leaf {
+    const char *id;
+    sv_role role;
+    const char *dns[SV_PKI_DNS_MAX]; ///< NULL-terminated unless full
+    const char *ip[SV_PKI_DNS_MAX];
+    sv_key_kind key;
+    int days;        ///< 0: SV_PKI_LEAF_DAYS
+    const char *out; ///< folder for <id>.key, <id>.crt (leaf, then issuing), ca.crt
+} sv_pki_leaf;
+
+/// Make a key, certify it, write the three files. SV_ERR_INVALID for an id outside the grammar or
+/// one that another role holds already.
+sv_err sv_pki_issue(const char *dir, const sv_pki_leaf *leaf, sv_why *why);
+
+/// Certify a PEM or DER request as a device. Writes leaf, then issuing, to `out_path`.
+sv_err sv_pki_sign(const char *dir, const char *csr_path, const char *out_path, int days,
+                   sv_why *why);
+
+/// Does `cert_path` chain to `ca_path`, now? SV_ERR_UNTRUSTED with OpenSSL's reason.
+sv_err sv_pki_verify(const char *ca_path, const char *cert_path, sv_identity *out, sv_why *why);
+
+/// Everything issued to `id` until now is revoked; known serials enter the CRL.
+sv_err sv_pki_revoke(const char *dir, const char *id, sv_why *why);
+/// Write a CRL (PEM), number rising, valid 30 days.
+sv_err sv_pki_crl(const char *dir, const char *out_path, sv_why *why);
+
+/// One line of issued/index.ndjson.
+typedef struct sv_pki_record {
+    char id[SV_ID_ROOM];
+    sv_role role;
+    char serial[41];
+    int64_t not_before_us, not_after_us;
+    bool revoked;
+} sv_pki_record;
+
+typedef void sv_pki_visit(void *arg, const sv_pki_record *record);
+/// Every certificate the folder knows, oldest first.
+sv_err sv_pki_list(const char *dir, sv_pki_visit *visit, void *arg, sv_why *why);
+
+#endif

@@ -1,0 +1,66 @@
+// An alert: a condition somebody should know about, with a life: raised, updated, cleared
+// (docs/spec/alert.md). One open alert per (device, sensor, type).
+#ifndef SV_MODEL_ALERT_H
+#define SV_MODEL_ALERT_H
+
+#include <codec/json.h>
+#include <model/id.h>
+#include <model/reading.h>
+
+typedef enum sv_alert_type {
+    SV_ALERT_HIGH,
+    SV_ALERT_LOW,
+    SV_ALERT_ANOMALY,
+    SV_ALERT_FAILURE,
+    SV_ALERT_HEALTH,
+    SV_ALERT_OFFLINE,
+    SV_ALERT_STALE,
+    SV_ALERT_SECURITY,
+    SV_ALERT_TYPE__COUNT
+} sv_alert_type;
+typedef enum sv_severity {
+    SV_SEVERITY_INFO,
+    SV_SEVERITY_WARNING,
+    SV_SEVERITY_CRITICAL,
+    SV_SEVERITY__COUNT
+} sv_severity;
+typedef enum sv_alert_event {
+    SV_ALERT_NONE,
+    SV_ALERT_RAISED,
+    SV_ALERT_UPDATED,
+    SV_ALERT_CLEARED,
+    SV_ALERT_EVENT__COUNT
+} sv_alert_event;
+
+const char *sv_alert_type_name(sv_alert_type type);    ///< "HIGH"
+const char *sv_severity_name(sv_severity severity);    ///< "warning"
+const char *sv_alert_event_name(sv_alert_event event); ///< "raised"; NULL for none
+
+enum { SV_ALERT_ID_MAX = 32, SV_ALERT_MESSAGE_MAX = 256, SV_ALERT_BYTES_MAX = 4096 };
+
+/// Owns its texts: alerts outlive the message that raised them.
+typedef struct sv_alert {
+    char id[SV_ALERT_ID_MAX + 1]; ///< 32 hexadecimal digits
+    char device_id[SV_ID_ROOM];
+    char sensor[SV_ID_ROOM]; ///< may be empty (HEALTH, OFFLINE, SECURITY)
+    sv_alert_type type;
+    sv_severity severity;
+    sv_alert_event event;
+    char message[SV_ALERT_MESSAGE_MAX];
+    double value; ///< what was judged (the average), not finite: none
+    double raw;   ///< the reading behind it, not finite: none
+    int64_t at_us;
+    char timestamp[SV_TIMESTAMP_MAX]; ///< as it came; empty: formatted from at_us
+} sv_alert;
+
+/// "Value 91.2 exceeds high threshold" / "Value 3.1 below low threshold". [alert-2]
+void sv_alert_threshold_message(sv_alert_type high_or_low, double value,
+                                char out[SV_ALERT_MESSAGE_MAX]);
+
+/// {"id","deviceId","alertType","severity","message","data":{"timestamp":<ms>,"deviceId","sensor","value","raw"},
+/// "timestamp":<ISO 8601>,"event"}. [alert-1]
+void sv_alert_format(const sv_alert *alert, sv_textbuf *out);
+/// The inverse; texts outside their limits or grammar are refused with a sentence. [alert-1]
+sv_err sv_alert_from_json(const sv_json *object, sv_alert *out, sv_why *why);
+
+#endif

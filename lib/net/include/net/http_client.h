@@ -1,0 +1,36 @@
+// An HTTP/1.1 client for one origin on the loop: one request at a time over a kept connection, the
+// others wait in a bounded queue. No redirects are followed.
+#ifndef SV_NET_HTTP_CLIENT_H
+#define SV_NET_HTTP_CLIENT_H
+
+#include <base/err.h>
+#include <base/text.h>
+#include <net/tls.h>
+#include <sys/loop.h>
+
+enum { SV_HTTP_CLIENT_QUEUE_MAX = 64, SV_HTTP_REPLY_MAX = 8 * 1024 * 1024 };
+
+typedef struct sv_http_client sv_http_client;
+
+typedef struct sv_http_reply_view {
+    int status; ///< 0: no answer; `why` says at which step
+    sv_text body;
+    const char *location; ///< the Location header, or NULL
+} sv_http_reply_view;
+
+/// Called once per request, on the loop's thread.
+typedef void sv_http_done(void *arg, const sv_http_reply_view *reply, const sv_why *why);
+
+/// `origin` is scheme, host and port of an address; its path is ignored. `tls` only for https.
+sv_err sv_http_client_open(sv_loop *loop, const char *origin, sv_tls *tls, int64_t timeout_us,
+                           sv_http_client **out, sv_why *why);
+/// `authorization` and `content_type` may be NULL; texts are copied. SV_ERR_NO_SPACE when the queue
+/// is full.
+sv_err sv_http_client_send(sv_http_client *client, const char *method, const char *path,
+                           const char *authorization, const char *content_type, sv_text body,
+                           sv_http_done *done, void *arg);
+size_t sv_http_client_waiting(const sv_http_client *client);
+/// Requests still under way are called back with status 0.
+void sv_http_client_drop(sv_http_client **client);
+
+#endif

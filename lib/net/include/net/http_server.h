@@ -1,0 +1,71 @@
+// An HTTP/1.1 server on the loop (libevent's evhttp), plain or TLS, with a deadline per request,
+// bounded headers and bodies, and event streams (SSE) whose queues are bounded. All on the loop's
+// thread.
+#ifndef SV_NET_HTTP_SERVER_H
+#define SV_NET_HTTP_SERVER_H
+
+#include <base/err.h>
+#include <base/text.h>
+#include <model/id.h>
+#include <net/tls.h>
+#include <sys/loop.h>
+
+enum {
+    SV_HTTP_HEADERS_MAX = 16 * 1024,
+    SV_HTTP_DEADLINE_US = 10 * 1000000, ///< from accept (or the last reply) to a whole request
+    SV_HTTP_STREAM_QUEUE_MAX = 1024 * 1024,
+};
+
+typedef struct sv_http_server sv_http_server;
+typedef struct sv_http_request sv_http_request;
+typedef struct sv_http_events sv_http_events;
+
+/// Must reply, start an event stream, or keep the request and reply later; once.
+typedef void sv_http_handler(sv_http_request *request, void *arg);
+
+typedef struct sv_http_server_options {
+    const char *bind; ///< an address, e.g. "127.0.0.1"
+    uint16_t port;    ///< 0: any free one
+    sv_tls *tls;      ///< NULL: plain HTTP
+    size_t body_max;
+    size_t connections_max;
+} sv_http_server_options;
+
+/// SV_ERR_STATE when the port is taken (the sentence names address and port).
+sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
+                           sv_http_handler *handler, void *arg, sv_http_server **out, sv_why *why);
+uint16_t sv_http_server_port(const sv_http_server *server);
+void sv_http_server_drop(sv_http_server **server);
+
+const char *sv_http_method(const sv_http_request *request); ///< "GET", "POST", ...
+sv_text sv_http_path(const sv_http_request *request);       ///< decoded, no query; starts with '/'
+/// Decoded query parameter into `room`; SV_ERR_NOT_FOUND when absent, SV_ERR_INVALID when broken or
+/// too long.
+sv_err sv_http_query(const sv_http_request *request, const char *name, char *room,
+                     size_t room_bytes);
+/// NULL when absent; names are compared without case.
+const char *sv_http_header(const sv_http_request *request, const char *name);
+sv_text sv_http_body(const sv_http_request *request);
+const char *sv_http_peer(const sv_http_request *request); ///< address of the other side
+/// Who the client certificate says; NULL without one. A certificate that TLS accepts but that has
+/// no valid identity is answered 403 by the server itself.
+const sv_identity *sv_http_identity(const sv_http_request *request);
+
+void sv_http_reply_header(sv_http_request *request, const char *name, const char *value);
+/// `body` is copied. Adds X-Content-Type-Options: nosniff always, Content-Length.
+void sv_http_reply(sv_http_request *request, int status, const char *content_type, sv_text body);
+/// RFC 9457: {"type":"about:blank","title","status","detail"}.
+SV_PRINTF(4, 5)
+void sv_http_problem(sv_http_request *request, int status, const char *title, const char *fmt, ...);
+
+/// Answer with an event stream. `closed` is called once when the client has gone (not after
+/// sv_http_events_drop).
+sv_http_events *sv_http_events_start(sv_http_request *request, sv_loop_fn *closed, void *arg);
+/// One event; `name` may be NULL; `data` is one line. SV_ERR_NO_SPACE when the client reads too
+/// slowly: the owner should drop it then.
+sv_err sv_http_events_send(sv_http_events *events, const char *name, uint64_t id, sv_text data);
+/// ": ping" so that proxies and browsers see a live stream.
+void sv_http_events_ping(sv_http_events *events);
+void sv_http_events_drop(sv_http_events **events);
+
+#endif

@@ -1,0 +1,26 @@
+// TLS contexts: TLS 1.2 and 1.3 only, AEAD suites, no compression, no renegotiation, no 0-RTT.
+// Mutual where it says so.
+#ifndef SV_NET_TLS_H
+#define SV_NET_TLS_H
+
+#include <base/err.h>
+#include <model/id.h>
+#include <stdbool.h>
+
+typedef struct sv_tls sv_tls; ///< an SSL_CTX; shared by all connections made from it
+
+typedef struct sv_tls_files {
+    const char *ca;   ///< PEM of trust anchors; NULL for a client: the system's store
+    const char *cert; ///< PEM chain, leaf first; NULL: none (clients only)
+    const char *key;  ///< PEM; needed with cert. Never logged.
+    const char *crl;  ///< PEM or NULL
+} sv_tls_files;
+
+/// Verifies the server's chain and its name or address.
+sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why);
+/// `clients_must_have_certificates`: the handshake fails without one from `ca`.
+sv_err sv_tls_server(const sv_tls_files *files, bool clients_must_have_certificates,
+                     bool allow_classic, sv_tls **out, sv_why *why);
+void sv_tls_drop(sv_tls **tls);
+
+#endif

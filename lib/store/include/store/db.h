@@ -1,0 +1,55 @@
+// SQLite with our habits: WAL, synchronous=FULL, foreign keys, statements prepared once, every
+// error with its sentence, schema migrations from embedded .sql. A handle belongs to one thread at
+// a time.
+#ifndef SV_STORE_DB_H
+#define SV_STORE_DB_H
+
+#include <base/err.h>
+#include <base/text.h>
+
+typedef struct sv_db sv_db;
+typedef struct sv_stmt sv_stmt;
+
+/// One step of a schema's history; applied in order, once, each in a transaction of its own.
+typedef struct sv_db_migration {
+    const char *name;
+    const char *sql;
+} sv_db_migration;
+
+/// Creates the file with mode 0600. SV_ERR_INVALID when it is not a database or damaged (the
+/// sentence says what to do), SV_ERR_STATE when it was written by a newer version, SV_ERR_NO_SPACE,
+/// SV_ERR_IO.
+sv_err sv_db_open(const char *path, const sv_db_migration *migrations, size_t count, sv_db **out,
+                  sv_why *why);
+void sv_db_drop(sv_db **db);
+
+sv_err sv_db_begin(sv_db *db, sv_why *why);  ///< BEGIN IMMEDIATE
+sv_err sv_db_commit(sv_db *db, sv_why *why); ///< on failure the transaction is rolled back
+void sv_db_rollback(sv_db *db);
+sv_err sv_db_exec(sv_db *db, const char *sql, sv_why *why);
+
+/// Prepared once and kept by the database: the same `sql` pointer gives the same statement, reset
+/// and cleared.
+sv_err sv_db_stmt(sv_db *db, const char *sql, sv_stmt **out, sv_why *why);
+
+/// Parameters are numbered from 1. Texts are copied.
+void sv_stmt_bind_text(sv_stmt *stmt, int index, sv_text value);
+void sv_stmt_bind_str(sv_stmt *stmt, int index, const char *value); ///< NULL binds NULL
+void sv_stmt_bind_int(sv_stmt *stmt, int index, int64_t value);
+void sv_stmt_bind_number(sv_stmt *stmt, int index, double value); ///< not finite binds NULL
+void sv_stmt_bind_null(sv_stmt *stmt, int index);
+
+/// Run to its end. SV_ERR_NO_SPACE when the disk is full.
+sv_err sv_stmt_run(sv_stmt *stmt, sv_why *why);
+/// Next row: SV_OK, SV_ERR_NOT_FOUND after the last (the statement is reset then).
+sv_err sv_stmt_next(sv_stmt *stmt, sv_why *why);
+/// End an unfinished walk early.
+void sv_stmt_reset(sv_stmt *stmt);
+/// Columns are numbered from 0; texts are borrowed until the next step.
+sv_text sv_stmt_text(sv_stmt *stmt, int column);
+int64_t sv_stmt_int(sv_stmt *stmt, int column);
+double sv_stmt_number(sv_stmt *stmt, int column); ///< NULL gives NaN
+bool sv_stmt_is_null(sv_stmt *stmt, int column);
+int64_t sv_db_changes(const sv_db *db);
+
+#endif
