@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Each third-party library has one module that may include it. This counts the includes elsewhere.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+status=0
+only() { # only <header pattern> <where it may stand>
+  local found
+  found=$(git ls-files -co --exclude-standard '*.c' '*.h' | grep -vE "$2" | xargs grep -nE "#include <($1)" || true)
+  if [ -n "$found" ]; then
+    printf 'border crossed: only %s may include <%s>\n%s\n' "$2" "$1" "$found" >&2
+    status=1
+  fi
+}
+only 'jansson' '^lib/codec/'
+only 'yaml' '^lib/codec/'
+only 'sqlite3' '^lib/store/'
+only 'openssl/ssl' '^lib/net/'
+only 'openssl/' '^lib/(crypto|net)/'
+only 'event2/(bufferevent|http|dns|buffer|util)' '^lib/net/'
+only 'event2/event\.h' '^lib/(sys|net)/'
+# An app never includes another app, and a module's private headers stay private.
+found=$(grep -rnE '#include [<"]\.\./' lib apps || true)
+[ -z "$found" ] || { printf 'border crossed: include by relative path\n%s\n' "$found" >&2; status=1; }
+exit $status
