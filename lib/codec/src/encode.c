@@ -1,0 +1,117 @@
+#include <codec/encode.h>
+
+static const char HEX_DIGITS[] = "0123456789abcdef";
+static const char BASE64URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void sv_hex_add(sv_textbuf *buf, const uint8_t *bytes, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        sv_textbuf_add_char(buf, HEX_DIGITS[bytes[i] >> 4]);
+        sv_textbuf_add_char(buf, HEX_DIGITS[bytes[i] & 15]);
+    }
+}
+
+static int hex_value(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    char lower = (char) (c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+sv_err sv_hex_parse(sv_text text, uint8_t *bytes, size_t len) {
+    if (text.len != 2 * len) {
+        return SV_ERR_INVALID;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (hex_value(text.at[i]) < 0) {
+            return SV_ERR_INVALID;
+        }
+    }
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = (uint8_t) (hex_value(text.at[2 * i]) * 16 + hex_value(text.at[2 * i + 1]));
+    }
+    return SV_OK;
+}
+
+void sv_base64url_add(sv_textbuf *buf, const uint8_t *bytes, size_t len) {
+    for (size_t i = 0; i < len; i += 3) {
+        size_t left = len - i;
+        uint32_t group = (uint32_t) bytes[i] << 16 | (left > 1 ? (uint32_t) bytes[i + 1] << 8 : 0)
+                         | (left > 2 ? bytes[i + 2] : 0U);
+        size_t digits = left > 2 ? 4 : left + 1;
+        for (size_t digit = 0; digit < digits; digit++) {
+            sv_textbuf_add_char(buf, BASE64URL[(group >> (18 - 6 * digit)) & 63]);
+        }
+    }
+}
+
+static bool is_unreserved(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'
+           || c == '.' || c == '_' || c == '~';
+}
+
+void sv_percent_add(sv_textbuf *buf, sv_text text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_unreserved(text.at[i])) {
+            sv_textbuf_add_char(buf, text.at[i]);
+        } else {
+            sv_textbuf_add_char(buf, '%');
+            sv_hex_add(buf, (const uint8_t *) text.at + i, 1);
+        }
+    }
+}
+
+sv_err sv_percent_decode(sv_text text, bool plus_is_space, sv_textbuf *out) {
+    size_t start = out->len;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if (c == '%') {
+            uint8_t byte = 0;
+            if (text.len - i < 3
+                || sv_hex_parse((sv_text){ text.at + i + 1, 2 }, &byte, 1) != SV_OK) {
+                return SV_ERR_INVALID;
+            }
+            c = (char) byte;
+            i += 2;
+        } else if (c == '+' && plus_is_space) {
+            c = ' ';
+        }
+        if (c == '\0') {
+            return SV_ERR_INVALID;
+        }
+        sv_textbuf_add_char(out, c);
+    }
+    SV_TRY(sv_textbuf_end(out));
+    return sv_utf8_is_valid((sv_text){ out->at + start, out->len - start }) ? SV_OK
+                                                                            : SV_ERR_INVALID;
+}
+
+/// Bytes of the sequence at `at`, 0 when it is not valid (RFC 3629 §4).
+static size_t sequence_length(const unsigned char *at, size_t left) {
+    if (at[0] < 0x80) {
+        return 1;
+    }
+    size_t len = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+    if (at[0] < 0xc2 || at[0] > 0xf4 || left < len) {
+        return 0;
+    }
+    for (size_t i = 1; i < len; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
+    bool beyond = (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf4 && at[1] > 0x8f);
+    return overlong || beyond ? 0 : len;
+}
+
+bool sv_utf8_is_valid(sv_text text) {
+    for (size_t i = 0; i < text.len;) {
+        size_t len = sequence_length((const unsigned char *) text.at + i, text.len - i);
+        if (len == 0) {
+            return false;
+        }
+        i += len;
+    }
+    return true;
+}
