@@ -1,0 +1,160 @@
+#include <base/time.h>
+#include <math.h>
+#include <model/alert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const TYPES[SV_ALERT_TYPE__COUNT] = {
+    "HIGH", "LOW", "ANOMALY", "FAILURE", "HEALTH", "OFFLINE", "STALE", "SECURITY"
+};
+static const char *const SEVERITIES[SV_SEVERITY__COUNT] = { "info", "warning", "critical" };
+static const char *const EVENTS[SV_ALERT_EVENT__COUNT] = { NULL, "raised", "updated", "cleared" };
+
+const char *sv_alert_type_name(sv_alert_type type) {
+    return (unsigned) type < SV_ALERT_TYPE__COUNT ? TYPES[type] : "unknown";
+}
+
+const char *sv_severity_name(sv_severity severity) {
+    return (unsigned) severity < SV_SEVERITY__COUNT ? SEVERITIES[severity] : "unknown";
+}
+
+const char *sv_alert_event_name(sv_alert_event event) {
+    return (unsigned) event < SV_ALERT_EVENT__COUNT ? EVENTS[event] : NULL;
+}
+
+void sv_alert_threshold_message(sv_alert_type high_or_low, double value,
+                                char out[SV_ALERT_MESSAGE_MAX]) {
+    sv_textbuf text = { .at = out, .cap = SV_ALERT_MESSAGE_MAX };
+    sv_textbuf_add_str(&text, "Value ");
+    sv_num_add(&text, value);
+    sv_textbuf_add_str(&text, high_or_low == SV_ALERT_HIGH ? " exceeds high threshold"
+                                                           : " below low threshold");
+}
+
+static void put_data(sv_json_out *json, const sv_alert *alert) {
+    sv_json_key(json, "data");
+    sv_json_open_object(json);
+    sv_json_add_int(json, "timestamp", alert->at_us / 1000);
+    sv_json_add_str(json, "deviceId", alert->device_id);
+    if (alert->sensor[0] != '\0') {
+        sv_json_add_str(json, "sensor", alert->sensor);
+    }
+    if (isfinite(alert->value)) {
+        sv_json_add_number(json, "value", alert->value);
+    }
+    if (isfinite(alert->raw)) {
+        sv_json_add_number(json, "raw", alert->raw);
+    }
+    sv_json_close_object(json);
+}
+
+void sv_alert_format(const sv_alert *alert, sv_textbuf *out) {
+    char room[SV_TIMESTAMP_MAX];
+    sv_textbuf formatted = SV_TEXTBUF(room);
+    sv_time_add(&formatted, alert->at_us);
+    sv_json_out json = SV_JSON_OUT(out);
+    sv_json_open_object(&json);
+    sv_json_add_str(&json, "id", alert->id);
+    sv_json_add_str(&json, "deviceId", alert->device_id);
+    sv_json_add_str(&json, "alertType", sv_alert_type_name(alert->type));
+    sv_json_add_str(&json, "severity", sv_severity_name(alert->severity));
+    sv_json_add_str(&json, "message", alert->message);
+    put_data(&json, alert);
+    sv_json_add_text(&json, "timestamp",
+                     alert->timestamp[0] != '\0' ? sv_text_of(alert->timestamp)
+                                                 : sv_textbuf_text(&formatted));
+    if (alert->event != SV_ALERT_NONE) {
+        sv_json_add_str(&json, "event", sv_alert_event_name(alert->event));
+    }
+    sv_json_close_object(&json);
+}
+
+static bool choose(const sv_json *value, const char *const *names, unsigned count, unsigned *out) {
+    sv_text text = SV_TEXT("");
+    for (unsigned i = 0; sv_json_text(value, &text) && i < count; i++) {
+        if (names[i] != NULL && sv_text_is(text, names[i])) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static sv_err take_text(const sv_json *object, const char *name, char *room, size_t bytes,
+                        sv_why *why) {
+    sv_text text = SV_TEXT("");
+    if (!sv_json_text(sv_json_get(object, name), &text)
+        || sv_text_copy(text, room, bytes) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "alert: %s is missing, not a text, or longer than %zu bytes", name,
+                       bytes - 1);
+    }
+    return SV_OK;
+}
+
+static sv_err take_kind(const sv_json *object, sv_alert *out, sv_why *why) {
+    unsigned type = 0;
+    unsigned severity = 0;
+    unsigned event = SV_ALERT_RAISED;
+    const sv_json *event_value = sv_json_get(object, "event");
+    if (!choose(sv_json_get(object, "alertType"), TYPES, SV_ALERT_TYPE__COUNT, &type)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "alert: alertType is none of HIGH, LOW, ANOMALY, FAILURE, HEALTH, OFFLINE, "
+                       "STALE, SECURITY");
+    }
+    if (!choose(sv_json_get(object, "severity"), SEVERITIES, SV_SEVERITY__COUNT, &severity)) {
+        return sv_fail(why, SV_ERR_INVALID, "alert: severity is none of info, warning, critical");
+    }
+    if (event_value != NULL && !choose(event_value, EVENTS, SV_ALERT_EVENT__COUNT, &event)) {
+        return sv_fail(why, SV_ERR_INVALID, "alert: event is none of raised, updated, cleared");
+    }
+    out->type = (sv_alert_type) type;
+    out->severity = (sv_severity) severity;
+    out->event = (sv_alert_event) event;
+    return SV_OK;
+}
+
+static sv_err take_data(const sv_json *data, sv_alert *out, sv_why *why) {
+    int64_t at_ms = 0;
+    if (!sv_json_int(sv_json_get(data, "timestamp"), &at_ms) || llabs(at_ms) > INT64_MAX / 1000) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "alert: data.timestamp is not a whole number of milliseconds");
+    }
+    out->at_us = at_ms * 1000;
+    if (sv_json_get(data, "sensor") != NULL) {
+        SV_TRY(take_text(data, "sensor", out->sensor, sizeof out->sensor, why));
+        SV_TRY(sv_id_check("alert: sensor", sv_text_of(out->sensor), why));
+    }
+    (void) sv_json_number(sv_json_get(data, "value"), &out->value);
+    (void) sv_json_number(sv_json_get(data, "raw"), &out->raw);
+    return SV_OK;
+}
+
+static bool is_alert_id(const char *id) {
+    size_t len = 0;
+    for (; id[len] != '\0'; len++) {
+        if (!((id[len] >= '0' && id[len] <= '9') || (id[len] >= 'a' && id[len] <= 'f'))) {
+            return false;
+        }
+    }
+    return len == SV_ALERT_ID_MAX;
+}
+
+sv_err sv_alert_from_json(const sv_json *object, sv_alert *out, sv_why *why) {
+    sv_alert alert = { .value = NAN, .raw = NAN };
+    if (!sv_json_is_object(object)) {
+        return sv_fail(why, SV_ERR_INVALID, "alert: not a JSON object");
+    }
+    SV_TRY(take_text(object, "id", alert.id, sizeof alert.id, why));
+    if (!is_alert_id(alert.id)) {
+        return sv_fail(why, SV_ERR_INVALID, "alert: id is not 32 hexadecimal digits");
+    }
+    SV_TRY(take_text(object, "deviceId", alert.device_id, sizeof alert.device_id, why));
+    SV_TRY(sv_id_check("alert: deviceId", sv_text_of(alert.device_id), why));
+    SV_TRY(take_kind(object, &alert, why));
+    SV_TRY(take_text(object, "message", alert.message, sizeof alert.message, why));
+    SV_TRY(take_text(object, "timestamp", alert.timestamp, sizeof alert.timestamp, why));
+    SV_TRY(take_data(sv_json_get(object, "data"), &alert, why));
+    *out = alert;
+    return SV_OK;
+}
