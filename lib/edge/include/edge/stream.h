@@ -23,7 +23,6 @@ typedef struct sv_bound_state {
     char alert_id[SV_ALERT_ID_MAX + 1]; ///< given by the owner while open
 } sv_bound_state;
 
-/// Zero it to start: an empty stream.
 typedef struct sv_stream {
     double window[SV_STREAM_WINDOW];
     unsigned filled, next;
@@ -45,6 +44,9 @@ typedef struct sv_decision {
     bool summary_done;                  ///< `summary` is a minute that this reading has ended
     sv_summary summary;
 } sv_decision;
+
+/// An empty stream.
+void sv_stream_start(sv_stream *stream);
 
 /// Judge one reading and move the stream on. A reading older than the open minute is counted into
 /// it.

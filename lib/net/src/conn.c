@@ -1,0 +1,281 @@
+#include "tls_internal.h"
+
+#include <arpa/inet.h>
+#include <base/mem.h>
+#include <ctype.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <net/conn.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+enum { HOST_MAX = 256, LAST_WORDS_MAX = 4096 };
+
+struct sv_conn {
+    sv_loop *loop;
+    struct bufferevent *stream;
+    struct evdns_base *names; ///< NULL when the host needs no resolving
+    sv_timer *patience;
+    SSL *ssl; ///< owned by the stream
+    sv_conn_events events;
+    void *arg;
+    int64_t connect_us;
+    char host[HOST_MAX];
+    uint16_t port;
+    bool up;
+    bool ended;   ///< `down` has been called
+    bool dropped; ///< by its owner, inside one of its events
+    bool in_event;
+};
+
+static void free_names(evutil_socket_t fd, short what, void *names) {
+    (void) fd;
+    (void) what;
+    evdns_base_free(names, 1);
+}
+
+/// The resolver is told about the cancelled question in the loop's next round; it must live so
+/// long.
+static void drop_names_later(sv_conn *conn) {
+    if (conn->names == NULL) {
+        return;
+    }
+    struct timeval soon = { 0 };
+    if (event_base_once(sv_loop_base(conn->loop), -1, EV_TIMEOUT, free_names, conn->names, &soon)
+        != 0) {
+        evdns_base_free(conn->names, 1);
+    }
+    conn->names = NULL;
+}
+
+static void close_stream(sv_conn *conn) {
+    sv_timer_drop(&conn->patience);
+    if (conn->stream != NULL) {
+        bufferevent_free(conn->stream);
+        conn->stream = NULL;
+        conn->ssl = NULL;
+    }
+    drop_names_later(conn);
+}
+
+/// Runs an event of the owner, who may drop the connection in it. False: it is gone.
+static bool leave_event(sv_conn *conn) {
+    conn->in_event = false;
+    if (conn->dropped) {
+        free(conn);
+        return false;
+    }
+    return true;
+}
+
+static void end(sv_conn *conn, const sv_why *why) {
+    if (conn->ended) {
+        return;
+    }
+    conn->ended = true;
+    close_stream(conn);
+    conn->in_event = true;
+    conn->events.down(conn->arg, why);
+    (void) leave_event(conn);
+}
+
+static void patience_over(void *arg) {
+    sv_conn *conn = arg;
+    sv_why why;
+    (void) sv_fail(&why, SV_ERR_UNAVAILABLE, "not connected within %lld ms (%s:%u)",
+                   (long long) (conn->connect_us / 1000), conn->host, conn->port);
+    end(conn, &why);
+}
+
+static void say_errno(const sv_conn *conn, int number, sv_why *why) {
+    const char *sentence = number != 0 ? strerror(number) : "connection lost";
+    (void) sv_fail(why, SV_ERR_UNAVAILABLE, "%c%s (%s:%u)", tolower((unsigned char) sentence[0]),
+                   sentence + 1, conn->host, conn->port);
+}
+
+static void say_failure(const sv_conn *conn, short what, int number, sv_why *why) {
+    int unresolved = bufferevent_socket_get_dns_error(conn->stream);
+    if (!conn->up && unresolved != 0) {
+        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "cannot resolve '%s': %s", conn->host,
+                       evutil_gai_strerror(unresolved));
+        return;
+    }
+    if (conn->ssl != NULL
+        && sv_tls_fault(conn->ssl, bufferevent_get_openssl_error(conn->stream), conn->up, why)) {
+        return;
+    }
+    if ((what & BEV_EVENT_EOF) == 0) {
+        say_errno(conn, number, why);
+    } else if (conn->up) {
+        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "closed by the other side (%s:%u)", conn->host,
+                       conn->port);
+    } else {
+        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "closed during the TLS handshake (%s:%u)",
+                       conn->host, conn->port);
+    }
+}
+
+static void connected(sv_conn *conn) {
+    int on = 1;
+    (void) setsockopt(bufferevent_getfd(conn->stream), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    conn->up = true;
+    sv_timer_stop(conn->patience);
+    conn->in_event = true;
+    conn->events.up(conn->arg);
+    (void) leave_event(conn);
+}
+
+static void stream_event(struct bufferevent *stream, short what, void *arg) {
+    (void) stream;
+    int number = EVUTIL_SOCKET_ERROR();
+    sv_conn *conn = arg;
+    if ((what & BEV_EVENT_CONNECTED) != 0) {
+        connected(conn);
+    } else if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) {
+        sv_why why;
+        say_failure(conn, what, number, &why);
+        end(conn, &why);
+    }
+}
+
+static void stream_read(struct bufferevent *stream, void *arg) {
+    sv_conn *conn = arg;
+    struct evbuffer *input = bufferevent_get_input(stream);
+    for (size_t left = evbuffer_get_length(input); left > 0; left = evbuffer_get_length(input)) {
+        sv_text arrived = { .at = (const char *) evbuffer_pullup(input, -1), .len = left };
+        conn->in_event = true;
+        size_t took = conn->events.bytes(conn->arg, arrived);
+        if (!leave_event(conn)) {
+            return;
+        }
+        (void) evbuffer_drain(input, took < left ? took : left);
+        if (took == 0) {
+            return;
+        }
+    }
+}
+
+static bool is_numeric(const char *host) {
+    struct in6_addr address;
+    return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
+/// Our own machine is found without asking anybody.
+static const char *known_host(const char *host) {
+    return strcasecmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+}
+
+static sv_err make_stream(sv_conn *conn, const sv_tls *tls, sv_why *why) {
+    // Deferred: an event never reaches the owner from within the owner's own call.
+    int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
+    struct event_base *base = sv_loop_base(conn->loop);
+    if (tls == NULL) {
+        conn->stream = bufferevent_socket_new(base, -1, options);
+    } else {
+        conn->ssl = sv_tls_client_ssl(tls, conn->host);
+        if (conn->ssl == NULL) {
+            return sv_fail(why, SV_ERR_INVALID, "no TLS name can be checked for '%s'", conn->host);
+        }
+        conn->stream = bufferevent_openssl_socket_new(base, -1, conn->ssl,
+                                                      BUFFEREVENT_SSL_CONNECTING, options);
+        if (conn->stream == NULL) {
+            SSL_free(conn->ssl);
+            conn->ssl = NULL;
+        }
+    }
+    if (conn->stream == NULL) {
+        return sv_fail(why, SV_ERR_IO, "no stream to %s:%u: %m", conn->host, conn->port);
+    }
+    bufferevent_setcb(conn->stream, stream_read, NULL, stream_event, conn);
+    (void) bufferevent_enable(conn->stream, EV_READ | EV_WRITE);
+    return SV_OK;
+}
+
+static sv_err start_connecting(sv_conn *conn, sv_why *why) {
+    const char *host = known_host(conn->host);
+    if (!is_numeric(host)) {
+        conn->names = evdns_base_new(sv_loop_base(conn->loop),
+                                     EVDNS_BASE_INITIALIZE_NAMESERVERS
+                                         | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+        if (conn->names == NULL) {
+            return sv_fail(why, SV_ERR_UNAVAILABLE, "cannot resolve '%s': no name server is known",
+                           conn->host);
+        }
+    }
+    if (bufferevent_socket_connect_hostname(conn->stream, conn->names, AF_UNSPEC, host, conn->port)
+        != 0) {
+        say_errno(conn, EVUTIL_SOCKET_ERROR(), why);
+        return SV_ERR_UNAVAILABLE;
+    }
+    return SV_OK;
+}
+
+sv_err sv_conn_open(sv_loop *loop, const char *host, uint16_t port, sv_tls *tls, int64_t connect_us,
+                    const sv_conn_events *events, void *arg, sv_conn **out, sv_why *why) {
+    SV_DEFER(sv_conn_drop) sv_conn *conn = sv_mem_new(sizeof *conn);
+    *conn = (sv_conn){
+        .loop = loop, .events = *events, .arg = arg, .port = port, .connect_us = connect_us
+    };
+    if (sv_text_copy(sv_text_of(host), conn->host, sizeof conn->host) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID, "host name of more than %d characters", HOST_MAX - 1);
+    }
+    conn->patience = sv_timer_new(loop, patience_over, conn);
+    SV_TRY(make_stream(conn, tls, why));
+    SV_TRY(start_connecting(conn, why));
+    sv_timer_once(conn->patience, connect_us);
+    *out = conn;
+    conn = NULL;
+    return SV_OK;
+}
+
+void sv_conn_write(sv_conn *conn, sv_text bytes) {
+    if (conn->stream != NULL) {
+        (void) bufferevent_write(conn->stream, bytes.at, bytes.len);
+    }
+}
+
+size_t sv_conn_waiting(const sv_conn *conn) {
+    return conn->stream != NULL ? evbuffer_get_length(bufferevent_get_output(conn->stream)) : 0;
+}
+
+/// One try to hand over what was written just before the drop, such as a goodbye.
+static void last_words(sv_conn *conn) {
+    size_t waiting = sv_conn_waiting(conn);
+    if (!conn->up || conn->stream == NULL || waiting == 0 || waiting > LAST_WORDS_MAX) {
+        return;
+    }
+    char words[LAST_WORDS_MAX];
+    ev_ssize_t len = evbuffer_copyout(bufferevent_get_output(conn->stream), words, sizeof words);
+    if (len <= 0) {
+        return;
+    }
+    if (conn->ssl != NULL) {
+        (void) SSL_write(conn->ssl, words, (int) len);
+    } else {
+        (void) send(bufferevent_getfd(conn->stream), words, (size_t) len,
+                    MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+}
+
+void sv_conn_drop(sv_conn **conn) {
+    sv_conn *gone = *conn;
+    if (gone == NULL) {
+        return;
+    }
+    *conn = NULL;
+    last_words(gone);
+    close_stream(gone);
+    if (gone->in_event) {
+        gone->dropped = true;
+    } else {
+        free(gone);
+    }
+}

@@ -1,0 +1,200 @@
+#include "tls_internal.h"
+
+#include <arpa/inet.h>
+#include <base/mem.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *openssl_reason(void) {
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    return reason != NULL ? reason : "unknown fault";
+}
+
+static sv_err readable(const char *path, sv_why *why) {
+    if (access(path, R_OK) != 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot read '%s': %m", path);
+    }
+    ERR_clear_error();
+    return SV_OK;
+}
+
+/// OpenSSL would ask on the terminal otherwise.
+static int no_passphrase(char *room, int room_bytes, int writing, void *arg) {
+    (void) room;
+    (void) room_bytes;
+    (void) writing;
+    (void) arg;
+    return 0;
+}
+
+static sv_err set_common(SSL_CTX *ctx, sv_why *why) {
+    uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET
+                       | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF;
+    (void) SSL_CTX_set_options(ctx, options);
+    // libevent may move a buffer between two tries to write it.
+    (void) SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    (void) SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1
+        || SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1
+        || SSL_CTX_set_num_tickets(ctx, 0) != 1 || SSL_CTX_set_max_early_data(ctx, 0) != 1) {
+        return sv_fail(why, SV_ERR_STATE, "OpenSSL refuses our TLS settings: %s", openssl_reason());
+    }
+    return SV_OK;
+}
+
+static sv_err load_own(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
+    if (files->key == NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "certificate '%s' needs its key", files->cert);
+    }
+    SV_TRY(readable(files->cert, why));
+    if (SSL_CTX_use_certificate_chain_file(ctx, files->cert) != 1) {
+        return sv_fail(why, SV_ERR_INVALID, "'%s' holds no usable certificate: %s", files->cert,
+                       openssl_reason());
+    }
+    SV_TRY(readable(files->key, why));
+    if (SSL_CTX_use_PrivateKey_file(ctx, files->key, SSL_FILETYPE_PEM) != 1
+        || SSL_CTX_check_private_key(ctx) != 1) {
+        return sv_fail(why, SV_ERR_INVALID, "'%s' is not the key of '%s': %s", files->key,
+                       files->cert, openssl_reason());
+    }
+    return SV_OK;
+}
+
+static sv_err load_trust(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
+    if (files->ca == NULL) {
+        if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
+            return sv_fail(why, SV_ERR_IO, "cannot load the system's certificates");
+        }
+    } else {
+        SV_TRY(readable(files->ca, why));
+        if (SSL_CTX_load_verify_file(ctx, files->ca) != 1) {
+            return sv_fail(why, SV_ERR_INVALID, "'%s' holds no usable CA certificate: %s",
+                           files->ca, openssl_reason());
+        }
+    }
+    if (files->crl == NULL) {
+        return SV_OK;
+    }
+    SV_TRY(readable(files->crl, why));
+    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+    X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+    if (lookup == NULL || X509_load_crl_file(lookup, files->crl, X509_FILETYPE_PEM) < 1) {
+        return sv_fail(why, SV_ERR_INVALID, "'%s' holds no usable revocation list: %s", files->crl,
+                       openssl_reason());
+    }
+    (void) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+    return SV_OK;
+}
+
+static sv_err require_clients(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
+    if (files->ca == NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "client certificates need a CA file to be judged by");
+    }
+    SV_TRY(load_trust(ctx, files, why));
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files->ca);
+    if (names != NULL) {
+        SSL_CTX_set_client_CA_list(ctx, names);
+    }
+    if (SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) != 1) {
+        return sv_fail(why, SV_ERR_STATE, "OpenSSL refuses our TLS settings: %s", openssl_reason());
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return SV_OK;
+}
+
+static sv_err tls_new(const SSL_METHOD *method, sv_tls **out, sv_why *why) {
+    SSL_CTX *ctx = SSL_CTX_new(method);
+    if (ctx == NULL) {
+        return sv_fail(why, SV_ERR_STATE, "OpenSSL cannot start: %s", openssl_reason());
+    }
+    *out = sv_mem_new(sizeof **out);
+    (*out)->ctx = ctx;
+    return set_common(ctx, why);
+}
+
+sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why) {
+    SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
+    SV_TRY(tls_new(TLS_client_method(), &tls, why));
+    SV_TRY(load_trust(tls->ctx, files, why));
+    if (files->cert != NULL) {
+        SV_TRY(load_own(tls->ctx, files, why));
+    }
+    SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+    *out = tls;
+    tls = NULL;
+    return SV_OK;
+}
+
+sv_err sv_tls_server(const sv_tls_files *files, bool clients_must_have_certificates,
+                     bool allow_classic, sv_tls **out, sv_why *why) {
+    if (files->cert == NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "a TLS server needs a certificate");
+    }
+    SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
+    SV_TRY(tls_new(TLS_server_method(), &tls, why));
+    SV_TRY(load_own(tls->ctx, files, why));
+    if (clients_must_have_certificates) {
+        SV_TRY(require_clients(tls->ctx, files, why));
+    }
+    tls->allow_classic = allow_classic;
+    *out = tls;
+    tls = NULL;
+    return SV_OK;
+}
+
+void sv_tls_drop(sv_tls **tls) {
+    if (*tls != NULL) {
+        SSL_CTX_free((*tls)->ctx);
+        free(*tls);
+        *tls = NULL;
+    }
+}
+
+static bool is_address(const char *host) {
+    struct in6_addr address;
+    return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
+static bool expect_host(SSL *ssl, const char *host) {
+    if (is_address(host)) {
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+    }
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, host) == 1
+           && SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                       (void *) (uintptr_t) host)
+                  == 1;
+}
+
+SSL *sv_tls_client_ssl(const sv_tls *tls, const char *host) {
+    SSL *ssl = SSL_new(tls->ctx);
+    if (ssl != NULL && !expect_host(ssl, host)) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    return ssl;
+}
+
+SSL *sv_tls_server_ssl(const sv_tls *tls) {
+    return SSL_new(tls->ctx);
+}
+
+bool sv_tls_fault(const SSL *ssl, unsigned long code, bool was_up, sv_why *why) {
+    long verdict = SSL_get_verify_result(ssl);
+    if (!was_up && verdict != X509_V_OK) {
+        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: certificate verify failed: %s",
+                       X509_verify_cert_error_string(verdict));
+        return true;
+    }
+    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    if (reason == NULL) {
+        return false;
+    }
+    (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: %s", reason);
+    return true;
+}

@@ -1,0 +1,21 @@
+// What the streams of this module know about a TLS context. SSL types stay inside net.
+#ifndef SV_NET_TLS_INTERNAL_H
+#define SV_NET_TLS_INTERNAL_H
+
+#include <net/tls.h>
+#include <openssl/ssl.h>
+
+struct sv_tls {
+    SSL_CTX *ctx;
+    bool allow_classic; ///< a v1 leaf without extensions may be a device
+};
+
+/// A client's SSL that insists on `host`, a name or an address. NULL when memory is short.
+SSL *sv_tls_client_ssl(const sv_tls *tls, const char *host);
+SSL *sv_tls_server_ssl(const sv_tls *tls);
+
+/// The sentence for a handshake or stream that failed with `code` (0: none was recorded).
+/// False when TLS itself has nothing to say.
+bool sv_tls_fault(const SSL *ssl, unsigned long code, bool was_up, sv_why *why);
+
+#endif
