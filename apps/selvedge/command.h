@@ -1,8 +1,9 @@
-// The operator's command: one function per noun, each in a file of its own, listed in main.c's table.
-// Data goes to stdout, the rest to stderr. Exit codes are the contract's.
+// The operator's command: one function per noun, each in a file of its own, listed in main.c's
+// table. Data goes to stdout, the rest to stderr. Exit codes are the contract's.
 #ifndef SELVEDGE_COMMAND_H
 #define SELVEDGE_COMMAND_H
 
+#include "options.h"
 #include <base/err.h>
 #include <base/text.h>
 
@@ -20,12 +21,18 @@ int sv_exit_of(sv_err err);
 /// Print "selvedge: <why>" to stderr and return sv_exit_of(err).
 int sv_exit_with(sv_err err, const sv_why *why);
 
+/// A verb below a noun, or a noun itself.
+typedef struct sv_command {
+    const char *name;
+    const char *help; ///< one line
+    int (*run)(int argc, char **argv);
+} sv_command;
+
+/// Run the command that argv[1] names, or explain. `about` is what precedes the list.
+int sv_command_run(const char *name, const char *about, const sv_command *commands, size_t count,
+                   int argc, char **argv);
+
 /// argv[0] is the noun; the rest is what the person typed after it.
-int cmd_pki(int argc, char **argv);
-int cmd_firmware(int argc, char **argv);
 int cmd_backtest(int argc, char **argv);
-int cmd_simulate(int argc, char **argv);
-int cmd_publish(int argc, char **argv);
-int cmd_pilot(int argc, char **argv);
 
 #endif

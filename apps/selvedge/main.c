@@ -1,0 +1,21 @@
+#include "command.h"
+#include <stdio.h>
+#include <string.h>
+
+static const sv_command COMMANDS[] = {
+    { "backtest", "what the gateway's rules would have decided on recorded readings",
+      cmd_backtest },
+};
+
+int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        (void) printf("selvedge %s\n", SV_VERSION);
+        return SV_EXIT_DONE;
+    }
+    return sv_command_run(
+        "selvedge",
+        "The operator's command of Selvedge. Data goes to stdout, everything else to stderr.\n"
+        "Exit codes: 0 done, 1 the answer is no, 2 wrong usage or configuration, 3 unreachable,\n"
+        "4 refused, 5 this machine (disk full, permission).",
+        COMMANDS, SV_COUNT(COMMANDS), argc, argv);
+}
