@@ -1,5 +1,6 @@
 // Replays a corpus folder through a fuzz target without libFuzzer: every file, every prefix of it
-// and every file with one byte changed at a few places. A crash or a sanitizer report fails the test.
+// and every file with one byte changed at a few places. A crash or a sanitizer report fails the
+// test.
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,7 +40,8 @@ static void replay(uint8_t *data, size_t size) {
 int main(int argc, char **argv) {
     DIR *dir = argc == 2 ? opendir(argv[1]) : NULL;
     if (dir == NULL) {
-        (void) fprintf(stderr, "cannot open the corpus folder %s\n", argc == 2 ? argv[1] : "(none)");
+        (void) fprintf(stderr, "cannot open the corpus folder %s\n",
+                       argc == 2 ? argv[1] : "(none)");
         return 1;
     }
     static uint8_t data[FILE_MAX];

@@ -99,7 +99,7 @@ static size_t find_slot(const sv_map *map, sv_text key, uint64_t hash) {
         }
         const entry *found = &map->entries[map->slots[slot] - 1];
         if (found->hash == hash
-            && sv_text_eq(key, (sv_text) { .at = found->key, .len = found->key_len })) {
+            && sv_text_eq(key, (sv_text){ .at = found->key, .len = found->key_len })) {
             return slot;
         }
     }
@@ -144,7 +144,7 @@ sv_err sv_map_put(sv_map *map, sv_text key, void *value) {
         size_t cap = map->count == 0 ? 1 : map->count * 2;
         map->entries = sv_mem_resize(map->entries, cap * sizeof *map->entries);
     }
-    map->entries[map->count] = (entry) {
+    map->entries[map->count] = (entry){
         .key = sv_mem_copy_str(key.at, key.len), .key_len = key.len, .hash = hash, .value = value
     };
     map->count++;
@@ -177,8 +177,8 @@ void *sv_map_remove(sv_map *map, sv_text key) {
     size_t last = map->count - 1;
     if (index != last) {
         entry moved = map->entries[last];
-        size_t moved_slot
-            = find_slot(map, (sv_text) { .at = moved.key, .len = moved.key_len }, moved.hash);
+        size_t moved_slot =
+            find_slot(map, (sv_text){ .at = moved.key, .len = moved.key_len }, moved.hash);
         map->entries[index] = moved;
         map->slots[moved_slot] = (uint32_t) (index + 1);
     }
@@ -194,7 +194,7 @@ size_t sv_map_count(const sv_map *map) {
 void *sv_map_at(const sv_map *map, size_t index, sv_text *key) {
     const entry *found = &map->entries[index];
     if (key != NULL) {
-        *key = (sv_text) { .at = found->key, .len = found->key_len };
+        *key = (sv_text){ .at = found->key, .len = found->key_len };
     }
     return found->value;
 }

@@ -60,9 +60,9 @@ static void every_number_reads_back_the_same_in_at_most_31_characters(void **sta
 
 static void what_is_not_a_finite_json_number_is_refused(void **state) {
     (void) state;
-    static const char *const BAD[] = { "",    "NaN", "Infinity", "1e999", "-1e999", "+1", "01", ".5",
-                                       "1.",  "1e",  "1e+",      "0x10",  " 1",     "1 ", "-",  "--1",
-                                       "1,5", "1_0" };
+    static const char *const BAD[] = { "",   "NaN", "Infinity", "1e999", "-1e999", "+1",
+                                       "01", ".5",  "1.",       "1e",    "1e+",    "0x10",
+                                       " 1", "1 ",  "-",        "--1",   "1,5",    "1_0" };
     for (size_t i = 0; i < SV_COUNT(BAD); i++) {
         double value = 42;
         assert_int_equal(sv_num_parse(sv_text_of(BAD[i]), &value), SV_ERR_INVALID);

@@ -11,7 +11,7 @@ sv_text sv_text_of(const char *nul_terminated) {
     if (nul_terminated == NULL) {
         return SV_TEXT("");
     }
-    return (sv_text) { .at = nul_terminated, .len = strlen(nul_terminated) };
+    return (sv_text){ .at = nul_terminated, .len = strlen(nul_terminated) };
 }
 
 bool sv_text_eq(sv_text left, sv_text right) {
@@ -46,12 +46,12 @@ sv_text sv_text_cut(sv_text *rest, char mark) {
     sv_text all = *rest;
     const char *found = all.len > 0 ? memchr(all.at, mark, all.len) : NULL;
     if (found == NULL) {
-        *rest = (sv_text) { .at = all.at == NULL ? "" : all.at + all.len, .len = 0 };
+        *rest = (sv_text){ .at = all.at == NULL ? "" : all.at + all.len, .len = 0 };
         return all;
     }
     size_t before = (size_t) (found - all.at);
-    *rest = (sv_text) { .at = found + 1, .len = all.len - before - 1 };
-    return (sv_text) { .at = all.at, .len = before };
+    *rest = (sv_text){ .at = found + 1, .len = all.len - before - 1 };
+    return (sv_text){ .at = all.at, .len = before };
 }
 
 sv_err sv_text_copy(sv_text text, char *room, size_t room_bytes) {
@@ -127,7 +127,7 @@ void sv_textbuf_add_str(sv_textbuf *buf, const char *nul_terminated) {
 }
 
 void sv_textbuf_add_char(sv_textbuf *buf, char c) {
-    sv_textbuf_add(buf, (sv_text) { .at = &c, .len = 1 });
+    sv_textbuf_add(buf, (sv_text){ .at = &c, .len = 1 });
 }
 
 void sv_textbuf_addf(sv_textbuf *buf, const char *fmt, ...) {
@@ -153,7 +153,7 @@ sv_err sv_textbuf_end(sv_textbuf *buf) {
 }
 
 sv_text sv_textbuf_text(const sv_textbuf *buf) {
-    return (sv_text) { .at = buf->at == NULL ? "" : buf->at, .len = buf->len };
+    return (sv_text){ .at = buf->at == NULL ? "" : buf->at, .len = buf->len };
 }
 
 void sv_textbuf_clear(sv_textbuf *buf) {
@@ -167,6 +167,6 @@ void sv_textbuf_clear(sv_textbuf *buf) {
 void sv_textbuf_drop(sv_textbuf *buf) {
     if (buf->cap_max > 0) {
         free(buf->at);
-        *buf = (sv_textbuf) { .cap_max = buf->cap_max };
+        *buf = (sv_textbuf){ .cap_max = buf->cap_max };
     }
 }

@@ -45,7 +45,8 @@ static void numbers_beyond_the_bound_are_refused(void **state) {
     uint64_t value = 0;
     assert_int_equal(sv_text_u64(SV_TEXT("18446744073709551615"), UINT64_MAX, &value), SV_OK);
     assert_true(value == UINT64_MAX);
-    assert_int_equal(sv_text_u64(SV_TEXT("18446744073709551616"), UINT64_MAX, &value), SV_ERR_INVALID);
+    assert_int_equal(sv_text_u64(SV_TEXT("18446744073709551616"), UINT64_MAX, &value),
+                     SV_ERR_INVALID);
     assert_int_equal(sv_text_u64(SV_TEXT("65536"), 65535, &value), SV_ERR_INVALID);
     assert_int_equal(sv_text_u64(SV_TEXT("7"), 5, &value), SV_ERR_INVALID);
     assert_int_equal(sv_text_u64(SV_TEXT("-1"), 5, &value), SV_ERR_INVALID);
@@ -73,7 +74,8 @@ static void a_map_agrees_with_a_plain_array_under_random_changes(void **state) {
             count += !present[which] && !full ? 1 : 0;
             present[which] = present[which] || !full;
         } else {
-            assert_ptr_equal(sv_map_remove(map, sv_text_of(name)), present[which] ? &values[which] : NULL);
+            assert_ptr_equal(sv_map_remove(map, sv_text_of(name)),
+                             present[which] ? &values[which] : NULL);
             count -= present[which] ? 1 : 0;
             present[which] = false;
         }

@@ -17,8 +17,8 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day) {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era
-        = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t shifted = (5 * day_of_year + 2) / 153;
     *day = (int) (day_of_year - (153 * shifted + 2) / 5 + 1);
@@ -35,10 +35,10 @@ static int days_in_month(int64_t year, int64_t month) {
 static bool take_number(sv_text *rest, size_t digits, int64_t max, int64_t *out) {
     uint64_t value = 0;
     if (rest->len < digits
-        || sv_text_u64((sv_text) { rest->at, digits }, (uint64_t) max, &value) != SV_OK) {
+        || sv_text_u64((sv_text){ rest->at, digits }, (uint64_t) max, &value) != SV_OK) {
         return false;
     }
-    *rest = (sv_text) { rest->at + digits, rest->len - digits };
+    *rest = (sv_text){ rest->at + digits, rest->len - digits };
     *out = (int64_t) value;
     return true;
 }
@@ -47,7 +47,7 @@ static bool take_any(sv_text *rest, const char *marks) {
     if (rest->len == 0 || rest->at[0] == '\0' || strchr(marks, rest->at[0]) == NULL) {
         return false;
     }
-    *rest = (sv_text) { rest->at + 1, rest->len - 1 };
+    *rest = (sv_text){ rest->at + 1, rest->len - 1 };
     return true;
 }
 
@@ -62,7 +62,7 @@ static bool take_fraction(sv_text *rest, int64_t *out_us) {
         *out_us += (rest->at[digits] - '0') * unit;
         unit /= 10;
     }
-    *rest = (sv_text) { rest->at + digits, rest->len - digits };
+    *rest = (sv_text){ rest->at + digits, rest->len - digits };
     return digits > 0;
 }
 
@@ -143,7 +143,7 @@ static bool take_unit(sv_text *rest, int64_t *out_us) {
     };
     for (size_t i = 0; i < SV_COUNT(UNITS); i++) {
         if (sv_text_starts(*rest, UNITS[i].name)) {
-            *rest = (sv_text) { rest->at + UNITS[i].name.len, rest->len - UNITS[i].name.len };
+            *rest = (sv_text){ rest->at + UNITS[i].name.len, rest->len - UNITS[i].name.len };
             *out_us = UNITS[i].us;
             return true;
         }

@@ -77,7 +77,9 @@ static void durations_carry_their_unit(void **state) {
     assert_int_equal(us, 250000);
     assert_int_equal(sv_duration_parse(SV_TEXT("0"), &us), SV_OK);
     assert_int_equal(us, 0);
-    static const char *const BAD[] = { "", "30", "s", "-1s", "1 s", "1w", "99999999999999999999s", "40000d" };
+    static const char *const BAD[] = {
+        "", "30", "s", "-1s", "1 s", "1w", "99999999999999999999s", "40000d"
+    };
     for (size_t i = 0; i < SV_COUNT(BAD); i++) {
         assert_int_equal(sv_duration_parse(sv_text_of(BAD[i]), &us), SV_ERR_INVALID);
     }
