@@ -202,9 +202,9 @@ static sv_err make_stream(sv_conn *conn, const sv_tls *tls, sv_why *why) {
 static sv_err start_connecting(sv_conn *conn, sv_why *why) {
     const char *host = known_host(conn->host);
     if (!is_numeric(host)) {
-        conn->names = evdns_base_new(sv_loop_base(conn->loop),
-                                     EVDNS_BASE_INITIALIZE_NAMESERVERS
-                                         | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+        conn->names =
+            evdns_base_new(sv_loop_base(conn->loop),
+                           EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
         if (conn->names == NULL) {
             return sv_fail(why, SV_ERR_UNAVAILABLE, "cannot resolve '%s': no name server is known",
                            conn->host);

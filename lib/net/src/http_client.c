@@ -1,0 +1,293 @@
+#include "http_answer.h"
+
+#include <base/mem.h>
+#include <codec/url.h>
+#include <net/conn.h>
+#include <net/http_client.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+
+enum { HEAD_MAX = 8 * 1024 };
+
+typedef struct http_question {
+    STAILQ_ENTRY(http_question) link;
+    bool is_head;
+    sv_textbuf bytes; ///< headers and body as they are sent
+    sv_http_done *done;
+    void *arg;
+} http_question;
+
+struct sv_http_client {
+    sv_loop *loop;
+    sv_url origin;
+    sv_tls *tls;
+    int64_t timeout_us;
+    sv_conn *conn;
+    bool up;
+    bool used;     ///< an answer has come over this connection
+    bool retried;  ///< the first question, over a fresh connection
+    bool answered; ///< some byte of the answer has come
+    bool dropping;
+    bool in_done; ///< a callback is running; `dropped` says that it dropped the client
+    bool dropped;
+    http_answer answer;
+    sv_timer *deadline; ///< of the first question
+    sv_timer *next;     ///< starts the next question outside of any callback
+    STAILQ_HEAD(, http_question) questions;
+    size_t waiting;
+};
+
+static void start_question(void *arg);
+
+static void question_free(http_question *question) {
+    sv_textbuf_drop(&question->bytes);
+    free(question);
+}
+
+/// Takes the first question off the queue and tells its owner. False: the client was dropped.
+static bool answer_first(sv_http_client *client, const sv_http_reply_view *reply,
+                         const sv_why *why) {
+    http_question *question = STAILQ_FIRST(&client->questions);
+    STAILQ_REMOVE_HEAD(&client->questions, link);
+    client->waiting--;
+    client->in_done = true;
+    question->done(question->arg, reply, why);
+    client->in_done = false;
+    question_free(question);
+    return !client->dropped;
+}
+
+static void client_free(sv_http_client *client) {
+    http_answer_drop(&client->answer);
+    sv_timer_drop(&client->deadline);
+    sv_timer_drop(&client->next);
+    free(client);
+}
+
+static void finish(sv_http_client *client, const sv_http_reply_view *reply, const sv_why *why) {
+    sv_timer_stop(client->deadline);
+    client->retried = false;
+    if (!answer_first(client, reply, why)) {
+        client_free(client);
+        return;
+    }
+    http_answer_drop(&client->answer);
+    http_answer_start(&client->answer, false, SV_HTTP_REPLY_MAX);
+    client->answered = false;
+    if (client->waiting > 0) {
+        sv_timer_once(client->next, 0);
+    }
+}
+
+static void hang_up(sv_http_client *client) {
+    sv_conn_drop(&client->conn);
+    client->up = false;
+    client->used = false;
+}
+
+static void fail(sv_http_client *client, const sv_why *why) {
+    hang_up(client);
+    sv_http_reply_view none = { .status = 0 };
+    finish(client, &none, why);
+}
+
+static void deliver(sv_http_client *client) {
+    if (!client->answer.keeps) {
+        hang_up(client);
+    }
+    sv_http_reply_view reply = {
+        .status = client->answer.status,
+        .body = sv_textbuf_text(&client->answer.body),
+        .location = client->answer.has_location ? client->answer.location : NULL,
+    };
+    client->used = client->conn != NULL;
+    finish(client, &reply, NULL);
+}
+
+static void ask(sv_http_client *client) {
+    const http_question *question = STAILQ_FIRST(&client->questions);
+    http_answer_drop(&client->answer);
+    http_answer_start(&client->answer, question->is_head, SV_HTTP_REPLY_MAX);
+    client->answered = false;
+    sv_conn_write(client->conn, sv_textbuf_text(&question->bytes));
+}
+
+static void conn_up(void *arg) {
+    sv_http_client *client = arg;
+    client->up = true;
+    if (sv_timer_is_set(client->deadline)) {
+        ask(client);
+    }
+}
+
+static size_t conn_bytes(void *arg, sv_text arrived) {
+    sv_http_client *client = arg;
+    if (!sv_timer_is_set(client->deadline)) {
+        // Nobody asked.
+        hang_up(client);
+        return arrived.len;
+    }
+    client->answered = true;
+    size_t took = 0;
+    sv_why why;
+    if (http_answer_read(&client->answer, arrived, &took, &why) != SV_OK) {
+        fail(client, &why);
+    } else if (client->answer.step == HTTP_ANSWER_DONE) {
+        deliver(client);
+    }
+    return took;
+}
+
+static void conn_down(void *arg, const sv_why *why) {
+    sv_http_client *client = arg;
+    bool was_used = client->used;
+    hang_up(client);
+    if (!sv_timer_is_set(client->deadline)) {
+        return;
+    }
+    if (client->answered && http_answer_end(&client->answer)) {
+        deliver(client);
+    } else if (was_used && !client->answered && !client->retried) {
+        // The server had given up the kept connection before it saw the question.
+        client->retried = true;
+        sv_timer_once(client->next, 0);
+    } else {
+        fail(client, why);
+    }
+}
+
+static void start_question(void *arg) {
+    sv_http_client *client = arg;
+    static const sv_conn_events events = { .up = conn_up, .bytes = conn_bytes, .down = conn_down };
+    if (client->waiting == 0) {
+        return;
+    }
+    if (!sv_timer_is_set(client->deadline)) {
+        sv_timer_once(client->deadline, client->timeout_us);
+    }
+    if (client->conn != NULL) {
+        if (client->up) {
+            ask(client);
+        }
+        return;
+    }
+    sv_why why;
+    if (sv_conn_open(client->loop, client->origin.host, client->origin.port, client->tls,
+                     client->timeout_us, &events, client, &client->conn, &why)
+        != SV_OK) {
+        fail(client, &why);
+    }
+}
+
+static void deadline_over(void *arg) {
+    sv_http_client *client = arg;
+    const char *missing = client->up ? "whole answer" : "connection";
+    sv_why why;
+    (void) sv_fail(&why, SV_ERR_UNAVAILABLE, "no %s within %lld ms (%s:%u)", missing,
+                   (long long) (client->timeout_us / 1000), client->origin.host,
+                   client->origin.port);
+    fail(client, &why);
+}
+
+sv_err sv_http_client_open(sv_loop *loop, const char *origin, sv_tls *tls, int64_t timeout_us,
+                           sv_http_client **out, sv_why *why) {
+    sv_url url;
+    SV_TRY(sv_url_parse(sv_text_of(origin), &url, why));
+    if (url.tls && tls == NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "'%s' needs TLS settings", origin);
+    }
+    sv_http_client *client = sv_mem_new(sizeof *client);
+    *client = (sv_http_client){
+        .loop = loop, .origin = url, .tls = url.tls ? tls : NULL, .timeout_us = timeout_us
+    };
+    STAILQ_INIT(&client->questions);
+    http_answer_start(&client->answer, false, SV_HTTP_REPLY_MAX);
+    client->deadline = sv_timer_new(loop, deadline_over, client);
+    client->next = sv_timer_new(loop, start_question, client);
+    *out = client;
+    return SV_OK;
+}
+
+static bool has_line_break(const char *text) {
+    return text != NULL && strpbrk(text, "\r\n") != NULL;
+}
+
+static void add_header(sv_textbuf *buf, const char *name, const char *value) {
+    if (value != NULL) {
+        sv_textbuf_addf(buf, "%s: %s\r\n", name, value);
+    }
+}
+
+static void add_host(sv_textbuf *buf, const sv_url *origin) {
+    bool is_v6 = strchr(origin->host, ':') != NULL;
+    sv_textbuf_addf(buf, is_v6 ? "Host: [%s]" : "Host: %s", origin->host);
+    if (origin->port != (origin->tls ? 443 : 80)) {
+        sv_textbuf_addf(buf, ":%u", origin->port);
+    }
+    sv_textbuf_add_str(buf, "\r\n");
+}
+
+sv_err sv_http_client_send(sv_http_client *client, const char *method, const char *path,
+                           const char *authorization, const char *content_type, sv_text body,
+                           sv_http_done *done, void *arg) {
+    if (client->waiting >= SV_HTTP_CLIENT_QUEUE_MAX || client->dropping) {
+        return SV_ERR_NO_SPACE;
+    }
+    if (path[0] != '/' || strpbrk(path, " \r\n") != NULL || has_line_break(authorization)
+        || has_line_break(content_type)) {
+        return SV_ERR_INVALID;
+    }
+    sv_textbuf bytes = SV_TEXTBUF_HEAP(HEAD_MAX + body.len);
+    sv_textbuf_addf(&bytes, "%s %s HTTP/1.1\r\n", method, path);
+    add_host(&bytes, &client->origin);
+    add_header(&bytes, "Authorization", authorization);
+    add_header(&bytes, "Content-Type", content_type);
+    if (body.len > 0 || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)) {
+        sv_textbuf_addf(&bytes, "Content-Length: %zu\r\n", body.len);
+    }
+    sv_textbuf_add_str(&bytes, "\r\n");
+    sv_textbuf_add(&bytes, body);
+    if (bytes.overflowed) {
+        sv_textbuf_drop(&bytes);
+        return SV_ERR_INVALID;
+    }
+    http_question *question = sv_mem_new(sizeof *question);
+    *question = (http_question){
+        .is_head = strcmp(method, "HEAD") == 0, .bytes = bytes, .done = done, .arg = arg
+    };
+    STAILQ_INSERT_TAIL(&client->questions, question, link);
+    if (++client->waiting == 1 && !client->in_done) {
+        sv_timer_once(client->next, 0);
+    }
+    return SV_OK;
+}
+
+size_t sv_http_client_waiting(const sv_http_client *client) {
+    return client->waiting;
+}
+
+void sv_http_client_drop(sv_http_client **client) {
+    sv_http_client *gone = *client;
+    if (gone == NULL) {
+        return;
+    }
+    *client = NULL;
+    gone->dropping = true;
+    bool inside = gone->in_done;
+    hang_up(gone);
+    sv_timer_stop(gone->deadline);
+    sv_timer_stop(gone->next);
+    sv_why why;
+    (void) sv_fail(&why, SV_ERR_UNAVAILABLE, "the client was closed");
+    sv_http_reply_view none = { .status = 0 };
+    while (gone->waiting > 0) {
+        (void) answer_first(gone, &none, &why);
+    }
+    if (inside) {
+        gone->dropped = true;
+    } else {
+        client_free(gone);
+    }
+}

@@ -1,0 +1,55 @@
+// The two halves of the HTTP server: connections (http_server.c) and what happens on one of them,
+// requests and event streams (http_request.c).
+#ifndef SV_NET_HTTP_INTERNAL_H
+#define SV_NET_HTTP_INTERNAL_H
+
+#include "tls_internal.h"
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <net/http_server.h>
+#include <sys/queue.h>
+
+enum { HTTP_ADDRESS_MAX = 64 };
+
+typedef struct http_peer {
+    LIST_ENTRY(http_peer) link;
+    sv_http_server *server;
+    struct bufferevent *stream; ///< held until `connection` is known
+    struct evhttp_connection *connection;
+    struct event *arrival;
+    sv_timer *deadline;
+    sv_http_request *request; ///< not answered yet
+    sv_http_events *events;   ///< or this, when it has become a stream
+    sv_identity identity;
+    bool identified;
+} http_peer;
+
+struct sv_http_server {
+    sv_loop *loop;
+    struct evhttp *http;
+    sv_tls *tls;
+    sv_http_handler *handler;
+    void *arg;
+    uint16_t port;
+    size_t peers_max;
+    size_t peer_count;
+    LIST_HEAD(, http_peer) peers;
+};
+
+struct sv_http_request {
+    struct evhttp_request *raw; ///< NULL when it went with its connection
+    http_peer *peer;            ///< NULL when the connection has gone
+    sv_textbuf path;            ///< decoded; `overflowed` when it could not be
+    char address[HTTP_ADDRESS_MAX];
+};
+
+sv_http_request *sv_http_request_new(http_peer *peer, struct evhttp_request *raw);
+/// The connection is being freed, its request not answered yet. What the owner does with it from
+/// here on has no effect.
+void sv_http_request_lost(sv_http_request *request);
+void sv_http_events_lost(sv_http_events *events);
+/// From now on the next request is awaited, once a reply of so many bytes has been sent.
+void sv_http_peer_replied(http_peer *peer, size_t reply_bytes);
+
+#endif

@@ -1,0 +1,259 @@
+#include "http_internal.h"
+
+#include <arpa/inet.h>
+#include <base/mem.h>
+#include <crypto/identity.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BACKLOG = 128,
+    SLOWEST_READER_BYTES_PER_S = 32 * 1024, ///< a reply that takes longer is given up
+};
+
+static void forget_peer(http_peer *peer) {
+    LIST_REMOVE(peer, link);
+    peer->server->peer_count--;
+    sv_timer_drop(&peer->deadline);
+    event_free(peer->arrival);
+    if (peer->stream != NULL) {
+        bufferevent_decref(peer->stream);
+    }
+    free(peer);
+}
+
+/// libevent is about to free the connection, for whatever reason.
+static void peer_gone(struct evhttp_connection *connection, void *arg) {
+    (void) connection;
+    http_peer *peer = arg;
+    sv_http_request *request = peer->request;
+    sv_http_events *events = peer->events;
+    forget_peer(peer);
+    if (request != NULL) {
+        sv_http_request_lost(request);
+    }
+    if (events != NULL) {
+        sv_http_events_lost(events);
+    }
+}
+
+static void deadline_over(void *arg) {
+    http_peer *peer = arg;
+    evhttp_connection_free(peer->connection);
+}
+
+/// Runs once libevent has wrapped the new stream into a connection and before it reads from it.
+/// That connection is the argument of the stream's callbacks; evhttp offers no other way to it
+/// before a whole request has come, and a deadline is about those that never send one.
+static void peer_arrived(evutil_socket_t fd, short what, void *arg) {
+    (void) fd;
+    (void) what;
+    http_peer *peer = arg;
+    struct bufferevent *stream = peer->stream;
+    void *connection = NULL;
+    bufferevent_getcb(stream, NULL, NULL, NULL, &connection);
+    if (connection == NULL) {
+        forget_peer(peer);
+        return;
+    }
+    peer->stream = NULL;
+    bufferevent_decref(stream);
+    peer->connection = connection;
+    evhttp_connection_set_closecb(peer->connection, peer_gone, peer);
+    if (peer->server->peer_count > peer->server->peers_max) {
+        evhttp_connection_free(peer->connection);
+        return;
+    }
+    sv_timer_once(peer->deadline, SV_HTTP_DEADLINE_US);
+}
+
+static struct bufferevent *make_stream(struct event_base *base, const sv_tls *tls) {
+    if (tls == NULL) {
+        return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    }
+    SSL *ssl = sv_tls_server_ssl(tls);
+    if (ssl == NULL) {
+        return NULL;
+    }
+    struct bufferevent *stream = bufferevent_openssl_socket_new(
+        base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    if (stream == NULL) {
+        SSL_free(ssl);
+    }
+    return stream;
+}
+
+static struct bufferevent *accept_peer(struct event_base *base, void *arg) {
+    sv_http_server *server = arg;
+    struct bufferevent *stream = make_stream(base, server->tls);
+    if (stream == NULL) {
+        abort(); // NULL would make evhttp speak plain HTTP on a TLS door
+    }
+    http_peer *peer = sv_mem_new(sizeof *peer);
+    *peer = (http_peer){ .server = server, .stream = stream };
+    bufferevent_incref(stream);
+    peer->deadline = sv_timer_new(server->loop, deadline_over, peer);
+    peer->arrival = event_new(base, -1, 0, peer_arrived, peer);
+    if (peer->arrival == NULL) {
+        abort();
+    }
+    LIST_INSERT_HEAD(&server->peers, peer, link);
+    server->peer_count++;
+    event_active(peer->arrival, EV_TIMEOUT, 0);
+    return stream;
+}
+
+static http_peer *peer_of(sv_http_server *server, const struct evhttp_connection *connection) {
+    http_peer *peer = NULL;
+    LIST_FOREACH(peer, &server->peers, link) {
+        if (peer->connection == connection) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/// False, with the request answered, when TLS let somebody in who is nobody.
+static bool knows_peer(http_peer *peer, sv_http_request *request) {
+    if (peer->server->tls == NULL || peer->identified) {
+        return true;
+    }
+    SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(peer->connection));
+    const X509 *certificate = SSL_get0_peer_certificate(ssl);
+    if (certificate == NULL) {
+        return true;
+    }
+    sv_why why;
+    if (sv_identity_of(certificate, peer->server->tls->allow_classic, &peer->identity, &why)
+        != SV_OK) {
+        sv_http_problem(request, 403, "Unknown identity", "%s", why.text);
+        return false;
+    }
+    peer->identified = true;
+    return true;
+}
+
+static void request_came(struct evhttp_request *raw, void *arg) {
+    sv_http_server *server = arg;
+    http_peer *peer = peer_of(server, evhttp_request_get_connection(raw));
+    if (peer == NULL) {
+        evhttp_send_error(raw, HTTP_INTERNAL, NULL);
+        return;
+    }
+    sv_timer_stop(peer->deadline);
+    sv_http_request *request = sv_http_request_new(peer, raw);
+    if (request->path.overflowed) {
+        sv_http_problem(request, 400, "Bad path", "the path is no valid percent-encoded UTF-8");
+    } else if (knows_peer(peer, request)) {
+        server->handler(request, server->arg);
+    }
+}
+
+void sv_http_peer_replied(http_peer *peer, size_t reply_bytes) {
+    int64_t extra_us = (int64_t) reply_bytes * 1000000 / SLOWEST_READER_BYTES_PER_S;
+    sv_timer_once(peer->deadline, SV_HTTP_DEADLINE_US + extra_us);
+}
+
+static sv_err listener_failed(const sv_http_server_options *options, sv_why *why) {
+    int number = errno;
+    sv_err code = number == EADDRINUSE ? SV_ERR_STATE : SV_ERR_IO;
+    const char *fault = number == EADDRINUSE ? "the port is taken" : strerror(number);
+    return sv_fail(why, code, "cannot listen on %s:%u: %s", options->bind, options->port, fault);
+}
+
+static sv_err make_listener(struct event_base *base, const sv_http_server_options *options,
+                            struct evconnlistener **out, sv_why *why) {
+    struct sockaddr_storage place = { 0 };
+    int len = (int) sizeof place;
+    if (evutil_parse_sockaddr_port(options->bind, (struct sockaddr *) &place, &len) != 0) {
+        return sv_fail(why, SV_ERR_INVALID, "'%s' is no address to listen on", options->bind);
+    }
+    if (place.ss_family == AF_INET6) {
+        ((struct sockaddr_in6 *) &place)->sin6_port = htons(options->port);
+    } else {
+        ((struct sockaddr_in *) &place)->sin_port = htons(options->port);
+    }
+    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
+    *out =
+        evconnlistener_new_bind(base, NULL, NULL, flags, BACKLOG, (struct sockaddr *) &place, len);
+    if (*out == NULL) {
+        return listener_failed(options, why);
+    }
+    // Accepted sockets inherit it.
+    int on = 1;
+    (void) setsockopt(evconnlistener_get_fd(*out), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return SV_OK;
+}
+
+static uint16_t port_of(const struct evconnlistener *listener) {
+    struct sockaddr_storage place = { 0 };
+    socklen_t len = sizeof place;
+    evutil_socket_t fd = evconnlistener_get_fd((struct evconnlistener *) (uintptr_t) listener);
+    if (getsockname(fd, (struct sockaddr *) &place, &len) != 0) {
+        return 0;
+    }
+    return ntohs(place.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) &place)->sin6_port
+                                             : ((struct sockaddr_in *) &place)->sin_port);
+}
+
+static void set_up(sv_http_server *server, size_t body_max) {
+    evhttp_set_max_headers_size(server->http, SV_HTTP_HEADERS_MAX);
+    evhttp_set_max_body_size(server->http, (ev_ssize_t) body_max);
+    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT
+                                                 | EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD
+                                                 | EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS);
+    evhttp_set_default_content_type(server->http, NULL);
+    (void) evhttp_set_flags(server->http, EVHTTP_SERVER_LINGERING_CLOSE);
+    evhttp_set_gencb(server->http, request_came, server);
+    evhttp_set_bevcb(server->http, accept_peer, server);
+}
+
+sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
+                           sv_http_handler *handler, void *arg, sv_http_server **out, sv_why *why) {
+    struct evconnlistener *listener = NULL;
+    SV_TRY(make_listener(sv_loop_base(loop), options, &listener, why));
+    struct evhttp *http = evhttp_new(sv_loop_base(loop));
+    if (http == NULL || evhttp_bind_listener(http, listener) == NULL) {
+        evconnlistener_free(listener);
+        if (http != NULL) {
+            evhttp_free(http);
+        }
+        return sv_fail(why, SV_ERR_IO, "cannot serve HTTP on %s:%u", options->bind, options->port);
+    }
+    sv_http_server *server = sv_mem_new(sizeof *server);
+    *server = (sv_http_server){ .loop = loop,
+                                .http = http,
+                                .tls = options->tls,
+                                .handler = handler,
+                                .arg = arg,
+                                .port = port_of(listener),
+                                .peers_max = options->connections_max };
+    LIST_INIT(&server->peers);
+    set_up(server, options->body_max);
+    *out = server;
+    return SV_OK;
+}
+
+uint16_t sv_http_server_port(const sv_http_server *server) {
+    return server->port;
+}
+
+void sv_http_server_drop(sv_http_server **server) {
+    if (*server == NULL) {
+        return;
+    }
+    evhttp_free((*server)->http);
+    while (!LIST_EMPTY(&(*server)->peers)) {
+        forget_peer(LIST_FIRST(&(*server)->peers));
+    }
+    free(*server);
+    *server = NULL;
+}
