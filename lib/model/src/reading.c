@@ -128,28 +128,74 @@ typedef struct senml_base {
     double time_s;
     double value;
     sv_text unit;
+    bool foreign; ///< bn names somebody else
+    bool spoiled; ///< a base field was of the wrong kind: what follows has no known meaning
 } senml_base;
 
 #define SENML_RELATIVE_BELOW 268435456.0 // 2^28, RFC 8428 §4.5.3
-#define SECONDS_MAX 253402300799.0       // the year 9999
+#define SECONDS_MIN (-62135596800.0)     // the year 1
+#define SECONDS_MAX 253402300800.0       // the end of the year 9999
 
 static bool optional_number(const sv_json *object, const char *name, double *out) {
     const sv_json *value = sv_json_get(object, name);
     return value == NULL || sv_json_number(value, out);
 }
 
-static sv_reading_fault senml_name(const sv_json *record, sv_reading *out, sv_why *why) {
-    sv_text base = SV_TEXT("");
-    sv_text name = out->key.sensor;
-    if (!take_short(record, "bn", SV_ID_MAX, &base)
-        || (base.len > 0 && !sv_text_eq(base, out->key.device_id))) {
+static void take_base(const sv_reading_key *key, const sv_json *record, senml_base *base) {
+    sv_text name = SV_TEXT("");
+    bool good = optional_number(record, "bt", &base->time_s)
+                && optional_number(record, "bv", &base->value)
+                && take_short(record, "bu", SV_UNIT_MAX, &base->unit);
+    base->spoiled = base->spoiled || !good;
+    if (sv_json_get(record, "bn") != NULL) {
+        base->foreign = !take_short(record, "bn", SV_ID_MAX, &name)
+                        || (name.len > 0 && !sv_text_eq(name, key->device_id));
+    }
+}
+
+static sv_reading_fault senml_name(const sv_json *record, const senml_base *base, sv_reading *out,
+                                   sv_why *why) {
+    if (base->foreign) {
         return refused(SV_READING_WRONG_DEVICE, why,
                        "SenML bn must be empty or the topic's device id");
     }
-    if (!take_short(record, "n", SV_ID_MAX, &name) || sv_id_check("SenML n", name, why) != SV_OK) {
+    sv_text name = out->key.sensor;
+    if (!take_short(record, "n", SV_ID_MAX, &name)) {
+        return refused(SV_READING_SENSOR, why, "SenML n is not a text of at most 64 bytes");
+    }
+    if (sv_id_check("SenML n", name, why) != SV_OK) {
         return SV_READING_SENSOR;
     }
     out->key.sensor = name;
+    return SV_READING_FINE;
+}
+
+static sv_reading_fault senml_value(const sv_json *record, const senml_base *base, sv_reading *out,
+                                    sv_why *why) {
+    out->unit = base->unit;
+    if (!take_short(record, "u", SV_UNIT_MAX, &out->unit)) {
+        return refused(SV_READING_SHAPE, why, "SenML u is not a text of at most 16 bytes");
+    }
+    if (!sv_json_number(sv_json_get(record, "v"), &out->value)) {
+        return refused(SV_READING_VALUE, why, "SenML v is missing or not a number");
+    }
+    out->value += base->value;
+    return isfinite(out->value) ? SV_READING_FINE
+                                : refused(SV_READING_VALUE, why, "SenML bv + v is not finite");
+}
+
+static sv_reading_fault senml_time(const sv_json *record, const senml_base *base,
+                                   int64_t received_us, sv_reading *out, sv_why *why) {
+    double time_s = 0;
+    if (!optional_number(record, "t", &time_s)) {
+        return refused(SV_READING_TIMESTAMP, why, "SenML t is not a number");
+    }
+    time_s += base->time_s;
+    double zero_s = time_s < SENML_RELATIVE_BELOW ? (double) received_us / 1e6 : 0;
+    if (!(time_s + zero_s >= SECONDS_MIN && time_s + zero_s < SECONDS_MAX)) {
+        return refused(SV_READING_TIMESTAMP, why, "SenML bt + t is not a time");
+    }
+    out->at_us = llround(time_s * 1e6) + (time_s < SENML_RELATIVE_BELOW ? received_us : 0);
     return SV_READING_FINE;
 }
 
@@ -157,32 +203,20 @@ static sv_reading_fault senml_record(const sv_reading_key *key, const sv_json *r
                                      int64_t received_us, senml_base *base, sv_reading *out,
                                      sv_why *why) {
     sv_reading reading = { .key = *key };
-    double time_s = 0;
-    if (!optional_number(record, "bt", &base->time_s)
-        || !optional_number(record, "bv", &base->value)
-        || !take_short(record, "bu", SV_UNIT_MAX, &base->unit)
-        || !optional_number(record, "t", &time_s)) {
-        return refused(SV_READING_SHAPE, why, "SenML bt, bv and t are numbers, bu a short text");
+    if (!sv_json_is_object(record)) {
+        return refused(SV_READING_SHAPE, why, "a SenML record is a JSON object");
     }
-    sv_reading_fault fault = senml_name(record, &reading, why);
-    if (fault != SV_READING_FINE) {
-        return fault;
+    take_base(key, record, base);
+    if (base->spoiled) {
+        return refused(SV_READING_SHAPE, why, "SenML bt and bv are numbers, bu a short text");
     }
-    if (!sv_json_number(sv_json_get(record, "v"), &reading.value)) {
-        return refused(SV_READING_VALUE, why, "SenML v is missing or not a number");
+    sv_reading_fault fault = senml_name(record, base, &reading, why);
+    fault = fault != SV_READING_FINE ? fault : senml_value(record, base, &reading, why);
+    fault = fault != SV_READING_FINE ? fault : senml_time(record, base, received_us, &reading, why);
+    if (fault == SV_READING_FINE) {
+        *out = reading;
     }
-    reading.value += base->value;
-    reading.unit = base->unit;
-    if (!isfinite(reading.value) || !take_short(record, "u", SV_UNIT_MAX, &reading.unit)) {
-        return refused(SV_READING_VALUE, why, "SenML v is not finite, or u not a short text");
-    }
-    time_s += base->time_s;
-    if (!(fabs(time_s) < SECONDS_MAX)) {
-        return refused(SV_READING_TIMESTAMP, why, "SenML t is not a time");
-    }
-    reading.at_us = (int64_t) (time_s * 1e6) + (time_s < SENML_RELATIVE_BELOW ? received_us : 0);
-    *out = reading;
-    return SV_READING_FINE;
+    return fault;
 }
 
 static bool looks_like_senml(const sv_json *array) {

@@ -152,6 +152,34 @@ static void senml_base_fields_carry_on(void **state) {
     assert_int_equal(parsed("[{\"t\":1e300,\"v\":1}]").refused[SV_READING_TIMESTAMP], 1);
 }
 
+static void a_foreign_base_name_holds_for_the_records_that_follow(void **state) {
+    (void) state;
+    seen s = parsed("[{\"bn\":\"other\",\"v\":1},{\"v\":2},{\"bn\":\"device-001\",\"v\":3},"
+                    "{\"bn\":7,\"v\":4},{\"v\":5}]");
+    assert_int_equal(s.taken, 1);
+    assert_true(s.values[0] == 3);
+    assert_int_equal(s.refused[SV_READING_WRONG_DEVICE], 4);
+}
+
+static void a_broken_base_field_spoils_what_leans_on_it(void **state) {
+    (void) state;
+    seen s = parsed("[{\"v\":1},{\"bt\":\"now\",\"v\":2},{\"v\":3}]");
+    assert_int_equal(s.taken, 1);
+    assert_int_equal(s.refused[SV_READING_SHAPE], 2);
+}
+
+static void senml_times_round_to_the_microsecond_and_stay_inside_the_calendar(void **state) {
+    (void) state;
+    seen s =
+        parsed("[{\"v\":1,\"t\":1795328104.123457},{\"v\":1,\"t\":268435455},"
+               "{\"v\":1,\"t\":268435456},{\"v\":1,\"t\":-1e11},{\"v\":1,\"t\":253402300800}]");
+    assert_int_equal(s.taken, 3);
+    assert_int_equal(s.at_us[0], INT64_C(1795328104123457));
+    assert_int_equal(s.at_us[1], INT64_C(1795328104000000) + INT64_C(268435455000000));
+    assert_int_equal(s.at_us[2], INT64_C(268435456000000));
+    assert_int_equal(s.refused[SV_READING_TIMESTAMP], 2);
+}
+
 static void an_alert_reads_back_as_it_was_written(void **state) {
     (void) state;
     sv_alert alert = { .id = "00112233445566778899aabbccddeeff",
@@ -190,6 +218,9 @@ int main(void) {
         cmocka_unit_test(a_bad_one_in_an_array_costs_only_itself),
         cmocka_unit_test(too_much_is_refused_before_it_is_parsed),
         cmocka_unit_test(senml_base_fields_carry_on),
+        cmocka_unit_test(a_foreign_base_name_holds_for_the_records_that_follow),
+        cmocka_unit_test(a_broken_base_field_spoils_what_leans_on_it),
+        cmocka_unit_test(senml_times_round_to_the_microsecond_and_stay_inside_the_calendar),
         cmocka_unit_test(an_alert_reads_back_as_it_was_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

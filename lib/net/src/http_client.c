@@ -35,7 +35,7 @@ struct sv_http_client {
     http_answer answer;
     sv_timer *deadline; ///< of the first question
     sv_timer *next;     ///< starts the next question outside of any callback
-    STAILQ_HEAD(, http_question) questions;
+    STAILQ_HEAD(http_question_queue, http_question) questions;
     size_t waiting;
 };
 

@@ -34,7 +34,7 @@ struct sv_http_server {
     uint16_t port;
     size_t peers_max;
     size_t peer_count;
-    LIST_HEAD(, http_peer) peers;
+    LIST_HEAD(http_peer_list, http_peer) peers;
 };
 
 struct sv_http_request {

@@ -20,7 +20,8 @@ typedef struct sv_http_server sv_http_server;
 typedef struct sv_http_request sv_http_request;
 typedef struct sv_http_events sv_http_events;
 
-/// Must reply, start an event stream, or keep the request and reply later; once.
+/// Must reply, start an event stream, or keep the request and reply later; once. A kept request
+/// stays valid until it is answered, whatever becomes of its connection or the server.
 typedef void sv_http_handler(sv_http_request *request, void *arg);
 
 typedef struct sv_http_server_options {
@@ -58,8 +59,9 @@ void sv_http_reply(sv_http_request *request, int status, const char *content_typ
 SV_PRINTF(4, 5)
 void sv_http_problem(sv_http_request *request, int status, const char *title, const char *fmt, ...);
 
-/// Answer with an event stream. `closed` is called once when the client has gone (not after
-/// sv_http_events_drop).
+/// Answer with an event stream. `closed` is called once when the client has gone or the server was
+/// dropped (not after sv_http_events_drop); the owner drops the stream then as well, there or
+/// later.
 sv_http_events *sv_http_events_start(sv_http_request *request, sv_loop_fn *closed, void *arg);
 /// One event; `name` may be NULL; `data` is one line. SV_ERR_NO_SPACE when the client reads too
 /// slowly: the owner should drop it then.
