@@ -33,6 +33,8 @@ int sv_command_run(const char *name, const char *about, const sv_command *comman
                    int argc, char **argv);
 
 /// argv[0] is the noun; the rest is what the person typed after it.
+int cmd_pki(int argc, char **argv);
+int cmd_firmware(int argc, char **argv);
 int cmd_backtest(int argc, char **argv);
 
 #endif

@@ -3,6 +3,8 @@
 #include <string.h>
 
 static const sv_command COMMANDS[] = {
+    { "pki", "certificates: make a CA, issue, sign, verify, revoke", cmd_pki },
+    { "firmware", "make a key, sign a firmware file, verify it", cmd_firmware },
     { "backtest", "what the gateway's rules would have decided on recorded readings",
       cmd_backtest },
 };

@@ -54,6 +54,34 @@ static void the_most_specific_section_wins_whole(void **state) {
     assert_int_equal(found.uplink, SV_UPLINK_NEVER);
 }
 
+static void a_device_may_have_one_value_or_a_default_and_sensors(void **state) {
+    (void) state;
+    SV_DEFER(sv_rules_drop)
+    sv_rules *rules =
+        rules_of("change:\n"
+                 "  sensors: {x: 4}\n"
+                 "  devices: {a: 0.5, b: {default: 2, sensors: {x: 3%}}, c: {sensors: "
+                 "{y: 7}}}\n"
+                 "uplink: {devices: {a: never, b: {sensors: {x: all}}}}\n");
+    static const struct {
+        const char *device, *sensor;
+        double amount;
+        bool percent;
+        sv_uplink uplink;
+    } CASES[] = {
+        { "a", "x", 0.5, false, SV_UPLINK_NEVER }, { "b", "x", 3, true, SV_UPLINK_ALL },
+        { "b", "y", 2, false, SV_UPLINK_CHANGE },  { "c", "x", 4, false, SV_UPLINK_CHANGE },
+        { "c", "y", 7, false, SV_UPLINK_CHANGE },  { "d", "z", 1, false, SV_UPLINK_CHANGE },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        sv_stream_rules found = { .uplink = SV_UPLINK_AGGREGATE };
+        sv_rules_for(rules, sv_text_of(CASES[i].device), sv_text_of(CASES[i].sensor), &found);
+        assert_true(found.change.amount == CASES[i].amount);
+        assert_int_equal(found.change.percent, CASES[i].percent);
+        assert_int_equal(found.uplink, CASES[i].uplink);
+    }
+}
+
 static void broken_rules_are_refused_whole_with_their_place(void **state) {
     (void) state;
     static const struct {
@@ -68,6 +96,11 @@ static void broken_rules_are_refused_whole_with_their_place(void **state) {
         { "thresholds: {defualt: {high: 1}}", "thresholds has default, sensors and devices" },
         { "change: {default: -1}", "a change is a number such as 0.5" },
         { "change: {default: 5%%}", "a change is a number such as 0.5" },
+        { "change: {devices: {d: {sensor: {x: 1}}}}",
+          "g.yaml:1:32: \"sensor\" is not a key here; a device has default and sensors\n" },
+        { "change: {devices: {d: [1]}}", "a change is a number such as 0.5" },
+        { "uplink: {devices: {d: {default: often}}}", "one of never, aggregate, change, all" },
+        { "thresholds: {devices: {d: {hold: -3s}}}", "hold" },
         { "uplink: {sensors: {x: sometimes}}", "one of never, aggregate, change, all" },
     };
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
@@ -177,6 +210,7 @@ static void a_minute_is_summarised_once_it_is_over(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_specific_section_wins_whole),
+        cmocka_unit_test(a_device_may_have_one_value_or_a_default_and_sensors),
         cmocka_unit_test(broken_rules_are_refused_whole_with_their_place),
         cmocka_unit_test(decisions_agree_with_the_plain_definition),
         cmocka_unit_test(hysteresis_hold_and_clear_keep_an_alert_from_chattering),

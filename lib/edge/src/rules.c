@@ -22,8 +22,9 @@ struct sv_rules {
 
 /// How one kind of rule is read from a node. Returns NULL after adding a fault.
 typedef void *read_rule(const sv_config_node *node, sv_config_faults *faults);
-/// A device's node: does it hold a rule of its own, apart from `sensors:`?
-typedef bool has_own_rule(const sv_config_node *node);
+/// The part of a device's node that is a rule for all its sensors; NULL when `sensors:` is all it
+/// has.
+typedef const sv_config_node *find_own(const sv_config_node *node, sv_config_faults *faults);
 
 // The keys come from the operator's own file, so the maps' hashes need no secret.
 static const uint8_t NO_SECRET[16] = { 0 };
@@ -106,7 +107,7 @@ static void read_sensors(const sv_config_node *node, sv_map *into, const char *p
     }
 }
 
-static void read_devices(const sv_config_node *node, layer *l, read_rule *read, has_own_rule *own,
+static void read_devices(const sv_config_node *node, layer *l, read_rule *read, find_own *own,
                          sv_config_faults *faults) {
     if (node == NULL || !is_map(node, "devices", faults)) {
         return;
@@ -117,8 +118,9 @@ static void read_devices(const sv_config_node *node, layer *l, read_rule *read, 
         if (!good_name("device id", id, item, faults)) {
             continue;
         }
-        if (own(item)) {
-            put_rule(l->devices, id, read(item, faults), item, faults);
+        const sv_config_node *rule = own(item, faults);
+        if (rule != NULL) {
+            put_rule(l->devices, id, read(rule, faults), rule, faults);
         }
         char prefix[SV_ID_MAX + 2];
         sv_textbuf text = SV_TEXTBUF(prefix);
@@ -129,7 +131,7 @@ static void read_devices(const sv_config_node *node, layer *l, read_rule *read, 
 }
 
 static void read_layer(const sv_config_node *node, const char *what, layer *l, read_rule *read,
-                       has_own_rule *own, sv_config_faults *faults) {
+                       find_own *own, sv_config_faults *faults) {
     if (node == NULL || !is_map(node, what, faults)) {
         return;
     }
@@ -226,16 +228,34 @@ static void *read_threshold(const sv_config_node *node, sv_config_faults *faults
     return kept;
 }
 
-static bool has_threshold(const sv_config_node *node) {
-    size_t nested = sv_config_node_get(node, "sensors") != NULL ? 1 : 0;
-    return sv_config_node_kind(node) != SV_CONFIG_MAP || sv_config_node_count(node) > nested
-           || sv_config_node_count(node) == 0;
+static const sv_config_node *own_threshold(const sv_config_node *node, sv_config_faults *faults) {
+    (void) faults;
+    bool only_sensors = sv_config_node_kind(node) == SV_CONFIG_MAP
+                        && sv_config_node_count(node) == 1
+                        && sv_config_node_get(node, "sensors") != NULL;
+    return only_sensors ? NULL : node;
 }
 
-// Significant change and uplink: a single value, or for a device a map with `sensors:` alone.
+// Significant change and uplink: a single value, or for a device a map of `default` and `sensors`.
 
 static bool is_scalar(const sv_config_node *node) {
     return sv_config_node_kind(node) == SV_CONFIG_SCALAR;
+}
+
+static const sv_config_node *own_value(const sv_config_node *node, sv_config_faults *faults) {
+    if (sv_config_node_kind(node) != SV_CONFIG_MAP) {
+        return node;
+    }
+    for (size_t i = 0; i < sv_config_node_count(node); i++) {
+        sv_text key = SV_TEXT("");
+        const sv_config_node *item = sv_config_node_at(node, i, &key);
+        if (!sv_text_is(key, "default") && !sv_text_is(key, "sensors")) {
+            sv_config_fault(faults, item,
+                            "\"%.*s\" is not a key here; a device has default and sensors",
+                            SV_TEXT_ARG(key));
+        }
+    }
+    return sv_config_node_get(node, "default");
 }
 
 static void *read_change(const sv_config_node *node, sv_config_faults *faults) {
@@ -295,11 +315,11 @@ sv_err sv_rules_read(const sv_config_node *root, sv_rules **out, sv_config_fault
     unsigned before = faults->count;
     sv_rules *rules = sv_rules_default();
     read_layer(sv_config_node_get(root, "thresholds"), "thresholds", &rules->thresholds,
-               read_threshold, has_threshold, faults);
+               read_threshold, own_threshold, faults);
     read_layer(sv_config_node_get(root, "change"), "change", &rules->changes, read_change,
-               is_scalar, faults);
+               own_value, faults);
     read_layer(sv_config_node_get(root, "uplink"), "uplink", &rules->uplinks, read_uplink,
-               is_scalar, faults);
+               own_value, faults);
     if (faults->count != before) {
         sv_rules_drop(&rules);
         return SV_ERR_INVALID;

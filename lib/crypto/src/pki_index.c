@@ -1,0 +1,235 @@
+#include "pki_internal.h"
+#include <base/map.h>
+#include <base/mem.h>
+#include <base/time.h>
+#include <codec/json.h>
+#include <crypto/random.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/disk.h>
+
+typedef sv_err line_visit(void *arg, const sv_json *line, sv_why *why);
+
+static void file_drop(FILE **file) {
+    if (*file != NULL) {
+        (void) fclose(*file);
+    }
+}
+
+/// Every line of an NDJSON file; an absent file has none.
+static sv_err each_line(const char *path, line_visit *visit, void *arg, sv_why *why) {
+    SV_DEFER(file_drop) FILE *file = fopen(path, "re");
+    if (file == NULL && errno == ENOENT) {
+        return SV_OK;
+    }
+    if (file == NULL) {
+        return sv_fail(why, SV_ERR_IO, "cannot open '%s': %m", path);
+    }
+    SV_DEFER(sv_mem_drop) char *line = NULL;
+    size_t room = 0;
+    ssize_t len = 0;
+    for (size_t number = 1; (len = getline(&line, &room, file)) >= 0; number++) {
+        SV_DEFER(sv_json_drop) sv_json *json = NULL;
+        sv_text text = sv_text_trim((sv_text){ .at = line, .len = (size_t) len });
+        if (sv_json_parse(text, &json, NULL, NULL) != SV_OK || visit(arg, json, why) != SV_OK) {
+            return sv_fail(why, SV_ERR_INVALID, "'%s' line %zu is not a record of ours", path,
+                           number);
+        }
+    }
+    return ferror(file) != 0 ? sv_fail(why, SV_ERR_IO, "cannot read '%s': %m", path) : SV_OK;
+}
+
+static bool time_of(const sv_json *line, const char *key, int64_t *out_us) {
+    sv_text text = { 0 };
+    return sv_json_text(sv_json_get(line, key), &text) && sv_time_parse(text, out_us) == SV_OK;
+}
+
+static sv_err parse_record(const sv_json *line, sv_pki_record *out) {
+    sv_pki_record record = { 0 };
+    sv_text id = { 0 };
+    sv_text role = { 0 };
+    sv_text serial = { 0 };
+    if (!sv_json_text(sv_json_get(line, "id"), &id)
+        || !sv_json_text(sv_json_get(line, "role"), &role)
+        || !sv_json_text(sv_json_get(line, "serial"), &serial)
+        || !time_of(line, "not_before", &record.not_before_us)
+        || !time_of(line, "not_after", &record.not_after_us) || !sv_id_is_valid(id)) {
+        return SV_ERR_INVALID;
+    }
+    SV_TRY(sv_role_parse(role, &record.role, NULL));
+    SV_TRY(sv_text_copy(id, record.id, sizeof record.id));
+    SV_TRY(sv_text_copy(serial, record.serial, sizeof record.serial));
+    *out = record;
+    return SV_OK;
+}
+
+typedef struct role_search {
+    const char *id;
+    sv_role role;
+    bool taken;
+    sv_role taken_by;
+} role_search;
+
+static sv_err compare_role(void *arg, const sv_json *line, sv_why *why) {
+    (void) why;
+    role_search *search = arg;
+    sv_pki_record record;
+    SV_TRY(parse_record(line, &record));
+    if (record.role != search->role && strcasecmp(record.id, search->id) == 0) {
+        search->taken = true;
+        search->taken_by = record.role;
+    }
+    return SV_OK;
+}
+
+sv_err sv_pki_index_check(const char *dir, const char *id, sv_role role, sv_why *why) {
+    char path[PATH_MAX];
+    SV_TRY(sv_pki_path(path, dir, "issued/index.ndjson", why));
+    role_search search = { .id = id, .role = role };
+    SV_TRY(each_line(path, compare_role, &search, why));
+    if (search.taken) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "'%s' is a %s already and cannot be a %s too; choose another id", id,
+                       sv_role_name(search.taken_by), sv_role_name(role));
+    }
+    return SV_OK;
+}
+
+static sv_err serial_text(const X509 *certificate, char out[41], sv_why *why) {
+    SV_DEFER(sv_bn_drop)
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    char *hex = number != NULL ? BN_bn2hex(number) : NULL;
+    sv_err err = hex != NULL ? sv_text_copy(sv_text_of(hex), out, 41) : SV_ERR_INVALID;
+    OPENSSL_free(hex);
+    return err == SV_OK ? SV_OK : sv_fail_ssl(why, err, "cannot read a serial number");
+}
+
+static void add_time(sv_json_out *out, const char *key, int64_t at_us) {
+    char room[40];
+    sv_textbuf text = SV_TEXTBUF(room);
+    sv_time_add(&text, at_us);
+    sv_json_add_text(out, key, sv_textbuf_text(&text));
+}
+
+static sv_err store_certificate(const char *dir, const char *serial, const X509 *certificate,
+                                sv_why *why) {
+    char name[64];
+    sv_textbuf text = SV_TEXTBUF(name);
+    sv_textbuf_addf(&text, "issued/%s.crt", serial);
+    SV_TRY(sv_textbuf_end(&text));
+    char path[PATH_MAX];
+    SV_TRY(sv_pki_path(path, dir, name, why));
+    SV_DEFER(sv_textbuf_drop) sv_textbuf pem = SV_TEXTBUF_HEAP(SV_PKI_FILE_MAX);
+    SV_TRY(sv_pem_cert_add(&pem, certificate, why));
+    return sv_new_file(path, sv_textbuf_text(&pem), 0644, why);
+}
+
+sv_err sv_pki_index_add(const char *dir, const char *id, sv_role role, const X509 *certificate,
+                        sv_why *why) {
+    char serial[41];
+    SV_TRY(serial_text(certificate, serial, why));
+    SV_TRY(store_certificate(dir, serial, certificate, why));
+    char room[512];
+    sv_textbuf line = SV_TEXTBUF(room);
+    sv_json_out json = SV_JSON_OUT(&line);
+    sv_json_open_object(&json);
+    sv_json_add_str(&json, "id", id);
+    sv_json_add_str(&json, "role", sv_role_name(role));
+    sv_json_add_str(&json, "serial", serial);
+    add_time(&json, "not_before", sv_asn1_time_us(X509_get0_notBefore(certificate)));
+    add_time(&json, "not_after", sv_asn1_time_us(X509_get0_notAfter(certificate)));
+    sv_json_close_object(&json);
+    sv_textbuf_add_char(&line, '\n');
+    SV_TRY(sv_textbuf_end(&line));
+    char path[PATH_MAX];
+    SV_TRY(sv_pki_path(path, dir, "issued/index.ndjson", why));
+    return sv_disk_append(path, sv_textbuf_text(&line), 0644, why);
+}
+
+struct sv_pki_revoked {
+    sv_map *before; ///< id to int64_t, owned
+};
+
+void sv_pki_revoked_drop(sv_pki_revoked **revoked) {
+    if (*revoked == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sv_map_count((*revoked)->before); i++) {
+        free(sv_map_at((*revoked)->before, i, NULL));
+    }
+    sv_map_drop(&(*revoked)->before);
+    free(*revoked);
+    *revoked = NULL;
+}
+
+static sv_err remember(void *arg, const sv_json *line, sv_why *why) {
+    (void) why;
+    sv_pki_revoked *revoked = arg;
+    sv_text id = { 0 };
+    int64_t before_us = 0;
+    if (!sv_json_text(sv_json_get(line, "id"), &id) || !time_of(line, "before", &before_us)) {
+        return SV_ERR_INVALID;
+    }
+    int64_t *known = sv_map_get(revoked->before, id);
+    if (known != NULL) {
+        *known = before_us > *known ? before_us : *known;
+        return SV_OK;
+    }
+    int64_t *fresh = sv_mem_new(sizeof *fresh);
+    *fresh = before_us;
+    sv_err err = sv_map_put(revoked->before, id, fresh);
+    if (err != SV_OK) {
+        free(fresh);
+    }
+    return err;
+}
+
+sv_err sv_pki_revoked_load(const char *dir, sv_pki_revoked **out, sv_why *why) {
+    char path[PATH_MAX];
+    SV_TRY(sv_pki_path(path, dir, "revoked.ndjson", why));
+    uint8_t key[16];
+    sv_random(key, sizeof key);
+    SV_DEFER(sv_pki_revoked_drop) sv_pki_revoked *revoked = sv_mem_new(sizeof *revoked);
+    revoked->before = sv_map_new(SV_PKI_REVOKED_MAX, key);
+    SV_TRY(each_line(path, remember, revoked, why));
+    *out = revoked;
+    revoked = NULL;
+    return SV_OK;
+}
+
+int64_t sv_pki_revoked_before_us(const sv_pki_revoked *revoked, const char *id) {
+    const int64_t *before_us = sv_map_get(revoked->before, sv_text_of(id));
+    return before_us != NULL ? *before_us : INT64_MIN;
+}
+
+typedef struct listing {
+    sv_pki_visit *visit;
+    void *arg;
+    const sv_pki_revoked *revoked;
+} listing;
+
+static sv_err list_line(void *arg, const sv_json *line, sv_why *why) {
+    (void) why;
+    const listing *list = arg;
+    sv_pki_record record;
+    SV_TRY(parse_record(line, &record));
+    record.revoked = record.not_before_us < sv_pki_revoked_before_us(list->revoked, record.id);
+    list->visit(list->arg, &record);
+    return SV_OK;
+}
+
+sv_err sv_pki_list(const char *dir, sv_pki_visit *visit, void *arg, sv_why *why) {
+    char path[PATH_MAX];
+    SV_TRY(sv_pki_path(path, dir, "ca.crt", why));
+    if (!sv_disk_exists(path)) {
+        return sv_fail(why, SV_ERR_NOT_FOUND, "'%s' is no PKI folder (no ca.crt)", dir);
+    }
+    SV_DEFER(sv_pki_revoked_drop) sv_pki_revoked *revoked = NULL;
+    SV_TRY(sv_pki_revoked_load(dir, &revoked, why));
+    SV_TRY(sv_pki_path(path, dir, "issued/index.ndjson", why));
+    listing list = { .visit = visit, .arg = arg, .revoked = revoked };
+    return each_line(path, list_line, &list, why);
+}

@@ -1,0 +1,29 @@
+// Whatever the file: rules or faults, never both, and rules that can be asked about any stream.
+#include <edge/rules.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "fuzz" };
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
+    sv_text text = { .at = (const char *) data, .len = size };
+    if (sv_config_parse(text, &root, &faults) != SV_OK) {
+        return 0;
+    }
+    sv_err err = sv_rules_read(root, &rules, &faults);
+    if ((err == SV_OK) != (rules != NULL) || (err == SV_OK) != (faults.count == 0)) {
+        abort();
+    }
+    if (rules != NULL) {
+        sv_stream_rules found;
+        sv_rules_for(rules, SV_TEXT("lathe-3"), SV_TEXT("vibration"), &found);
+        const sv_threshold *t = &found.threshold;
+        if (t->hysteresis < 0 || (t->has_high && t->has_low && t->high < t->low)
+            || found.change.amount < 0 || found.uplink > SV_UPLINK_ALL) {
+            abort();
+        }
+    }
+    return 0;
+}
