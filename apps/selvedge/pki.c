@@ -226,7 +226,7 @@ static void print_json(void *arg, const sv_pki_record *record) {
 
 static void print_row(void *arg, const sv_pki_record *record) {
     (void) arg;
-    char room[40];
+    char room[40] = "";
     sv_textbuf until = SV_TEXTBUF(room);
     sv_time_add(&until, record->not_after_us);
     (void) printf("%-24s %-8s %-32s %.10s %s\n", record->id, sv_role_name(record->role),

@@ -55,8 +55,8 @@ void sv_percent_add(sv_textbuf *buf, sv_text text) {
         if (is_unreserved(text.at[i])) {
             sv_textbuf_add_char(buf, text.at[i]);
         } else {
-            sv_textbuf_add_char(buf, '%');
-            sv_hex_add(buf, (const uint8_t *) text.at + i, 1);
+            // RFC 3986 §2.1 wants capitals, so that equal texts give equal addresses.
+            sv_textbuf_addf(buf, "%%%02X", (unsigned) (unsigned char) text.at[i]);
         }
     }
 }

@@ -1,0 +1,237 @@
+#include "config.h"
+
+#include <base/mem.h>
+#include <codec/config.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void read_gateways(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    sv_fleet_config *config = target;
+    if (node == NULL || sv_config_node_kind(node) != SV_CONFIG_MAP) {
+        sv_config_fault(faults, node, "gateways: write one line per gateway, <gateway id>: <site>");
+        return;
+    }
+    size_t count = sv_config_node_count(node);
+    if (count > SV_FLEET_GATEWAYS_MAX) {
+        sv_config_fault(faults, node, "gateways: %zu are more than %d", count,
+                        SV_FLEET_GATEWAYS_MAX);
+        return;
+    }
+    config->gateways = sv_mem_array(count + 1, sizeof *config->gateways);
+    for (size_t i = 0; i < count; i++) {
+        sv_text id;
+        const sv_config_node *site = sv_config_node_at(node, i, &id);
+        sv_text site_id =
+            sv_config_node_kind(site) == SV_CONFIG_SCALAR ? sv_config_node_text(site) : SV_TEXT("");
+        sv_why why;
+        sv_fleet_gateway_site *entry = &config->gateways[config->gateway_count];
+        if (sv_id_check("gateway id", id, &why) != SV_OK
+            || sv_id_check("site", site_id, &why) != SV_OK
+            || sv_text_copy(id, entry->gateway, sizeof entry->gateway) != SV_OK
+            || sv_text_copy(site_id, entry->site, sizeof entry->site) != SV_OK) {
+            sv_config_fault(faults, site, "gateways: %s", why.text);
+            continue;
+        }
+        config->gateway_count++;
+    }
+}
+
+#define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *) 0)->member)
+#define CONFIG_OFFSET(member) .offset = offsetof(sv_fleet_config, member)
+
+// Offsets inside a section are relative to the section.
+typedef __typeof__(((sv_fleet_config *) 0)->store) store_section;
+typedef __typeof__(((sv_fleet_door *) 0)->tls) tls_section;
+
+static const sv_config_key STORE_KEYS[] = {
+    { .name = "path",
+      .type = SV_CONFIG_TEXT,
+      FIELD(store_section, path),
+      .help = "the database file; created on first start" },
+    { .name = "retention",
+      .type = SV_CONFIG_DURATION,
+      FIELD(store_section, retention_us),
+      .fallback = "30d",
+      .min = INT64_C(3600000000),
+      .max = INT64_C(3153600000000000),
+      .help = "how long points and cleared alerts are kept" },
+    { 0 },
+};
+
+static const sv_config_key OPERATOR_TLS_KEYS[] = {
+    { .name = "cert",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, cert),
+      .fallback = "",
+      .help = "PEM chain, leaf first; without it the door speaks plain HTTP, on loopback only" },
+    { .name = "key",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, key),
+      .fallback = "",
+      .help = "PEM private key of the certificate" },
+    { 0 },
+};
+
+static const sv_config_key OPERATOR_KEYS[] = {
+    { .name = "bind",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_fleet_door, bind),
+      .fallback = "127.0.0.1",
+      .help = "address to listen on" },
+    { .name = "port",
+      .type = SV_CONFIG_INT,
+      FIELD(sv_fleet_door, port),
+      .fallback = "8443",
+      .max = 65535,
+      .help = "port; 0 takes any free one" },
+    { .name = "tls",
+      .type = SV_CONFIG_SECTION,
+      FIELD(sv_fleet_door, tls),
+      .fallback = "",
+      .keys = OPERATOR_TLS_KEYS,
+      .help = "certificate of the operator door" },
+    { 0 },
+};
+
+static const sv_config_key DEVICE_TLS_KEYS[] = {
+    { .name = "ca",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, ca),
+      .help = "PEM of the authorities that clients must come from" },
+    { .name = "cert",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, cert),
+      .help = "PEM chain, leaf first" },
+    { .name = "key",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, key),
+      .help = "PEM private key of the certificate" },
+    { .name = "crl",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, crl),
+      .fallback = "",
+      .help = "PEM revocation list" },
+    { 0 },
+};
+
+static const sv_config_key DEVICE_KEYS[] = {
+    { .name = "bind",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_fleet_door, bind),
+      .fallback = "127.0.0.1",
+      .help = "address to listen on" },
+    { .name = "port",
+      .type = SV_CONFIG_INT,
+      FIELD(sv_fleet_door, port),
+      .fallback = "8444",
+      .max = 65535,
+      .help = "port; 0 takes any free one" },
+    { .name = "tls",
+      .type = SV_CONFIG_SECTION,
+      FIELD(sv_fleet_door, tls),
+      .keys = DEVICE_TLS_KEYS,
+      .help = "mutual TLS of the device door" },
+    { 0 },
+};
+
+static const sv_config_key KEYS[] = {
+    { .name = "id",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_fleet_config, id),
+      .check = sv_id_config_check,
+      .help = "this server's name" },
+    { .name = "store",
+      .type = SV_CONFIG_SECTION,
+      CONFIG_OFFSET(store),
+      .keys = STORE_KEYS,
+      .help = "where data is kept" },
+    { .name = "operator",
+      .type = SV_CONFIG_SECTION,
+      CONFIG_OFFSET(operators),
+      .fallback = "",
+      .keys = OPERATOR_KEYS,
+      .help = "the door for people: dashboard and API" },
+    { .name = "device",
+      .type = SV_CONFIG_SECTION,
+      CONFIG_OFFSET(devices),
+      .keys = DEVICE_KEYS,
+      .help = "the door for gateways" },
+    { .name = "pki",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_fleet_config, pki),
+      .fallback = "",
+      .help = "PKI folder, for the certificate data of devices" },
+    { .name = "gateways",
+      .type = SV_CONFIG_CUSTOM,
+      .help = "which gateways may report, and the site of each: <gateway id>: <site>",
+      .read = read_gateways },
+    { .name = "admin_token_file",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_fleet_config, admin_token_file),
+      .help = "file of the administrator's API token; written on first start, mode 0600" },
+    { .name = "ports_file",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_fleet_config, ports_file),
+      .fallback = "",
+      .help = "where to write the ports in use, as JSON, once both doors listen" },
+    { 0 },
+};
+
+static void judge_operator_door(const sv_config_node *root, const sv_fleet_door *door,
+                                sv_config_faults *faults) {
+    const sv_config_node *at = sv_config_node_get(root, "operator");
+    at = at != NULL ? at : root;
+    bool loopback = strncmp(door->bind, "127.", 4) == 0 || strcmp(door->bind, "::1") == 0;
+    if ((door->tls.cert[0] == '\0') != (door->tls.key[0] == '\0')) {
+        sv_config_fault(faults, at, "operator.tls: cert and key belong together; give both");
+    } else if (door->tls.cert[0] == '\0' && !loopback) {
+        sv_config_fault(faults, at,
+                        "operator: plain HTTP on '%s' would show passwords and data to the "
+                        "network; give operator.tls or bind 127.0.0.1",
+                        door->bind);
+    }
+}
+
+static sv_err read_tree(sv_text yaml, sv_fleet_config *out, sv_config_faults *faults) {
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    SV_TRY(sv_config_parse(yaml, &root, faults));
+    sv_err err = sv_config_read(root, KEYS, out, faults);
+    if (out->operators.bind[0] == '\0') {
+        // The whole section was left out.
+        (void) sv_text_copy(SV_TEXT("127.0.0.1"), out->operators.bind, sizeof out->operators.bind);
+        out->operators.port = 8443;
+    }
+    judge_operator_door(root, &out->operators, faults);
+    return err != SV_OK || faults->count > 0 ? SV_ERR_INVALID : SV_OK;
+}
+
+sv_err sv_fleet_config_load(const char *path, sv_fleet_config *out, sv_textbuf *faults_out) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX);
+    sv_why why;
+    sv_err err = sv_disk_read(path, &yaml, &why);
+    if (err != SV_OK) {
+        sv_textbuf_addf(faults_out, "%s\n", why.text);
+        return err;
+    }
+    SV_DEFER(sv_config_faults_drop)
+    sv_config_faults faults = { .text = SV_TEXTBUF_HEAP(64 * 1024), .file = path };
+    sv_fleet_config config = { 0 };
+    err = read_tree(sv_textbuf_text(&yaml), &config, &faults);
+    if (err != SV_OK) {
+        sv_textbuf_add(faults_out, sv_textbuf_text(&faults.text));
+        sv_fleet_config_drop(&config);
+        return err;
+    }
+    *out = config;
+    return SV_OK;
+}
+
+void sv_fleet_config_drop(sv_fleet_config *config) {
+    free(config->gateways);
+    config->gateways = NULL;
+    config->gateway_count = 0;
+}
+
+void sv_fleet_config_help(sv_textbuf *out) {
+    sv_config_help(KEYS, out);
+}

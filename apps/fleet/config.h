@@ -1,0 +1,49 @@
+// The fleet server's configuration: one YAML file, checked as a whole.
+#ifndef SV_FLEET_CONFIG_H
+#define SV_FLEET_CONFIG_H
+
+#include <base/err.h>
+#include <base/text.h>
+#include <model/id.h>
+#include <sys/disk.h>
+
+enum { SV_FLEET_GATEWAYS_MAX = 1024, SV_FLEET_BIND_MAX = 64 };
+
+typedef struct sv_fleet_gateway_site {
+    char gateway[SV_ID_ROOM];
+    char site[SV_ID_ROOM];
+} sv_fleet_gateway_site;
+
+typedef struct sv_fleet_door {
+    char bind[SV_FLEET_BIND_MAX];
+    int64_t port; ///< 0: any free one
+    struct {
+        char ca[SV_PATH_MAX];
+        char cert[SV_PATH_MAX];
+        char key[SV_PATH_MAX];
+        char crl[SV_PATH_MAX];
+    } tls;
+} sv_fleet_door;
+
+typedef struct sv_fleet_config {
+    char id[SV_ID_ROOM];
+    struct {
+        char path[SV_PATH_MAX];
+        int64_t retention_us;
+    } store;
+    sv_fleet_door operators; ///< people and their programs; without tls.cert plain HTTP on loopback
+    sv_fleet_door devices;
+    char pki[SV_PATH_MAX];
+    char admin_token_file[SV_PATH_MAX];
+    char ports_file[SV_PATH_MAX];
+    sv_fleet_gateway_site *gateways;
+    size_t gateway_count;
+} sv_fleet_config;
+
+/// SV_ERR_INVALID with everything that is wrong, one line each, in `faults_out`.
+sv_err sv_fleet_config_load(const char *path, sv_fleet_config *out, sv_textbuf *faults_out);
+void sv_fleet_config_drop(sv_fleet_config *config);
+/// The table of keys as a page of help.
+void sv_fleet_config_help(sv_textbuf *out);
+
+#endif

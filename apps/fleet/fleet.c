@@ -1,0 +1,85 @@
+#include "fleet.h"
+
+#include "inbox.h"
+#include "views.h"
+
+#include <sys/clock.h>
+
+extern const char sv_fleet_schema[];
+
+sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
+    const sv_db_migration migrations[] = { { .name = "1-first", .sql = sv_fleet_schema } };
+    *out = (sv_fleet){ .config = *config,
+                       .loop = loop,
+                       .wall_us = sv_clock_wall_us,
+                       .mono_us = sv_clock_monotonic_us };
+    *config = (sv_fleet_config){ 0 };
+    out->live = sv_live_new();
+    out->certificates = sv_certificates_new(out->config.pki);
+    sv_err err =
+        sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
+    if (err == SV_OK) {
+        err = sv_registry_open(out->db, &out->config, &out->registry, why);
+    }
+    if (err == SV_OK) {
+        err = sv_people_admin_token(out->db, out->config.admin_token_file, why);
+    }
+    if (err != SV_OK) {
+        sv_fleet_drop(out);
+    }
+    return err;
+}
+
+void sv_fleet_drop(sv_fleet *fleet) {
+    sv_live_drop(&fleet->live);
+    sv_certificates_drop(&fleet->certificates);
+    sv_registry_drop(&fleet->registry);
+    if (fleet->db != NULL) {
+        sv_db_drop(&fleet->db);
+    }
+    sv_fleet_config_drop(&fleet->config);
+}
+
+void sv_fleet_tell_device(sv_fleet *fleet, const sv_device *device) {
+    if (!sv_live_is_watched(fleet->live)) {
+        return;
+    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf data = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&data);
+    sv_view_device(fleet, device, false, &out);
+    sv_live_send(fleet->live, "device", sv_textbuf_text(&data));
+}
+
+void sv_fleet_judge(sv_fleet *fleet) {
+    bool any = false;
+    int64_t now_us = fleet->mono_us();
+    for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {
+        any |= sv_gateway_judge(sv_registry_gateway_at(fleet->registry, i), now_us);
+    }
+    for (size_t i = 0; any && i < sv_registry_device_count(fleet->registry); i++) {
+        sv_device *device = sv_registry_device_at(fleet->registry, i);
+        if (sv_device_judge(device)) {
+            sv_fleet_tell_device(fleet, device);
+        }
+    }
+}
+
+void sv_fleet_tell_alert(sv_fleet *fleet, sv_text alert_id) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf data = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&data);
+    char device_id[SV_ID_ROOM];
+    if (sv_inbox_write(fleet->db, alert_id, &out, device_id, NULL) != SV_OK) {
+        return;
+    }
+    sv_live_send(fleet->live, "alert", sv_textbuf_text(&data));
+    sv_device *device = sv_registry_device(fleet->registry, sv_text_of(device_id));
+    sv_inbox_count count;
+    if (device == NULL || sv_inbox_counts(fleet->db, NULL, device_id, &count) != SV_OK) {
+        return;
+    }
+    unsigned active = (unsigned) (count.open + count.acknowledged);
+    if (active != device->alerts) {
+        device->alerts = active;
+        sv_fleet_tell_device(fleet, device);
+    }
+}

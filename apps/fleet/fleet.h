@@ -1,0 +1,43 @@
+// The parts of a running fleet server, and what its doors share.
+#ifndef SV_FLEET_FLEET_H
+#define SV_FLEET_FLEET_H
+
+#include "certificates.h"
+#include "config.h"
+#include "live.h"
+#include "people.h"
+#include "registry.h"
+
+#include <store/db.h>
+#include <sys/loop.h>
+
+/// What /metrics counts.
+typedef struct sv_fleet_counts {
+    int64_t points_stored, points_repeated, items_refused, batches, alerts_taken, logins_refused;
+} sv_fleet_counts;
+
+typedef struct sv_fleet {
+    sv_fleet_config config;
+    sv_loop *loop;
+    sv_db *db;
+    sv_registry *registry;
+    sv_live *live;
+    sv_certificates *certificates;
+    sv_throttle throttle;
+    sv_fleet_counts counts;
+    int64_t (*wall_us)(void); ///< the clocks; a test brings its own
+    int64_t (*mono_us)(void);
+} sv_fleet;
+
+/// Opens the database and everything over it; `config` is taken over, also on failure.
+sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why);
+void sv_fleet_drop(sv_fleet *fleet);
+
+/// Presence: judge every gateway and tell the live clients what changed. Once a second.
+void sv_fleet_judge(sv_fleet *fleet);
+/// Tell the live clients that presence or health of a device changed.
+void sv_fleet_tell_device(sv_fleet *fleet, const sv_device *device);
+/// Tell the live clients about an alert, and about the device it counts for.
+void sv_fleet_tell_alert(sv_fleet *fleet, sv_text alert_id);
+
+#endif

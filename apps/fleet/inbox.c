@@ -1,0 +1,303 @@
+#include "inbox.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STATE_OPEN, STATE_ACKNOWLEDGED, STATE_CLEARED };
+
+static const char *const STATE_NAMES[] = {
+    [STATE_OPEN] = "open",
+    [STATE_ACKNOWLEDGED] = "acknowledged",
+    [STATE_CLEARED] = "cleared",
+};
+
+// ---- taking in ----------------------------------------------------------------------------------
+
+static int64_t when_ms(const sv_alert *alert) {
+    return alert->at_us > 0 ? alert->at_us / 1000 : 0;
+}
+
+// A gateway that lost its memory raises what is open already under a new id: the old one ends.
+static sv_err clear_predecessor(sv_db *db, const sv_alert *alert, const char *site, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "UPDATE alert SET state = 2, cleared_ms = ?1, updated_ms = ?1"
+                      " WHERE device = ?2 AND sensor = ?3 AND type = ?4 AND id <> ?5"
+                      " AND state < 2 AND site = ?6",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, when_ms(alert));
+    sv_stmt_bind_str(stmt, 2, alert->device_id);
+    sv_stmt_bind_str(stmt, 3, alert->sensor);
+    sv_stmt_bind_str(stmt, 4, sv_alert_type_name(alert->type));
+    sv_stmt_bind_str(stmt, 5, alert->id);
+    sv_stmt_bind_str(stmt, 6, site);
+    return sv_stmt_run(stmt, why);
+}
+
+static void bind_cleared(sv_stmt *stmt, int index, const sv_alert *alert) {
+    if (alert->event == SV_ALERT_CLEARED) {
+        sv_stmt_bind_int(stmt, index, when_ms(alert));
+    } else {
+        sv_stmt_bind_null(stmt, index);
+    }
+}
+
+static void bind_content(sv_stmt *stmt, const sv_alert *alert, const char *site, const char *unit) {
+    sv_stmt_bind_str(stmt, 1, alert->id);
+    sv_stmt_bind_str(stmt, 2, alert->device_id);
+    sv_stmt_bind_str(stmt, 3, site);
+    sv_stmt_bind_str(stmt, 4, sv_severity_name(alert->severity));
+    sv_stmt_bind_str(stmt, 5, alert->message);
+    sv_stmt_bind_number(stmt, 6, alert->value);
+    sv_stmt_bind_number(stmt, 7, alert->raw);
+    sv_stmt_bind_str(stmt, 8, unit != NULL && unit[0] != '\0' ? unit : NULL);
+    sv_stmt_bind_int(stmt, 9, alert->event == SV_ALERT_CLEARED ? STATE_CLEARED : STATE_OPEN);
+    sv_stmt_bind_int(stmt, 10, when_ms(alert));
+    bind_cleared(stmt, 11, alert);
+}
+
+static sv_err add_alert(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
+                        sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "INSERT INTO alert (id, device, site, severity, message, value, raw, unit,"
+                      " state, raised_ms, updated_ms, cleared_ms, sensor, type)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13)",
+                      &stmt, why));
+    bind_content(stmt, alert, site, unit);
+    sv_stmt_bind_str(stmt, 12, alert->sensor);
+    sv_stmt_bind_str(stmt, 13, sv_alert_type_name(alert->type));
+    return sv_stmt_run(stmt, why);
+}
+
+// `state < 2`: cleared is final. Device, sensor and type never change, and nobody updates what
+// another site's gateway raised.
+static sv_err update_alert(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
+                           sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "UPDATE alert SET severity = ?4, message = ?5, value = coalesce(?6, value),"
+                      " raw = coalesce(?7, raw), unit = coalesce(?8, unit),"
+                      " state = CASE WHEN ?9 = 2 THEN 2 ELSE state END,"
+                      " updated_ms = ?10, cleared_ms = ?11"
+                      " WHERE id = ?1 AND device = ?2 AND site = ?3 AND state < 2",
+                      &stmt, why));
+    bind_content(stmt, alert, site, unit);
+    return sv_stmt_run(stmt, why);
+}
+
+static sv_err is_known(sv_db *db, const char *id, bool *out, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "SELECT 1 FROM alert WHERE id = ?1", &stmt, why));
+    sv_stmt_bind_str(stmt, 1, id);
+    sv_err err = sv_stmt_next(stmt, why);
+    sv_stmt_reset(stmt);
+    *out = err == SV_OK;
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+sv_err sv_inbox_take(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
+                     sv_why *why) {
+    bool known;
+    SV_TRY(is_known(db, alert->id, &known, why));
+    if (known) {
+        return update_alert(db, alert, site, unit, why);
+    }
+    if (alert->event != SV_ALERT_CLEARED) {
+        SV_TRY(clear_predecessor(db, alert, site, why));
+    }
+    return add_alert(db, alert, site, unit, why);
+}
+
+// ---- acknowledging ------------------------------------------------------------------------------
+
+static sv_err require_state(sv_db *db, sv_text id, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "SELECT state FROM alert WHERE id = ?1", &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    sv_err err = sv_stmt_next(stmt, why);
+    int64_t state = err == SV_OK ? sv_stmt_int(stmt, 0) : STATE_OPEN;
+    sv_stmt_reset(stmt);
+    if (err == SV_ERR_NOT_FOUND) {
+        return sv_fail(why, err, "there is no alert " SV_TEXT_FMT, SV_TEXT_ARG(id));
+    }
+    if (err == SV_OK && state == STATE_CLEARED) {
+        return sv_fail(why, SV_ERR_STATE, "alert " SV_TEXT_FMT " is cleared already",
+                       SV_TEXT_ARG(id));
+    }
+    return err;
+}
+
+sv_err sv_inbox_acknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why) {
+    SV_TRY(require_state(db, id, why));
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "UPDATE alert SET state = 1, acknowledged_ms = ?2, acknowledged_by = ?3,"
+                      " updated_ms = ?2 WHERE id = ?1 AND state = 0",
+                      &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    sv_stmt_bind_int(stmt, 2, now_ms);
+    sv_stmt_bind_str(stmt, 3, user);
+    return sv_stmt_run(stmt, why);
+}
+
+sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, int64_t now_ms, sv_why *why) {
+    SV_TRY(require_state(db, id, why));
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "UPDATE alert SET state = 0, acknowledged_ms = NULL, acknowledged_by = NULL,"
+                      " updated_ms = ?2 WHERE id = ?1 AND state = 1",
+                      &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    sv_stmt_bind_int(stmt, 2, now_ms);
+    return sv_stmt_run(stmt, why);
+}
+
+// ---- reading ------------------------------------------------------------------------------------
+
+#define COLUMNS                                                                                    \
+    "id, device, site, sensor, type, severity, message, value, raw, unit, state, raised_ms,"       \
+    " updated_ms, cleared_ms, acknowledged_ms, acknowledged_by"
+
+static void put_text(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
+    if (sv_stmt_is_null(stmt, column)) {
+        sv_json_add_null(out, key);
+    } else {
+        sv_json_add_text(out, key, sv_stmt_text(stmt, column));
+    }
+}
+
+static void put_int(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
+    if (sv_stmt_is_null(stmt, column)) {
+        sv_json_add_null(out, key);
+    } else {
+        sv_json_add_int(out, key, sv_stmt_int(stmt, column));
+    }
+}
+
+static void put_alert(sv_json_out *out, sv_stmt *stmt) {
+    sv_json_open_object(out);
+    sv_json_add_text(out, "id", sv_stmt_text(stmt, 0));
+    sv_json_add_text(out, "device", sv_stmt_text(stmt, 1));
+    sv_json_add_text(out, "site", sv_stmt_text(stmt, 2));
+    sv_json_add_text(out, "sensor", sv_stmt_text(stmt, 3));
+    sv_json_add_text(out, "type", sv_stmt_text(stmt, 4));
+    sv_json_add_text(out, "severity", sv_stmt_text(stmt, 5));
+    sv_json_add_text(out, "message", sv_stmt_text(stmt, 6));
+    sv_json_add_number(out, "value", sv_stmt_number(stmt, 7));
+    sv_json_add_number(out, "raw", sv_stmt_number(stmt, 8));
+    put_text(out, "unit", stmt, 9);
+    sv_json_add_str(out, "state", STATE_NAMES[sv_stmt_int(stmt, 10) % 3]);
+    put_int(out, "raised_at", stmt, 11);
+    put_int(out, "updated_at", stmt, 12);
+    put_int(out, "cleared_at", stmt, 13);
+    put_int(out, "acknowledged_at", stmt, 14);
+    put_text(out, "acknowledged_by", stmt, 15);
+    sv_json_close_object(out);
+}
+
+sv_err sv_inbox_write(sv_db *db, sv_text id, sv_json_out *out, char device[SV_ID_ROOM],
+                      sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "SELECT " COLUMNS " FROM alert WHERE id = ?1", &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    sv_err err = sv_stmt_next(stmt, why);
+    if (err == SV_OK) {
+        put_alert(out, stmt);
+        if (device != NULL) {
+            err = sv_text_copy(sv_stmt_text(stmt, 1), device, SV_ID_ROOM);
+        }
+    } else if (err == SV_ERR_NOT_FOUND) {
+        err = sv_fail(why, err, "there is no alert " SV_TEXT_FMT, SV_TEXT_ARG(id));
+    }
+    sv_stmt_reset(stmt);
+    return err;
+}
+
+#define LIST(extra)                                                                                \
+    "SELECT " COLUMNS " FROM alert WHERE " extra "((1 << state) & ?1) <> 0"                        \
+    " AND (?2 IS NULL OR severity = ?2) AND (?3 IS NULL OR site = ?3)"                             \
+    " AND (?4 IS NULL OR device = ?4) AND (raised_ms, id) < (?5, ?6)"                              \
+    " ORDER BY raised_ms DESC, id DESC LIMIT ?7"
+
+static sv_err read_cursor(const char *cursor, int64_t *raised_ms, sv_text *id, sv_why *why) {
+    sv_text rest = sv_text_of(cursor);
+    sv_text number = sv_text_cut(&rest, '.');
+    uint64_t at;
+    if (sv_text_u64(number, INT64_MAX, &at) != SV_OK || !sv_id_is_valid(rest)) {
+        return sv_fail(why, SV_ERR_INVALID, "cursor '%s' is not one of ours", cursor);
+    }
+    *raised_ms = (int64_t) at;
+    *id = rest;
+    return SV_OK;
+}
+
+sv_err sv_inbox_list(sv_db *db, const sv_inbox_query *query, sv_json_out *out,
+                     char next[SV_INBOX_CURSOR_MAX], sv_why *why) {
+    int64_t raised_ms = INT64_MAX;
+    sv_text id = SV_TEXT("~");
+    if (query->cursor != NULL) {
+        SV_TRY(read_cursor(query->cursor, &raised_ms, &id, why));
+    }
+    sv_stmt *stmt;
+    // What is active is a small part, with an index of its own.
+    if ((query->states & SV_INBOX_CLEARED) == 0) {
+        SV_TRY(sv_db_stmt(db, LIST("state < 2 AND "), &stmt, why));
+    } else {
+        SV_TRY(sv_db_stmt(db, LIST(""), &stmt, why));
+    }
+    sv_stmt_bind_int(stmt, 1, query->states);
+    sv_stmt_bind_str(stmt, 2, query->severity);
+    sv_stmt_bind_str(stmt, 3, query->site);
+    sv_stmt_bind_str(stmt, 4, query->device);
+    sv_stmt_bind_int(stmt, 5, raised_ms);
+    sv_stmt_bind_text(stmt, 6, id);
+    sv_stmt_bind_int(stmt, 7, (int64_t) query->limit + 1);
+    sv_json_open_array(out);
+    sv_textbuf cursor = { .at = next, .cap = SV_INBOX_CURSOR_MAX };
+    bool more = false;
+    sv_err err = SV_OK;
+    for (size_t i = 0; !more && (err = sv_stmt_next(stmt, why)) == SV_OK; i++) {
+        more = i == query->limit;
+        if (!more) {
+            put_alert(out, stmt);
+            sv_textbuf_clear(&cursor);
+            sv_textbuf_addf(&cursor, "%lld." SV_TEXT_FMT, (long long) sv_stmt_int(stmt, 11),
+                            SV_TEXT_ARG(sv_stmt_text(stmt, 0)));
+        }
+    }
+    sv_stmt_reset(stmt);
+    sv_json_close_array(out);
+    if (!more) {
+        sv_textbuf_clear(&cursor);
+    }
+    SV_TRY(sv_textbuf_end(&cursor));
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+sv_err sv_inbox_counts(sv_db *db, const char *site, const char *device, sv_inbox_count *out) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "SELECT count(CASE state WHEN 0 THEN 1 END),"
+                      " count(CASE state WHEN 1 THEN 1 END),"
+                      " count(CASE severity WHEN 'critical' THEN 1 END) FROM alert"
+                      " WHERE state < 2 AND (?1 IS NULL OR site = ?1)"
+                      " AND (?2 IS NULL OR device = ?2)",
+                      &stmt, NULL));
+    sv_stmt_bind_str(stmt, 1, site);
+    sv_stmt_bind_str(stmt, 2, device);
+    SV_TRY(sv_stmt_next(stmt, NULL));
+    *out = (sv_inbox_count){ .open = sv_stmt_int(stmt, 0),
+                             .acknowledged = sv_stmt_int(stmt, 1),
+                             .critical = sv_stmt_int(stmt, 2) };
+    sv_stmt_reset(stmt);
+    return SV_OK;
+}
+
+sv_err sv_inbox_prune(sv_db *db, int64_t before_ms, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "DELETE FROM alert WHERE state = 2 AND cleared_ms < ?1", &stmt, why));
+    sv_stmt_bind_int(stmt, 1, before_ms);
+    return sv_stmt_run(stmt, why);
+}

@@ -1,0 +1,50 @@
+// The alert inbox: every alert once, one active per (site, device, sensor, type), with who
+// acknowledged it. An alert that has been cleared stays cleared; a late repetition changes nothing.
+#ifndef SV_FLEET_INBOX_H
+#define SV_FLEET_INBOX_H
+
+#include "registry.h"
+
+#include <codec/json.h>
+#include <model/alert.h>
+
+enum { SV_INBOX_LIMIT_DEFAULT = 50, SV_INBOX_LIMIT_MAX = 500, SV_INBOX_CURSOR_MAX = 64 };
+
+/// Raise, update or clear. `unit` may be empty.
+sv_err sv_inbox_take(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
+                     sv_why *why);
+
+/// SV_ERR_NOT_FOUND for an unknown id, SV_ERR_STATE when it is cleared. Twice is once.
+sv_err sv_inbox_acknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why);
+sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, int64_t now_ms, sv_why *why);
+
+/// The alert as JSON. SV_ERR_NOT_FOUND. `device` (may be NULL) gets the id it is about.
+sv_err sv_inbox_write(sv_db *db, sv_text id, sv_json_out *out, char device[SV_ID_ROOM],
+                      sv_why *why);
+
+enum { SV_INBOX_OPEN = 1, SV_INBOX_ACKNOWLEDGED = 2, SV_INBOX_CLEARED = 4 };
+
+typedef struct sv_inbox_query {
+    unsigned states;      ///< SV_INBOX_OPEN | ...
+    const char *severity; ///< NULL: any; so for site and device
+    const char *site;
+    const char *device;
+    size_t limit;
+    const char *cursor; ///< NULL: from the newest
+} sv_inbox_query;
+
+/// An array, newest first; `next` gets the cursor of what follows, or is empty.
+/// SV_ERR_INVALID for a cursor that is none of ours.
+sv_err sv_inbox_list(sv_db *db, const sv_inbox_query *query, sv_json_out *out,
+                     char next[SV_INBOX_CURSOR_MAX], sv_why *why);
+
+typedef struct sv_inbox_count {
+    int64_t open, acknowledged, critical;
+} sv_inbox_count;
+
+/// What is active; `site` and `device` NULL: of all.
+sv_err sv_inbox_counts(sv_db *db, const char *site, const char *device, sv_inbox_count *out);
+
+sv_err sv_inbox_prune(sv_db *db, int64_t before_ms, sv_why *why);
+
+#endif

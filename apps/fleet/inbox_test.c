@@ -1,0 +1,137 @@
+#include "fleet_fixture.h"
+
+#include "inbox.h"
+
+#include <math.h>
+
+static sv_alert alert_of(const char *id, sv_alert_event event, int64_t at_ms) {
+    sv_alert alert = { .device_id = "press-1",
+                       .sensor = "temperature",
+                       .type = SV_ALERT_HIGH,
+                       .severity = SV_SEVERITY_WARNING,
+                       .event = event,
+                       .message = "Value 91.2 exceeds high threshold",
+                       .value = 91.2,
+                       .raw = 95,
+                       .at_us = at_ms * 1000 };
+    (void) snprintf(alert.id, sizeof alert.id, "%s", id);
+    return alert;
+}
+
+static void take(fixture *f, const char *id, sv_alert_event event, int64_t at_ms) {
+    sv_alert alert = alert_of(id, event, at_ms);
+    sv_why why = { 0 };
+    if (sv_inbox_take(f->fleet.db, &alert, "north", "Cel", &why) != SV_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+static sv_inbox_count count(fixture *f) {
+    sv_inbox_count active;
+    assert_int_equal(sv_inbox_counts(f->fleet.db, NULL, NULL, &active), SV_OK);
+    return active;
+}
+
+// [uplink-2]
+static void the_same_id_again_updates_it(void **state) {
+    fixture *f = *state;
+    take(f, "a1", SV_ALERT_RAISED, 1000);
+    take(f, "a1", SV_ALERT_RAISED, 1000);
+    take(f, "a1", SV_ALERT_UPDATED, 2000);
+    assert_int_equal(count(f).open, 1);
+    take(f, "a1", SV_ALERT_CLEARED, 3000);
+    assert_int_equal(count(f).open, 0);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert WHERE raised_ms = 1000 AND "
+                                      "updated_ms = 3000 AND cleared_ms = 3000"),
+                     1);
+}
+
+static void what_is_cleared_stays_cleared_whatever_comes_late(void **state) {
+    fixture *f = *state;
+    take(f, "a1", SV_ALERT_RAISED, 1000);
+    take(f, "a1", SV_ALERT_CLEARED, 3000);
+    take(f, "a2", SV_ALERT_RAISED, 4000);
+    take(f, "a1", SV_ALERT_UPDATED, 2000);
+    take(f, "a1", SV_ALERT_RAISED, 1000);
+    assert_int_equal(count(f).open, 1);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert WHERE id = 'a2' AND state = 0"),
+                     1);
+}
+
+static void one_alert_of_a_kind_is_open_at_a_time(void **state) {
+    fixture *f = *state;
+    take(f, "a1", SV_ALERT_RAISED, 1000);
+    take(f, "a2", SV_ALERT_RAISED, 2000);
+    assert_int_equal(count(f).open, 1);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert WHERE id = 'a1' AND state = 2"),
+                     1);
+}
+
+static void acknowledging_is_kept_through_updates_and_can_be_undone(void **state) {
+    fixture *f = *state;
+    take(f, "a1", SV_ALERT_RAISED, 1000);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sv_inbox_acknowledge(f->fleet.db, SV_TEXT("a1"), "ada", 5000, NULL),
+                         SV_OK);
+    }
+    take(f, "a1", SV_ALERT_UPDATED, 6000);
+    assert_int_equal(count(f).acknowledged, 1);
+    assert_int_equal(count(f).open, 0);
+    assert_int_equal(sv_inbox_unacknowledge(f->fleet.db, SV_TEXT("a1"), 7000, NULL), SV_OK);
+    assert_int_equal(count(f).open, 1);
+    take(f, "a1", SV_ALERT_CLEARED, 8000);
+    sv_why why;
+    assert_int_equal(sv_inbox_acknowledge(f->fleet.db, SV_TEXT("a1"), "ada", 9000, &why),
+                     SV_ERR_STATE);
+    assert_string_equal(why.text, "alert a1 is cleared already");
+    assert_int_equal(sv_inbox_acknowledge(f->fleet.db, SV_TEXT("a9"), "ada", 9000, &why),
+                     SV_ERR_NOT_FOUND);
+}
+
+static void pages_show_each_alert_once_newest_first(void **state) {
+    enum { ALERTS = 23 };
+    fixture *f = *state;
+    for (int i = 0; i < ALERTS; i++) {
+        char id[16];
+        (void) snprintf(id, sizeof id, "a%02d", i);
+        take(f, id, SV_ALERT_RAISED, 1000 + i / 4); // several in one millisecond
+    }
+    for (size_t limit = 1; limit <= ALERTS + 1; limit++) {
+        char next[SV_INBOX_CURSOR_MAX] = "";
+        char cursor[SV_INBOX_CURSOR_MAX];
+        int seen = 0;
+        do {
+            SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(65536);
+            SV_DEFER(sv_json_drop) sv_json *page = NULL;
+            sv_json_out out = SV_JSON_OUT(&text);
+            memcpy(cursor, next, sizeof cursor);
+            sv_inbox_query query = { .states = SV_INBOX_OPEN | SV_INBOX_CLEARED,
+                                     .cursor = cursor[0] != '\0' ? cursor : NULL,
+                                     .limit = limit };
+            assert_int_equal(sv_inbox_list(f->fleet.db, &query, &out, next, NULL), SV_OK);
+            assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &page, NULL, NULL), SV_OK);
+            for (size_t i = 0; i < sv_json_count(page); i++) {
+                char id[16];
+                sv_text shown;
+                seen++;
+                (void) snprintf(id, sizeof id, "a%02d", ALERTS - seen);
+                assert_true(sv_json_text(sv_json_get(sv_json_at(page, i), "id"), &shown));
+                assert_true(sv_text_is(shown, id));
+            }
+        } while (next[0] != '\0');
+        assert_int_equal(seen, ALERTS);
+    }
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(the_same_id_again_updates_it),
+        TEST(what_is_cleared_stays_cleared_whatever_comes_late),
+        TEST(one_alert_of_a_kind_is_open_at_a_time),
+        TEST(acknowledging_is_kept_through_updates_and_can_be_undone),
+        TEST(pages_show_each_alert_once_newest_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,256 @@
+// selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
+#include "device_door.h"
+#include "fleet.h"
+#include "inbox.h"
+#include "operator_door.h"
+#include "series.h"
+#include "uplink.h"
+#include "views.h"
+
+#include <codec/json.h>
+#include <getopt.h>
+#include <net/http_server.h>
+#include <net/tls.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/log.h>
+
+enum { EXIT_USAGE = 2, EXIT_MACHINE = 5, CONNECTIONS_MAX = 1024, PRUNE_TURNS = 60 };
+
+typedef struct program {
+    sv_fleet fleet;
+    sv_loop *loop;
+    sv_http_server *operators, *devices;
+    sv_tls *operator_tls, *device_tls;
+    sv_timer *second, *ping;
+    unsigned turn;
+    int64_t prune_cursor;
+} program;
+
+// ---- what happens by itself ---------------------------------------------------------------------
+
+static void tell_overview(sv_fleet *fleet) {
+    if (!sv_live_is_watched(fleet->live)) {
+        return;
+    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf data = SV_TEXTBUF_HEAP(SV_HTTP_STREAM_QUEUE_MAX);
+    sv_json_out out = SV_JSON_OUT(&data);
+    if (sv_view_overview(fleet, &out, NULL) == SV_OK && !data.overflowed) {
+        sv_live_send(fleet->live, "overview", sv_textbuf_text(&data));
+    }
+}
+
+static void prune(program *p) {
+    sv_why why = { 0 };
+    int64_t now_us = p->fleet.wall_us();
+    int64_t before_ms = (now_us - p->fleet.config.store.retention_us) / 1000;
+    sv_err err = sv_series_prune(p->fleet.db, before_ms, &p->prune_cursor, &why);
+    if (err == SV_OK) {
+        err = sv_inbox_prune(p->fleet.db, before_ms, &why);
+    }
+    if (err == SV_OK) {
+        err = sv_people_prune(p->fleet.db, now_us, &why);
+    }
+    if (err != SV_OK) {
+        SV_LOG(warn, "retention.failed", "%s", why.text);
+    }
+}
+
+static void on_second(void *arg) {
+    program *p = arg;
+    p->turn++;
+    sv_fleet_judge(&p->fleet);
+    sv_live_flush(p->fleet.live);
+    if (p->turn % 2 == 0) {
+        tell_overview(&p->fleet);
+    }
+    if (p->turn % PRUNE_TURNS == 0) {
+        prune(p);
+    }
+}
+
+static void on_ping(void *arg) {
+    sv_live_ping(((program *) arg)->fleet.live);
+}
+
+static void on_stop(void *arg) {
+    sv_loop_stop(((program *) arg)->loop);
+}
+
+// ---- doors --------------------------------------------------------------------------------------
+
+static const char *or_null(const char *path) {
+    return path[0] != '\0' ? path : NULL;
+}
+
+static sv_err open_operator_door(program *p, sv_why *why) {
+    const sv_fleet_door *door = &p->fleet.config.operators;
+    if (door->tls.cert[0] != '\0') {
+        sv_tls_files files = { .cert = door->tls.cert, .key = door->tls.key };
+        SV_TRY(sv_tls_server(&files, false, false, &p->operator_tls, why));
+    }
+    sv_http_server_options options = { .bind = door->bind,
+                                       .port = (uint16_t) door->port,
+                                       .tls = p->operator_tls,
+                                       .body_max = SV_OPERATOR_BODY_MAX,
+                                       .connections_max = CONNECTIONS_MAX };
+    return sv_http_server_open(p->loop, &options, sv_operator_door, &p->fleet, &p->operators, why);
+}
+
+static sv_err open_device_door(program *p, sv_why *why) {
+    const sv_fleet_door *door = &p->fleet.config.devices;
+    sv_tls_files files = { .ca = door->tls.ca,
+                           .cert = door->tls.cert,
+                           .key = door->tls.key,
+                           .crl = or_null(door->tls.crl) };
+    SV_TRY(sv_tls_server(&files, true, false, &p->device_tls, why));
+    sv_http_server_options options = { .bind = door->bind,
+                                       .port = (uint16_t) door->port,
+                                       .tls = p->device_tls,
+                                       .body_max = SV_UPLINK_BODY_MAX,
+                                       .connections_max = CONNECTIONS_MAX };
+    return sv_http_server_open(p->loop, &options, sv_device_door, &p->fleet, &p->devices, why);
+}
+
+static sv_err write_ports(const program *p, sv_why *why) {
+    if (p->fleet.config.ports_file[0] == '\0') {
+        return SV_OK;
+    }
+    char room[128];
+    sv_textbuf json = SV_TEXTBUF(room);
+    sv_textbuf_addf(&json, "{\"operator\":%u,\"device\":%u}\n", sv_http_server_port(p->operators),
+                    sv_http_server_port(p->devices));
+    SV_TRY(sv_textbuf_end(&json));
+    return sv_disk_replace(p->fleet.config.ports_file, sv_textbuf_text(&json), 0644, why);
+}
+
+static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
+    sv_err err = sv_loop_open(&p->loop, why);
+    if (err != SV_OK) {
+        sv_fleet_config_drop(config);
+        return err;
+    }
+    SV_TRY(sv_fleet_open(p->loop, config, &p->fleet, why));
+    SV_TRY(sv_loop_on_signal(p->loop, SIGTERM, on_stop, p, why));
+    SV_TRY(sv_loop_on_signal(p->loop, SIGINT, on_stop, p, why));
+    SV_TRY(open_operator_door(p, why));
+    SV_TRY(open_device_door(p, why));
+    SV_TRY(write_ports(p, why));
+    p->second = sv_timer_new(p->loop, on_second, p);
+    p->ping = sv_timer_new(p->loop, on_ping, p);
+    sv_timer_every(p->second, SV_LIVE_POINTS_US);
+    sv_timer_every(p->ping, SV_LIVE_PING_US);
+    SV_LOG(info, "fleet.ready", "%s: operator door on %s:%u, device door on %s:%u, %zu devices",
+           p->fleet.config.id, p->fleet.config.operators.bind, sv_http_server_port(p->operators),
+           p->fleet.config.devices.bind, sv_http_server_port(p->devices),
+           sv_registry_device_count(p->fleet.registry));
+    return SV_OK;
+}
+
+// The streams go before the server they run on, the server before the loop.
+static void stop(program *p) {
+    sv_timer_drop(&p->second);
+    sv_timer_drop(&p->ping);
+    sv_live_drop(&p->fleet.live);
+    sv_http_server_drop(&p->operators);
+    sv_http_server_drop(&p->devices);
+    sv_tls_drop(&p->operator_tls);
+    sv_tls_drop(&p->device_tls);
+    sv_fleet_drop(&p->fleet);
+    sv_loop_drop(&p->loop);
+}
+
+// ---- command line -------------------------------------------------------------------------------
+
+static const char USAGE[] =
+    "Usage: selvedge-fleet --config FILE\n"
+    "\n"
+    "The fleet server: registry, alert inbox, API and dashboard.\n"
+    "\n"
+    "  --config FILE    the configuration, YAML\n"
+    "  --check-config   only say what is wrong with it: exit 0 when nothing is, else 2\n"
+    "  --version        print the version\n"
+    "  --help           print this\n";
+
+static int print_help(void) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf help = SV_TEXTBUF_HEAP(64 * 1024);
+    sv_textbuf_add_str(&help, USAGE);
+    sv_textbuf_add_str(&help, "\nKeys of the configuration:\n\n");
+    sv_fleet_config_help(&help);
+    if (sv_textbuf_end(&help) != SV_OK || fputs(help.at, stdout) == EOF) {
+        return EXIT_MACHINE;
+    }
+    return EXIT_SUCCESS;
+}
+
+typedef struct options {
+    const char *config;
+    bool check;
+} options;
+
+/// -1: go on; else the exit code.
+static int read_options(int argc, char **argv, options *out) {
+    static const struct option LONG[] = { { "config", required_argument, NULL, 'c' },
+                                          { "check-config", no_argument, NULL, 'k' },
+                                          { "version", no_argument, NULL, 'v' },
+                                          { "help", no_argument, NULL, 'h' },
+                                          { 0 } };
+    for (int option; (option = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            out->config = optarg;
+            break;
+        case 'k':
+            out->check = true;
+            break;
+        case 'v':
+            return puts("selvedge-fleet " SV_VERSION) == EOF ? EXIT_MACHINE : EXIT_SUCCESS;
+        case 'h':
+            return print_help();
+        default:
+            (void) fputs(USAGE, stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (out->config == NULL || optind < argc) {
+        (void) fputs(USAGE, stderr);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static int serve(sv_fleet_config *config) {
+    program p = { 0 };
+    sv_why why = { 0 };
+    sv_err err = start(&p, config, &why);
+    if (err == SV_OK) {
+        err = sv_loop_run(p.loop, &why);
+    }
+    if (err != SV_OK) {
+        SV_LOG(error, "fleet.failed", "%s", why.text);
+    }
+    stop(&p);
+    return err == SV_OK ? EXIT_SUCCESS : err == SV_ERR_INVALID ? EXIT_USAGE : EXIT_MACHINE;
+}
+
+int main(int argc, char **argv) {
+    options chosen = { 0 };
+    int code = read_options(argc, argv, &chosen);
+    if (code >= 0) {
+        return code;
+    }
+    sv_log_open("selvedge-fleet", SV_LOG_info);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf faults = SV_TEXTBUF_HEAP(256 * 1024);
+    sv_fleet_config config = { 0 };
+    if (sv_fleet_config_load(chosen.config, &config, &faults) != SV_OK) {
+        (void) fprintf(stderr, SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&faults)));
+        return EXIT_USAGE;
+    }
+    if (chosen.check) {
+        sv_fleet_config_drop(&config);
+        return EXIT_SUCCESS;
+    }
+    return serve(&config);
+}

@@ -1,0 +1,452 @@
+#include "operator_door.h"
+
+#include "access.h"
+#include "assets.h"
+#include "device_list.h"
+#include "inbox.h"
+#include "series.h"
+#include "views.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/log.h>
+
+extern const char sv_fleet_openapi[], sv_fleet_openapi_end[];
+
+enum { OPEN_TO_ALL = -1, WORD_MAX = 128 };
+
+/// One request on its way through the door.
+typedef struct visit {
+    sv_fleet *fleet;
+    sv_http_request *request;
+    sv_person person; ///< who asks; empty where the door is open
+    sv_text id;       ///< what `*` stands for in the route
+} visit;
+
+static const struct {
+    const char *name, *value;
+} HEADERS[] = {
+    { "Content-Security-Policy",
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+      "connect-src 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; "
+      "base-uri 'none'; form-action 'self'" },
+    { "X-Frame-Options", "DENY" },
+    { "Referrer-Policy", "no-referrer" },
+};
+
+// ---- answers ------------------------------------------------------------------------------------
+
+static void answer_failure(const visit *v, sv_err err, const sv_why *why) {
+    if (err == SV_ERR_NOT_FOUND) {
+        sv_http_problem(v->request, 404, "Not found", "%s", why->text);
+    } else if (err == SV_ERR_INVALID) {
+        sv_http_problem(v->request, 400, "Bad request", "%s", why->text);
+    } else if (err == SV_ERR_STATE) {
+        sv_http_problem(v->request, 409, "Conflict", "%s", why->text);
+    } else {
+        SV_LOG(error, "operator.failed", "%s", why->text);
+        sv_http_problem(v->request, 503, "Not available", "%s", why->text);
+    }
+}
+
+// The JSON that was written, or why there is none.
+static void answer_json(const visit *v, sv_err err, sv_textbuf *json, const sv_why *why) {
+    if (err == SV_OK && sv_textbuf_end(json) != SV_OK) {
+        sv_http_problem(v->request, 507, "Too large",
+                        "the answer is larger than %d bytes; ask for less", SV_VIEW_BYTES_MAX);
+    } else if (err != SV_OK) {
+        answer_failure(v, err, why);
+    } else {
+        sv_http_reply(v->request, 200, "application/json", sv_textbuf_text(json));
+    }
+}
+
+// ---- parameters ---------------------------------------------------------------------------------
+
+// False when the parameter is broken; the request is answered then. Absent gives "".
+static bool read_word(const visit *v, const char *name, char room[WORD_MAX]) {
+    sv_err err = sv_http_query(v->request, name, room, WORD_MAX);
+    if (err == SV_ERR_NOT_FOUND) {
+        room[0] = '\0';
+        return true;
+    }
+    if (err != SV_OK) {
+        sv_http_problem(v->request, 400, "Bad request", "%s is broken or longer than %d bytes",
+                        name, WORD_MAX - 1);
+    }
+    return err == SV_OK;
+}
+
+static bool read_number(const visit *v, const char *name, int64_t max, int64_t *out) {
+    char word[WORD_MAX];
+    uint64_t number;
+    if (!read_word(v, name, word)) {
+        return false;
+    }
+    if (word[0] == '\0') {
+        return true;
+    }
+    if (sv_text_u64(sv_text_of(word), (uint64_t) max, &number) != SV_OK) {
+        sv_http_problem(v->request, 400, "Bad request", "%s: '%s' is not a number up to %lld", name,
+                        word, (long long) max);
+        return false;
+    }
+    *out = (int64_t) number;
+    return true;
+}
+
+/// One of `words` (NULL-terminated): its index into *out; untouched when absent.
+static bool read_choice(const visit *v, const char *name, const char *const *words, int *out) {
+    char word[WORD_MAX];
+    if (!read_word(v, name, word)) {
+        return false;
+    }
+    for (int i = 0; word[0] != '\0' && words[i] != NULL; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    if (word[0] != '\0') {
+        sv_http_problem(v->request, 400, "Bad request", "%s: '%s' is not one of the known words",
+                        name, word);
+    }
+    return word[0] == '\0';
+}
+
+// ---- session ------------------------------------------------------------------------------------
+
+static void login(visit *v) {
+    sv_why why = { 0 };
+    SV_DEFER(sv_json_drop) sv_json *body = NULL;
+    sv_text token;
+    if (!sv_access_may_try(v->fleet, v->request)) {
+        return;
+    }
+    if (sv_json_parse(sv_http_body(v->request), &body, NULL, &why) != SV_OK
+        || !sv_json_text(sv_json_get(body, "token"), &token)) {
+        sv_http_problem(v->request, 400, "Bad request", "the body must be {\"token\":\"...\"}");
+        return;
+    }
+    char session[SV_SECRET_ROOM];
+    sv_err err =
+        sv_people_login(v->fleet->db, token, v->fleet->wall_us(), session, &v->person, &why);
+    if (err == SV_ERR_UNTRUSTED) {
+        sv_access_failed(v->fleet, v->request);
+        sv_http_problem(v->request, 401, "Unauthorized", "%s", why.text);
+        return;
+    }
+    if (err != SV_OK) {
+        answer_failure(v, err, &why);
+        return;
+    }
+    sv_access_set_cookie(v->fleet, v->request, session);
+    sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
+}
+
+static void show_session(visit *v) {
+    char room[512];
+    sv_textbuf json = SV_TEXTBUF(room);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_json_open_object(&out);
+    sv_json_add_str(&out, "user", v->person.user);
+    sv_json_add_str(&out, "role", sv_person_role_name(v->person.role));
+    sv_json_add_str(&out, "version", SV_VERSION);
+    sv_json_close_object(&out);
+    answer_json(v, SV_OK, &json, NULL);
+}
+
+static void logout(visit *v) {
+    sv_why why = { 0 };
+    sv_err err = sv_people_logout(v->fleet->db, sv_access_cookie(v->request), &why);
+    if (err != SV_OK) {
+        answer_failure(v, err, &why);
+        return;
+    }
+    sv_access_clear_cookie(v->fleet, v->request);
+    sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
+}
+
+static void make_link(visit *v) {
+    sv_why why = { 0 };
+    char token[SV_SECRET_ROOM];
+    char location[SV_SECRET_ROOM + 16];
+    sv_textbuf link = SV_TEXTBUF(location);
+    sv_err err = sv_people_make_link(v->fleet->db, &v->person, v->fleet->wall_us(), token, &why);
+    if (err != SV_OK) {
+        answer_failure(v, err, &why);
+        return;
+    }
+    sv_textbuf_addf(&link, "/#login=%s", token);
+    if (sv_textbuf_end(&link) == SV_OK) {
+        sv_http_reply_header(v->request, "Location", location);
+    }
+    sv_http_reply(v->request, 201, NULL, SV_TEXT(""));
+}
+
+// ---- devices ------------------------------------------------------------------------------------
+
+static void show_overview(visit *v) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    answer_json(v, sv_view_overview(v->fleet, &out, &why), &json, &why);
+}
+
+static void list_devices(visit *v) {
+    static const char *const STATUS[] = { "offline", "online", NULL };
+    static const char *const HEALTH[] = { "unknown", "healthy", "warning", "critical", NULL };
+    static const char *const SORT[] = { "id", "last_seen", NULL };
+    char text[WORD_MAX];
+    char site[WORD_MAX];
+    char cursor[WORD_MAX];
+    int64_t limit = SV_DEVICE_LIMIT_DEFAULT;
+    int sort = 0;
+    sv_device_query query = {
+        .text = text, .site = site, .cursor = cursor, .online = -1, .health = -1
+    };
+    if (!read_word(v, "q", text) || !read_word(v, "site", site) || !read_word(v, "cursor", cursor)
+        || !read_choice(v, "status", STATUS, &query.online)
+        || !read_choice(v, "health", HEALTH, &query.health) || !read_choice(v, "sort", SORT, &sort)
+        || !read_number(v, "limit", SV_DEVICE_LIMIT_MAX, &limit)) {
+        return;
+    }
+    query.by_last_seen = sort == 1;
+    query.limit = limit > 0 ? (size_t) limit : 1;
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    answer_json(v, sv_device_list(v->fleet, &query, &out, &why), &json, &why);
+}
+
+// The device in the path; NULL when there is none, and the request is answered then.
+static sv_device *device_asked(const visit *v) {
+    sv_device *device = sv_registry_device(v->fleet->registry, v->id);
+    if (device == NULL) {
+        sv_http_problem(v->request, 404, "Not found", "there is no device '" SV_TEXT_FMT "'",
+                        SV_TEXT_ARG(v->id));
+    }
+    return device;
+}
+
+static void show_device(visit *v) {
+    const sv_device *device = device_asked(v);
+    if (device == NULL) {
+        return;
+    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    answer_json(v, sv_view_device_whole(v->fleet, device, &out, &why), &json, &why);
+}
+
+static void show_series(visit *v) {
+    char sensor[WORD_MAX];
+    const sv_device *device = device_asked(v);
+    if (device == NULL || !read_word(v, "sensor", sensor)) {
+        return;
+    }
+    int64_t to = v->fleet->wall_us() / 1000;
+    int64_t from = -1;
+    int64_t points = SV_SERIES_POINTS_DEFAULT;
+    if (!read_number(v, "to", INT64_MAX / 2, &to) || !read_number(v, "from", INT64_MAX / 2, &from)
+        || !read_number(v, "points", SV_SERIES_POINTS_MAX, &points)) {
+        return;
+    }
+    from = from >= 0 ? from : to - SV_TIME_HOUR_US / 1000; // the last hour, unless asked
+    const sv_stream *stream = sv_device_stream(device, sv_text_of(sensor));
+    if (stream == NULL) {
+        sv_http_problem(v->request, 404, "Not found", "device %s has no sensor '%s'", device->id,
+                        sensor);
+        return;
+    }
+    if (from > to) {
+        sv_http_problem(v->request, 400, "Bad request", "from is later than to");
+        return;
+    }
+    sv_series_range range = { .from_ms = from,
+                              .to_ms = to,
+                              .points = points > 0 ? (size_t) points : 1 };
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    answer_json(v, sv_series_write(v->fleet->db, stream, &range, &out, &why), &json, &why);
+}
+
+// ---- alerts -------------------------------------------------------------------------------------
+
+static const char *word_or_null(const char *word) {
+    return word[0] != '\0' ? word : NULL;
+}
+
+static void list_alerts(visit *v) {
+    static const char *const STATES[] = {
+        "active", "open", "acknowledged", "cleared", "all", NULL
+    };
+    static const unsigned MASKS[] = { SV_INBOX_OPEN | SV_INBOX_ACKNOWLEDGED, SV_INBOX_OPEN,
+                                      SV_INBOX_ACKNOWLEDGED, SV_INBOX_CLEARED,
+                                      SV_INBOX_OPEN | SV_INBOX_ACKNOWLEDGED | SV_INBOX_CLEARED };
+    char severity[WORD_MAX];
+    char site[WORD_MAX];
+    char device[WORD_MAX];
+    char cursor[WORD_MAX];
+    int state = 0;
+    int64_t limit = SV_INBOX_LIMIT_DEFAULT;
+    if (!read_choice(v, "state", STATES, &state) || !read_word(v, "severity", severity)
+        || !read_word(v, "site", site) || !read_word(v, "device", device)
+        || !read_word(v, "cursor", cursor)
+        || !read_number(v, "limit", SV_INBOX_LIMIT_MAX, &limit)) {
+        return;
+    }
+    sv_inbox_query query = { .states = MASKS[state],
+                             .severity = word_or_null(severity),
+                             .site = word_or_null(site),
+                             .device = word_or_null(device),
+                             .cursor = word_or_null(cursor),
+                             .limit = limit > 0 ? (size_t) limit : 1 };
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    char next[SV_INBOX_CURSOR_MAX];
+    sv_json_open_object(&out);
+    sv_json_key(&out, "items");
+    sv_err err = sv_inbox_list(v->fleet->db, &query, &out, next, &why);
+    if (err == SV_OK) {
+        sv_json_add_str(&out, "next", word_or_null(next));
+        sv_json_close_object(&out);
+    }
+    answer_json(v, err, &json, &why);
+}
+
+static void answer_alert(const visit *v, sv_err err, const sv_why *why_not) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = *why_not;
+    if (err == SV_OK) {
+        sv_fleet_tell_alert(v->fleet, v->id);
+        err = sv_inbox_write(v->fleet->db, v->id, &out, NULL, &why);
+    }
+    answer_json(v, err, &json, &why);
+}
+
+static void acknowledge(visit *v) {
+    sv_why why = { 0 };
+    sv_err err =
+        sv_inbox_acknowledge(v->fleet->db, v->id, v->person.user, v->fleet->wall_us() / 1000, &why);
+    answer_alert(v, err, &why);
+}
+
+static void unacknowledge(visit *v) {
+    sv_why why = { 0 };
+    sv_err err = sv_inbox_unacknowledge(v->fleet->db, v->id, v->fleet->wall_us() / 1000, &why);
+    answer_alert(v, err, &why);
+}
+
+// ---- the rest -----------------------------------------------------------------------------------
+
+static void join_live(visit *v) {
+    sv_live_join(v->fleet->live, v->request);
+}
+
+static void show_openapi(visit *v) {
+    sv_text text = { .at = sv_fleet_openapi,
+                     .len = (size_t) (sv_fleet_openapi_end - sv_fleet_openapi) };
+    sv_http_reply(v->request, 200, "application/json", text);
+}
+
+static void show_metrics(visit *v) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
+    if (sv_view_metrics(v->fleet, &text) != SV_OK) {
+        sv_http_problem(v->request, 503, "Not available", "the metrics cannot be read");
+        return;
+    }
+    sv_http_reply(v->request, 200, "text/plain; version=0.0.4; charset=utf-8",
+                  sv_textbuf_text(&text));
+}
+
+static void show_alive(visit *v) {
+    sv_http_reply(v->request, 200, "text/plain; charset=utf-8", SV_TEXT("ok\n"));
+}
+
+static void show_ready(visit *v) {
+    sv_inbox_count count;
+    if (sv_inbox_counts(v->fleet->db, NULL, NULL, &count) != SV_OK) {
+        sv_http_problem(v->request, 503, "Not ready", "the database does not answer");
+        return;
+    }
+    sv_http_reply(v->request, 200, "text/plain; charset=utf-8", SV_TEXT("ready\n"));
+}
+
+// ---- routes -------------------------------------------------------------------------------------
+
+static const struct {
+    const char *method, *path; ///< `*` is one segment
+    int least;                 ///< role, or OPEN_TO_ALL
+    void (*answer)(visit *v);
+} ROUTES[] = {
+    { "POST", "/api/v1/session", OPEN_TO_ALL, login },
+    { "GET", "/api/v1/session", SV_PERSON_VIEWER, show_session },
+    { "DELETE", "/api/v1/session", SV_PERSON_VIEWER, logout },
+    { "POST", "/api/v1/login-links", SV_PERSON_ADMIN, make_link },
+    { "GET", "/api/v1/overview", SV_PERSON_VIEWER, show_overview },
+    { "GET", "/api/v1/devices", SV_PERSON_VIEWER, list_devices },
+    { "GET", "/api/v1/devices/*", SV_PERSON_VIEWER, show_device },
+    { "GET", "/api/v1/devices/*/series", SV_PERSON_VIEWER, show_series },
+    { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
+    { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },
+    { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, unacknowledge },
+    { "GET", "/api/v1/events", SV_PERSON_VIEWER, join_live },
+    { "GET", "/api/v1/openapi.json", SV_PERSON_VIEWER, show_openapi },
+    { "GET", "/metrics", SV_PERSON_VIEWER, show_metrics },
+    { "GET", "/healthz", OPEN_TO_ALL, show_alive },
+    { "GET", "/readyz", OPEN_TO_ALL, show_ready },
+};
+
+static bool path_fits(const char *pattern, sv_text path, sv_text *id) {
+    sv_text left = sv_text_of(pattern);
+    while (left.len > 0 && path.len > 0) {
+        sv_text want = sv_text_cut(&left, '/');
+        sv_text have = sv_text_cut(&path, '/');
+        if (sv_text_is(want, "*")) {
+            *id = have;
+        } else if (!sv_text_eq(want, have)) {
+            return false;
+        }
+    }
+    return left.len == 0 && path.len == 0;
+}
+
+static void answer_unknown(sv_http_request *request, bool known_path) {
+    const char *method = sv_http_method(request);
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (known_path) {
+        sv_http_problem(request, 405, "Method not allowed", "%s is not possible here", method);
+    } else if (!reads || !sv_assets_answer(request)) {
+        sv_http_problem(request, 404, "Not found", "there is no '" SV_TEXT_FMT "' here",
+                        SV_TEXT_ARG(sv_http_path(request)));
+    }
+}
+
+void sv_operator_door(sv_http_request *request, void *arg) {
+    visit v = { .fleet = arg, .request = request };
+    bool known_path = false;
+    for (size_t i = 0; i < SV_COUNT(HEADERS); i++) {
+        sv_http_reply_header(request, HEADERS[i].name, HEADERS[i].value);
+    }
+    for (size_t i = 0; i < SV_COUNT(ROUTES); i++) {
+        if (!path_fits(ROUTES[i].path, sv_http_path(request), &v.id)) {
+            continue;
+        }
+        known_path = true;
+        if (strcmp(ROUTES[i].method, sv_http_method(request)) != 0) {
+            continue;
+        }
+        sv_http_reply_header(request, "Cache-Control", "no-store");
+        if (ROUTES[i].least == OPEN_TO_ALL
+            || sv_access_allow(v.fleet, request, (sv_person_role) ROUTES[i].least, &v.person)) {
+            ROUTES[i].answer(&v);
+        }
+        return;
+    }
+    answer_unknown(request, known_path);
+}

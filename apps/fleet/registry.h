@@ -1,0 +1,127 @@
+// What the server knows about devices, sites and gateways right now: all of it in memory, so that
+// lists and counts cost no disk, with the rows in the database as the durable copy.
+//
+// A change is made in memory and written in the caller's transaction; sv_registry_settle says how
+// the transaction ended. What a failed one did not store is written again with the next change.
+#ifndef SV_FLEET_REGISTRY_H
+#define SV_FLEET_REGISTRY_H
+
+#include "config.h"
+
+#include <base/err.h>
+#include <model/reading.h>
+#include <store/db.h>
+
+enum {
+    SV_FLEET_DEVICES_MAX = 100000,
+    SV_FLEET_SENSORS_MAX = 64, ///< of one device
+    SV_FLEET_SPARK = 24,
+    SV_FLEET_REPORT_MAX = 4096,
+    SV_FLEET_VERSION_MAX = 64,
+};
+
+#define SV_FLEET_HEARD_US INT64_C(15000000) ///< a gateway silent for longer is offline
+#define SV_FLEET_STORE_US INT64_C(60000000) ///< last_seen alone is stored this seldom
+
+typedef enum sv_fleet_health {
+    SV_FLEET_UNKNOWN,
+    SV_FLEET_HEALTHY,
+    SV_FLEET_WARNING,
+    SV_FLEET_CRITICAL,
+    SV_FLEET_HEALTH__COUNT
+} sv_fleet_health;
+
+const char *sv_fleet_health_name(sv_fleet_health health);
+
+typedef struct sv_site {
+    char name[SV_ID_ROOM];
+} sv_site;
+
+typedef struct sv_gateway {
+    char id[SV_ID_ROOM];
+    sv_site *site;
+    bool online;
+    bool heard;            ///< since this process started
+    int64_t heard_mono_us; ///< when `heard`
+    int64_t last_seen_us;  ///< wall clock; 0: never
+    double readings_per_s;
+    int64_t bytes_in, bytes_up, refused, spool;
+} sv_gateway;
+
+struct sv_device;
+
+typedef struct sv_spark_point {
+    int64_t at_ms;
+    double value;
+} sv_spark_point;
+
+typedef struct sv_stream {
+    int64_t id; ///< row; 0: not stored
+    bool stored;
+    bool spark_loaded;
+    bool averages; ///< the spark holds averages; else summaries
+    uint8_t spark_count;
+    char sensor[SV_ID_ROOM];
+    char unit[SV_UNIT_MAX + 1];
+    struct sv_device *device;
+    sv_spark_point spark[SV_FLEET_SPARK]; ///< oldest first
+} sv_stream;
+
+typedef struct sv_device {
+    char id[SV_ID_ROOM];
+    bool stored;
+    bool said_online; ///< by its gateway
+    bool online;      ///< and that gateway is heard
+    sv_site *site;
+    sv_gateway *gateway; ///< that spoke for it last; NULL until then
+    int64_t since_us, last_seen_us, stored_seen_us;
+    sv_fleet_health health;
+    char type[SV_ID_ROOM]; ///< empty: unknown
+    char version[SV_FLEET_VERSION_MAX];
+    char *report;        ///< JSON or NULL
+    unsigned alerts;     ///< not cleared
+    sv_stream **streams; ///< by name
+    size_t stream_count;
+} sv_device;
+
+typedef struct sv_registry sv_registry;
+
+/// What a damaged database says must not be taken for a fault of the item being stored.
+sv_err sv_fleet_medium(sv_err err);
+
+/// Reads every device and stream from `db`, which must outlive it.
+sv_err sv_registry_open(sv_db *db, const sv_fleet_config *config, sv_registry **out, sv_why *why);
+void sv_registry_drop(sv_registry **registry);
+
+sv_gateway *sv_registry_gateway(const sv_registry *registry, const char *id); ///< NULL: unknown
+size_t sv_registry_gateway_count(const sv_registry *registry);
+sv_gateway *sv_registry_gateway_at(const sv_registry *registry, size_t index);
+size_t sv_registry_site_count(const sv_registry *registry);
+sv_site *sv_registry_site_at(const sv_registry *registry, size_t index);
+
+sv_device *sv_registry_device(const sv_registry *registry, sv_text id); ///< NULL: unknown
+size_t sv_registry_device_count(const sv_registry *registry);
+sv_device *sv_registry_device_at(const sv_registry *registry, size_t index); ///< by id
+
+/// The device, made if it is new. SV_ERR_UNTRUSTED when it belongs to another site [uplink-4],
+/// SV_ERR_INVALID for an id outside the grammar, SV_ERR_STATE when the registry is full. These
+/// are the item's fault; any other error is the medium's.
+sv_err sv_registry_bind(sv_registry *registry, sv_gateway *gateway, sv_text id, sv_device **out,
+                        sv_why *why);
+/// The stream, made if it is new; it has a row when this returns. Errors as above.
+sv_err sv_registry_stream(sv_registry *registry, sv_device *device, sv_text sensor, sv_text unit,
+                          sv_stream **out, sv_why *why);
+sv_stream *sv_device_stream(const sv_device *device, sv_text sensor); ///< NULL: unknown
+
+/// Write the device's row.
+sv_err sv_registry_store(sv_registry *registry, sv_device *device, sv_why *why);
+void sv_registry_settle(sv_registry *registry, bool committed);
+
+/// Judge the report and keep it; one that cannot be read is passed over.
+void sv_device_take_report(sv_device *device, sv_text report);
+/// Recompute `online`; true when it changed.
+bool sv_device_judge(sv_device *device);
+/// Recompute the gateway's `online`; true when it changed.
+bool sv_gateway_judge(sv_gateway *gateway, int64_t mono_us);
+
+#endif

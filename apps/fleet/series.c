@@ -1,0 +1,223 @@
+#include "series.h"
+
+#include <base/mem.h>
+#include <stdlib.h>
+#include <string.h>
+
+sv_err sv_series_add(sv_db *db, const sv_stream *stream, const sv_point *point, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "INSERT INTO point (stream, kind, at_ms, value, min, max, n)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                      " ON CONFLICT (stream, kind, at_ms) DO UPDATE SET value = ?4,"
+                      " min = CASE WHEN ?5 < min THEN ?5 ELSE min END,"
+                      " max = CASE WHEN ?6 > max THEN ?6 ELSE max END, n = n + ?7",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, stream->id);
+    sv_stmt_bind_int(stmt, 2, point->kind);
+    sv_stmt_bind_int(stmt, 3, point->at_ms);
+    sv_stmt_bind_number(stmt, 4, point->value);
+    sv_stmt_bind_number(stmt, 5, point->min);
+    sv_stmt_bind_number(stmt, 6, point->max);
+    sv_stmt_bind_int(stmt, 7, point->count);
+    return sv_stmt_run(stmt, why);
+}
+
+// ---- the newest values --------------------------------------------------------------------------
+
+static sv_err load_kind(sv_db *db, sv_stream *stream, sv_point_kind kind) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "SELECT at_ms, value FROM point WHERE stream = ?1 AND kind = ?2"
+                      " ORDER BY at_ms DESC LIMIT ?3",
+                      &stmt, NULL));
+    sv_stmt_bind_int(stmt, 1, stream->id);
+    sv_stmt_bind_int(stmt, 2, kind);
+    sv_stmt_bind_int(stmt, 3, SV_FLEET_SPARK);
+    sv_spark_point newest[SV_FLEET_SPARK];
+    uint8_t count = 0;
+    while (count < SV_FLEET_SPARK && sv_stmt_next(stmt, NULL) == SV_OK) {
+        newest[count].at_ms = sv_stmt_int(stmt, 0);
+        newest[count].value = sv_stmt_number(stmt, 1);
+        count++;
+    }
+    sv_stmt_reset(stmt);
+    for (uint8_t i = 0; i < count; i++) {
+        stream->spark[i] = newest[count - 1 - i];
+    }
+    stream->spark_count = count;
+    stream->averages = kind == SV_POINT_AVERAGE && count > 0;
+    return SV_OK;
+}
+
+void sv_series_load_spark(sv_db *db, sv_stream *stream) {
+    if (stream->spark_loaded) {
+        return;
+    }
+    bool read = load_kind(db, stream, SV_POINT_AVERAGE) == SV_OK;
+    if (read && stream->spark_count == 0) {
+        read = load_kind(db, stream, SV_POINT_SUMMARY) == SV_OK;
+    }
+    stream->spark_loaded = read;
+}
+
+bool sv_series_note(sv_db *db, sv_stream *stream, const sv_point *point) {
+    if (!stream->spark_loaded) {
+        sv_series_load_spark(db, stream); // the point is committed, so this finds it
+        return (point->kind == SV_POINT_AVERAGE) == stream->averages;
+    }
+    if (point->kind == SV_POINT_SUMMARY && stream->averages) {
+        return false;
+    }
+    if (point->kind == SV_POINT_AVERAGE && !stream->averages) {
+        stream->averages = true;
+        stream->spark_count = 0;
+    }
+    // Backfill is older than what is shown: it belongs to the past, not to the newest values.
+    if (stream->spark_count > 0 && point->at_ms < stream->spark[stream->spark_count - 1].at_ms) {
+        return true;
+    }
+    if (stream->spark_count == SV_FLEET_SPARK) {
+        memmove(stream->spark, stream->spark + 1, sizeof stream->spark - sizeof *stream->spark);
+        stream->spark_count--;
+    }
+    stream->spark[stream->spark_count++] =
+        (sv_spark_point){ .at_ms = point->at_ms, .value = point->value };
+    return true;
+}
+
+// ---- decimation ---------------------------------------------------------------------------------
+
+typedef struct decimator {
+    const sv_series_range *range;
+    sv_spark_point *whole; ///< every point, as long as they fit
+    sv_spark_point *kept;  ///< two for each bucket that has ended
+    size_t seen, kept_count;
+    int64_t bucket; ///< of low and high; -1: none yet
+    sv_spark_point low, high;
+} decimator;
+
+static int64_t bucket_of(const sv_series_range *range, int64_t at_ms) {
+    double width = (double) (range->to_ms - range->from_ms) + 1;
+    int64_t bucket = (int64_t) ((double) (at_ms - range->from_ms) / width * (double) range->points);
+    return bucket < (int64_t) range->points ? bucket : (int64_t) range->points - 1;
+}
+
+static void end_bucket(decimator *d) {
+    if (d->bucket < 0) {
+        return;
+    }
+    bool low_first = d->low.at_ms <= d->high.at_ms;
+    d->kept[d->kept_count++] = low_first ? d->low : d->high;
+    if (d->low.at_ms != d->high.at_ms) {
+        d->kept[d->kept_count++] = low_first ? d->high : d->low;
+    }
+}
+
+static void take_point(decimator *d, sv_spark_point point) {
+    if (d->seen < d->range->points) {
+        d->whole[d->seen] = point;
+    }
+    d->seen++;
+    int64_t bucket = bucket_of(d->range, point.at_ms);
+    if (bucket != d->bucket) {
+        end_bucket(d);
+        d->bucket = bucket;
+        d->low = point;
+        d->high = point;
+        return;
+    }
+    d->low = point.value < d->low.value ? point : d->low;
+    d->high = point.value > d->high.value ? point : d->high;
+}
+
+static sv_err read_kind(sv_db *db, const sv_stream *stream, sv_point_kind kind, decimator *d,
+                        sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "SELECT at_ms, value FROM point WHERE stream = ?1 AND kind = ?2"
+                      " AND at_ms BETWEEN ?3 AND ?4 ORDER BY at_ms",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, stream->id);
+    sv_stmt_bind_int(stmt, 2, kind);
+    sv_stmt_bind_int(stmt, 3, d->range->from_ms);
+    sv_stmt_bind_int(stmt, 4, d->range->to_ms);
+    sv_err err;
+    while ((err = sv_stmt_next(stmt, why)) == SV_OK) {
+        take_point(
+            d, (sv_spark_point){ .at_ms = sv_stmt_int(stmt, 0), .value = sv_stmt_number(stmt, 1) });
+    }
+    end_bucket(d);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range *range,
+                       sv_json_out *out, sv_why *why) {
+    SV_DEFER(sv_mem_drop)
+    sv_spark_point *whole = sv_mem_array(range->points, sizeof(sv_spark_point));
+    SV_DEFER(sv_mem_drop)
+    sv_spark_point *kept = sv_mem_array(range->points * 2, sizeof(sv_spark_point));
+    decimator d = { .range = range, .whole = whole, .kept = kept, .bucket = -1 };
+    sv_point_kind kind = SV_POINT_AVERAGE;
+    SV_TRY(read_kind(db, stream, kind, &d, why));
+    if (d.seen == 0) {
+        kind = SV_POINT_SUMMARY;
+        SV_TRY(read_kind(db, stream, kind, &d, why));
+        kind = d.seen > 0 ? SV_POINT_SUMMARY : SV_POINT_AVERAGE;
+    }
+    const sv_spark_point *points = d.seen <= range->points ? whole : kept;
+    size_t count = d.seen <= range->points ? d.seen : d.kept_count;
+    sv_json_open_object(out);
+    sv_json_add_str(out, "unit", stream->unit[0] != '\0' ? stream->unit : NULL);
+    sv_json_add_str(out, "kind", kind == SV_POINT_AVERAGE ? "average" : "summary");
+    sv_json_key(out, "points");
+    sv_json_open_array(out);
+    for (size_t i = 0; i < count; i++) {
+        sv_json_open_array(out);
+        sv_json_put_int(out, points[i].at_ms);
+        sv_json_put_number(out, points[i].value);
+        sv_json_close_array(out);
+    }
+    sv_json_close_array(out);
+    sv_json_close_object(out);
+    return SV_OK;
+}
+
+// ---- retention ----------------------------------------------------------------------------------
+
+static sv_err prune_stream(sv_db *db, int64_t stream, sv_point_kind kind, int64_t before_ms,
+                           sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "DELETE FROM point WHERE stream = ?1 AND kind = ?2 AND at_ms < ?3", &stmt,
+                      why));
+    sv_stmt_bind_int(stmt, 1, stream);
+    sv_stmt_bind_int(stmt, 2, kind);
+    sv_stmt_bind_int(stmt, 3, before_ms);
+    return sv_stmt_run(stmt, why);
+}
+
+sv_err sv_series_prune(sv_db *db, int64_t before_ms, int64_t *cursor, sv_why *why) {
+    int64_t streams[SV_SERIES_PRUNE_STREAMS];
+    size_t count = 0;
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "SELECT id FROM stream WHERE id > ?1 ORDER BY id LIMIT ?2", &stmt, why));
+    sv_stmt_bind_int(stmt, 1, *cursor);
+    sv_stmt_bind_int(stmt, 2, SV_SERIES_PRUNE_STREAMS);
+    while (count < SV_SERIES_PRUNE_STREAMS && sv_stmt_next(stmt, NULL) == SV_OK) {
+        streams[count++] = sv_stmt_int(stmt, 0);
+    }
+    sv_stmt_reset(stmt);
+    SV_TRY(sv_db_begin(db, why));
+    for (size_t i = 0; i < count; i++) {
+        sv_err err = prune_stream(db, streams[i], SV_POINT_AVERAGE, before_ms, why);
+        if (err == SV_OK) {
+            err = prune_stream(db, streams[i], SV_POINT_SUMMARY, before_ms, why);
+        }
+        if (err != SV_OK) {
+            sv_db_rollback(db);
+            return err;
+        }
+    }
+    *cursor = count == SV_SERIES_PRUNE_STREAMS ? streams[count - 1] : 0;
+    return sv_db_commit(db, why);
+}

@@ -1,0 +1,48 @@
+// The points of a stream: stored, read back decimated, forgotten when they are old.
+#ifndef SV_FLEET_SERIES_H
+#define SV_FLEET_SERIES_H
+
+#include "registry.h"
+
+#include <codec/json.h>
+
+enum {
+    SV_SERIES_POINTS_DEFAULT = 500,
+    SV_SERIES_POINTS_MAX = 5000,
+    SV_SERIES_PRUNE_STREAMS = 200, ///< looked at by one call of sv_series_prune
+};
+
+typedef enum sv_point_kind { SV_POINT_AVERAGE = 0, SV_POINT_SUMMARY = 1 } sv_point_kind;
+
+typedef struct sv_point {
+    sv_point_kind kind;
+    int64_t at_ms;
+    double value; ///< the average, or a summary's mean
+    double min, max;
+    int64_t count;
+} sv_point;
+
+/// Store one point. Two points of one kind and millisecond become one: the later value, both
+/// extremes.
+sv_err sv_series_add(sv_db *db, const sv_stream *stream, const sv_point *point, sv_why *why);
+
+/// After the commit: the stream's newest values in memory. True when the point is one to show live.
+bool sv_series_note(sv_db *db, sv_stream *stream, const sv_point *point);
+/// Read the newest values from the database unless they are in memory already.
+void sv_series_load_spark(sv_db *db, sv_stream *stream);
+
+typedef struct sv_series_range {
+    int64_t from_ms, to_ms; ///< both included
+    size_t points;          ///< buckets when there is more than this
+} sv_series_range;
+
+/// {"unit","kind","points":[[ms,value],...]}: averages if the range holds any, else summaries. Of
+/// each bucket the smallest and the largest value are kept, in their order.
+sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range *range,
+                       sv_json_out *out, sv_why *why);
+
+/// Forget what is older than `before_ms` in some streams, starting after row `*cursor`; the cursor
+/// goes back to 0 when all streams have been looked at.
+sv_err sv_series_prune(sv_db *db, int64_t before_ms, int64_t *cursor, sv_why *why);
+
+#endif

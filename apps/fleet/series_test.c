@@ -1,0 +1,159 @@
+#include "fleet_fixture.h"
+
+#include "series.h"
+
+#include <base/prng.h>
+
+enum { POINTS = 3000, STEP_MS = 100 };
+
+static sv_stream *stream_of(fixture *f) {
+    sv_device *device;
+    sv_stream *stream;
+    assert_int_equal(sv_registry_bind(f->fleet.registry, fixture_gateway(f, "gw-a"),
+                                      SV_TEXT("press-1"), &device, NULL),
+                     SV_OK);
+    assert_int_equal(sv_registry_stream(f->fleet.registry, device, SV_TEXT("temperature"),
+                                        SV_TEXT("Cel"), &stream, NULL),
+                     SV_OK);
+    sv_registry_settle(f->fleet.registry, true);
+    return stream;
+}
+
+static void add(fixture *f, sv_stream *stream, sv_point_kind kind, int64_t at_ms, double value) {
+    sv_point point = {
+        .kind = kind, .at_ms = at_ms, .value = value, .min = value, .max = value, .count = 1
+    };
+    assert_int_equal(sv_series_add(f->fleet.db, stream, &point, NULL), SV_OK);
+}
+
+static sv_json *query(fixture *f, sv_stream *stream, int64_t from, int64_t to, size_t points) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(1024 * 1024);
+    sv_json_out out = SV_JSON_OUT(&text);
+    sv_series_range range = { .from_ms = from, .to_ms = to, .points = points };
+    sv_json *root = NULL;
+    assert_int_equal(sv_series_write(f->fleet.db, stream, &range, &out, NULL), SV_OK);
+    assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &root, NULL, NULL), SV_OK);
+    return root;
+}
+
+static bool holds(const sv_json *points, int64_t at_ms, double value) {
+    for (size_t i = 0; i < sv_json_count(points); i++) {
+        int64_t at;
+        double shown;
+        assert_true(sv_json_int(sv_json_at(sv_json_at(points, i), 0), &at));
+        assert_true(sv_json_number(sv_json_at(sv_json_at(points, i), 1), &shown));
+        if (at == at_ms && shown == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void assert_in_order(const sv_json *points) {
+    int64_t before = -1;
+    for (size_t i = 0; i < sv_json_count(points); i++) {
+        int64_t at;
+        assert_true(sv_json_int(sv_json_at(sv_json_at(points, i), 0), &at));
+        assert_true(at > before);
+        before = at;
+    }
+}
+
+static void the_smallest_and_largest_of_every_bucket_survive(void **state) {
+    static const size_t BUCKETS[] = { 1, 2, 7, 60, 500, POINTS - 1 };
+    fixture *f = *state;
+    sv_stream *stream = stream_of(f);
+    sv_prng prng = { .state = 42 };
+    double values[POINTS];
+    assert_int_equal(sv_db_begin(f->fleet.db, NULL), SV_OK);
+    for (int i = 0; i < POINTS; i++) {
+        values[i] = sv_prng_normal(&prng);
+        add(f, stream, SV_POINT_AVERAGE, (int64_t) i * STEP_MS, values[i]);
+    }
+    assert_int_equal(sv_db_commit(f->fleet.db, NULL), SV_OK);
+    for (size_t k = 0; k < SV_COUNT(BUCKETS); k++) {
+        int64_t to = (int64_t) POINTS * STEP_MS - 1;
+        SV_DEFER(sv_json_drop) sv_json *root = query(f, stream, 0, to, BUCKETS[k]);
+        const sv_json *points = sv_json_get(root, "points");
+        assert_true(sv_json_count(points) <= BUCKETS[k] * 2);
+        assert_in_order(points);
+        for (size_t bucket = 0; bucket < BUCKETS[k]; bucket++) {
+            int low = -1;
+            int high = -1;
+            for (int i = 0; i < POINTS; i++) {
+                double at = (double) i * STEP_MS / ((double) POINTS * STEP_MS);
+                if ((size_t) (at * (double) BUCKETS[k]) != bucket) {
+                    continue;
+                }
+                low = low < 0 || values[i] < values[low] ? i : low;
+                high = high < 0 || values[i] > values[high] ? i : high;
+            }
+            assert_true(low < 0 || holds(points, (int64_t) low * STEP_MS, values[low]));
+            assert_true(high < 0 || holds(points, (int64_t) high * STEP_MS, values[high]));
+        }
+    }
+}
+
+static void what_fits_is_shown_whole_and_averages_go_before_summaries(void **state) {
+    fixture *f = *state;
+    sv_stream *stream = stream_of(f);
+    sv_text kind;
+    for (int i = 0; i < 10; i++) {
+        add(f, stream, SV_POINT_SUMMARY, i * 60000, i);
+    }
+    SV_DEFER(sv_json_drop) sv_json *summaries = query(f, stream, 0, 600000, 10);
+    assert_true(sv_json_text(sv_json_get(summaries, "kind"), &kind));
+    assert_true(sv_text_is(kind, "summary"));
+    assert_int_equal(sv_json_count(sv_json_get(summaries, "points")), 10);
+    add(f, stream, SV_POINT_AVERAGE, 30000, 7);
+    SV_DEFER(sv_json_drop) sv_json *averages = query(f, stream, 0, 600000, 10);
+    assert_true(sv_json_text(sv_json_get(averages, "kind"), &kind));
+    assert_true(sv_text_is(kind, "average"));
+    assert_int_equal(sv_json_count(sv_json_get(averages, "points")), 1);
+}
+
+static void the_newest_values_are_the_same_from_memory_and_from_disk(void **state) {
+    fixture *f = *state;
+    sv_stream *stream = stream_of(f);
+    sv_series_load_spark(f->fleet.db, stream);
+    for (int i = 0; i < 40; i++) {
+        sv_point point = { .at_ms = i, .value = i, .min = i, .max = i, .count = 1 };
+        assert_int_equal(sv_series_add(f->fleet.db, stream, &point, NULL), SV_OK);
+        assert_true(sv_series_note(f->fleet.db, stream, &point));
+    }
+    sv_stream fresh = { .id = stream->id };
+    sv_series_load_spark(f->fleet.db, &fresh);
+    assert_int_equal(fresh.spark_count, SV_FLEET_SPARK);
+    assert_int_equal(stream->spark_count, SV_FLEET_SPARK);
+    for (int i = 0; i < SV_FLEET_SPARK; i++) {
+        assert_int_equal(fresh.spark[i].at_ms, 40 - SV_FLEET_SPARK + i);
+        assert_int_equal(stream->spark[i].at_ms, fresh.spark[i].at_ms);
+        assert_true(stream->spark[i].value == fresh.spark[i].value);
+    }
+}
+
+static void what_is_older_than_the_retention_goes(void **state) {
+    fixture *f = *state;
+    sv_stream *stream = stream_of(f);
+    for (int i = 0; i < 10; i++) {
+        add(f, stream, SV_POINT_SUMMARY, i, i);
+        add(f, stream, SV_POINT_AVERAGE, i, i);
+    }
+    int64_t cursor = 0;
+    assert_int_equal(sv_series_prune(f->fleet.db, 4, &cursor, NULL), SV_OK);
+    assert_int_equal(cursor, 0);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM point"), 12);
+    assert_int_equal(fixture_count(f, "SELECT min(at_ms) FROM point"), 4);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(the_smallest_and_largest_of_every_bucket_survive),
+        TEST(what_fits_is_shown_whole_and_averages_go_before_summaries),
+        TEST(the_newest_values_are_the_same_from_memory_and_from_disk),
+        TEST(what_is_older_than_the_retention_goes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,344 @@
+#include "uplink.h"
+
+#include "inbox.h"
+#include "series.h"
+
+#include <base/mem.h>
+#include <codec/json.h>
+#include <model/alert.h>
+#include <stdlib.h>
+
+enum { EPOCH_LEN = 32 };
+
+static sv_err parse_object(sv_text body, sv_json **out, sv_why *why) {
+    SV_TRY(sv_json_parse(body, out, NULL, why));
+    if (!sv_json_is_object(*out)) {
+        return sv_fail(why, SV_ERR_INVALID, "the body is not a JSON object");
+    }
+    return SV_OK;
+}
+
+static void put_refused(sv_json_out *out, int64_t refused) {
+    if (refused > 0) {
+        sv_json_add_int(out, "refused", refused);
+    }
+}
+
+// Ends the transaction that `err` happened in.
+static sv_err end_transaction(sv_fleet *fleet, sv_err err, sv_why *why) {
+    if (err == SV_OK) {
+        err = sv_fleet_medium(sv_db_commit(fleet->db, why));
+    } else {
+        sv_db_rollback(fleet->db);
+    }
+    sv_registry_settle(fleet->registry, err == SV_OK);
+    return err;
+}
+
+static bool is_fault_of_item(sv_err err) {
+    return err == SV_ERR_INVALID || err == SV_ERR_UNTRUSTED || err == SV_ERR_STATE;
+}
+
+// ---- readings -----------------------------------------------------------------------------------
+
+static sv_err read_watermark(sv_db *db, const sv_gateway *gateway, sv_text epoch, int64_t *out,
+                             sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(
+        sv_db_stmt(db, "SELECT seq FROM watermark WHERE gateway = ?1 AND epoch = ?2", &stmt, why));
+    sv_stmt_bind_str(stmt, 1, gateway->id);
+    sv_stmt_bind_text(stmt, 2, epoch);
+    sv_err err = sv_stmt_next(stmt, why);
+    *out = err == SV_OK ? sv_stmt_int(stmt, 0) : 0;
+    sv_stmt_reset(stmt);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+static sv_err write_watermark(sv_fleet *fleet, const sv_gateway *gateway, sv_text epoch,
+                              int64_t seq, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(fleet->db,
+                      "INSERT INTO watermark (gateway, epoch, seq, used_us)"
+                      " VALUES (?1, ?2, ?3, ?4)"
+                      " ON CONFLICT (gateway, epoch) DO UPDATE SET seq = ?3, used_us = ?4",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, gateway->id);
+    sv_stmt_bind_text(stmt, 2, epoch);
+    sv_stmt_bind_int(stmt, 3, seq);
+    sv_stmt_bind_int(stmt, 4, fleet->wall_us());
+    SV_TRY(sv_stmt_run(stmt, why));
+    // The epoch in hand stays whatever the clock says.
+    SV_TRY(sv_db_stmt(fleet->db,
+                      "DELETE FROM watermark WHERE gateway = ?1 AND epoch <> ?2 AND epoch NOT IN"
+                      " (SELECT epoch FROM watermark WHERE gateway = ?1"
+                      " ORDER BY used_us DESC LIMIT ?3)",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, gateway->id);
+    sv_stmt_bind_text(stmt, 2, epoch);
+    sv_stmt_bind_int(stmt, 3, SV_UPLINK_EPOCHS_MAX);
+    return sv_stmt_run(stmt, why);
+}
+
+typedef struct taken_item {
+    sv_stream *stream;
+    sv_point point;
+} taken_item;
+
+typedef struct batch {
+    sv_fleet *fleet;
+    sv_gateway *gateway;
+    int64_t seq; ///< the highest so far
+    int64_t repeated, refused;
+    taken_item *taken;
+    size_t taken_count;
+} batch;
+
+static bool read_point(const sv_json *item, sv_point *out) {
+    sv_text kind;
+    int64_t at_us;
+    if (!sv_json_text(sv_json_get(item, "kind"), &kind)
+        || !sv_json_int(sv_json_get(item, "at"), &at_us) || at_us < 0) {
+        return false;
+    }
+    *out = (sv_point){ .at_ms = at_us / 1000, .count = 1 };
+    if (sv_text_is(kind, "average")) {
+        out->kind = SV_POINT_AVERAGE;
+        bool ok = sv_json_number(sv_json_get(item, "value"), &out->value);
+        out->min = out->value;
+        out->max = out->value;
+        return ok;
+    }
+    out->kind = SV_POINT_SUMMARY;
+    return sv_text_is(kind, "summary") && sv_json_number(sv_json_get(item, "mean"), &out->value)
+           && sv_json_number(sv_json_get(item, "min"), &out->min)
+           && sv_json_number(sv_json_get(item, "max"), &out->max)
+           && sv_json_int(sv_json_get(item, "count"), &out->count) && out->count > 0
+           && out->min <= out->max;
+}
+
+static sv_err store_item(batch *b, const sv_json *item, sv_why *why) {
+    taken_item taken = { 0 };
+    sv_text device_id;
+    sv_text sensor;
+    sv_text unit = SV_TEXT("");
+    if (!read_point(item, &taken.point) || !sv_json_text(sv_json_get(item, "device_id"), &device_id)
+        || !sv_json_text(sv_json_get(item, "sensor"), &sensor)) {
+        return sv_fail(why, SV_ERR_INVALID, "the item is neither an average nor a summary");
+    }
+    (void) sv_json_text(sv_json_get(item, "unit"), &unit);
+    sv_device *device;
+    SV_TRY(sv_registry_bind(b->fleet->registry, b->gateway, device_id, &device, why));
+    SV_TRY(sv_registry_stream(b->fleet->registry, device, sensor, unit, &taken.stream, why));
+    SV_TRY(sv_fleet_medium(sv_series_add(b->fleet->db, taken.stream, &taken.point, why)));
+    b->taken[b->taken_count++] = taken;
+    return SV_OK;
+}
+
+// An item is passed over when it is not above the watermark, counted when it is wrong, and stops
+// the batch only when the database does.
+static sv_err take_item(batch *b, const sv_json *item, sv_why *why) {
+    int64_t seq;
+    if (!sv_json_int(sv_json_get(item, "seq"), &seq) || seq < 1) {
+        b->refused++;
+        return SV_OK;
+    }
+    if (seq <= b->seq) {
+        b->repeated++;
+        return SV_OK;
+    }
+    sv_err err = store_item(b, item, why);
+    if (is_fault_of_item(err)) {
+        b->refused++;
+        err = SV_OK;
+    }
+    b->seq = seq;
+    return err;
+}
+
+static sv_err take_batch(batch *b, sv_text epoch, const sv_json *items, sv_why *why) {
+    SV_TRY(read_watermark(b->fleet->db, b->gateway, epoch, &b->seq, why));
+    int64_t before = b->seq;
+    for (size_t i = 0; i < sv_json_count(items); i++) {
+        SV_TRY(take_item(b, sv_json_at(items, i), why));
+    }
+    if (b->seq == before) {
+        return SV_OK;
+    }
+    return write_watermark(b->fleet, b->gateway, epoch, b->seq, why);
+}
+
+static void show_batch(batch *b) {
+    for (size_t i = 0; i < b->taken_count; i++) {
+        const taken_item *item = &b->taken[i];
+        if (sv_series_note(b->fleet->db, item->stream, &item->point)) {
+            sv_live_point(b->fleet->live, item->stream, item->point.at_ms, item->point.value);
+        }
+    }
+    b->fleet->counts.batches++;
+    b->fleet->counts.points_stored += (int64_t) b->taken_count;
+    b->fleet->counts.points_repeated += b->repeated;
+    b->fleet->counts.items_refused += b->refused;
+}
+
+static sv_err check_batch(const sv_json *body, sv_text *epoch, sv_why *why) {
+    const sv_json *items = sv_json_get(body, "items");
+    if (!sv_json_text(sv_json_get(body, "epoch"), epoch) || epoch->len != EPOCH_LEN
+        || !sv_id_is_valid(*epoch)) {
+        return sv_fail(why, SV_ERR_INVALID, "epoch is not %d hexadecimal digits", EPOCH_LEN);
+    }
+    if (!sv_json_is_array(items)) {
+        return sv_fail(why, SV_ERR_INVALID, "items is not an array");
+    }
+    if (sv_json_count(items) > SV_UPLINK_ITEMS_MAX) {
+        return sv_fail(why, SV_ERR_INVALID, "%zu items are more than %d; send smaller batches",
+                       sv_json_count(items), SV_UPLINK_ITEMS_MAX);
+    }
+    return SV_OK;
+}
+
+sv_err sv_uplink_readings(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_textbuf *answer,
+                          sv_why *why) {
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_text epoch;
+    SV_TRY(parse_object(body, &root, why));
+    SV_TRY(check_batch(root, &epoch, why));
+    const sv_json *items = sv_json_get(root, "items");
+    SV_DEFER(sv_mem_drop)
+    taken_item *taken = sv_mem_array(sv_json_count(items) + 1, sizeof(taken_item));
+    batch b = { .fleet = fleet, .gateway = gateway, .taken = taken };
+    SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
+    SV_TRY(end_transaction(fleet, sv_fleet_medium(take_batch(&b, epoch, items, why)), why));
+    show_batch(&b);
+    sv_json_out out = SV_JSON_OUT(answer);
+    sv_json_open_object(&out);
+    sv_json_add_text(&out, "epoch", epoch);
+    sv_json_add_int(&out, "seq", b.seq);
+    put_refused(&out, b.refused);
+    sv_json_close_object(&out);
+    return sv_textbuf_end(answer);
+}
+
+// ---- alerts -------------------------------------------------------------------------------------
+
+sv_err sv_uplink_alert(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_textbuf *answer,
+                       sv_why *why) {
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_alert alert;
+    SV_TRY(parse_object(body, &root, why));
+    SV_TRY(sv_alert_from_json(root, &alert, why));
+    sv_json_out out = SV_JSON_OUT(answer);
+    sv_json_open_object(&out);
+    sv_json_add_str(&out, "id", alert.id);
+    const sv_device *device = sv_registry_device(fleet->registry, sv_text_of(alert.device_id));
+    // A device that nobody has named yet is not made by an alert: a stranger's refused attempt to
+    // connect is one too.
+    if (device != NULL && device->site != gateway->site) {
+        fleet->counts.items_refused++;
+        put_refused(&out, 1);
+    } else {
+        const sv_stream *stream =
+            device != NULL ? sv_device_stream(device, sv_text_of(alert.sensor)) : NULL;
+        SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
+        sv_err err = sv_inbox_take(fleet->db, &alert, gateway->site->name,
+                                   stream != NULL ? stream->unit : NULL, why);
+        SV_TRY(end_transaction(fleet, sv_fleet_medium(err), why));
+        fleet->counts.alerts_taken++;
+        sv_fleet_tell_alert(fleet, sv_text_of(alert.id));
+    }
+    sv_json_close_object(&out);
+    return sv_textbuf_end(answer);
+}
+
+// ---- health -------------------------------------------------------------------------------------
+
+static void take_gateway(sv_fleet *fleet, sv_gateway *gateway, const sv_json *facts) {
+    gateway->heard = true;
+    gateway->heard_mono_us = fleet->mono_us();
+    gateway->last_seen_us = fleet->wall_us();
+    (void) sv_json_number(sv_json_get(facts, "readings_per_s"), &gateway->readings_per_s);
+    (void) sv_json_int(sv_json_get(facts, "bytes_in"), &gateway->bytes_in);
+    (void) sv_json_int(sv_json_get(facts, "bytes_up"), &gateway->bytes_up);
+    (void) sv_json_int(sv_json_get(facts, "refused"), &gateway->refused);
+    (void) sv_json_int(sv_json_get(facts, "spool"), &gateway->spool);
+}
+
+static void take_report(sv_device *device, const sv_json *report) {
+    if (!sv_json_is_object(report)) {
+        return;
+    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_FLEET_REPORT_MAX);
+    sv_json_out out = SV_JSON_OUT(&text);
+    sv_json_put_value(&out, report);
+    if (!text.overflowed) {
+        sv_device_take_report(device, sv_textbuf_text(&text));
+    }
+}
+
+// What a device said a moment ago costs no write by itself: presence, type and health are stored
+// when they change, the rest once a minute.
+static sv_err take_device(sv_fleet *fleet, sv_gateway *gateway, const sv_json *item, sv_why *why) {
+    sv_text id;
+    bool online;
+    sv_device *device;
+    if (!sv_json_text(sv_json_get(item, "device_id"), &id)
+        || !sv_json_bool(sv_json_get(item, "online"), &online)) {
+        return sv_fail(why, SV_ERR_INVALID, "device_id or online is missing");
+    }
+    SV_TRY(sv_registry_bind(fleet->registry, gateway, id, &device, why));
+    bool fresh = device->last_seen_us == 0 && device->since_us == 0;
+    bool changed = fresh || device->said_online != online;
+    sv_fleet_health health = device->health;
+    sv_text type;
+    device->said_online = online;
+    (void) sv_json_int(sv_json_get(item, "since"), &device->since_us);
+    (void) sv_json_int(sv_json_get(item, "last_seen"), &device->last_seen_us);
+    if (sv_json_text(sv_json_get(item, "type"), &type) && sv_id_is_valid(type)
+        && !sv_text_is(type, device->type)) {
+        changed |= sv_text_copy(type, device->type, sizeof device->type) == SV_OK;
+    }
+    take_report(device, sv_json_get(item, "report"));
+    changed |= device->health != health;
+    bool presence = sv_device_judge(device);
+    if (changed || presence) {
+        sv_fleet_tell_device(fleet, device);
+    }
+    if (changed || device->last_seen_us - device->stored_seen_us >= SV_FLEET_STORE_US) {
+        return sv_fleet_medium(sv_registry_store(fleet->registry, device, why));
+    }
+    return SV_OK;
+}
+
+static sv_err take_devices(sv_fleet *fleet, sv_gateway *gateway, const sv_json *devices,
+                           int64_t *refused, sv_why *why) {
+    for (size_t i = 0; i < sv_json_count(devices); i++) {
+        sv_err err = take_device(fleet, gateway, sv_json_at(devices, i), why);
+        *refused += is_fault_of_item(err);
+        if (err != SV_OK && !is_fault_of_item(err)) {
+            return err;
+        }
+    }
+    return SV_OK;
+}
+
+sv_err sv_uplink_health(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_textbuf *answer,
+                        sv_why *why) {
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    SV_TRY(parse_object(body, &root, why));
+    const sv_json *facts = sv_json_get(root, "gateway");
+    const sv_json *devices = sv_json_get(root, "devices");
+    if (!sv_json_is_object(facts) || !sv_json_is_array(devices)) {
+        return sv_fail(why, SV_ERR_INVALID, "gateway or devices is missing");
+    }
+    take_gateway(fleet, gateway, facts);
+    sv_fleet_judge(fleet);
+    int64_t refused = 0;
+    SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
+    sv_err err = take_devices(fleet, gateway, devices, &refused, why);
+    SV_TRY(end_transaction(fleet, err, why));
+    fleet->counts.items_refused += refused;
+    sv_json_out out = SV_JSON_OUT(answer);
+    sv_json_open_object(&out);
+    put_refused(&out, refused);
+    sv_json_close_object(&out);
+    return sv_textbuf_end(answer);
+}

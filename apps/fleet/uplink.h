@@ -1,0 +1,24 @@
+// What gateways send (docs/spec/uplink.md), without the HTTP around it: a body goes in, everything
+// in it is committed in one transaction, an answer comes out.
+#ifndef SV_FLEET_UPLINK_H
+#define SV_FLEET_UPLINK_H
+
+#include "fleet.h"
+
+enum {
+    SV_UPLINK_BODY_MAX = 4 * 1024 * 1024,
+    SV_UPLINK_ITEMS_MAX = 10000, ///< in one batch
+    SV_UPLINK_EPOCHS_MAX = 16,   ///< of one gateway whose watermark is remembered
+    SV_UPLINK_ANSWER_MAX = 1024,
+};
+
+/// SV_ERR_INVALID: the body breaks the format; SV_ERR_IO, SV_ERR_NO_SPACE: nothing was committed,
+/// the gateway keeps it and tries again.
+typedef sv_err sv_uplink_fn(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_textbuf *answer,
+                            sv_why *why);
+
+sv_uplink_fn sv_uplink_readings; ///< [uplink-1]
+sv_uplink_fn sv_uplink_alert;    ///< [uplink-2]
+sv_uplink_fn sv_uplink_health;   ///< [uplink-3]
+
+#endif

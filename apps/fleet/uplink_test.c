@@ -1,0 +1,187 @@
+#include "fleet_fixture.h"
+
+#include "uplink.h"
+#include "views.h"
+
+#define EPOCH "0123456789abcdef0123456789abcdef"
+
+static sv_err post(fixture *f, sv_uplink_fn *take, const char *gateway, const char *body,
+                   char answer[SV_UPLINK_ANSWER_MAX]) {
+    sv_textbuf out = { .at = answer, .cap = SV_UPLINK_ANSWER_MAX };
+    return take(&f->fleet, fixture_gateway(f, gateway), sv_text_of(body), &out, NULL);
+}
+
+static const char BATCH[] =
+    "{\"epoch\":\"" EPOCH "\",\"items\":["
+    "{\"seq\":1,\"kind\":\"average\",\"device_id\":\"press-1\",\"sensor\":\"temperature\","
+    "\"unit\":\"Cel\",\"at\":1800000000000000,\"value\":21.5},"
+    "{\"seq\":2,\"kind\":\"summary\",\"device_id\":\"press-1\",\"sensor\":\"temperature\","
+    "\"at\":1799999940000000,\"count\":3,\"min\":20,\"mean\":21,\"max\":22},"
+    "{\"seq\":3,\"kind\":\"average\",\"device_id\":\"press-1\",\"sensor\":\"temperature\","
+    "\"at\":1800000001000000,\"value\":91.2}]}";
+
+// [uplink-1]
+static void a_batch_sent_again_is_counted_once(void **state) {
+    fixture *f = *state;
+    char answer[SV_UPLINK_ANSWER_MAX];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(post(f, sv_uplink_readings, "gw-a", BATCH, answer), SV_OK);
+        assert_string_equal(answer, "{\"epoch\":\"" EPOCH "\",\"seq\":3}");
+        assert_int_equal(fixture_count(f, "SELECT sum(n) FROM point WHERE kind = 0"), 2);
+        assert_int_equal(fixture_count(f, "SELECT count(*) FROM point"), 3);
+    }
+    assert_int_equal(f->fleet.counts.points_stored, 3);
+    assert_int_equal(f->fleet.counts.points_repeated, 6);
+    sv_fleet_drop(&f->fleet); // and after a restart
+    fixture_start(f);
+    assert_int_equal(post(f, sv_uplink_readings, "gw-a", BATCH, answer), SV_OK);
+    assert_string_equal(answer, "{\"epoch\":\"" EPOCH "\",\"seq\":3}");
+    assert_int_equal(f->fleet.counts.points_stored, 0);
+}
+
+// [uplink-1]
+static void a_batch_that_fails_leaves_nothing_behind_and_can_be_sent_again(void **state) {
+    fixture *f = *state;
+    char answer[SV_UPLINK_ANSWER_MAX];
+    assert_int_equal(sv_db_exec(f->fleet.db,
+                                "CREATE TRIGGER broken BEFORE INSERT ON watermark BEGIN"
+                                " SELECT RAISE(ABORT, 'no'); END",
+                                NULL),
+                     SV_OK);
+    assert_int_equal(post(f, sv_uplink_readings, "gw-a", BATCH, answer), SV_ERR_IO);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM point"), 0);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM device"), 0);
+    assert_int_equal(sv_db_exec(f->fleet.db, "DROP TRIGGER broken", NULL), SV_OK);
+    assert_int_equal(post(f, sv_uplink_readings, "gw-a", BATCH, answer), SV_OK);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM point"), 3);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM device"), 1);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM stream"), 1);
+}
+
+// [uplink-4]
+static void a_device_of_another_site_is_refused_and_the_others_are_taken(void **state) {
+    fixture *f = *state;
+    char answer[SV_UPLINK_ANSWER_MAX];
+    assert_int_equal(post(f, sv_uplink_readings, "gw-a", BATCH, answer), SV_OK);
+    assert_int_equal(
+        post(f, sv_uplink_readings, "gw-b",
+             "{\"epoch\":\"" EPOCH "\",\"items\":["
+             "{\"seq\":1,\"kind\":\"average\",\"device_id\":\"press-1\",\"sensor\":\"temperature\","
+             "\"at\":1,\"value\":1},"
+             "{\"seq\":2,\"kind\":\"average\",\"device_id\":\"lathe-9\",\"sensor\":\"temperature\","
+             "\"at\":1,\"value\":1}]}",
+             answer),
+        SV_OK);
+    assert_string_equal(answer, "{\"epoch\":\"" EPOCH "\",\"seq\":2,\"refused\":1}");
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM point"), 4);
+    assert_int_equal(
+        post(f, sv_uplink_alert, "gw-b",
+             "{\"id\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"deviceId\":\"press-1\","
+             "\"alertType\":\"HIGH\",\"severity\":\"warning\",\"message\":\"m\",\"data\":{"
+             "\"timestamp\":1800000000000,\"deviceId\":\"press-1\",\"sensor\":\"temperature\","
+             "\"value\":1,\"raw\":1},\"timestamp\":\"2027-01-15T08:00:00Z\",\"event\":\"raised\"}",
+             answer),
+        SV_OK);
+    assert_non_null(strstr(answer, "\"refused\":1"));
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert"), 0);
+}
+
+static void a_broken_item_costs_only_itself(void **state) {
+    fixture *f = *state;
+    char answer[SV_UPLINK_ANSWER_MAX];
+    assert_int_equal(
+        post(f, sv_uplink_readings, "gw-a",
+             "{\"epoch\":\"" EPOCH "\",\"items\":[7,{\"seq\":0},"
+             "{\"seq\":1,\"kind\":\"average\",\"device_id\":\"a/b\",\"sensor\":\"t\",\"at\":1,"
+             "\"value\":1},"
+             "{\"seq\":2,\"kind\":\"average\",\"device_id\":\"a\",\"sensor\":\"t\",\"at\":-1,"
+             "\"value\":1},"
+             "{\"seq\":3,\"kind\":\"summary\",\"device_id\":\"a\",\"sensor\":\"t\",\"at\":1,"
+             "\"count\":0,\"min\":1,\"mean\":1,\"max\":1},"
+             "{\"seq\":4,\"kind\":\"average\",\"device_id\":\"a\",\"sensor\":\"t\",\"at\":1,"
+             "\"unit\":\"much-too-long-a-unit\",\"value\":1},"
+             "{\"seq\":5,\"kind\":\"average\",\"device_id\":\"a\",\"sensor\":\"t\",\"at\":1,"
+             "\"value\":1}]}",
+             answer),
+        SV_OK);
+    assert_string_equal(answer, "{\"epoch\":\"" EPOCH "\",\"seq\":5,\"refused\":6}");
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM point"), 1);
+}
+
+static void a_body_cut_anywhere_is_refused_whole(void **state) {
+    fixture *f = *state;
+    for (size_t len = 0; len < sizeof BATCH - 1; len++) {
+        char room[SV_UPLINK_ANSWER_MAX];
+        sv_textbuf answer = SV_TEXTBUF(room);
+        sv_text cut = { .at = BATCH, .len = len };
+        sv_gateway *gateway = fixture_gateway(f, "gw-a");
+        assert_int_equal(sv_uplink_readings(&f->fleet, gateway, cut, &answer, NULL),
+                         SV_ERR_INVALID);
+        assert_int_equal(sv_uplink_health(&f->fleet, gateway, cut, &answer, NULL), SV_ERR_INVALID);
+        assert_int_equal(sv_uplink_alert(&f->fleet, gateway, cut, &answer, NULL), SV_ERR_INVALID);
+    }
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM point"), 0);
+}
+
+// [uplink-3]
+static void a_device_is_offline_when_its_gateway_falls_silent(void **state) {
+    fixture *f = *state;
+    char answer[SV_UPLINK_ANSWER_MAX];
+    assert_int_equal(post(f, sv_uplink_health, "gw-a",
+                          "{\"gateway\":{\"version\":\"0\",\"uptime_s\":1,\"readings_in\":5,"
+                          "\"readings_per_s\":40,\"bytes_in\":1,\"bytes_up\":1,\"refused\":0,"
+                          "\"spool\":0},\"devices\":[{\"device_id\":\"press-1\",\"online\":true,"
+                          "\"since\":1,\"last_seen\":1,\"type\":\"press\"}]}",
+                          answer),
+                     SV_OK);
+    assert_string_equal(answer, "{}");
+    const sv_device *device = sv_registry_device(f->fleet.registry, SV_TEXT("press-1"));
+    assert_non_null(device);
+    assert_true(device->online);
+    assert_string_equal(device->type, "press");
+    fixture_now_us += SV_FLEET_HEARD_US;
+    sv_fleet_judge(&f->fleet);
+    assert_true(device->online);
+    fixture_now_us += 1;
+    sv_fleet_judge(&f->fleet);
+    assert_false(device->online);
+}
+
+static void what_is_shown_is_json_without_a_key_twice(void **state) {
+    fixture *f = *state;
+    char answer[SV_UPLINK_ANSWER_MAX];
+    assert_int_equal(post(f, sv_uplink_readings, "gw-a", BATCH, answer), SV_OK);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(65536);
+    SV_DEFER(sv_json_drop) sv_json *overview = NULL;
+    SV_DEFER(sv_json_drop) sv_json *whole = NULL;
+    sv_json_out out = SV_JSON_OUT(&text);
+    assert_int_equal(sv_view_overview(&f->fleet, &out, NULL), SV_OK);
+    assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &overview, NULL, NULL), SV_OK);
+    assert_int_equal(sv_json_count(sv_json_get(overview, "sites")), 2);
+
+    sv_textbuf_clear(&text);
+    out = SV_JSON_OUT(&text);
+    const sv_device *device = sv_registry_device(f->fleet.registry, SV_TEXT("press-1"));
+    assert_int_equal(sv_view_device_whole(&f->fleet, device, &out, NULL), SV_OK);
+    assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &whole, NULL, NULL), SV_OK);
+    double value = 0;
+    const sv_json *sensor = sv_json_at(sv_json_get(whole, "sensors"), 0);
+    assert_true(sv_json_number(sv_json_get(sensor, "value"), &value));
+    assert_true(value == 91.2);
+    assert_true(sv_json_is_array(sv_json_get(whole, "alerts")));
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_batch_sent_again_is_counted_once),
+        TEST(a_batch_that_fails_leaves_nothing_behind_and_can_be_sent_again),
+        TEST(a_device_of_another_site_is_refused_and_the_others_are_taken),
+        TEST(a_broken_item_costs_only_itself),
+        TEST(a_body_cut_anywhere_is_refused_whole),
+        TEST(a_device_is_offline_when_its_gateway_falls_silent),
+        TEST(what_is_shown_is_json_without_a_key_twice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,102 @@
+#include "machine.h"
+
+#include <base/test.h>
+#include <stdbool.h>
+
+static sv_machine machine_of(unsigned number, uint64_t seed, double fault_after_s) {
+    sv_machine machine;
+    sv_machine_start(
+        &machine,
+        &(sv_machine_setup){ .number = number, .seed = seed, .fault_after_s = fault_after_s });
+    return machine;
+}
+
+static void without_a_fault_no_threshold_is_crossed_for_hours(void **state) {
+    (void) state;
+    for (unsigned number = 1; number <= SV_MACHINE_TYPES; number++) {
+        sv_machine machine = machine_of(number, number, -1);
+        double low_c = 1000;
+        double high_c = 0;
+        for (int second = 0; second < 4 * 3600; second++) {
+            double values[SV_MACHINE_SENSORS];
+            sv_machine_measure(&machine, second, values);
+            double hot_c = values[SV_MACHINE_TEMPERATURE];
+            assert_true(hot_c > 10 && hot_c < 75);
+            assert_true(values[SV_MACHINE_VIBRATION] > 0 && values[SV_MACHINE_VIBRATION] < 5);
+            assert_true(values[SV_MACHINE_PRESSURE] > 0 && values[SV_MACHINE_CURRENT] > 0);
+            low_c = hot_c < low_c ? hot_c : low_c;
+            high_c = hot_c > high_c ? hot_c : high_c;
+        }
+        assert_true(high_c - low_c > 5); // lively
+    }
+}
+
+static void the_same_seed_gives_the_same_values_and_another_others(void **state) {
+    (void) state;
+    sv_machine left = machine_of(3, 7, -1);
+    sv_machine right = machine_of(3, 7, -1);
+    sv_machine other = machine_of(3, 8, -1);
+    bool differs = false;
+    for (int second = 0; second < 100; second++) {
+        double a[SV_MACHINE_SENSORS];
+        double b[SV_MACHINE_SENSORS];
+        double c[SV_MACHINE_SENSORS];
+        sv_machine_measure(&left, second, a);
+        sv_machine_measure(&right, second, b);
+        sv_machine_measure(&other, second, c);
+        assert_memory_equal(a, b, sizeof a);
+        differs = differs || memcmp(a, c, sizeof a) != 0;
+    }
+    assert_true(differs);
+}
+
+static void machine_1_is_faulty_from_two_seconds_after_its_moment_for_25(void **state) {
+    (void) state;
+    sv_machine machine = machine_of(1, 1, 12);
+    for (int second = 0; second < 120; second++) {
+        double values[SV_MACHINE_SENSORS];
+        sv_machine_measure(&machine, second, values);
+        bool must = second >= 14 && second < 37;
+        bool may = second >= 12 && second <= 41;
+        assert_true(!must || values[SV_MACHINE_TEMPERATURE] > 90);
+        assert_true(!must || values[SV_MACHINE_VIBRATION] > 9);
+        assert_true(may || values[SV_MACHINE_TEMPERATURE] < 75);
+        assert_true(may || values[SV_MACHINE_VIBRATION] < 5);
+    }
+}
+
+static void other_machines_fail_now_and_then(void **state) {
+    (void) state;
+    sv_machine machine;
+    sv_machine_start(
+        &machine,
+        &(sv_machine_setup){ .number = 2, .seed = 1, .fault_after_s = 12, .fault_every_s = 180 });
+    int hot = 0;
+    for (int second = 0; second < 3600; second++) {
+        double values[SV_MACHINE_SENSORS];
+        sv_machine_measure(&machine, second, values);
+        hot += values[SV_MACHINE_TEMPERATURE] > 80;
+        assert_true(second > SV_MACHINE_FAULT_S || hot == 0);
+    }
+    assert_in_range(hot, 100, 1500);
+}
+
+static void ids_have_two_digits_or_more(void **state) {
+    (void) state;
+    char room[32];
+    sv_textbuf out = SV_TEXTBUF(room);
+    sv_machine_id(1, &out);
+    sv_machine_id(1000, &out);
+    assert_true(sv_text_is(sv_textbuf_text(&out), "lathe-01oven-1000"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_fault_no_threshold_is_crossed_for_hours),
+        cmocka_unit_test(the_same_seed_gives_the_same_values_and_another_others),
+        cmocka_unit_test(machine_1_is_faulty_from_two_seconds_after_its_moment_for_25),
+        cmocka_unit_test(other_machines_fail_now_and_then),
+        cmocka_unit_test(ids_have_two_digits_or_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

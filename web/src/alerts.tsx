@@ -1,0 +1,107 @@
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { call, query, type Alert } from "./api";
+import { alertSentence, capital, count, withUnit, words } from "./format";
+import { on } from "./live";
+import { useLoad } from "./load";
+import { AlertText, Chips, Command, Empty, Failed, Lasting, State, Time } from "./parts";
+import { setQuery, usePlace } from "./router";
+
+type Page = { items: Alert[]; next: string | null };
+const urgency = (alert: Alert) => (alert.state === "cleared" ? 4 : alert.state === "acknowledged" ? 2 : 0) + ({ critical: 0, warning: 0.5 }[alert.severity] ?? 1);
+
+export function acknowledge(alert: Alert, undo = false): Promise<Alert> {
+  return call<Alert>(`/alerts/${encodeURIComponent(alert.id)}/acknowledge`, undo ? "DELETE" : "POST");
+}
+
+export function Acknowledge({ alert, done }: { alert: Alert; done: (alert: Alert) => void }) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  const press = (undo: boolean) => {
+    setBusy(true);
+    setError("");
+    acknowledge(alert, undo).then(done, (e) => setError(e.message)).finally(() => setBusy(false));
+  };
+  if (alert.state === "cleared") return null;
+  const undo = alert.state === "acknowledged";
+  return (
+    <span class="act">
+      {error && <span class="error" role="alert">{error}</span>}
+      <button type="button" data-act="acknowledge" class={undo ? "quiet" : ""} disabled={busy} onClick={() => press(undo)}>
+        {undo ? "Undo" : "Acknowledge"}
+        <span class="hidden"> {words(alert.device)}, {alertSentence(alert)}</span>
+      </button>
+    </span>
+  );
+}
+
+export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) => void }) {
+  return (
+    <li class={`alert is-${alert.severity} ${alert.state}`} data-row tabIndex={-1}>
+      <State is={alert.state === "cleared" ? "cleared" : alert.severity} />
+      <div class="alert-body">
+        <AlertText alert={alert} />
+        <p class="dim">
+          <Lasting alert={alert} />
+          {alert.sensor && alertSentence(alert) === alert.message && <> · {words(alert.sensor)} {alert.value !== null && withUnit(alert.value, alert.unit)}</>}
+          {" · "}{alert.site}
+          {alert.state === "acknowledged" && <> · acknowledged by {alert.acknowledged_by ?? "someone"} <Time at={alert.acknowledged_at} /></>}
+        </p>
+      </div>
+      <Acknowledge alert={alert} done={done} />
+    </li>
+  );
+}
+
+export const replaceAlert = (list: Alert[], alert: Alert) => list.map((a) => (a.id === alert.id ? alert : a));
+
+export function Alerts() {
+  const { query: q } = usePlace();
+  const state = q.get("state") ?? "active";
+  const severity = q.get("severity") ?? "";
+  const site = q.get("site") ?? "";
+  const device = q.get("device") ?? "";
+  const path = "/alerts" + query({ state, severity, site, device, limit: 100 });
+  const { data, error, again, set } = useLoad<Page>(path);
+  const fits = (a: Alert) =>
+    (state === "all" || (state === "active" ? a.state !== "cleared" : a.state === state)) &&
+    (!severity || a.severity === severity) && (!site || a.site === site) && (!device || a.device === device);
+  const put = (alert: Alert) => set((old) => {
+    const known = old.items.some((a) => a.id === alert.id);
+    if (known) return { ...old, items: replaceAlert(old.items, alert) };
+    return fits(alert) ? { ...old, items: [alert, ...old.items] } : old;
+  });
+  useEffect(() => on("alert", put), [path]);
+  const rows = useMemo(
+    () => (data ? [...data.items].sort((a, b) => urgency(a) - urgency(b) || b.raised_at - a.raised_at) : []), [data]);
+  const more = () => data?.next && call<Page>("/alerts" + query({ state, severity, site, device, limit: 100, cursor: data.next }))
+    .then((page) => set((old) => ({ items: [...old.items, ...page.items.filter((a) => !old.items.some((b) => b.id === a.id))], next: page.next })), again);
+  const open = rows.filter((a) => a.state === "open").length;
+  return (
+    <>
+      <h1>Alerts</h1>
+      <p class="sentence" aria-live="polite">
+        {!data ? "Asking for the alerts…" : open === 0 ? "No alert waits for an answer." : `${count(open, "alert waits", "alerts wait")} for an answer.`}
+      </p>
+      <div class="filters">
+        <Chips label="State" value={state} pick={(v) => setQuery({ state: v === "active" ? null : v })}
+          choices={[["active", "Active"], ["open", "Open"], ["acknowledged", "Acknowledged"], ["cleared", "Cleared"], ["all", "All"]]} />
+        <Chips label="Severity" value={severity} pick={(v) => setQuery({ severity: v })}
+          choices={[["", "Any severity"], ["critical", "Critical"], ["warning", "Warning"], ["info", "Info"]]} />
+        {(site || device) && (
+          <button type="button" class="chip" aria-pressed="true" onClick={() => setQuery({ site: null, device: null })}>
+            {device || site} only: show all
+          </button>
+        )}
+      </div>
+      {error && <Failed error={error} retry={again} />}
+      {data && rows.length === 0 && (
+        <Empty title={state === "active" ? "Nothing is wrong." : `No ${state === "all" ? "" : state + " "}alerts here.`}>
+          <p>Alerts come from the rules on each gateway. To see one, let a simulated machine run hot:</p>
+          <Command text="selvedge pilot" />
+        </Empty>
+      )}
+      {rows.length > 0 && <ul class="alerts" aria-label={`${capital(state)} alerts by urgency`}>{rows.map((a) => <AlertRow key={a.id} alert={a} done={put} />)}</ul>}
+      {data?.next && <button type="button" class="more" onClick={more}>Show older alerts</button>}
+    </>
+  );
+}

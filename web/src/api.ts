@@ -1,0 +1,72 @@
+export type Health = "healthy" | "warning" | "critical" | "unknown";
+export type Key = { sensor: string; unit: string; value: number | null; at: number; spark: number[] };
+export type Device = {
+  id: string; site: string; type: string | null; online: boolean; since: number | null; last_seen: number | null;
+  health: Health; firmware_version: string | null; alerts: number; key?: Key[];
+};
+export type Alert = {
+  id: string; device: string; site: string; sensor: string | null; type: string; severity: string; message: string;
+  value: number | null; raw: number | null; unit: string | null; state: "open" | "acknowledged" | "cleared";
+  raised_at: number; updated_at: number; cleared_at: number | null; acknowledged_at: number | null;
+  acknowledged_by: string | null;
+};
+export type Sensor = { sensor: string; unit: string; value: number | null; at: number };
+export type DeviceDetail = Omit<Device, "alerts"> & {
+  sensors: Sensor[]; report: Record<string, unknown> | null; alerts: Alert[];
+  certificate: { serial: string; not_before: number | string; not_after: number | string; revoked: boolean } | null;
+};
+export type Gateway = {
+  id: string; online: boolean; last_seen: number | null; readings_per_s: number; bytes_in: number; bytes_up: number;
+  refused: number; spool: number;
+};
+export type Site = {
+  site: string; devices: number; online: number; healthy: number; warning: number; critical: number; alerts: number;
+  gateways: Gateway[];
+};
+export type Overview = {
+  at: number; devices: { total: number; online: number; offline: number };
+  health: { healthy: number; warning: number; critical: number; unknown: number };
+  alerts: { open: number; acknowledged: number; critical: number }; readings_per_s: number; sites: Site[];
+};
+export type Point = [number, number | null];
+export type Points = { d: string; s: string; p: Point[] }[];
+export type Series = { unit: string; kind: string; points: Point[] };
+export type Session = { user: string; role: string; version: string };
+
+export class Problem extends Error {
+  constructor(public status: number, text: string) {
+    super(text);
+  }
+}
+
+async function explain(answer: Response): Promise<string> {
+  try {
+    const problem = await answer.json();
+    return problem.detail || problem.title || `The server answered ${answer.status}.`;
+  } catch {
+    return `The server answered ${answer.status}.`;
+  }
+}
+
+export async function call<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (method !== "GET") headers["X-Selvedge"] = "1";
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const answer = await fetch("/api/v1" + path, {
+    method, headers, credentials: "same-origin", signal, body: body === undefined ? undefined : JSON.stringify(body),
+  }).catch((error) => {
+    if (error?.name === "AbortError") throw error;
+    throw new Problem(0, "The server cannot be reached. What is on the page stays; it will be asked again.");
+  });
+  if (answer.status === 401 && path !== "/session") window.dispatchEvent(new Event("selvedge-session-over"));
+  if (!answer.ok) throw new Problem(answer.status, await explain(answer));
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+export function query(values: Record<string, string | number | null | undefined>): string {
+  const text = new URLSearchParams();
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined && value !== null && value !== "") text.set(name, String(value));
+  const joined = text.toString();
+  return joined ? "?" + joined : "";
+}

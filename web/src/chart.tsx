@@ -1,0 +1,174 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import uPlot from "uplot";
+import { call, query, type Point, type Series } from "./api";
+import { exact, num, unitText, words } from "./format";
+import { on } from "./live";
+import { Failed } from "./parts";
+
+const width = 900;
+const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/* Times of the day on the axis, days as well where the range crosses them; 24 hours, as a shift counts. */
+function times(_u: uPlot, ticks: number[], _axis: number, _space: number, step: number): string[] {
+  let day = "";
+  return ticks.map((tick) => {
+    const at = new Date(tick * 1000);
+    const date = at.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+    const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: step < 60 ? "2-digit" : undefined, hourCycle: "h23" });
+    const first = date !== day;
+    day = date;
+    return step >= 86400 ? date : first ? `${time}\n${date}` : time;
+  });
+}
+
+function options(el: HTMLElement, sensor: string, unit: string, zoom: (from: number, to: number) => void, back: () => void): uPlot.Options {
+  const axis = { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  return {
+    width: Math.max(200, el.clientWidth), height: 190, padding: [10, 8, 0, 0],
+    legend: { show: true, live: true },
+    cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, bind: { dblclick: () => () => { back(); return null; } } },
+    scales: { x: { time: true }, y: { range: (_u, low, high) => limits(low, high) } },
+    axes: [{ ...axis, values: times, space: 72 }, { ...axis, size: 58, values: (_u, ticks) => ticks.map((v) => String(+v.toPrecision(6))) }],
+    series: [
+      { label: "time", value: (_u, v) => (v === null || v === undefined ? "–" : exact(v * 1000)) },
+      { label: words(sensor), stroke: css("--accent"), width: 1.5, spanGaps: false, points: { show: false }, value: (_u, v) => `${num(v)} ${unit}` },
+    ],
+    hooks: {
+      setSelect: [(u) => {
+        if (u.select.width < 8) return;
+        zoom(u.posToVal(u.select.left, "x") * 1000, u.posToVal(u.select.left + u.select.width, "x") * 1000);
+        u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+      }],
+    },
+  };
+}
+
+function limits(low: number | null, high: number | null): [number, number] {
+  if (low === null || high === null) return [0, 1];
+  const room = (high - low) * 0.12 || Math.abs(high) * 0.05 || 1;
+  return [low - room, high + room];
+}
+
+function save(name: string, unit: string, sensor: string, points: Point[]) {
+  const rows = points.map(([at, v]) => `${new Date(at).toISOString()},${v ?? ""}`);
+  const head = `time,${sensor}${unit ? ` (${unit})` : ""}`;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([[head, ...rows].join("\n") + "\n"], { type: "text/csv" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+export type Window = { span: number; from: number; to: number };
+
+export function Chart(props: {
+  device: string; sensor: string; unit: string; value: number | null; view: Window; zoom: (from: number, to: number) => void; back: () => void;
+}) {
+  const { device, sensor, view } = props;
+  const unit = unitText(props.unit);
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const points = useRef<Point[]>([]);
+  const [now, setNow] = useState<number | null>(props.value);
+  const [size, setSize] = useState(-1);
+  const [error, setError] = useState("");
+  const [turn, setTurn] = useState(0);
+  const handlers = useRef(props);
+  handlers.current = props;
+  const following = view.from === 0;
+
+  const draw = () => {
+    const u = plot.current;
+    if (!u || document.hidden) return;
+    const v = handlers.current.view;
+    const live = v.from === 0;
+    const to = live ? Date.now() : v.to;
+    const from = live ? to - v.span : v.from;
+    u.batch(() => {
+      u.setData([points.current.map((p) => p[0] / 1000), points.current.map((p) => p[1])], false);
+      u.setScale("x", { min: from / 1000, max: to / 1000 });
+    });
+  };
+
+  useEffect(() => {
+    const make = () => {
+      plot.current?.destroy();
+      plot.current = new uPlot(options(box.current!, sensor, unit, (a, b) => handlers.current.zoom(a, b), () => handlers.current.back()), [[], []], box.current!);
+      draw();
+    };
+    make();
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", make);
+    const watch = new ResizeObserver(() => plot.current?.setSize({ width: Math.max(200, box.current!.clientWidth), height: 190 }));
+    watch.observe(box.current!);
+    return () => {
+      watch.disconnect();
+      scheme.removeEventListener("change", make);
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [sensor, unit]);
+
+  useEffect(() => {
+    const abort = new AbortController();
+    const to = following ? Date.now() : view.to;
+    const from = following ? to - view.span : view.from;
+    const path = `/devices/${encodeURIComponent(device)}/series`;
+    call<Series>(path + query({ sensor, from: Math.floor(from), to: Math.ceil(to), points: width }), "GET", undefined, abort.signal).then((series) => {
+      const end = series.points.length ? series.points[series.points.length - 1]![0] : 0;
+      const since = following ? points.current.filter((p) => p[0] > end && p[0] > to) : [];
+      points.current = [...series.points, ...since];
+      setSize(points.current.length);
+      setError("");
+      draw();
+    }, (e) => e?.name !== "AbortError" && setError(e.message));
+    return () => abort.abort();
+  }, [device, sensor, view.span, view.from, view.to, turn]);
+
+  useEffect(() => on("points", (all) => {
+    const mine = all.filter((x) => x.d === device && x.s === sensor);
+    if (mine.length === 0) return;
+    const list = points.current;
+    const end = list.length ? list[list.length - 1]![0] : 0;
+    const fresh = mine.flatMap((x) => x.p).filter((p) => p[0] > end).sort((a, b) => a[0] - b[0]);
+    const last = fresh[fresh.length - 1];
+    if (last) setNow(last[1]);
+    if (!last || handlers.current.view.from !== 0) return;
+    const oldest = Date.now() - handlers.current.view.span - 60000;
+    points.current = [...list.filter((p) => p[0] >= oldest), ...fresh];
+    setSize(points.current.length);
+  }), [device, sensor]);
+
+  useEffect(() => {
+    let was = true;
+    return on("link", (up) => {
+      if (up && !was) setTurn((n) => n + 1);
+      was = up;
+    });
+  }, []);
+
+  useEffect(() => {
+    if (!following) return draw();
+    const timer = setInterval(draw, 1000);
+    draw();
+    return () => clearInterval(timer);
+  }, [following, view.span, view.from, view.to]);
+
+  const download = () => {
+    const u = plot.current!;
+    const inside = points.current.filter((p) => p[0] / 1000 >= (u.scales.x!.min ?? 0) && p[0] / 1000 <= (u.scales.x!.max ?? Infinity));
+    save(`${device}-${sensor}.csv`, props.unit, sensor, inside);
+  };
+  return (
+    <section class="chart" data-sensor={sensor} data-points={size} aria-label={`Chart of ${words(sensor)}`}>
+      <div class="chart-head">
+        <h3>{words(sensor)}</h3>
+        <span class="fig big">{num(now ?? props.value)} <small>{unit}</small></span>
+        <button type="button" class="quiet" onClick={download}>CSV<span class="hidden"> of {words(sensor)}</span></button>
+      </div>
+      {error && <Failed error={error} retry={() => setTurn((n) => n + 1)} />}
+      <div ref={box} class="plot" />
+      {size === 0 && <p class="dim">No reading in this time. Try a longer range.</p>}
+    </section>
+  );
+}

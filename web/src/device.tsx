@@ -1,0 +1,144 @@
+import { useEffect, useMemo } from "preact/hooks";
+import type { Alert, DeviceDetail } from "./api";
+import { alertSentence, bytes, capital, count, exact, millis, num, span, useNow, words } from "./format";
+import { on } from "./live";
+import { useLoad } from "./load";
+import { AlertRow } from "./alerts";
+import { Chart, type Window } from "./chart";
+import { Chips, Empty, Failed, State, Time } from "./parts";
+import { setQuery, usePlace } from "./router";
+
+const ranges: Record<string, number> = { "5m": 300e3, "1h": 3600e3, "24h": 86400e3, "7d": 7 * 86400e3 };
+
+function Sentence({ device, alerts }: { device: DeviceDetail; alerts: Alert[] }) {
+  const now = useNow();
+  const state = device.online ? device.health : "offline";
+  const worst = alerts.find((a) => a.severity === "critical") ?? alerts[0];
+  let text: string;
+  if (!device.online) text = device.last_seen ? `Silent for ${span(now - device.last_seen)}; the readings below are the last known.` : "It has never been heard.";
+  else if (worst) text = `${capital(alertSentence(worst))}, for ${span(now - worst.raised_at)}.`;
+  else if (device.health === "healthy") text = "Running within its limits, no open alert.";
+  else text = `Online, health ${device.health}.`;
+  return <p class="sentence"><State is={state} /> {text}</p>;
+}
+
+function Certificate({ device }: { device: DeviceDetail }) {
+  const now = useNow();
+  const c = device.certificate;
+  if (!c) return <p class="dim">No certificate is known for this device.</p>;
+  const left = millis(c.not_after) - now;
+  const state = c.revoked || left < 0 ? "critical" : left < 14 * 86400e3 ? "warning" : "healthy";
+  const label = c.revoked ? "Revoked" : left < 0 ? "Expired" : `Valid for ${span(left)}`;
+  return (
+    <>
+      <State is={state} label={label} />
+      <dl class="facts">
+        <div><dt>Ends</dt><dd>{exact(c.not_after)}</dd></div>
+        <div><dt>Began</dt><dd>{exact(c.not_before)}</dd></div>
+        <div><dt>Serial</dt><dd><code>{c.serial}</code></dd></div>
+      </dl>
+    </>
+  );
+}
+
+function plain(value: unknown, name = ""): string {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "number" && /(percent|usage)$/.test(name)) return `${num(value)} %`;
+  if (typeof value === "number" && /bytes/.test(name)) return bytes(value);
+  if (typeof value === "number" && name === "temperature") return `${num(value)} °C`;
+  if (typeof value === "number" && /uptime/.test(name)) return span(value * 1000);
+  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value)) return exact(value);
+  if (typeof value === "number") return Number.isInteger(value) ? value.toLocaleString() : num(value);
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return String(value);
+}
+
+function facts(report: Record<string, unknown>, prefix = ""): [string, string][] {
+  return Object.entries(report).flatMap(([key, value]): [string, string][] => {
+    const name = prefix && prefix !== "metrics" ? `${prefix} ${words(key)}` : words(key);
+    if (key === "device_id" || (key === "status" && !prefix)) return [];
+    if (key === "alerts" && Array.isArray(value)) return value.length ? [["notes", value.map((a) => a?.message ?? plain(a)).join("; ")]] : [];
+    if (Array.isArray(value)) return [[name, value.every((v) => typeof v !== "object") ? value.map((v) => plain(v)).join(", ") : JSON.stringify(value)]];
+    if (value && typeof value === "object") return facts(value as Record<string, unknown>, name);
+    if (typeof value === "number" && value > 1e12) return [[name, exact(value)]];
+    return [[name.replace(/ (percent|s|seconds)$/, ""), plain(value, key)]];
+  });
+}
+
+export function Device({ id }: { id: string }) {
+  const { query: q } = usePlace();
+  const { data, error, missing, again, set } = useLoad<DeviceDetail>(`/devices/${encodeURIComponent(id)}`);
+  const range = ranges[q.get("range") ?? ""] ? q.get("range")! : "5m";
+  const from = Number(q.get("from")) || 0;
+  const to = Number(q.get("to")) || 0;
+  const zoomed = from > 0 && to > from;
+  const view = useMemo<Window>(() => ({ span: ranges[range]!, from: zoomed ? from : 0, to: zoomed ? to : 0 }), [range, from, to]);
+  const alerts = data?.alerts ?? [];
+  const put = (alert: Alert) => set((old) => {
+    if (alert.device !== id) return old;
+    const known = old.alerts.some((a) => a.id === alert.id);
+    const list = known ? old.alerts.map((a) => (a.id === alert.id ? alert : a)) : [alert, ...old.alerts];
+    return { ...old, alerts: list.filter((a) => a.state !== "cleared") };
+  });
+  useEffect(() => on("alert", put), [id]);
+  useEffect(() => on("device", (d) => d.id === id && set((old) => ({ ...old, ...d, alerts: old.alerts }))), [id]);
+  useEffect(() => on("points", (all) => {
+    const mine = all.filter((x) => x.d === id);
+    const newest = Math.max(0, ...mine.map((x) => x.p[x.p.length - 1]?.[0] ?? 0));
+    if (newest) set((old) => {
+      const known = new Set(old.sensors.map((s) => s.sensor));
+      if (mine.some((x) => !known.has(x.s))) setTimeout(again, 500);
+      return { ...old, last_seen: Math.max(old.last_seen ?? 0, newest) };
+    });
+  }), [id]);
+  const zoom = (a: number, b: number) => setQuery({ from: String(Math.floor(a)), to: String(Math.ceil(b)) });
+  const back = () => setQuery({ from: null, to: null });
+  if (missing) return <><h1>{id}</h1><Empty title="No device of this name is known."><p><a href="/devices">Back to all devices</a></p></Empty></>;
+  return (
+    <>
+      <p class="crumb"><a href="/devices">Devices</a></p>
+      <h1>{id}</h1>
+      {error && <Failed error={error} retry={again} />}
+      {!data && !error && <p class="sentence">Asking for the device…</p>}
+      {data && (
+        <>
+          <Sentence device={data} alerts={alerts} />
+          <p class="dim">{[capital(data.type ?? "machine"), data.site, data.firmware_version && `firmware ${data.firmware_version}`].filter(Boolean).join(" · ")} · <Time at={data.last_seen} prefix="last reading " /></p>
+          {alerts.length > 0 && (
+            <section aria-labelledby="h-open">
+              <h2 id="h-open">{count(alerts.length, "active alert")}</h2>
+              <ul class="alerts">{alerts.map((a) => <AlertRow key={a.id} alert={a} done={put} />)}</ul>
+            </section>
+          )}
+          <section aria-labelledby="h-readings">
+            <div class="section-head">
+              <h2 id="h-readings">Readings</h2>
+              <Chips label="Time range" value={zoomed ? "" : range} choices={Object.keys(ranges).map((r) => [r, r])}
+                pick={(r) => setQuery({ range: r === "5m" ? null : r, from: null, to: null })} />
+              {zoomed && <button type="button" onClick={back}>Back to live</button>}
+            </div>
+            {zoomed && <p class="dim">{exact(from)} to {exact(to)}</p>}
+            {data.sensors.length === 0 && <Empty title="It has not sent a reading yet."><p>Charts appear here with the first one.</p></Empty>}
+            <div class="charts">
+              {data.sensors.map((s) => <Chart key={s.sensor} device={id} sensor={s.sensor} unit={s.unit} value={s.value} view={view} zoom={zoom} back={back} />)}
+            </div>
+          </section>
+          <div class="columns even">
+            <section aria-labelledby="h-health">
+              <h2 id="h-health">Health</h2>
+              <State is={data.health} />
+              {data.report
+                ? <dl class="facts">{facts(data.report).slice(0, 40).map(([k, v]) => <div><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
+                : <p class="dim">No health report yet; a device sends one every few minutes.</p>}
+            </section>
+            <section aria-labelledby="h-cert">
+              <h2 id="h-cert">Certificate</h2>
+              <Certificate device={data} />
+              <p><a href={`/alerts?state=all&device=${encodeURIComponent(id)}`}>All alerts of this device</a></p>
+            </section>
+          </div>
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,72 @@
+import { useEffect, useState } from "preact/hooks";
+
+const exactFormat = new Intl.DateTimeFormat(undefined, {
+  year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  hourCycle: "h23", timeZoneName: "short",
+});
+
+export const millis = (time: number | string) => (typeof time === "number" ? time : Date.parse(time));
+export const exact = (time: number | string) => exactFormat.format(millis(time));
+
+export function span(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
+export function relative(time: number | string, now: number): string {
+  const ago = now - millis(time);
+  if (ago < -1000) return `in ${span(-ago)}`;
+  return ago < 2000 ? "just now" : `${span(ago)} ago`;
+}
+
+export function num(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 0.001 || size >= 1e7)) return value.toExponential(2);
+  return value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 3);
+}
+
+export const rate = (n: number) => `${n.toLocaleString(undefined, { maximumFractionDigits: n < 10 ? 1 : 0 })}`;
+
+const units: Record<string, string> = {
+  celsius: "°C", degC: "°C", C: "°C", "mm/s": "mm/s", percent: "%", bar: "bar", ampere: "A", volt: "V", rpm: "rpm",
+};
+export const unitText = (unit: string | null | undefined) => (unit ? (units[unit] ?? unit) : "");
+export const withUnit = (value: number | null | undefined, unit: string | null | undefined) =>
+  `${num(value)} ${unitText(unit)}`.trim();
+export const words = (name: string) => name.replace(/[_-]+/g, " ");
+/* A gateway's threshold alert says "Value 83.21 exceeds high threshold"; a shift lead says what and how much. */
+export function alertSentence(a: { message: string; sensor: string | null; value: number | null; unit: string | null }): string {
+  const found = /^Value \S+ (exceeds high|below low) threshold$/.exec(a.message);
+  if (!found || !a.sensor) return a.message;
+  return `${words(a.sensor)} ${found[1] === "below low" ? "below its low" : "above its high"} threshold (${withUnit(a.value, a.unit)})`;
+}
+
+export const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+export const count = (n: number, one: string, many = one + "s") => `${n.toLocaleString()} ${n === 1 ? one : many}`;
+
+export function bytes(n: number): string {
+  if (n < 1024) return `${n} B`;
+  const steps = ["KiB", "MiB", "GiB", "TiB"];
+  let step = -1;
+  do {
+    n /= 1024;
+    step++;
+  } while (n >= 1024 && step < steps.length - 1);
+  return `${n.toFixed(n < 10 ? 1 : 0)} ${steps[step]}`;
+}
+
+const clocks = new Set<(now: number) => void>();
+setInterval(() => clocks.forEach((tick) => tick(Date.now())), 1000);
+
+export function useNow(): number {
+  const [now, set] = useState(Date.now());
+  useEffect(() => {
+    clocks.add(set);
+    return () => void clocks.delete(set);
+  }, []);
+  return now;
+}

@@ -1,0 +1,55 @@
+import type { Alert, Device, Overview, Points } from "./api";
+
+type Events = { points: Points; device: Device; alert: Alert; overview: Overview; link: boolean };
+type Listener<T> = (data: T) => void;
+
+const listeners: { [K in keyof Events]: Set<Listener<Events[K]>> } = {
+  points: new Set(), device: new Set(), alert: new Set(), overview: new Set(), link: new Set(),
+};
+export const live = { up: false, tried: false, at: 0 };
+
+export function on<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void {
+  listeners[name].add(listener);
+  return () => void listeners[name].delete(listener);
+}
+
+function emit<K extends keyof Events>(name: K, data: Events[K]) {
+  if (name === "link") live.up = data as boolean;
+  else {
+    live.at = Date.now();
+    live.up = true;
+  }
+  for (const listener of listeners[name]) listener(data);
+}
+
+function viaWorker() {
+  const worker = new SharedWorker("/events-worker.js", { type: "module", name: "selvedge-events" });
+  worker.port.onmessage = ({ data }) => emit(data.name, data.data);
+  worker.port.start();
+  window.addEventListener("pagehide", () => worker.port.postMessage("leave"));
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+}
+
+function direct() {
+  const source = new EventSource("/api/v1/events");
+  source.onopen = () => emit("link", true);
+  source.onerror = () => {
+    emit("link", false);
+    if (source.readyState === EventSource.CLOSED) setTimeout(direct, 3000);
+  };
+  for (const name of ["points", "device", "alert", "overview"] as const)
+    source.addEventListener(name, (event) => emit(name, JSON.parse((event as MessageEvent).data)));
+}
+
+let started = false;
+export function startLive() {
+  if (started) return;
+  started = true;
+  live.at = Date.now();
+  setTimeout(() => {
+    live.tried = true;
+    emit("link", live.up);
+  }, 4000);
+  if (typeof SharedWorker === "undefined") direct();
+  else viaWorker();
+}

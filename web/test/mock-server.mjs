@@ -1,0 +1,130 @@
+/* The operator door imitated, to develop the dashboard without a fleet: node test/mock-server.mjs [port] [devices] */
+import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const port = Number(process.argv[2] ?? 8099);
+const total = Number(process.argv[3] ?? 20);
+const dist = fileURLToPath(new URL("../dist", import.meta.url));
+const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const kinds = ["lathe", "press", "mill", "pump"];
+const sensors = [["current", "A", 12], ["pressure", "bar", 5.5], ["temperature", "°C", 61], ["vibration", "mm/s", 2.4]];
+const began = Date.now();
+const value = (n, s, at) => +(sensors[s][2] * (1 + 0.04 * Math.sin(at / 9000 + n) + 0.03 * Math.sin(at / 1700 + s * n))).toFixed(3);
+const health = (n) => (n === 3 ? "critical" : n === 7 ? "warning" : n === 11 ? "unknown" : "healthy");
+const online = (n) => n !== 11;
+const seen = (n, now) => (online(n) ? now - 400 : began - 340000);
+const id = (n) => `${kinds[n % 4]}-${String(n + 1).padStart(2, "0")}`;
+const site = (n) => (n % 2 ? "hall-b" : "hall-a");
+const alerts = [
+  [3, "critical", "temperature", "Value 83.21 exceeds high threshold", "open", 240000],
+  [7, "warning", "vibration", "vibration above 4 mm/s for 12 min (now 4.6)", "open", 720000],
+  [11, "warning", null, "no reading for 5 min", "acknowledged", 320000],
+  [5, "warning", "pressure", "pressure below 4 bar for 2 min", "cleared", 9000000],
+].map(([n, severity, sensor, message, state, ago], i) => ({
+  id: String(i + 1), device: id(n), site: site(n), sensor, type: sensor ? "threshold" : "silence", severity, message,
+  value: sensor ? 83.2 : null, raw: null, unit: sensor ? "°C" : null, state, raised_at: began - ago, updated_at: began,
+  cleared_at: state === "cleared" ? began - 8000000 : null, acknowledged_at: state === "acknowledged" ? began - 60000 : null,
+  acknowledged_by: state === "acknowledged" ? "operator" : null,
+}));
+const active = (n) => alerts.filter((a) => a.device === id(n) && a.state !== "cleared");
+const device = (n, now, key) => ({
+  id: id(n), site: site(n), type: kinds[n % 4], online: online(n), since: began, last_seen: seen(n, now), health: health(n),
+  firmware_version: "1.4.2", alerts: active(n).filter((a) => a.state === "open").length,
+  ...(key && { key: sensors.map(([sensor, unit], s) => ({ sensor, unit, value: value(n, s, now), at: seen(n, now), spark: Array.from({ length: 24 }, (_, i) => value(n, s, now - (23 - i) * 1000)) })) }),
+});
+const all = (now) => Array.from({ length: total }, (_, n) => device(n, now, true));
+const overview = () => {
+  const now = Date.now();
+  const list = all(now);
+  const tally = (items, h) => items.filter((d) => d.health === h).length;
+  return {
+    at: now, devices: { total, online: list.filter((d) => d.online).length, offline: list.filter((d) => !d.online).length },
+    health: { healthy: tally(list, "healthy"), warning: tally(list, "warning"), critical: tally(list, "critical"), unknown: tally(list, "unknown") },
+    alerts: { open: alerts.filter((a) => a.state === "open").length, acknowledged: 1, critical: 1 }, readings_per_s: total * 4,
+    sites: ["hall-a", "hall-b"].map((name) => {
+      const mine = list.filter((d) => d.site === name);
+      return { site: name, devices: mine.length, online: mine.filter((d) => d.online).length, healthy: tally(mine, "healthy"), warning: tally(mine, "warning"), critical: tally(mine, "critical"),
+        alerts: alerts.filter((a) => a.site === name && a.state === "open").length,
+        gateways: [{ id: `gw-${name}`, online: true, last_seen: now - 500, readings_per_s: mine.length * 4, bytes_in: 48211330, bytes_up: 3122330, refused: 0, spool: 0 }] };
+    }),
+  };
+};
+const streams = new Set();
+const send = (name, data) => streams.forEach((s) => s.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`));
+setInterval(() => {
+  const now = Date.now();
+  send("points", Array.from({ length: total }, (_, n) => n).filter(online).flatMap((n) => sensors.map(([s], i) => ({ d: id(n), s, p: [[now, value(n, i, now)]] }))));
+}, 1000);
+setInterval(() => send("overview", overview()), 2000);
+
+function series(n, q) {
+  const s = sensors.findIndex((x) => x[0] === q.get("sensor"));
+  const [from, to] = [Number(q.get("from")), Number(q.get("to"))];
+  const step = Math.max(1000, (to - from) / 500);
+  const points = [];
+  for (let at = from; at <= to && at <= seen(n, Date.now()); at += step) points.push([Math.round(at), value(n, s, at)]);
+  return { unit: sensors[s][1], kind: "average", points };
+}
+
+function api(req, res, url) {
+  const json = (status, body) => res.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json" }).end(JSON.stringify(body));
+  const path = url.pathname.slice(7);
+  const q = url.searchParams;
+  const now = Date.now();
+  if (req.method !== "GET" && req.headers["x-selvedge"] !== "1") return json(403, { title: "X-Selvedge is missing" });
+  if (path === "/session" && req.method === "POST") return res.writeHead(204, { "Set-Cookie": "selvedge=mock; HttpOnly; SameSite=Strict; Path=/" }).end();
+  if (!/selvedge=mock/.test(req.headers.cookie ?? "")) return json(401, { title: "Not logged in" });
+  if (path === "/session" && req.method === "DELETE") return res.writeHead(204, { "Set-Cookie": "selvedge=; Max-Age=0; Path=/" }).end();
+  if (path === "/session") return json(200, { user: "pilot", role: "admin", version: "0.1.0" });
+  if (path === "/overview") return json(200, overview());
+  if (path === "/events") {
+    res.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" }).write(":\n\n");
+    streams.add(res);
+    return res.on("close", () => streams.delete(res));
+  }
+  if (path === "/devices") {
+    const found = all(now).filter((d) => (!q.get("q") || `${d.id} ${d.site} ${d.type}`.includes(q.get("q"))) && (!q.get("site") || d.site === q.get("site")) &&
+      (!q.get("health") || d.health === q.get("health")) && (!q.get("status") || d.online === (q.get("status") === "online")));
+    const start = Number(q.get("cursor") ?? 0);
+    const end = start + Number(q.get("limit") ?? 50);
+    return json(200, { items: found.slice(start, end), next: end < found.length ? String(end) : null, total: found.length });
+  }
+  const one = /^\/devices\/([^/]+)(\/series)?$/.exec(path);
+  if (one) {
+    const n = Array.from({ length: total }, (_, i) => i).find((i) => id(i) === one[1]);
+    if (n === undefined) return json(404, { title: "No such device" });
+    if (one[2]) return json(200, series(n, q));
+    return json(200, { ...device(n, now, true), sensors: sensors.map(([sensor, unit], s) => ({ sensor, unit, value: value(n, s, now), at: seen(n, now) })),
+      report: { status: "warning", alerts: [{ level: "warning", message: "High memory usage" }], metrics: { device_id: id(n), timestamp: new Date(now).toISOString(), cpu_usage: 12.5, memory_usage: 86.2, disk_usage: 41.25, temperature: null, uptime: 86211, network: { bytes_sent: 123456789, bytes_recv: 71234 }, firmware_version: "1.4.2", slot: "a", boot_state: "confirmed" } },
+      certificate: { serial: "4f1a99c02b7d", not_before: began - 86400000, not_after: began + 80 * 86400000, revoked: false }, alerts: active(n) });
+  }
+  if (path === "/alerts") {
+    const state = q.get("state") ?? "active";
+    const items = alerts.filter((a) => (state === "all" || (state === "active" ? a.state !== "cleared" : a.state === state)) && (!q.get("severity") || a.severity === q.get("severity")) &&
+      (!q.get("device") || a.device === q.get("device")) && (!q.get("site") || a.site === q.get("site")));
+    return json(200, { items, next: null });
+  }
+  const ack = /^\/alerts\/(\d+)\/acknowledge$/.exec(path);
+  const alert = ack && alerts.find((a) => a.id === ack[1]);
+  if (!alert) return json(404, { title: "Not found" });
+  const on = req.method === "POST";
+  Object.assign(alert, { state: on ? "acknowledged" : "open", acknowledged_at: on ? now : null, acknowledged_by: on ? "pilot" : null });
+  send("alert", alert);
+  return json(200, alert);
+}
+
+createServer((req, res) => {
+  const url = new URL(req.url, "http://x");
+  if (url.pathname.startsWith("/api/v1")) return api(req, res, url);
+  let file = normalize(url.pathname);
+  if (!extname(file)) file = "/index.html";
+  try {
+    const body = readFileSync(join(dist, file));
+    res.writeHead(200, { "Content-Type": types[extname(file)] ?? "application/octet-stream", "Content-Security-Policy": csp }).end(body);
+  } catch {
+    res.writeHead(404).end();
+  }
+}).listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}/#login=mock`));
