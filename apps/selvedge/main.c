@@ -1,8 +1,10 @@
 #include "command.h"
+#include "simulate.h"
 #include <stdio.h>
 #include <string.h>
 
 static const sv_command COMMANDS[] = {
+    { "simulate", "machines that send readings to a gateway", cmd_simulate },
     { "pki", "certificates: make a CA, issue, sign, verify, revoke", cmd_pki },
     { "firmware", "make a key, sign a firmware file, verify it", cmd_firmware },
     { "backtest", "what the gateway's rules would have decided on recorded readings",

@@ -1,0 +1,278 @@
+#include "agent.h"
+
+#include "health.h"
+#include "sources.h"
+
+#include <base/mem.h>
+#include <base/time.h>
+#include <crypto/random.h>
+#include <math.h>
+#include <mqtt/client.h>
+#include <stdlib.h>
+#include <sys/clock.h>
+#include <sys/log.h>
+
+enum { TOPIC_MAX = 2 * SV_ID_ROOM + 16, GOODBYE_LOOK_US = 50000, PAYLOAD_MAX = 1024 };
+
+typedef struct probe {
+    sv_agent *agent;
+    const sv_agent_sensor *sensor;
+    sv_timer *timer;
+} probe;
+
+struct sv_agent {
+    sv_loop *loop;
+    const sv_agent_config *config;
+    sv_mqtt_client *client;
+    sv_timer *second, *health, *goodbye;
+    sv_agent_sensors *sensors;
+    probe probes[SV_AGENT_SENSORS_MAX];
+    char epoch[33];
+    int64_t seq;
+    char presence_topic[TOPIC_MAX], online[128], offline[128];
+    sv_agent_cpu cpu;
+    double cpu_percent;
+    bool health_due; ///< connected, and the processor's share is not known yet
+    int64_t goodbye_until_us;
+};
+
+static void publish_reading(sv_agent *agent, const char *sensor, const char *unit, double value) {
+    char at[SV_TIMESTAMP_MAX];
+    char topic[TOPIC_MAX];
+    char payload[PAYLOAD_MAX];
+    sv_textbuf at_buf = SV_TEXTBUF(at);
+    sv_textbuf topic_buf = SV_TEXTBUF(topic);
+    sv_textbuf payload_buf = SV_TEXTBUF(payload);
+    int64_t now_us = sv_clock_wall_us();
+    sv_time_add(&at_buf, now_us);
+    sv_reading reading = {
+        .key = { .device_id = sv_text_of(agent->config->id), .sensor = sv_text_of(sensor) },
+        .value = value,
+        .at_us = now_us,
+        .timestamp = sv_textbuf_text(&at_buf),
+        .unit = sv_text_of(unit),
+        .epoch = sv_text_of(agent->epoch),
+        .seq = agent->seq + 1,
+    };
+    sv_reading_key_format(&reading.key, &topic_buf);
+    sv_reading_format(&reading, &payload_buf);
+    if (topic_buf.overflowed || payload_buf.overflowed
+        || sv_mqtt_client_publish(agent->client, sv_textbuf_text(&topic_buf),
+                                  sv_textbuf_text(&payload_buf), 1, false, 0)
+               != SV_OK) {
+        SV_LOG(warn, "reading.dropped", "%s: the queue to the gateway is full", sensor);
+        return;
+    }
+    agent->seq++;
+}
+
+static void publish_presence(sv_agent *agent, const char *payload) {
+    if (sv_mqtt_client_publish(agent->client, sv_text_of(agent->presence_topic),
+                               sv_text_of(payload), 1, true, 0)
+        != SV_OK) {
+        SV_LOG(warn, "presence.dropped", "the queue to the gateway is full");
+    }
+}
+
+static void publish_health(sv_agent *agent) {
+    const sv_agent_config *config = agent->config;
+    sv_health health = { .metrics = { .at_us = sv_clock_wall_us() } };
+    health.metrics.cpu_percent = agent->cpu_percent;
+    sv_agent_health_collect(config->root, &health.metrics);
+    if (sv_text_copy(sv_text_of(config->id), health.metrics.device_id,
+                     sizeof health.metrics.device_id)
+            != SV_OK
+        || sv_text_copy(sv_text_of(config->firmware_version), health.metrics.firmware_version,
+                        sizeof health.metrics.firmware_version)
+               != SV_OK) {
+        return;
+    }
+    sv_health_check(&health);
+
+    char topic[TOPIC_MAX];
+    char payload[SV_HEALTH_BYTES_MAX];
+    sv_textbuf topic_buf = SV_TEXTBUF(topic);
+    sv_textbuf payload_buf = SV_TEXTBUF(payload);
+    sv_textbuf_addf(&topic_buf, "health/%s", config->id);
+    sv_health_format(&health, &payload_buf);
+    if (payload_buf.overflowed
+        || sv_mqtt_client_publish(agent->client, sv_textbuf_text(&topic_buf),
+                                  sv_textbuf_text(&payload_buf), 1, false, 0)
+               != SV_OK) {
+        SV_LOG(warn, "health.dropped", "the queue to the gateway is full");
+    }
+    agent->health_due = false;
+}
+
+static void on_second(void *arg) {
+    sv_agent *agent = arg;
+    agent->cpu_percent = sv_agent_cpu_percent(agent->config->root, &agent->cpu);
+    double memory = sv_agent_memory_percent(agent->config->root);
+    if (agent->config->machine && isfinite(agent->cpu_percent)) {
+        publish_reading(agent, "cpu", "%", agent->cpu_percent);
+    }
+    if (agent->config->machine && isfinite(memory)) {
+        publish_reading(agent, "memory", "%", memory);
+    }
+    if (agent->health_due) {
+        publish_health(agent);
+    }
+}
+
+static void on_health(void *arg) {
+    publish_health(arg);
+}
+
+static void on_probe(void *arg) {
+    const probe *due = arg;
+    double value = 0;
+    sv_why why;
+    if (sv_agent_sensor_read(due->sensor, &value, &why) != SV_OK) {
+        SV_LOG(warn, "sensor.unread", "%s", why.text);
+        return;
+    }
+    publish_reading(due->agent, due->sensor->name, due->sensor->unit, value);
+}
+
+static void on_up(void *arg, bool session_present) {
+    (void) session_present;
+    sv_agent *agent = arg;
+    SV_LOG(info, "gateway.up", "connected to %s:%d", agent->config->gateway.host,
+           (int) agent->config->gateway.port);
+    publish_presence(agent, agent->online);
+    agent->health_due = true;
+    if (isfinite(agent->cpu_percent)) {
+        publish_health(agent);
+    }
+}
+
+static void on_down(void *arg, const sv_why *why, int64_t retry_us) {
+    (void) arg;
+    SV_LOG(warn, "gateway.down", "%s; next try in %.1f s", why->text, (double) retry_us / 1e6);
+}
+
+// The agent subscribes to nothing, so nothing ought to arrive.
+static void on_message(void *arg, const sv_mqtt_message *message) {
+    (void) arg;
+    SV_LOG(warn, "message.unexpected", "on " SV_TEXT_FMT, SV_TEXT_ARG(message->topic));
+}
+
+static void on_goodbye(void *arg) {
+    sv_agent *agent = arg;
+    bool waits = sv_mqtt_client_is_up(agent->client) && sv_mqtt_client_waiting(agent->client) > 0;
+    if (waits && sv_clock_monotonic_us() < agent->goodbye_until_us) {
+        return;
+    }
+    sv_mqtt_client_stop(agent->client, true);
+    sv_loop_stop(agent->loop);
+}
+
+static void name_topics(sv_agent *agent) {
+    char since[SV_TIMESTAMP_MAX];
+    sv_textbuf since_buf = SV_TEXTBUF(since);
+    sv_time_add(&since_buf, sv_clock_wall_us());
+    sv_textbuf topic = SV_TEXTBUF(agent->presence_topic);
+    sv_textbuf online = SV_TEXTBUF(agent->online);
+    sv_textbuf offline = SV_TEXTBUF(agent->offline);
+    sv_textbuf_addf(&topic, "presence/%s", agent->config->id);
+    sv_textbuf_addf(&online, "{\"online\":true,\"since\":\"" SV_TEXT_FMT "\"}",
+                    SV_TEXT_ARG(sv_textbuf_text(&since_buf)));
+    sv_textbuf_addf(&offline, "{\"online\":false,\"since\":\"" SV_TEXT_FMT "\"}",
+                    SV_TEXT_ARG(sv_textbuf_text(&since_buf)));
+    (void) sv_textbuf_end(&topic);
+    (void) sv_textbuf_end(&online);
+    (void) sv_textbuf_end(&offline);
+}
+
+static sv_err connect_gateway(sv_agent *agent, sv_tls *tls, sv_why *why) {
+    static const sv_mqtt_client_events EVENTS = {
+        .up = on_up,
+        .down = on_down,
+        .message = on_message,
+    };
+    sv_mqtt_client_options options = {
+        .host = agent->config->gateway.host,
+        .port = (uint16_t) agent->config->gateway.port,
+        .tls = tls,
+        .client_id = agent->config->id,
+        .clean_session = true,
+        .will_topic = agent->presence_topic,
+        .will_payload = agent->offline,
+    };
+    return sv_mqtt_client_open(agent->loop, &options, &EVENTS, agent, &agent->client, why);
+}
+
+static void start_timers(sv_agent *agent) {
+    agent->second = sv_timer_new(agent->loop, on_second, agent);
+    agent->health = sv_timer_new(agent->loop, on_health, agent);
+    agent->goodbye = sv_timer_new(agent->loop, on_goodbye, agent);
+    sv_timer_every(agent->second, SV_TIME_SECOND_US);
+    sv_timer_every(agent->health, agent->config->health.interval_us);
+    for (size_t i = 0; i < agent->sensors->count; i++) {
+        probe *next = &agent->probes[i];
+        *next = (probe){ .agent = agent, .sensor = &agent->sensors->items[i] };
+        next->timer = sv_timer_new(agent->loop, on_probe, next);
+        sv_timer_every(next->timer, next->sensor->interval_us);
+    }
+}
+
+sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls, sv_agent **out,
+                     sv_why *why) {
+    SV_DEFER(sv_agent_drop) sv_agent *agent = sv_mem_new(sizeof *agent);
+    agent->loop = loop;
+    agent->config = config;
+    agent->sensors = sv_mem_new(sizeof *agent->sensors);
+    sv_random_hex(agent->epoch);
+    name_topics(agent);
+    sv_agent_sensors_find(config, agent->sensors);
+    if (agent->sensors->left_out > 0) {
+        SV_LOG(warn, "sensors.many", "%zu sensors beyond %d are left out", agent->sensors->left_out,
+               SV_AGENT_SENSORS_MAX);
+    }
+    agent->cpu_percent = sv_agent_cpu_percent(config->root, &agent->cpu);
+    SV_TRY(connect_gateway(agent, tls, why));
+    start_timers(agent);
+
+    *out = agent;
+    agent = NULL;
+    return SV_OK;
+}
+
+void sv_agent_close(sv_agent *agent) {
+    if (agent->goodbye_until_us != 0) {
+        return;
+    }
+    agent->goodbye_until_us = sv_clock_monotonic_us() + SV_AGENT_GOODBYE_US;
+    sv_timer_stop(agent->second);
+    sv_timer_stop(agent->health);
+    for (size_t i = 0; i < agent->sensors->count; i++) {
+        sv_timer_stop(agent->probes[i].timer);
+    }
+    char since[SV_TIMESTAMP_MAX];
+    sv_textbuf since_buf = SV_TEXTBUF(since);
+    sv_time_add(&since_buf, sv_clock_wall_us());
+    sv_textbuf offline = SV_TEXTBUF(agent->offline);
+    sv_textbuf_addf(&offline, "{\"online\":false,\"since\":\"" SV_TEXT_FMT "\"}",
+                    SV_TEXT_ARG(sv_textbuf_text(&since_buf)));
+    if (sv_textbuf_end(&offline) == SV_OK && sv_mqtt_client_is_up(agent->client)) {
+        publish_presence(agent, agent->offline);
+    }
+    sv_timer_every(agent->goodbye, GOODBYE_LOOK_US);
+}
+
+void sv_agent_drop(sv_agent **agent) {
+    sv_agent *self = *agent;
+    if (self == NULL) {
+        return;
+    }
+    for (size_t i = 0; self->sensors != NULL && i < self->sensors->count; i++) {
+        sv_timer_drop(&self->probes[i].timer);
+    }
+    sv_timer_drop(&self->second);
+    sv_timer_drop(&self->health);
+    sv_timer_drop(&self->goodbye);
+    sv_mqtt_client_drop(&self->client);
+    free(self->sensors);
+    free(self);
+    *agent = NULL;
+}

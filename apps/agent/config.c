@@ -1,0 +1,191 @@
+#include "config.h"
+
+#include <base/time.h>
+
+#define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *) 0)->member)
+
+typedef __typeof__(((sv_agent_config *) 0)->gateway) gateway_section;
+typedef __typeof__(((sv_agent_config *) 0)->tls) tls_section;
+typedef __typeof__(((sv_agent_config *) 0)->health) health_section;
+
+static const char *const KINDS[] = { "hwmon", "thermal", "file", NULL };
+
+static const sv_config_key GATEWAY_KEYS[] = {
+    { .name = "host",
+      .type = SV_CONFIG_TEXT,
+      FIELD(gateway_section, host),
+      .help = "name or address of the gateway" },
+    { .name = "port",
+      .type = SV_CONFIG_INT,
+      FIELD(gateway_section, port),
+      .fallback = "8883",
+      .min = 1,
+      .max = 65535,
+      .help = "its MQTT port" },
+    { 0 },
+};
+
+static const sv_config_key TLS_KEYS[] = {
+    { .name = "ca",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, ca),
+      .help = "PEM file of the certificates that vouch for the gateway" },
+    { .name = "cert",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, cert),
+      .help = "PEM file of this device's certificate, leaf first" },
+    { .name = "key",
+      .type = SV_CONFIG_TEXT,
+      FIELD(tls_section, key),
+      .help = "PEM file of its private key" },
+    { 0 },
+};
+
+static const sv_config_key HEALTH_KEYS[] = {
+    { .name = "interval",
+      .type = SV_CONFIG_DURATION,
+      FIELD(health_section, interval_us),
+      .fallback = "10s",
+      .min = INT64_C(1000000),
+      .max = INT64_C(86400000000),
+      .help = "time between two health reports" },
+    { 0 },
+};
+
+static const sv_config_key SOURCE_KEYS[] = {
+    { .name = "kind",
+      .type = SV_CONFIG_CHOICE,
+      FIELD(sv_agent_source, kind),
+      .choices = KINDS,
+      .help = "hwmon, thermal, or file" },
+    { .name = "path",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_agent_source, path),
+      .fallback = "",
+      .help = "the file that holds a number" },
+    { .name = "sensor",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_agent_source, sensor),
+      .fallback = "",
+      .check = sv_id_config_check,
+      .help = "name of the sensor" },
+    { .name = "unit",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_agent_source, unit),
+      .fallback = "",
+      .help = "unit of the value" },
+    { .name = "scale",
+      .type = SV_CONFIG_NUMBER,
+      FIELD(sv_agent_source, scale),
+      .fallback = "1",
+      .help = "what the number is multiplied with" },
+    { .name = "interval",
+      .type = SV_CONFIG_DURATION,
+      FIELD(sv_agent_source, interval_us),
+      .fallback = "1s",
+      .min = INT64_C(100000),
+      .max = INT64_C(86400000000),
+      .help = "time between two readings" },
+    { 0 },
+};
+
+static void discover_by_default(sv_agent_config *config) {
+    config->sources[0] =
+        (sv_agent_source){ .kind = SV_AGENT_HWMON, .scale = 1, .interval_us = SV_TIME_SECOND_US };
+    config->sources[1] =
+        (sv_agent_source){ .kind = SV_AGENT_THERMAL, .scale = 1, .interval_us = SV_TIME_SECOND_US };
+    config->source_count = 2;
+}
+
+static void check_source(const sv_config_node *at, const sv_agent_source *source,
+                         sv_config_faults *faults) {
+    bool is_file = source->kind == SV_AGENT_FILE;
+    bool names_any = source->path[0] != '\0' || source->sensor[0] != '\0';
+    if (is_file && (source->path[0] == '\0' || source->sensor[0] == '\0')) {
+        sv_config_fault(faults, at, "sources: a file needs its path and the name of its sensor");
+    }
+    if (!is_file && names_any) {
+        sv_config_fault(faults, at,
+                        "sources: path and sensor belong to kind file; %s finds its own",
+                        KINDS[source->kind]);
+    }
+}
+
+static void read_sources(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    sv_agent_config *config = target;
+    if (node == NULL) {
+        discover_by_default(config);
+        return;
+    }
+    if (sv_config_node_kind(node) != SV_CONFIG_LIST) {
+        sv_config_fault(faults, node, "sources: write a list, each item with its kind");
+        return;
+    }
+    size_t count = sv_config_node_count(node);
+    if (count > SV_AGENT_SOURCES_MAX) {
+        sv_config_fault(faults, node, "sources: %zu are more than %d", count, SV_AGENT_SOURCES_MAX);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const sv_config_node *item = sv_config_node_at(node, i, NULL);
+        sv_agent_source *source = &config->sources[config->source_count];
+        if (sv_config_read(item, SOURCE_KEYS, source, faults) == SV_OK) {
+            check_source(item, source, faults);
+            config->source_count++;
+        }
+    }
+}
+
+const sv_config_key SV_AGENT_KEYS[] = {
+    { .name = "id",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_agent_config, id),
+      .check = sv_id_config_check,
+      .help = "the device id, the same as in the certificate" },
+    { .name = "gateway",
+      .type = SV_CONFIG_SECTION,
+      FIELD(sv_agent_config, gateway),
+      .keys = GATEWAY_KEYS,
+      .help = "where readings and health go" },
+    { .name = "tls",
+      .type = SV_CONFIG_SECTION,
+      FIELD(sv_agent_config, tls),
+      .keys = TLS_KEYS,
+      .help = "this device's identity" },
+    { .name = "health",
+      .type = SV_CONFIG_SECTION,
+      FIELD(sv_agent_config, health),
+      .fallback = "",
+      .keys = HEALTH_KEYS,
+      .help = "the health report" },
+    { .name = "firmware_version",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_agent_config, firmware_version),
+      .fallback = "",
+      .help = "the running version, as the health report gives it" },
+    { .name = "root",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_agent_config, root),
+      .fallback = "",
+      .help = "folder put before /proc and /sys, for containers" },
+    { .name = "machine",
+      .type = SV_CONFIG_BOOL,
+      FIELD(sv_agent_config, machine),
+      .fallback = "true",
+      .help = "publish the sensors cpu and memory (%) each second" },
+    { .name = "sources",
+      .type = SV_CONFIG_CUSTOM,
+      .fallback = "",
+      .read = read_sources,
+      .help = "list of {kind: hwmon|thermal|file, path, sensor, unit, scale, interval}; absent: "
+              "hwmon and thermal" },
+    { 0 },
+};
+
+sv_err sv_agent_config_read(sv_text yaml, sv_agent_config *out, sv_config_faults *faults) {
+    *out = (sv_agent_config){ 0 };
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    SV_TRY(sv_config_parse(yaml, &root, faults));
+    SV_TRY(sv_config_read(root, SV_AGENT_KEYS, out, faults));
+    return faults->count == 0 ? SV_OK : SV_ERR_INVALID;
+}

@@ -1,0 +1,56 @@
+#include "config.h"
+
+#include <base/test.h>
+
+#define HEAD "id: press-1\ngateway: {host: gw}\ntls: {ca: a, cert: b, key: c}\n"
+
+static sv_agent_config config;
+
+static void what_is_left_out_has_its_default(void **state) {
+    (void) state;
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "a.yaml" };
+    assert_int_equal(sv_agent_config_read(SV_TEXT(HEAD), &config, &faults), SV_OK);
+    assert_int_equal(config.gateway.port, 8883);
+    assert_int_equal(config.health.interval_us, 10000000);
+    assert_true(config.machine);
+    assert_int_equal(config.source_count, 2);
+    assert_int_equal(config.sources[0].kind, SV_AGENT_HWMON);
+    assert_int_equal(config.sources[1].kind, SV_AGENT_THERMAL);
+}
+
+static void an_empty_list_of_sources_means_none(void **state) {
+    (void) state;
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "a.yaml" };
+    assert_int_equal(sv_agent_config_read(SV_TEXT(HEAD "sources: []\n"), &config, &faults), SV_OK);
+    assert_int_equal(config.source_count, 0);
+}
+
+static void a_broken_source_is_told_with_its_place(void **state) {
+    (void) state;
+    static const struct {
+        const char *yaml, *told;
+    } CASES[] = {
+        { HEAD "sources: [{kind: file}]\n", "a.yaml:4:11: sources: a file needs its path" },
+        { HEAD "sources:\n  - {kind: hwmon, path: /x}\n",
+          "a.yaml:5:5: sources: path and sensor belong to kind file; hwmon finds its own" },
+        { HEAD "sources: hwmon\n", "a.yaml:4:10: sources: write a list" },
+        { HEAD "sources: [{kind: file, path: /x, sensor: a/b}]\n", "the id \"a/b\" is not valid" },
+        { HEAD "sources: [{kind: can}]\n", "a.yaml:4:18: " },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "a.yaml" };
+        assert_int_equal(sv_agent_config_read(sv_text_of(CASES[i].yaml), &config, &faults),
+                         SV_ERR_INVALID);
+        assert_int_equal(sv_textbuf_end(&faults.text), SV_OK);
+        assert_non_null(strstr(faults.text.at, CASES[i].told));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_out_has_its_default),
+        cmocka_unit_test(an_empty_list_of_sources_means_none),
+        cmocka_unit_test(a_broken_source_is_told_with_its_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+#include "config.h"
+#include <codec/config.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/disk.h>
+
+#define ROOT(member)                                                                               \
+    .offset = offsetof(gw_config, member), .size = sizeof(((gw_config *) 0)->member)
+#define BROKER(member) .offset = offsetof(gw_config, broker.member) - offsetof(gw_config, broker)
+#define TLS(member)                                                                                \
+    .offset = offsetof(gw_config, tls.member) - offsetof(gw_config, tls),                          \
+    .size = sizeof(((gw_config *) 0)->tls.member)
+#define STORE(member) .offset = offsetof(gw_config, store.member) - offsetof(gw_config, store)
+
+// The sections of the rules are read together, by sv_rules_read.
+static void leave_to_rules(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    (void) node;
+    (void) target;
+    (void) faults;
+}
+
+static const sv_config_key BROKER_KEYS[] = {
+    { .name = "host",
+      .type = SV_CONFIG_TEXT,
+      BROKER(host),
+      .size = 256,
+      .fallback = "127.0.0.1",
+      .help = "the MQTT broker's name or address" },
+    { .name = "port",
+      .type = SV_CONFIG_INT,
+      BROKER(port),
+      .fallback = "8883",
+      .min = 1,
+      .max = 65535,
+      .help = "its TLS port" },
+    { .name = NULL },
+};
+static const sv_config_key TLS_KEYS[] = {
+    { .name = "ca", .type = SV_CONFIG_TEXT, TLS(ca), .help = "PEM file of the trust anchors" },
+    { .name = "cert",
+      .type = SV_CONFIG_TEXT,
+      TLS(cert),
+      .help = "PEM file of the gateway's certificate, leaf first" },
+    { .name = "key", .type = SV_CONFIG_TEXT, TLS(key), .help = "PEM file of its key" },
+    { .name = "crl",
+      .type = SV_CONFIG_TEXT,
+      TLS(crl),
+      .fallback = "",
+      .help = "PEM file of the revocation list" },
+    { .name = NULL },
+};
+static const sv_config_key STORE_KEYS[] = {
+    { .name = "path",
+      .type = SV_CONFIG_TEXT,
+      STORE(path),
+      .size = 1024,
+      .help = "the database file" },
+    { .name = "retention",
+      .type = SV_CONFIG_DURATION,
+      STORE(retention_us),
+      .fallback = "7d",
+      .min = 60000000,
+      .max = INT64_C(315360000000000),
+      .help = "how long readings are kept" },
+    { .name = "bytes",
+      .type = SV_CONFIG_BYTES,
+      STORE(bytes),
+      .fallback = "1GiB",
+      .min = 1 << 20,
+      .max = INT64_C(1) << 50,
+      .help = "how large the database may grow" },
+    { .name = "group",
+      .type = SV_CONFIG_INT,
+      STORE(group),
+      .fallback = "500",
+      .min = 1,
+      .max = 900,
+      .help = "messages committed together at most" },
+    { .name = "group_ms",
+      .type = SV_CONFIG_DURATION,
+      STORE(group_us),
+      .fallback = "50ms",
+      .min = 1000,
+      .max = 5000000,
+      .help = "how long a message waits for others" },
+    { .name = NULL },
+};
+static const sv_config_key FLEET_KEYS[] = {
+    { .name = "url",
+      .type = SV_CONFIG_TEXT,
+      .size = 512,
+      .fallback = "",
+      .help = "https address of the fleet's device door; none: nothing goes up" },
+    { .name = NULL },
+};
+static const sv_config_key ALERT_KEYS[] = {
+    { .name = "url",
+      .type = SV_CONFIG_TEXT,
+      .size = 512,
+      .fallback = "",
+      .help = "https address that takes alerts; the fleet's /v1/alerts when not given" },
+    { .name = NULL },
+};
+static const sv_config_key KEYS[] = {
+    { .name = "id",
+      .type = SV_CONFIG_TEXT,
+      ROOT(id),
+      .check = sv_id_config_check,
+      .help = "the gateway's id, its certificate's CN" },
+    { .name = "site",
+      .type = SV_CONFIG_TEXT,
+      ROOT(site),
+      .check = sv_id_config_check,
+      .help = "the site it stands at" },
+    { .name = "broker",
+      .type = SV_CONFIG_SECTION,
+      ROOT(broker),
+      .keys = BROKER_KEYS,
+      .fallback = "" },
+    { .name = "tls", .type = SV_CONFIG_SECTION, ROOT(tls), .keys = TLS_KEYS },
+    { .name = "fleet",
+      .type = SV_CONFIG_SECTION,
+      ROOT(fleet_url),
+      .keys = FLEET_KEYS,
+      .fallback = "" },
+    { .name = "alerts",
+      .type = SV_CONFIG_SECTION,
+      ROOT(alerts_url),
+      .keys = ALERT_KEYS,
+      .fallback = "" },
+    { .name = "store", .type = SV_CONFIG_SECTION, ROOT(store), .keys = STORE_KEYS },
+    { .name = "thresholds",
+      .type = SV_CONFIG_CUSTOM,
+      .read = leave_to_rules,
+      .fallback = "",
+      .help = "bounds by default, sensor and device" },
+    { .name = "change",
+      .type = SV_CONFIG_CUSTOM,
+      .read = leave_to_rules,
+      .fallback = "",
+      .help = "what counts as a significant change" },
+    { .name = "uplink",
+      .type = SV_CONFIG_CUSTOM,
+      .read = leave_to_rules,
+      .fallback = "",
+      .help = "never, aggregate, change or all" },
+    { .name = NULL },
+};
+
+static void check_url(const char *key, const char *url, const sv_config_node *root,
+                      sv_config_faults *faults) {
+    if (url[0] != '\0' && !sv_text_starts(sv_text_of(url), SV_TEXT("https://"))) {
+        sv_config_fault(faults, sv_config_node_get(root, key),
+                        "%s: url: \"%s\" does not start with https://", key, url);
+    }
+}
+
+sv_err gw_config_load(const char *path, gw_config *out, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX + 1);
+    SV_TRY(sv_disk_read(path, &yaml, why));
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = path };
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    SV_DEFER(gw_config_drop) gw_config read = { .id = "" };
+    sv_err err = sv_config_parse(sv_textbuf_text(&yaml), &root, &faults);
+    if (err == SV_OK) {
+        err = sv_config_read(root, KEYS, &read, &faults);
+        check_url("fleet", read.fleet_url, root, &faults);
+        check_url("alerts", read.alerts_url, root, &faults);
+        sv_err rules = sv_rules_read(root, &read.rules, &faults);
+        err = err == SV_OK ? rules : err;
+    }
+    if (err != SV_OK || faults.count > 0) {
+        (void) fputs(faults.text.at == NULL ? "" : faults.text.at, stderr);
+        return sv_fail(why, SV_ERR_INVALID, "%u fault%s in %s", faults.count,
+                       faults.count == 1 ? "" : "s", path);
+    }
+    *out = read;
+    read.rules = NULL;
+    return SV_OK;
+}
+
+void gw_config_drop(gw_config *config) {
+    sv_rules_drop(&config->rules);
+}
+
+void gw_config_help(sv_textbuf *out) {
+    sv_config_help(KEYS, out);
+}

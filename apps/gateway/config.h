@@ -1,0 +1,44 @@
+// The gateway's YAML, read and checked as a whole.
+#ifndef SELVEDGE_GATEWAY_CONFIG_H
+#define SELVEDGE_GATEWAY_CONFIG_H
+
+#include <edge/rules.h>
+#include <model/id.h>
+
+typedef struct gw_config {
+    char id[SV_ID_ROOM];
+    char site[SV_ID_ROOM];
+    struct {
+        char host[256];
+        int64_t port;
+    } broker;
+    struct {
+        char ca[1024], cert[1024], key[1024], crl[1024];
+    } tls;
+    char fleet_url[512];  ///< empty: nothing goes up
+    char alerts_url[512]; ///< empty: the fleet's /v1/alerts
+    struct {
+        char path[1024];
+        int64_t retention_us, bytes, group, group_us;
+    } store;
+    sv_rules *rules;
+} gw_config;
+
+/// On failure every fault of the file has been printed to stderr.
+sv_err gw_config_load(const char *path, gw_config *out, sv_why *why);
+void gw_config_drop(gw_config *config);
+/// The table of keys as text.
+void gw_config_help(sv_textbuf *out);
+
+typedef struct gw_mosquitto_options {
+    const char *cert, *key; ///< the broker's own
+    const char *acl;        ///< file to write
+    const char *data;       ///< folder of the broker's persistence
+} gw_mosquitto_options;
+
+/// Configuration of a mosquitto 2.0.11 that serves this gateway and its devices.
+void gw_mosquitto_config(const gw_config *config, const gw_mosquitto_options *options,
+                         sv_textbuf *out);
+void gw_mosquitto_acl(const gw_config *config, sv_textbuf *out);
+
+#endif

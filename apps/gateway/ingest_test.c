@@ -1,0 +1,52 @@
+#include "gateway.h"
+#include <base/test.h>
+
+static sv_reading numbered(int64_t seq) {
+    return (sv_reading){ .epoch = SV_TEXT("e"), .seq = seq, .at_us = seq, .value = 1 };
+}
+
+static void a_numbered_reading_counts_once_in_any_order(void **state) {
+    (void) state;
+    gw_stream stream = { .row = 1 };
+    gw_sender sender = { .highest = 0 };
+    for (int64_t seq = 3000; seq > 3000 - GW_WINDOW; seq--) {
+        sv_reading reading = numbered(seq);
+        assert_true(gw_is_new(&stream, &sender, &reading));
+        assert_false(gw_is_new(&stream, &sender, &reading));
+    }
+    for (int64_t seq = 3001; seq < 9000; seq += 7) {
+        sv_reading reading = numbered(seq);
+        assert_true(gw_is_new(&stream, &sender, &reading));
+        assert_false(gw_is_new(&stream, &sender, &reading));
+    }
+}
+
+static void a_backfill_below_the_window_is_not_lost(void **state) {
+    (void) state;
+    gw_stream stream = { .row = 1 };
+    gw_sender sender = { .highest = 0 };
+    sv_reading live = numbered(1000000);
+    sv_reading old = numbered(1);
+    assert_true(gw_is_new(&stream, &sender, &live));
+    assert_true(gw_is_new(&stream, &sender, &old));
+    assert_false(gw_is_new(&stream, &sender, &old));
+}
+
+static void without_numbers_time_and_value_decide(void **state) {
+    (void) state;
+    gw_stream stream = { .row = 1 };
+    sv_reading reading = { .at_us = 1, .value = 2 };
+    assert_true(gw_is_new(&stream, NULL, &reading));
+    assert_false(gw_is_new(&stream, NULL, &reading));
+    reading.value = 3;
+    assert_true(gw_is_new(&stream, NULL, &reading));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_numbered_reading_counts_once_in_any_order),
+        cmocka_unit_test(a_backfill_below_the_window_is_not_lost),
+        cmocka_unit_test(without_numbers_time_and_value_decide),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,259 @@
+#include "gateway.h"
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/clock.h>
+#include <sys/disk.h>
+#include <sys/log.h>
+
+enum { EXIT_USAGE = 2, EXIT_MACHINE = 5, BEAT_US = 2000000 };
+
+static const char HELP[] =
+    "usage: selvedge-gateway --config FILE [--check-config]\n"
+    "       selvedge-gateway --config FILE --print-mosquitto-config --acl FILE\n"
+    "                        --broker-cert FILE --broker-key FILE --data DIR\n"
+    "       selvedge-gateway --help | --version\n\n"
+    "Reads a site's readings from its MQTT broker, keeps them, raises alerts, sends up what\n"
+    "matters. SIGHUP reads the rules again. Keys of the configuration file:\n\n";
+
+typedef struct options {
+    const char *config;
+    bool check, print;
+    gw_mosquitto_options mosquitto;
+} options;
+
+static const char *config_path;
+
+static void broker_up(void *arg, bool session_present) {
+    gw *g = arg;
+    (void) session_present;
+    SV_LOG(info, "broker.up", "connected to %s", g->config.broker.host);
+    static const sv_text FILTERS[] = { { "sensors/#", 9 },
+                                       { "health/+", 8 },
+                                       { "presence/+", 10 } };
+    for (size_t i = 0; i < SV_COUNT(FILTERS); i++) {
+        if (sv_mqtt_client_subscribe(g->mqtt, FILTERS[i], 1) != SV_OK) {
+            SV_LOG(error, "broker.subscribe", "cannot subscribe to %s", FILTERS[i].at);
+        }
+    }
+}
+
+static void broker_down(void *arg, const sv_why *why, int64_t retry_us) {
+    (void) arg;
+    SV_LOG(warn, "broker.down", "%s; next try in %lld ms", why->text, (long long) retry_us / 1000);
+}
+
+static void broker_subscribed(void *arg, bool granted) {
+    (void) arg;
+    if (!granted) {
+        SV_LOG(error, "broker.subscribe", "the broker refused a subscription: check its ACL");
+    }
+}
+
+static void on_message(void *arg, const sv_mqtt_message *message) {
+    gw_ingest_message(arg, message);
+}
+
+static void on_group(void *arg) {
+    gw_group_commit(arg);
+}
+
+static void on_beat(void *arg) {
+    gw *g = arg;
+    double now = (double) (g->readings - g->readings_before) * SV_TIME_SECOND_US / BEAT_US;
+    g->readings_before = g->readings;
+    g->readings_per_s = 0.6 * g->readings_per_s + 0.4 * now;
+    gw_store_trim(g);
+    gw_group_commit(g);
+    gw_uplink_beat(g);
+}
+
+static void on_end(void *arg) {
+    sv_loop_stop(((gw *) arg)->loop);
+}
+
+static void on_reload(void *arg) {
+    gw *g = arg;
+    SV_DEFER(gw_config_drop) gw_config fresh = { .id = "" };
+    sv_why why = { 0 };
+    if (gw_config_load(config_path, &fresh, &why) != SV_OK) {
+        SV_LOG(error, "config.refused", "%s; the old rules stay", why.text);
+        return;
+    }
+    sv_rules *old = g->config.rules;
+    g->config.rules = fresh.rules;
+    fresh.rules = old;
+    gw_ingest_rules(g);
+    SV_LOG(info, "config.reloaded", "rules read again from %s", config_path);
+}
+
+static sv_err open_broker(gw *g, sv_why *why) {
+    const sv_mqtt_client_options broker = { .host = g->config.broker.host,
+                                            .port = (uint16_t) g->config.broker.port,
+                                            .tls = g->tls,
+                                            .client_id = g->config.id,
+                                            .manual_ack = true };
+    static const sv_mqtt_client_events EVENTS = {
+        .up = broker_up, .down = broker_down, .message = on_message, .subscribed = broker_subscribed
+    };
+    return sv_mqtt_client_open(g->loop, &broker, &EVENTS, g, &g->mqtt, why);
+}
+
+static sv_err open_all(gw *g, sv_why *why) {
+    const sv_tls_files files = { .ca = g->config.tls.ca,
+                                 .cert = g->config.tls.cert,
+                                 .key = g->config.tls.key,
+                                 .crl = g->config.tls.crl[0] == '\0' ? NULL : g->config.tls.crl };
+    SV_TRY(sv_loop_open(&g->loop, why));
+    g->group_timer = sv_timer_new(g->loop, on_group, g);
+    g->beat_timer = sv_timer_new(g->loop, on_beat, g);
+    SV_TRY(gw_store_open(g, why));
+    SV_TRY(gw_ingest_prime(g, why));
+    SV_TRY(sv_tls_client(&files, &g->tls, why));
+    SV_TRY(gw_uplink_open(g, why));
+    SV_TRY(sv_loop_on_signal(g->loop, SIGTERM, on_end, g, why));
+    SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
+    SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
+    return open_broker(g, why);
+}
+
+static void close_all(gw *g) {
+    if (g->mqtt != NULL) {
+        gw_group_commit(g);
+        sv_loop_turn(g->loop, 0);
+        sv_mqtt_client_stop(g->mqtt, true);
+    }
+    g->exit_code = g->exit_code == 0 ? -1 : g->exit_code;
+    gw_uplink_close(g);
+    sv_mqtt_client_drop(&g->mqtt);
+    sv_tls_drop(&g->tls);
+    gw_ingest_close(g);
+    sv_timer_drop(&g->group_timer);
+    sv_timer_drop(&g->beat_timer);
+    sv_db_drop(&g->db);
+    sv_loop_drop(&g->loop);
+}
+
+static int run(gw *g) {
+    sv_why why = { 0 };
+    g->started_us = sv_clock_monotonic_us();
+    gw_ingest_open(g);
+    sv_err err = open_all(g, &why);
+    if (err == SV_OK) {
+        sv_timer_every(g->beat_timer, BEAT_US);
+        err = sv_loop_run(g->loop, &why);
+    }
+    close_all(g);
+    if (err != SV_OK) {
+        (void) fprintf(stderr, "selvedge-gateway: %s\n", why.text);
+        return EXIT_MACHINE;
+    }
+    return g->exit_code > 0 ? g->exit_code : 0;
+}
+
+static int print_mosquitto(const gw_config *config, const gw_mosquitto_options *mosquitto) {
+    if (mosquitto->acl == NULL || mosquitto->cert == NULL || mosquitto->key == NULL
+        || mosquitto->data == NULL) {
+        (void) fputs("selvedge-gateway: --print-mosquitto-config needs --acl, --broker-cert, "
+                     "--broker-key and --data\n",
+                     stderr);
+        return EXIT_USAGE;
+    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf acl = SV_TEXTBUF_HEAP(16384);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf conf = SV_TEXTBUF_HEAP(16384);
+    gw_mosquitto_acl(config, &acl);
+    gw_mosquitto_config(config, mosquitto, &conf);
+    sv_why why = { 0 };
+    if (sv_disk_replace(mosquitto->acl, sv_textbuf_text(&acl), 0600, &why) != SV_OK) {
+        (void) fprintf(stderr, "selvedge-gateway: %s\n", why.text);
+        return EXIT_MACHINE;
+    }
+    (void) fwrite(conf.at, 1, conf.len, stdout);
+    return fflush(stdout) == 0 ? 0 : EXIT_MACHINE;
+}
+
+static int print_help(void) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf keys = SV_TEXTBUF_HEAP(65536);
+    gw_config_help(&keys);
+    (void) fputs(HELP, stdout);
+    (void) fwrite(keys.at, 1, keys.len, stdout);
+    return 0;
+}
+
+/// -1: go on.
+static int read_options(int argc, char **argv, options *out) {
+    static const struct option LONG[] = {
+        { "config", required_argument, NULL, 'c' },
+        { "check-config", no_argument, NULL, 'k' },
+        { "print-mosquitto-config", no_argument, NULL, 'p' },
+        { "acl", required_argument, NULL, 'a' },
+        { "broker-cert", required_argument, NULL, 'b' },
+        { "broker-key", required_argument, NULL, 'y' },
+        { "data", required_argument, NULL, 'd' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },
+        { 0 },
+    };
+    for (int got = 0; (got = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
+        switch (got) {
+        case 'c':
+            out->config = optarg;
+            break;
+        case 'k':
+            out->check = true;
+            break;
+        case 'p':
+            out->print = true;
+            break;
+        case 'a':
+            out->mosquitto.acl = optarg;
+            break;
+        case 'b':
+            out->mosquitto.cert = optarg;
+            break;
+        case 'y':
+            out->mosquitto.key = optarg;
+            break;
+        case 'd':
+            out->mosquitto.data = optarg;
+            break;
+        case 'h':
+            return print_help();
+        case 'v':
+            (void) puts("selvedge-gateway " SV_VERSION);
+            return 0;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (out->config == NULL || optind < argc) {
+        (void) fputs("selvedge-gateway: give --config FILE; --help explains\n", stderr);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+int main(int argc, char **argv) {
+    options opts = { .check = false };
+    int early = read_options(argc, argv, &opts);
+    if (early >= 0) {
+        return early;
+    }
+    static gw g;
+    sv_why why = { 0 };
+    sv_log_open("selvedge-gateway", SV_LOG_info);
+    config_path = opts.config;
+    if (gw_config_load(opts.config, &g.config, &why) != SV_OK) {
+        (void) fprintf(stderr, "selvedge-gateway: %s\n", why.text);
+        return EXIT_USAGE;
+    }
+    int code = 0;
+    if (opts.print) {
+        code = print_mosquitto(&g.config, &opts.mosquitto);
+    } else if (!opts.check) {
+        code = run(&g);
+    }
+    gw_config_drop(&g.config);
+    return code;
+}
