@@ -35,6 +35,7 @@ int sv_command_run(const char *name, const char *about, const sv_command *comman
 /// argv[0] is the noun; the rest is what the person typed after it.
 int cmd_pki(int argc, char **argv);
 int cmd_firmware(int argc, char **argv);
+int cmd_pilot(int argc, char **argv);
 int cmd_backtest(int argc, char **argv);
 
 #endif

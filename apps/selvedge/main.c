@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const sv_command COMMANDS[] = {
+    { "pilot", "a complete site on this machine, to look around and to try", cmd_pilot },
     { "simulate", "machines that send readings to a gateway", cmd_simulate },
     { "pki", "certificates: make a CA, issue, sign, verify, revoke", cmd_pki },
     { "firmware", "make a key, sign a firmware file, verify it", cmd_firmware },

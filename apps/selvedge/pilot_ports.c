@@ -1,0 +1,117 @@
+// Which ports are free, and who holds the others.
+#include "pilot.h"
+#include <arpa/inet.h>
+#include <base/fd.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TABLE_MAX = 4 * 1024 * 1024, NAME_MAX_BYTES = 64, TCP_LISTEN_STATE = 0x0a };
+
+/// Bind to `port` (0: any) and report the one bound, or 0.
+static uint16_t try_port(const char *address, uint16_t port) {
+    SV_DEFER(sv_fd_drop) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in where = { .sin_family = AF_INET, .sin_port = htons(port) };
+    int on = 1;
+    if (fd < 0 || inet_pton(AF_INET, address, &where.sin_addr) != 1
+        || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0
+        || bind(fd, (struct sockaddr *) &where, sizeof where) != 0 || listen(fd, 1) != 0) {
+        return 0;
+    }
+    socklen_t len = sizeof where;
+    return getsockname(fd, (struct sockaddr *) &where, &len) == 0 ? ntohs(where.sin_port) : 0;
+}
+
+bool pilot_port_is_free(const char *address, uint16_t port) {
+    return try_port(address, port) == port;
+}
+
+/// The socket inode that listens on `port`, from /proc/net/tcp; 0 when there is none.
+static unsigned long listening_inode(const char *table, uint16_t port) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(TABLE_MAX);
+    if (sv_disk_read(table, &text, NULL) != SV_OK) {
+        return 0;
+    }
+    sv_text rest = sv_textbuf_text(&text);
+    while (rest.len > 0) {
+        char line[256];
+        unsigned local = 0;
+        unsigned state = 0;
+        unsigned long inode = 0;
+        if (sv_text_copy(sv_text_cut(&rest, '\n'), line, sizeof line) == SV_OK
+            && sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu",
+                      &local, &state, &inode)
+                   == 3
+            && local == port && state == TCP_LISTEN_STATE) {
+            return inode;
+        }
+    }
+    return 0;
+}
+
+static bool holds_socket(const char *pid, const char *wanted) {
+    char folder[64];
+    (void) snprintf(folder, sizeof folder, "/proc/%.20s/fd", pid);
+    DIR *dir = opendir(folder);
+    bool found = false;
+    for (struct dirent *item = dir == NULL ? NULL : readdir(dir); item != NULL && !found;
+         item = readdir(dir)) {
+        char target[64] = "";
+        ssize_t len = readlinkat(dirfd(dir), item->d_name, target, sizeof target - 1);
+        found = len > 0 && strcmp(target, wanted) == 0;
+    }
+    if (dir != NULL) {
+        (void) closedir(dir);
+    }
+    return found;
+}
+
+static void name_process(const char *pid, char out[128]) {
+    char path[64];
+    char room[NAME_MAX_BYTES];
+    sv_textbuf name = SV_TEXTBUF(room);
+    (void) snprintf(path, sizeof path, "/proc/%.20s/comm", pid);
+    bool known = sv_disk_read(path, &name, NULL) == SV_OK;
+    sv_text shown = known ? sv_text_trim(sv_textbuf_text(&name)) : SV_TEXT("a process");
+    (void) snprintf(out, 128, SV_TEXT_FMT " (pid %.20s)", SV_TEXT_ARG(shown), pid);
+}
+
+void pilot_port_holder(uint16_t port, char out[128]) {
+    (void) snprintf(out, 128, "another process");
+    unsigned long inode = listening_inode("/proc/net/tcp", port);
+    inode = inode != 0 ? inode : listening_inode("/proc/net/tcp6", port);
+    char wanted[64];
+    (void) snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
+    DIR *proc = inode == 0 ? NULL : opendir("/proc");
+    for (struct dirent *item = proc == NULL ? NULL : readdir(proc); item != NULL;
+         item = readdir(proc)) {
+        if (item->d_name[0] >= '1' && item->d_name[0] <= '9'
+            && holds_socket(item->d_name, wanted)) {
+            name_process(item->d_name, out);
+            break;
+        }
+    }
+    if (proc != NULL) {
+        (void) closedir(proc);
+    }
+}
+
+sv_err pilot_choose_port(const char *address, uint16_t preferred, const char *what, uint16_t *out,
+                         sv_why *why) {
+    if (pilot_port_is_free(address, preferred)) {
+        *out = preferred;
+        return SV_OK;
+    }
+    *out = try_port(address, 0);
+    if (*out == 0) {
+        return sv_fail(why, SV_ERR_IO, "no port can be opened on %s for the %s: %m", address, what);
+    }
+    char holder[128];
+    pilot_port_holder(preferred, holder);
+    pilot_say("port %u for the %s is held by %s; using %u", preferred, what, holder, *out);
+    return SV_OK;
+}

@@ -1,0 +1,251 @@
+// Starting the programs in order, waiting for each to answer, and stopping them in reverse.
+#include "pilot.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/clock.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    TURN_US = 20000,
+    STOP_PATIENCE_US = 8 * 1000000,
+    LAST_WORDS_MAX = 600,
+    MOSQUITTO_CONF_MAX = 16384,
+};
+
+static const char *const MOSQUITTO = "/usr/sbin/mosquitto";
+
+static void program(const pilot *p, const char *name, char room[SV_PATH_MAX]) {
+    if (sv_disk_join(room, SV_PATH_MAX, p->bin, name) != SV_OK) {
+        abort();
+    }
+}
+
+/// Define and start one child; `log_name` is the file under log/.
+static sv_err spawn(pilot *p, const char *name, const char *log_name, const char *const *args,
+                    bool finite, pilot_child **out, sv_why *why) {
+    if (p->child_count >= PILOT_CHILDREN_MAX) {
+        return sv_fail(why, SV_ERR_NO_SPACE, "more than %d programs", PILOT_CHILDREN_MAX);
+    }
+    char relative[PILOT_NAME_MAX + 16];
+    char log[SV_PATH_MAX];
+    (void) snprintf(relative, sizeof relative, "log/%s.log", log_name);
+    pilot_path(p, log, relative);
+    pilot_child *child = &p->children[p->child_count];
+    SV_TRY(pilot_child_define(child, name, log, args, why));
+    child->finite = finite;
+    SV_TRY(pilot_child_start(child, why));
+    p->child_count++;
+    *out = child;
+    return SV_OK;
+}
+
+static sv_err never_answered(const pilot_child *child, const char *last, sv_why *why) {
+    char words[LAST_WORDS_MAX];
+    pilot_child_last_words(child, words, sizeof words);
+    pilot_say("the end of %s:\n%s", child->log, words);
+    return sv_fail(why, SV_ERR_UNAVAILABLE, "%s did not become ready: %s. Its log is %s",
+                   child->name, last[0] == '\0' ? "it ended" : last, child->log);
+}
+
+typedef bool ready_fn(pilot *p, const pilot_site *site, sv_why *why);
+
+static sv_err wait_ready(pilot *p, pilot_child *child, const pilot_site *site, ready_fn *ready,
+                         sv_why *why) {
+    int64_t end_us = sv_clock_monotonic_us() + PILOT_READY_US;
+    sv_why last = { 0 };
+    while (sv_clock_monotonic_us() < end_us && !p->interrupted) {
+        if (waitpid(child->pid, NULL, WNOHANG) == child->pid) {
+            child->pid = 0;
+            return never_answered(child, "", why);
+        }
+        if (ready(p, site, &last)) {
+            return SV_OK;
+        }
+        sv_loop_turn(p->loop, TURN_US);
+    }
+    return p->interrupted ? sv_fail(why, SV_ERR_STATE, "interrupted")
+                          : never_answered(child, last.text, why);
+}
+
+static bool fleet_ready(pilot *p, const pilot_site *site, sv_why *why) {
+    (void) site;
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(4096);
+    return pilot_ask(p, p->http, "GET", "/readyz", NULL, &body, NULL, why) == 200;
+}
+
+static bool broker_ready(pilot *p, const pilot_site *site, sv_why *why) {
+    (void) p;
+    // Somebody listens: the port that was free a moment ago no longer is.
+    if (pilot_port_is_free("127.0.0.1", site->mqtt_port)) {
+        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "nothing listens on port %u yet", site->mqtt_port);
+        return false;
+    }
+    return true;
+}
+
+static bool gateway_ready(pilot *p, const pilot_site *site, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(4096);
+    return pilot_ask_gateway(p, site, "/healthz", &body, why) == 200;
+}
+
+static sv_err read_token(pilot *p, sv_why *why) {
+    char path[SV_PATH_MAX];
+    pilot_path(p, path, "fleet/admin.token");
+    char room[PILOT_TOKEN_MAX];
+    sv_textbuf token = SV_TEXTBUF(room);
+    SV_TRY(sv_disk_read(path, &token, why));
+    return sv_text_copy(sv_text_trim(sv_textbuf_text(&token)), p->token, sizeof p->token);
+}
+
+static sv_err open_http(pilot *p, sv_why *why) {
+    if (p->options.bind != NULL) {
+        char ca[SV_PATH_MAX];
+        pilot_path(p, ca, "pki/ca.crt");
+        sv_tls_files files = { .ca = ca };
+        SV_TRY(sv_tls_client(&files, &p->tls, why));
+    }
+    return sv_http_client_open(p->loop, p->operator_url, p->tls, 5 * 1000000, &p->http, why);
+}
+
+static sv_err start_fleet(pilot *p, sv_why *why) {
+    char binary[SV_PATH_MAX];
+    char config[SV_PATH_MAX];
+    program(p, "selvedge-fleet", binary);
+    pilot_path(p, config, "fleet/fleet.yaml");
+    const char *const args[] = { binary, "--config", config, NULL };
+    pilot_say("starting the fleet server (SQLite) on %s", p->operator_url);
+    SV_TRY(spawn(p, "fleet server", "fleet", args, false, &p->fleet, why));
+    SV_TRY(open_http(p, why));
+    SV_TRY(wait_ready(p, p->fleet, NULL, fleet_ready, why));
+    return read_token(p, why);
+}
+
+/// The gateway's own words, redirected into the broker's configuration file.
+static sv_err write_broker_config(const pilot *p, const pilot_site *site, size_t number,
+                                  sv_why *why) {
+    char gateway[SV_PATH_MAX];
+    char config[SV_PATH_MAX];
+    char command[MOSQUITTO_CONF_MAX];
+    char broker[SV_PATH_MAX];
+    char relative[64];
+    program(p, "selvedge-gateway", gateway);
+    SV_TRY(sv_disk_join(config, sizeof config, site->folder, "gateway.yaml"));
+    (void) snprintf(relative, sizeof relative, "keys/broker-%zu/broker-%zu", number, number);
+    pilot_path(p, broker, relative);
+    int len = snprintf(command, sizeof command,
+                       "'%s' --print-mosquitto-config --config '%s' --acl '%s/acl' --data '%s' "
+                       "--broker-cert '%s.crt' --broker-key '%s.key' --crl '%s/pki/crl.pem'",
+                       gateway, config, site->folder, site->folder, broker, broker, p->dir);
+    if (len < 0 || (size_t) len >= sizeof command || strchr(p->dir, '\'') != NULL) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "the folder '%s' cannot be used: too long, or it holds a quote", p->dir);
+    }
+    FILE *pipe = popen(command, "re");
+    char room[MOSQUITTO_CONF_MAX];
+    size_t got = pipe == NULL ? 0 : fread(room, 1, sizeof room, pipe);
+    if (pipe == NULL || pclose(pipe) != 0 || got == 0) {
+        return sv_fail(why, SV_ERR_IO,
+                       "the gateway could not print the broker's configuration for '%s'", config);
+    }
+    char path[SV_PATH_MAX];
+    SV_TRY(sv_disk_join(path, sizeof path, site->folder, "mosquitto.conf"));
+    return sv_disk_replace(path, (sv_text){ .at = room, .len = got }, 0600, why);
+}
+
+static sv_err start_broker(pilot *p, pilot_site *site, size_t number, sv_why *why) {
+    char name[PILOT_NAME_MAX];
+    char log[PILOT_NAME_MAX];
+    char config[SV_PATH_MAX];
+    SV_TRY(write_broker_config(p, site, number, why));
+    SV_TRY(sv_disk_join(config, sizeof config, site->folder, "mosquitto.conf"));
+    (void) snprintf(name, sizeof name, "mosquitto %s", site->name);
+    (void) snprintf(log, sizeof log, "mosquitto-%s", site->name);
+    const char *const args[] = { MOSQUITTO, "-c", config, NULL };
+    pilot_say("starting mosquitto for %s with mutual TLS on port %u", site->name, site->mqtt_port);
+    SV_TRY(spawn(p, name, log, args, false, &site->broker, why));
+    return wait_ready(p, site->broker, site, broker_ready, why);
+}
+
+static sv_err start_gateway(pilot *p, pilot_site *site, sv_why *why) {
+    char name[PILOT_NAME_MAX];
+    char binary[SV_PATH_MAX];
+    char config[SV_PATH_MAX];
+    program(p, "selvedge-gateway", binary);
+    SV_TRY(sv_disk_join(config, sizeof config, site->folder, "gateway.yaml"));
+    (void) snprintf(name, sizeof name, "gateway %s", site->name);
+    const char *const args[] = { binary, "--config", config, NULL };
+    pilot_say("starting the gateway of %s", site->name);
+    SV_TRY(spawn(p, name, site->gateway_id, args, false, &site->gateway, why));
+    return wait_ready(p, site->gateway, site, gateway_ready, why);
+}
+
+static sv_err start_machines(pilot *p, pilot_site *site, sv_why *why) {
+    if (site->device_count == 0) {
+        return SV_OK;
+    }
+    char name[PILOT_NAME_MAX];
+    char log[PILOT_NAME_MAX];
+    char binary[SV_PATH_MAX];
+    char pki[SV_PATH_MAX];
+    char address[64];
+    char count[24];
+    char first[24];
+    program(p, "selvedge", binary);
+    pilot_path(p, pki, "pki");
+    (void) snprintf(name, sizeof name, "machines %s", site->name);
+    (void) snprintf(log, sizeof log, "machines-%s", site->name);
+    (void) snprintf(address, sizeof address, "127.0.0.1:%u", site->mqtt_port);
+    (void) snprintf(count, sizeof count, "%lld", (long long) site->device_count);
+    (void) snprintf(first, sizeof first, "%lld", (long long) site->first_device);
+    const char *const args[] = { binary,
+                                 "simulate",
+                                 "--gateway",
+                                 address,
+                                 "--pki",
+                                 pki,
+                                 "--devices",
+                                 count,
+                                 "--first",
+                                 first,
+                                 "--health",
+                                 "--fault-after",
+                                 p->options.check ? "3" : "15",
+                                 NULL };
+    pilot_say("starting %lld machines of %s", (long long) site->device_count, site->name);
+    return spawn(p, name, log, args, false, &site->simulator, why);
+}
+
+static sv_err start_agent(pilot *p, sv_why *why) {
+    char binary[SV_PATH_MAX];
+    char config[SV_PATH_MAX];
+    program(p, "selvedge-agent", binary);
+    pilot_path(p, config, "agent/agent.yaml");
+    const char *const args[] = { binary, "--config", config, NULL };
+    pilot_say("starting the agent of this machine");
+    return spawn(p, "agent", "agent", args, false, &p->agent, why);
+}
+
+sv_err pilot_start(pilot *p, sv_why *why) {
+    SV_TRY(start_fleet(p, why));
+    for (size_t i = 0; i < p->site_count; i++) {
+        SV_TRY(start_broker(p, &p->sites[i], i + 1, why));
+        SV_TRY(start_gateway(p, &p->sites[i], why));
+    }
+    for (size_t i = 0; i < p->site_count; i++) {
+        SV_TRY(start_machines(p, &p->sites[i], why));
+    }
+    return start_agent(p, why);
+}
+
+void pilot_stop(pilot *p) {
+    sv_http_client_drop(&p->http);
+    for (size_t i = p->child_count; i > 0; i--) {
+        pilot_child_stop(&p->children[i - 1], STOP_PATIENCE_US);
+    }
+    p->child_count = 0;
+    sv_tls_drop(&p->tls);
+}
