@@ -10,6 +10,8 @@
 #define TLS(member)                                                                                \
     .offset = offsetof(gw_config, tls.member) - offsetof(gw_config, tls),                          \
     .size = sizeof(((gw_config *) 0)->tls.member)
+#define FLEET(member) .offset = offsetof(gw_config, fleet.member) - offsetof(gw_config, fleet)
+#define ALERTS(member) .offset = offsetof(gw_config, alerts.member) - offsetof(gw_config, alerts)
 #define STORE(member) .offset = offsetof(gw_config, store.member) - offsetof(gw_config, store)
 
 // The sections of the rules are read together, by sv_rules_read.
@@ -88,17 +90,41 @@ static const sv_config_key STORE_KEYS[] = {
 static const sv_config_key FLEET_KEYS[] = {
     { .name = "url",
       .type = SV_CONFIG_TEXT,
+      FLEET(url),
       .size = 512,
       .fallback = "",
       .help = "https address of the fleet's device door; none: nothing goes up" },
+    { .name = "every",
+      .type = SV_CONFIG_DURATION,
+      FLEET(every_us),
+      .fallback = "500ms",
+      .min = 10000,
+      .max = INT64_C(3600000000),
+      .help = "how often averages and summaries are sent, as one batch" },
     { .name = NULL },
 };
 static const sv_config_key ALERT_KEYS[] = {
     { .name = "url",
       .type = SV_CONFIG_TEXT,
+      ALERTS(url),
       .size = 512,
       .fallback = "",
       .help = "https address that takes alerts; the fleet's /v1/alerts when not given" },
+    { .name = "ca",
+      .type = SV_CONFIG_TEXT,
+      ALERTS(ca),
+      .size = 1024,
+      .fallback = "",
+      .help = "PEM file of who is trusted there; the system's store when not given" },
+    { .name = NULL },
+};
+static const sv_config_key HTTP_KEYS[] = {
+    { .name = "port",
+      .type = SV_CONFIG_INT,
+      .fallback = "0",
+      .min = 0,
+      .max = 65535,
+      .help = "of /metrics, /healthz and /v1/streams on 127.0.0.1; 0: none" },
     { .name = NULL },
 };
 static const sv_config_key KEYS[] = {
@@ -118,16 +144,13 @@ static const sv_config_key KEYS[] = {
       .keys = BROKER_KEYS,
       .fallback = "" },
     { .name = "tls", .type = SV_CONFIG_SECTION, ROOT(tls), .keys = TLS_KEYS },
-    { .name = "fleet",
-      .type = SV_CONFIG_SECTION,
-      ROOT(fleet_url),
-      .keys = FLEET_KEYS,
-      .fallback = "" },
+    { .name = "fleet", .type = SV_CONFIG_SECTION, ROOT(fleet), .keys = FLEET_KEYS, .fallback = "" },
     { .name = "alerts",
       .type = SV_CONFIG_SECTION,
-      ROOT(alerts_url),
+      ROOT(alerts),
       .keys = ALERT_KEYS,
       .fallback = "" },
+    { .name = "http", .type = SV_CONFIG_SECTION, ROOT(http), .keys = HTTP_KEYS, .fallback = "" },
     { .name = "store", .type = SV_CONFIG_SECTION, ROOT(store), .keys = STORE_KEYS },
     { .name = "thresholds",
       .type = SV_CONFIG_CUSTOM,
@@ -164,8 +187,8 @@ sv_err gw_config_load(const char *path, gw_config *out, sv_why *why) {
     sv_err err = sv_config_parse(sv_textbuf_text(&yaml), &root, &faults);
     if (err == SV_OK) {
         err = sv_config_read(root, KEYS, &read, &faults);
-        check_url("fleet", read.fleet_url, root, &faults);
-        check_url("alerts", read.alerts_url, root, &faults);
+        check_url("fleet", read.fleet.url, root, &faults);
+        check_url("alerts", read.alerts.url, root, &faults);
         sv_err rules = sv_rules_read(root, &read.rules, &faults);
         err = err == SV_OK ? rules : err;
     }

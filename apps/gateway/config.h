@@ -15,8 +15,17 @@ typedef struct gw_config {
     struct {
         char ca[1024], cert[1024], key[1024], crl[1024];
     } tls;
-    char fleet_url[512];  ///< empty: nothing goes up
-    char alerts_url[512]; ///< empty: the fleet's /v1/alerts
+    struct {
+        char url[512];    ///< empty: nothing goes up
+        int64_t every_us; ///< how often what waits is sent as one batch
+    } fleet;
+    struct {
+        char url[512]; ///< empty: the fleet's /v1/alerts
+        char ca[1024]; ///< empty: the system's store
+    } alerts;
+    struct {
+        int64_t port; ///< 0: no local page
+    } http;
     struct {
         char path[1024];
         int64_t retention_us, bytes, group, group_us;

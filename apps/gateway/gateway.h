@@ -8,11 +8,14 @@
 #include "config.h"
 #include <base/map.h>
 #include <base/time.h>
+#include <codec/url.h>
 #include <edge/stream.h>
 #include <model/alert.h>
+#include <model/health.h>
 #include <model/reading.h>
 #include <mqtt/client.h>
 #include <net/http_client.h>
+#include <net/http_server.h>
 #include <store/db.h>
 #include <sys/loop.h>
 
@@ -26,8 +29,16 @@ enum {
     GW_BATCH_MAX = 500,
     GW_OUTBOX_MAX = 1000000,
     GW_QUARANTINE_MAX = 1000,
-
+    GW_PRESENCE_MAX = 1024,         ///< bytes of a presence message
+    GW_ITEM_MAX = 512,              ///< bytes of one average or summary
+    GW_LOCAL_MAX = 8 * 1024 * 1024, ///< bytes of one answer of the local page
 };
+
+/// What a stream said last.
+typedef struct gw_last {
+    double value, average;
+    int64_t at_us;
+} gw_last;
 
 typedef struct gw_stream {
     char device[SV_ID_ROOM], sensor[SV_ID_ROOM], unit[SV_UNIT_MAX + 1];
@@ -40,6 +51,8 @@ typedef struct gw_stream {
     } ring[GW_RING];
     unsigned ring_filled, ring_next;
     int64_t alert_sent_us[2]; ///< last post of the HIGH and of the LOW alert
+    gw_last last;
+    uint64_t count; ///< accepted since the gateway started
 } gw_stream;
 
 typedef struct gw_sender {
@@ -49,10 +62,31 @@ typedef struct gw_sender {
 
 typedef struct gw_device {
     char id[SV_ID_ROOM];
-    bool online, changed;
+    char type[SV_ID_ROOM]; ///< what its presence says it is; empty: unknown
+    bool online;
+    bool changed;        ///< presence or type: the fleet has not been told
+    bool report_changed; ///< so for the report
     int64_t since_us, last_seen_us;
-    char *report; ///< the last health report, or NULL
+    int64_t told_us, told_seen_us; ///< when (monotonic) and with which last_seen the fleet was told
+    char *report;                  ///< the last health report, or NULL
+    struct {
+        bool open;
+        sv_severity severity;
+        char message[SV_ALERT_MESSAGE_MAX];
+        char alert_id[SV_ALERT_ID_MAX + 1];
+    } health; ///< its HEALTH alert
 } gw_device;
+
+/// Somebody this gateway sends to.
+typedef struct gw_peer {
+    const char *name;
+    sv_http_client *http; ///< NULL: nothing is sent there
+    bool up;
+    int64_t retry_at_us, backoff_us;
+} gw_peer;
+
+/// Messages that are no readings.
+typedef enum gw_state { GW_STATE_PRESENCE, GW_STATE_HEALTH, GW_STATE__COUNT } gw_state;
 
 typedef struct gw {
     gw_config config;
@@ -66,13 +100,21 @@ typedef struct gw {
     uint64_t acks[GW_ACKS_MAX];
     size_t ack_count;
     sv_textbuf alerts; ///< lines "<device>\t<alert>" to publish after the commit
-    sv_timer *group_timer, *beat_timer;
-    sv_http_client *fleet, *alert_peer;
-    bool batch_under_way, alert_under_way, health_under_way, fleet_up;
-    int64_t batch_last_seq, alert_last_id, retry_at_us, backoff_us;
+    sv_timer *group_timer, *beat_timer, *batch_timer;
+    int64_t committed_us; ///< monotonic
+    gw_peer fleet, alert_peer;
+    sv_tls *alert_tls; ///< to an alerts.url of one's own
+    char alert_path[SV_URL_PATH_MAX];
+    bool batch_under_way, alert_under_way, health_under_way, batch_due;
+    int64_t batch_last_seq, batch_items, batch_max, alert_last_id;
+    int64_t outbox_rows;
+    sv_http_server *local; ///< NULL: no local page
     int64_t started_us, quarantined_us;
-    uint64_t readings, stored, sent, bytes_in, bytes_up, dropped, raised, cleared;
+    uint64_t readings, stored, sent, bytes_in, bytes_up, dropped, uplink_refused, clocks_wrong;
+    uint64_t raised, cleared;
+    int64_t alerts_open, devices_online;
     uint64_t refused[SV_READING_FAULT__COUNT];
+    uint64_t states_refused[GW_STATE__COUNT];
     uint64_t readings_before; ///< at the last beat
     double readings_per_s;
     int exit_code;
@@ -83,6 +125,8 @@ sv_err gw_store_open(gw *g, sv_why *why);
 void gw_group_begin(gw *g);
 /// Commit, acknowledge, publish, send.
 void gw_group_commit(gw *g);
+/// Commit soon: somebody waits for an alert. At once, unless the last commit was a moment ago.
+void gw_group_hurry(gw *g);
 void gw_store_trim(gw *g);
 /// Log why the store failed and end the program with exit code 5.
 void gw_store_failed(gw *g, const sv_why *why);
@@ -93,12 +137,49 @@ void gw_ingest_close(gw *g);
 /// What the broker delivered; the group's commit acknowledges it.
 void gw_ingest_message(gw *g, const sv_mqtt_message *message);
 void gw_ingest_rules(gw *g);
+/// Send up the minutes of streams that have fallen silent.
+void gw_ingest_flush(gw *g);
+/// NULL when there is no room for another one.
+gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor);
+/// Everything that was refused, for whatever reason.
+uint64_t gw_refused(const gw *g);
+
 /// False: seen before. Pure apart from `stream` and `sender` (NULL: not numbered).
 bool gw_is_new(gw_stream *stream, gw_sender *sender, const sv_reading *reading);
+
+/// NULL when there is no room for another one.
+gw_device *gw_device_of(gw *g, sv_text id);
+/// A message on presence/<id> or health/<id>.
+void gw_device_take(gw *g, sv_text topic, sv_text payload);
+
+/// What a reading did to the HIGH or LOW alert of its stream.
+sv_err gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
+                          sv_alert_type type, sv_why *why);
+/// What a report did to its device's HEALTH alert: one per device, as bad as the worst complaint.
+sv_err gw_alert_health(gw *g, gw_device *device, const sv_health *health, sv_why *why);
+/// A row of the table `alert`: open since before this program started.
+sv_err gw_alert_reopen(gw *g, sv_stmt *row);
+
+/// All within the group's transaction; nothing is kept for a peer that is not configured.
+sv_err gw_outbox_open(gw *g, sv_why *why);
+sv_err gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value, sv_why *why);
+sv_err gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary, sv_why *why);
+sv_err gw_outbox_alert(gw *g, sv_text alert, sv_why *why);
+sv_err gw_outbox_trim(gw *g, sv_why *why);
+/// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.
+sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
+sv_err gw_outbox_next_batch(gw *g, int64_t items_max, int64_t *last_seq, int64_t *items,
+                            sv_textbuf *body, sv_why *why);
+/// Taken away and committed.
+void gw_outbox_forget_batch(gw *g, int64_t up_to_seq);
+void gw_outbox_forget_alert(gw *g, int64_t id);
 
 sv_err gw_uplink_open(gw *g, sv_why *why);
 void gw_uplink_turn(gw *g);
 void gw_uplink_beat(gw *g);
 void gw_uplink_close(gw *g);
+
+/// The page on loopback for Prometheus and people at the machine (docs/spec/gateway-local.md).
+sv_err gw_local_open(gw *g, sv_why *why);
 
 #endif

@@ -64,6 +64,7 @@ static void on_beat(void *arg) {
     double now = (double) (g->readings - g->readings_before) * SV_TIME_SECOND_US / BEAT_US;
     g->readings_before = g->readings;
     g->readings_per_s = 0.6 * g->readings_per_s + 0.4 * now;
+    gw_ingest_flush(g);
     gw_store_trim(g);
     gw_group_commit(g);
     gw_uplink_beat(g);
@@ -112,6 +113,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(gw_ingest_prime(g, why));
     SV_TRY(sv_tls_client(&files, &g->tls, why));
     SV_TRY(gw_uplink_open(g, why));
+    SV_TRY(gw_local_open(g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGTERM, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
@@ -125,6 +127,7 @@ static void close_all(gw *g) {
         sv_mqtt_client_stop(g->mqtt, true);
     }
     g->exit_code = g->exit_code == 0 ? -1 : g->exit_code;
+    sv_http_server_drop(&g->local);
     gw_uplink_close(g);
     sv_mqtt_client_drop(&g->mqtt);
     sv_tls_drop(&g->tls);

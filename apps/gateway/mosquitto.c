@@ -17,9 +17,10 @@ void gw_mosquitto_config(const gw_config *config, const gw_mosquitto_options *op
                             "allow_anonymous false\nset_tcp_nodelay true\n");
     sv_textbuf_addf(out, "acl_file %s\npersistence true\npersistence_location %s/\n", options->acl,
                     options->data);
+    // What is larger than a reading may be still comes through, to be counted by the gateway.
     sv_textbuf_add_str(out, "autosave_interval 30\nmax_queued_messages 100000\n"
-                            "max_queued_bytes 268435456\nmessage_size_limit 65536\n"
-                            "max_inflight_messages 1000\nlog_dest stderr\n"
+                            "max_queued_bytes 268435456\nmessage_size_limit 2097152\n"
+                            "max_inflight_messages 1000\npersistent_client_expiration 14d\nlog_dest stderr\n"
                             "log_type error\nlog_type warning\nlog_type notice\n");
 }
 

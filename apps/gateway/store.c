@@ -4,7 +4,7 @@
 
 extern const char gw_schema[];
 
-enum { TRIM_ROWS = 2000 };
+enum { TRIM_ROWS = 2000, HURRY_US = 5000 };
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -57,6 +57,7 @@ void gw_group_commit(gw *g) {
         return;
     }
     g->in_group = false;
+    g->committed_us = sv_clock_monotonic_us();
     sv_why why = { 0 };
     if (sv_db_commit(g->db, &why) != SV_OK) {
         gw_store_failed(g, &why);
@@ -68,6 +69,15 @@ void gw_group_commit(gw *g) {
     g->ack_count = 0;
     publish_alerts(g);
     gw_uplink_turn(g);
+}
+
+void gw_group_hurry(gw *g) {
+    int64_t since_us = sv_clock_monotonic_us() - g->committed_us;
+    if (since_us >= HURRY_US) {
+        gw_group_commit(g);
+    } else {
+        sv_timer_once(g->group_timer, HURRY_US - since_us);
+    }
 }
 
 static sv_err trim_readings(gw *g, sv_why *why) {
@@ -83,26 +93,11 @@ static sv_err trim_readings(gw *g, sv_why *why) {
     return sv_stmt_run(stmt, why);
 }
 
-// The oldest averages go first; what is being sent stays until its answer.
-static sv_err trim_outbox(gw *g, sv_why *why) {
-    if (g->batch_under_way) {
-        return SV_OK;
-    }
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db,
-                      "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY average "
-                      "DESC, seq LIMIT max(0, (SELECT count(*) FROM outbox) - ?1))",
-                      &stmt, why));
-    sv_stmt_bind_int(stmt, 1, GW_OUTBOX_MAX);
-    SV_TRY(sv_stmt_run(stmt, why));
-    g->dropped += (uint64_t) sv_db_changes(g->db);
-    return SV_OK;
-}
-
 void gw_store_trim(gw *g) {
     sv_why why = { 0 };
     gw_group_begin(g);
-    if (g->exit_code == 0 && (trim_readings(g, &why) != SV_OK || trim_outbox(g, &why) != SV_OK)) {
+    if (g->exit_code == 0
+        && (trim_readings(g, &why) != SV_OK || gw_outbox_trim(g, &why) != SV_OK)) {
         gw_store_failed(g, &why);
     }
 }

@@ -1,139 +1,168 @@
+// Sending up: alerts at once, averages and summaries in batches, health with every beat. Two peers,
+// each with a connection and a backoff of its own, so that one that is down holds up nobody else.
 #include "gateway.h"
 #include <base/prng.h>
 #include <codec/json.h>
+#include <codec/url.h>
 #include <string.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 
-enum { BATCH_BYTES = 1024 * 1024, TIMEOUT_US = 10 * 1000000, BACKOFF_US = 1000000 };
+enum {
+    BODY_BYTES = 1024 * 1024,
+    TIMEOUT_US = 10 * 1000000,
+    BACKOFF_US = 1000000,
+    BACKOFF_MAX_US = 60 * 1000000,
+    SEEN_US = 10 * 1000000, ///< a device that only goes on sending is mentioned so seldom
+};
 
-static void answered(gw *g, const sv_http_reply_view *reply, const sv_why *why) {
-    bool up = reply->status == 200;
-    if (up != g->fleet_up) {
-        SV_LOG(info, up ? "uplink.up" : "uplink.down", "status %d %s", reply->status,
-               reply->status == 0 && why != NULL ? why->text : "");
-    }
-    if (up && !g->fleet_up) {
-        for (size_t i = 0; i < sv_map_count(g->devices); i++) {
-            ((gw_device *) sv_map_at(g->devices, i, NULL))->changed = true;
-        }
-    }
-    g->fleet_up = up;
-    if (up) {
-        g->backoff_us = 0;
-        return;
-    }
-    sv_prng prng = { .state = (uint64_t) sv_clock_monotonic_us() };
-    g->backoff_us = g->backoff_us == 0 ? BACKOFF_US : g->backoff_us * 2;
-    g->backoff_us = g->backoff_us > 60 * BACKOFF_US ? 60 * BACKOFF_US : g->backoff_us;
-    double jitter = 0.5 + sv_prng_unit(&prng);
-    g->retry_at_us = sv_clock_monotonic_us() + (int64_t) ((double) g->backoff_us * jitter);
+static bool is_due(const gw_peer *peer) {
+    return peer->http != NULL && sv_clock_monotonic_us() >= peer->retry_at_us;
 }
 
-static void forget(gw *g, const char *sql, int64_t up_to) {
-    gw_group_begin(g);
-    sv_stmt *stmt = NULL;
-    sv_why why = { 0 };
-    sv_err err = sv_db_stmt(g->db, sql, &stmt, &why);
-    if (err == SV_OK) {
-        sv_stmt_bind_int(stmt, 1, up_to);
-        err = sv_stmt_run(stmt, &why);
+static void back_off(gw_peer *peer) {
+    sv_prng prng = { .state = (uint64_t) sv_clock_monotonic_us() };
+    peer->backoff_us = peer->backoff_us == 0 ? BACKOFF_US : peer->backoff_us * 2;
+    peer->backoff_us = peer->backoff_us > BACKOFF_MAX_US ? BACKOFF_MAX_US : peer->backoff_us;
+    double jitter = 0.5 + sv_prng_unit(&prng);
+    peer->retry_at_us = sv_clock_monotonic_us() + (int64_t) ((double) peer->backoff_us * jitter);
+}
+
+/// The peer has read the request and will never take it: sending it again cannot help.
+static bool is_refused_for_good(int status) {
+    return status == 400 || status == 413 || status == 415 || status == 422;
+}
+
+static void all_devices_changed(gw *g) {
+    for (size_t i = 0; i < sv_map_count(g->devices); i++) {
+        gw_device *device = sv_map_at(g->devices, i, NULL);
+        device->changed = true;
+        device->report_changed = true;
     }
-    if (err != SV_OK) {
-        gw_store_failed(g, &why);
+}
+
+/// Notes that the peer answered, or not; true when it took the request.
+static bool answered(gw *g, gw_peer *peer, const sv_http_reply_view *reply, const sv_why *why) {
+    bool took = reply->status >= 200 && reply->status < 300;
+    bool up = took || is_refused_for_good(reply->status);
+    if (up && !peer->up && peer == &g->fleet) {
+        all_devices_changed(g);
     }
+    if (up != peer->up || (!up && peer->backoff_us == 0)) {
+        const char *detail = reply->status == 0 && why != NULL ? why->text : "";
+        SV_LOG(info, up ? "uplink.up" : "uplink.down", "%s: status %d %s", peer->name,
+               reply->status, detail);
+    }
+    peer->up = up;
+    if (up) {
+        peer->backoff_us = 0;
+        peer->retry_at_us = 0;
+    } else {
+        back_off(peer);
+    }
+    return took;
+}
+
+/// The highest number the fleet has on disk, and how many items it would not take.
+static int64_t settled_seq(gw *g, const sv_http_reply_view *reply) {
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    int64_t seq = 0;
+    int64_t refused = 0;
+    if (sv_json_parse(reply->body, &root, NULL, NULL) != SV_OK
+        || !sv_json_int(sv_json_get(root, "seq"), &seq)) {
+        return 0;
+    }
+    if (sv_json_int(sv_json_get(root, "refused"), &refused) && refused > 0) {
+        g->uplink_refused += (uint64_t) refused;
+        SV_LOG(warn, "uplink.refused", "the fleet server refused %lld items of a batch",
+               (long long) refused);
+    }
+    return seq < g->batch_last_seq ? seq : g->batch_last_seq;
+}
+
+/// A batch that is refused whole is cut down until the one item at fault stands alone.
+static void batch_refused(gw *g, int status) {
+    if (g->batch_items > 1) {
+        g->batch_max = g->batch_items / 2;
+    } else {
+        SV_LOG(error, "uplink.refused", "the fleet server refused item %lld for good (status %d)",
+               (long long) g->batch_last_seq, status);
+        g->uplink_refused++;
+        gw_outbox_forget_batch(g, g->batch_last_seq);
+    }
+    gw_uplink_turn(g);
 }
 
 static void batch_done(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     g->batch_under_way = false;
-    answered(g, reply, why);
-    if (reply->status == 200) {
-        forget(g, "DELETE FROM outbox WHERE seq <= ?", g->batch_last_seq);
-        gw_group_commit(g);
+    if (answered(g, &g->fleet, reply, why)) {
+        int64_t up_to = settled_seq(g, reply);
+        g->sent += up_to >= g->batch_last_seq ? (uint64_t) g->batch_items : 0;
+        g->batch_max = g->batch_max * 2 > GW_BATCH_MAX ? GW_BATCH_MAX : g->batch_max * 2;
+        gw_outbox_forget_batch(g, up_to);
+    } else if (is_refused_for_good(reply->status)) {
+        batch_refused(g, reply->status);
     }
 }
 
 static void alert_done(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     g->alert_under_way = false;
-    answered(g, reply, why);
-    if (reply->status == 200) {
-        forget(g, "DELETE FROM alert_post WHERE id <= ?", g->alert_last_id);
-        gw_group_commit(g);
+    bool took = answered(g, &g->alert_peer, reply, why);
+    if (!took && is_refused_for_good(reply->status)) {
+        SV_LOG(error, "alert.refused", "%s refused an alert for good (status %d)",
+               g->alert_peer.name, reply->status);
+        g->uplink_refused++;
+    }
+    if (took || is_refused_for_good(reply->status)) {
+        gw_outbox_forget_alert(g, g->alert_last_id);
     }
 }
 
 static void health_done(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     g->health_under_way = false;
-    answered(g, reply, why);
+    (void) answered(g, &g->fleet, reply, why);
 }
 
-static bool post(gw *g, sv_http_client *peer, const char *path, const sv_textbuf *body,
+static bool post(gw *g, gw_peer *peer, const char *path, const sv_textbuf *body,
                  sv_http_done *done) {
     g->bytes_up += body->len;
     return !body->overflowed
-           && sv_http_client_send(peer, "POST", path, NULL, "application/json",
+           && sv_http_client_send(peer->http, "POST", path, NULL, "application/json",
                                   sv_textbuf_text(body), done, g)
                   == SV_OK;
 }
 
 static sv_err send_alert(gw *g, sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, "SELECT id, body FROM alert_post ORDER BY id LIMIT 1", &stmt, why));
-    SV_TRY(sv_stmt_next(stmt, why));
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(SV_ALERT_BYTES_MAX);
-    g->alert_last_id = sv_stmt_int(stmt, 0);
-    sv_textbuf_add(&body, sv_stmt_text(stmt, 1));
-    sv_stmt_reset(stmt);
-    // An address of one's own is posted to as it stands: its path, or / without one.
-    const char *path = "/v1/alerts";
-    if (g->config.alerts_url[0] != '\0') {
-        const char *slash = strchr(g->config.alerts_url + sizeof "https://" - 1, '/');
-        path = slash == NULL ? "/" : slash;
-    }
-    g->alert_under_way = post(g, g->alert_peer, path, &body, alert_done);
+    SV_TRY(gw_outbox_next_alert(g, &g->alert_last_id, &body, why));
+    g->alert_under_way = post(g, &g->alert_peer, g->alert_path, &body, alert_done);
     return SV_OK;
 }
 
 static sv_err send_batch(gw *g, sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, "SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", &stmt, why));
-    sv_stmt_bind_int(stmt, 1, GW_BATCH_MAX);
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BATCH_BYTES);
-    sv_textbuf_addf(&body, "{\"epoch\":\"%s\",\"items\":[", g->epoch);
-    size_t items = 0;
-    sv_err err = sv_stmt_next(stmt, why);
-    for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
-        g->batch_last_seq = sv_stmt_int(stmt, 0);
-        sv_textbuf_addf(&body, "%s{\"seq\":%lld,", items == 0 ? "" : ",",
-                        (long long) g->batch_last_seq);
-        sv_textbuf_add(&body, sv_stmt_text(stmt, 1));
-        sv_textbuf_add_char(&body, '}');
-        items++;
-    }
-    if (err != SV_ERR_NOT_FOUND || items == 0) {
-        return err;
-    }
-    sv_textbuf_add_str(&body, "]}");
-    g->batch_under_way = post(g, g->fleet, "/v1/readings", &body, batch_done);
-    g->sent += items;
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_BYTES);
+    SV_TRY(gw_outbox_next_batch(g, g->batch_max, &g->batch_last_seq, &g->batch_items, &body, why));
+    g->batch_due = false;
+    g->batch_under_way = post(g, &g->fleet, "/v1/readings", &body, batch_done);
     return SV_OK;
 }
 
 void gw_uplink_turn(gw *g) {
     // Only what is committed may leave: inside a group the commit comes here by itself.
-    if (g->in_group || g->exit_code != 0 || sv_clock_monotonic_us() < g->retry_at_us) {
+    if (g->in_group || g->exit_code != 0) {
         return;
     }
     sv_why why = { 0 };
     sv_err alert = SV_OK;
     sv_err batch = SV_OK;
-    if (g->alert_peer != NULL && !g->alert_under_way) {
+    if (is_due(&g->alert_peer) && !g->alert_under_way) {
         alert = send_alert(g, &why);
     }
-    if (g->fleet != NULL && !g->batch_under_way) {
+    bool enough = g->batch_due || g->outbox_rows >= GW_BATCH_MAX;
+    if (is_due(&g->fleet) && enough && g->outbox_rows > 0 && !g->batch_under_way) {
         batch = send_batch(g, &why);
     }
     if ((alert != SV_OK && alert != SV_ERR_NOT_FOUND)
@@ -142,84 +171,114 @@ void gw_uplink_turn(gw *g) {
     }
 }
 
-static void put_device(sv_json_out *out, const gw_device *device) {
+static void on_batch_due(void *arg) {
+    gw *g = arg;
+    g->batch_due = true;
+    gw_uplink_turn(g);
+}
+
+static void put_device(sv_json_out *out, gw_device *device, int64_t now_us) {
     sv_json_open_object(out);
     sv_json_add_str(out, "device_id", device->id);
     sv_json_add_bool(out, "online", device->online);
     sv_json_add_int(out, "since", device->since_us);
     sv_json_add_int(out, "last_seen", device->last_seen_us);
-    if (device->report != NULL) {
+    if (device->type[0] != '\0') {
+        sv_json_add_str(out, "type", device->type);
+    }
+    if (device->report != NULL && device->report_changed) {
         sv_json_key(out, "report");
         sv_json_put_raw(out, sv_text_of(device->report));
     }
     sv_json_close_object(out);
+    device->changed = false;
+    device->report_changed = false;
+    device->told_seen_us = device->last_seen_us;
+    device->told_us = now_us;
 }
 
-static uint64_t refused(const gw *g) {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < SV_COUNT(g->refused); i++) {
-        sum += g->refused[i];
+static void put_devices(const gw *g, sv_json_out *out) {
+    int64_t now_us = sv_clock_monotonic_us();
+    sv_json_key(out, "devices");
+    sv_json_open_array(out);
+    for (size_t i = 0; i < sv_map_count(g->devices); i++) {
+        gw_device *device = sv_map_at(g->devices, i, NULL);
+        bool seen =
+            device->last_seen_us != device->told_seen_us && now_us - device->told_us >= SEEN_US;
+        // Room for one more report; the others follow with the next beat.
+        if ((device->changed || device->report_changed || seen)
+            && out->buf->len < BODY_BYTES - 2 * SV_HEALTH_BYTES_MAX) {
+            put_device(out, device, now_us);
+        }
     }
-    return sum;
+    sv_json_close_array(out);
 }
 
-static int64_t spool(gw *g) {
-    sv_stmt *stmt = NULL;
-    int64_t rows = 0;
-    if (sv_db_stmt(g->db, "SELECT count(*) FROM outbox", &stmt, NULL) == SV_OK
-        && sv_stmt_next(stmt, NULL) == SV_OK) {
-        rows = sv_stmt_int(stmt, 0);
-        sv_stmt_reset(stmt);
-    }
-    return rows;
+static void put_gateway(const gw *g, sv_json_out *out) {
+    sv_json_key(out, "gateway");
+    sv_json_open_object(out);
+    sv_json_add_str(out, "version", SV_VERSION);
+    sv_json_add_int(out, "uptime_s", (sv_clock_monotonic_us() - g->started_us) / 1000000);
+    sv_json_add_int(out, "readings_in", (int64_t) g->readings);
+    sv_json_add_number(out, "readings_per_s", g->readings_per_s);
+    sv_json_add_int(out, "bytes_in", (int64_t) g->bytes_in);
+    sv_json_add_int(out, "bytes_up", (int64_t) g->bytes_up);
+    sv_json_add_int(out, "refused", (int64_t) gw_refused(g));
+    sv_json_add_int(out, "spool", g->outbox_rows);
+    sv_json_close_object(out);
 }
 
 void gw_uplink_beat(gw *g) {
-    if (g->fleet == NULL || g->health_under_way || sv_clock_monotonic_us() < g->retry_at_us) {
+    if (!is_due(&g->fleet) || g->health_under_way) {
         return;
     }
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BATCH_BYTES * 8);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_BYTES);
     sv_json_out out = SV_JSON_OUT(&body);
     sv_json_open_object(&out);
-    sv_json_key(&out, "gateway");
-    sv_json_open_object(&out);
-    sv_json_add_str(&out, "version", SV_VERSION);
-    sv_json_add_int(&out, "uptime_s", (sv_clock_monotonic_us() - g->started_us) / 1000000);
-    sv_json_add_int(&out, "readings_in", (int64_t) g->readings);
-    sv_json_add_number(&out, "readings_per_s", g->readings_per_s);
-    sv_json_add_int(&out, "bytes_in", (int64_t) g->bytes_in);
-    sv_json_add_int(&out, "bytes_up", (int64_t) g->bytes_up);
-    sv_json_add_int(&out, "refused", (int64_t) refused(g));
-    sv_json_add_int(&out, "spool", spool(g));
+    put_gateway(g, &out);
+    put_devices(g, &out);
     sv_json_close_object(&out);
-    sv_json_key(&out, "devices");
-    sv_json_open_array(&out);
-    for (size_t i = 0; i < sv_map_count(g->devices); i++) {
-        gw_device *device = sv_map_at(g->devices, i, NULL);
-        // Room for one more report; the others follow with the next beat.
-        if (device->changed && body.len < BATCH_BYTES / 2) {
-            put_device(&out, device);
-            device->changed = false;
-        }
+    g->health_under_way = post(g, &g->fleet, "/v1/health", &body, health_done);
+}
+
+/// An address of one's own is posted to as it stands, trusted by the system's store or `alerts.ca`
+/// and without the site's certificate, which is nobody else's business.
+static sv_err open_alert_peer(gw *g, sv_why *why) {
+    const gw_config *c = &g->config;
+    if (c->alerts.url[0] == '\0') {
+        g->alert_peer.name = "the fleet server (alerts)";
+        memcpy(g->alert_path, "/v1/alerts", sizeof "/v1/alerts");
+        return c->fleet.url[0] == '\0' ? SV_OK
+                                       : sv_http_client_open(g->loop, c->fleet.url, g->tls,
+                                                             TIMEOUT_US, &g->alert_peer.http, why);
     }
-    sv_json_close_array(&out);
-    sv_json_close_object(&out);
-    g->health_under_way = post(g, g->fleet, "/v1/health", &body, health_done);
+    sv_url url;
+    SV_TRY(sv_url_parse(sv_text_of(c->alerts.url), &url, why));
+    SV_TRY(sv_text_copy(sv_text_of(url.path), g->alert_path, sizeof g->alert_path));
+    const sv_tls_files files = { .ca = c->alerts.ca[0] == '\0' ? NULL : c->alerts.ca };
+    SV_TRY(sv_tls_client(&files, &g->alert_tls, why));
+    g->alert_peer.name = c->alerts.url;
+    return sv_http_client_open(g->loop, c->alerts.url, g->alert_tls, TIMEOUT_US,
+                               &g->alert_peer.http, why);
 }
 
 sv_err gw_uplink_open(gw *g, sv_why *why) {
-    if (g->config.fleet_url[0] != '\0') {
-        SV_TRY(
-            sv_http_client_open(g->loop, g->config.fleet_url, g->tls, TIMEOUT_US, &g->fleet, why));
+    g->fleet.name = "the fleet server";
+    g->batch_max = GW_BATCH_MAX;
+    if (g->config.fleet.url[0] != '\0') {
+        SV_TRY(sv_http_client_open(g->loop, g->config.fleet.url, g->tls, TIMEOUT_US, &g->fleet.http,
+                                   why));
     }
-    const char *alerts =
-        g->config.alerts_url[0] != '\0' ? g->config.alerts_url : g->config.fleet_url;
-    return alerts[0] == '\0'
-               ? SV_OK
-               : sv_http_client_open(g->loop, alerts, g->tls, TIMEOUT_US, &g->alert_peer, why);
+    SV_TRY(open_alert_peer(g, why));
+    SV_TRY(gw_outbox_open(g, why));
+    g->batch_timer = sv_timer_new(g->loop, on_batch_due, g);
+    sv_timer_every(g->batch_timer, g->config.fleet.every_us);
+    return SV_OK;
 }
 
 void gw_uplink_close(gw *g) {
-    sv_http_client_drop(&g->fleet);
-    sv_http_client_drop(&g->alert_peer);
+    sv_timer_drop(&g->batch_timer);
+    sv_http_client_drop(&g->fleet.http);
+    sv_http_client_drop(&g->alert_peer.http);
+    sv_tls_drop(&g->alert_tls);
 }

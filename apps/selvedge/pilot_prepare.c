@@ -139,6 +139,7 @@ static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why)
         &yaml, "tls:\n  ca: %s/pki/ca.crt\n  cert: %s/keys/%s/%s.crt\n  key: %s/keys/%s/%s.key\n",
         p->dir, p->dir, site->gateway_id, site->gateway_id, p->dir, site->gateway_id,
         site->gateway_id);
+    sv_textbuf_addf(&yaml, "  crl: %s/pki/crl.pem\n", p->dir);
     sv_textbuf_addf(&yaml, "fleet: {url: %s}\n", p->device_url);
     sv_textbuf_addf(&yaml, "store: {path: %s/gateway.db, retention: 7d, bytes: 1GiB}\n",
                     site->folder);

@@ -124,36 +124,38 @@ static sv_err start_fleet(pilot *p, sv_why *why) {
     return read_token(p, why);
 }
 
-/// The gateway's own words, redirected into the broker's configuration file.
+/// The broker's configuration is what the gateway prints.
 static sv_err write_broker_config(const pilot *p, const pilot_site *site, size_t number,
                                   sv_why *why) {
     char gateway[SV_PATH_MAX];
     char config[SV_PATH_MAX];
-    char command[MOSQUITTO_CONF_MAX];
-    char broker[SV_PATH_MAX];
+    char acl[SV_PATH_MAX];
+    char cert[SV_PATH_MAX];
+    char key[SV_PATH_MAX];
+    char path[SV_PATH_MAX];
     char relative[64];
     program(p, "selvedge-gateway", gateway);
     SV_TRY(sv_disk_join(config, sizeof config, site->folder, "gateway.yaml"));
-    (void) snprintf(relative, sizeof relative, "keys/broker-%zu/broker-%zu", number, number);
-    pilot_path(p, broker, relative);
-    int len = snprintf(command, sizeof command,
-                       "'%s' --print-mosquitto-config --config '%s' --acl '%s/acl' --data '%s' "
-                       "--broker-cert '%s.crt' --broker-key '%s.key' --crl '%s/pki/crl.pem'",
-                       gateway, config, site->folder, site->folder, broker, broker, p->dir);
-    if (len < 0 || (size_t) len >= sizeof command || strchr(p->dir, '\'') != NULL) {
-        return sv_fail(why, SV_ERR_INVALID,
-                       "the folder '%s' cannot be used: too long, or it holds a quote", p->dir);
-    }
-    FILE *pipe = popen(command, "re");
-    char room[MOSQUITTO_CONF_MAX];
-    size_t got = pipe == NULL ? 0 : fread(room, 1, sizeof room, pipe);
-    if (pipe == NULL || pclose(pipe) != 0 || got == 0) {
-        return sv_fail(why, SV_ERR_IO,
-                       "the gateway could not print the broker's configuration for '%s'", config);
-    }
-    char path[SV_PATH_MAX];
+    SV_TRY(sv_disk_join(acl, sizeof acl, site->folder, "acl"));
     SV_TRY(sv_disk_join(path, sizeof path, site->folder, "mosquitto.conf"));
-    return sv_disk_replace(path, (sv_text){ .at = room, .len = got }, 0600, why);
+    (void) snprintf(relative, sizeof relative, "keys/broker-%zu/broker-%zu.crt", number, number);
+    pilot_path(p, cert, relative);
+    (void) snprintf(relative, sizeof relative, "keys/broker-%zu/broker-%zu.key", number, number);
+    pilot_path(p, key, relative);
+    const char *const args[] = { gateway,
+                                 "--print-mosquitto-config",
+                                 "--config",
+                                 config,
+                                 "--acl",
+                                 acl,
+                                 "--data",
+                                 site->folder,
+                                 "--broker-cert",
+                                 cert,
+                                 "--broker-key",
+                                 key,
+                                 NULL };
+    return pilot_run_into(args, path, why);
 }
 
 static sv_err start_broker(pilot *p, pilot_site *site, size_t number, sv_why *why) {
@@ -201,19 +203,10 @@ static sv_err start_machines(pilot *p, pilot_site *site, sv_why *why) {
     (void) snprintf(address, sizeof address, "127.0.0.1:%u", site->mqtt_port);
     (void) snprintf(count, sizeof count, "%lld", (long long) site->device_count);
     (void) snprintf(first, sizeof first, "%lld", (long long) site->first_device);
-    const char *const args[] = { binary,
-                                 "simulate",
-                                 "--gateway",
-                                 address,
-                                 "--pki",
-                                 pki,
-                                 "--devices",
-                                 count,
-                                 "--first",
-                                 first,
-                                 "--health",
-                                 "--fault-after",
-                                 p->options.check ? "3" : "15",
+    const char *const args[] = { binary,      "simulate",      "--gateway",
+                                 address,     "--pki",         pki,
+                                 "--devices", count,           "--first",
+                                 first,       "--fault-after", p->options.check ? "3" : "15",
                                  NULL };
     pilot_say("starting %lld machines of %s", (long long) site->device_count, site->name);
     return spawn(p, name, log, args, false, &site->simulator, why);

@@ -1,0 +1,152 @@
+// The life of alerts: what is open is kept in the store, what happens is told to the site and,
+// where the rules let it, to the fleet or whoever else takes alerts.
+#include "gateway.h"
+#include <crypto/random.h>
+#include <math.h>
+#include <string.h>
+#include <sys/clock.h>
+
+enum { UPDATE_US = 60 * 1000000 };
+
+static sv_err keep_open_alert(gw *g, const sv_alert *alert, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    bool over = alert->event == SV_ALERT_CLEARED;
+    SV_TRY(sv_db_stmt(g->db,
+                      over ? "DELETE FROM alert WHERE device = ? AND sensor = ? AND type = ?"
+                           : "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?)",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, alert->device_id);
+    sv_stmt_bind_str(stmt, 2, alert->sensor);
+    sv_stmt_bind_int(stmt, 3, (int64_t) alert->type);
+    if (!over) {
+        sv_stmt_bind_str(stmt, 4, alert->id);
+        sv_stmt_bind_int(stmt, 5, alert->at_us);
+        sv_stmt_bind_int(stmt, 6, (int64_t) alert->severity);
+        sv_stmt_bind_str(stmt, 7, alert->message);
+    }
+    return sv_stmt_run(stmt, why);
+}
+
+static void count(gw *g, sv_alert_event event) {
+    g->raised += event == SV_ALERT_RAISED ? 1 : 0;
+    g->cleared += event == SV_ALERT_CLEARED ? 1 : 0;
+    g->alerts_open += event == SV_ALERT_RAISED ? 1 : 0;
+    g->alerts_open -= event == SV_ALERT_CLEARED ? 1 : 0;
+}
+
+static sv_err tell(gw *g, const sv_alert *alert, bool up, sv_why *why) {
+    SV_TRY(keep_open_alert(g, alert, why));
+    count(g, alert->event);
+    char room[SV_ALERT_BYTES_MAX];
+    sv_textbuf buf = SV_TEXTBUF(room);
+    sv_alert_format(alert, &buf);
+    SV_TRY(sv_textbuf_end(&buf));
+    sv_textbuf_addf(&g->alerts, "%s\t%s\n", alert->device_id, room);
+    return up ? gw_outbox_alert(g, sv_textbuf_text(&buf), why) : SV_OK;
+}
+
+sv_err gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
+                          sv_alert_type type, sv_why *why) {
+    bool high = type == SV_ALERT_HIGH;
+    sv_alert_event event = high ? d->high : d->low;
+    sv_bound_state *bound = high ? &s->stream.high : &s->stream.low;
+    int64_t *sent_us = &s->alert_sent_us[high ? 0 : 1];
+    int64_t now_us = sv_clock_monotonic_us();
+    if (event == SV_ALERT_NONE || (event == SV_ALERT_UPDATED && now_us - *sent_us < UPDATE_US)) {
+        return SV_OK;
+    }
+    *sent_us = now_us;
+    if (event == SV_ALERT_RAISED) {
+        sv_random_hex(bound->alert_id);
+    }
+    sv_alert alert = { .type = type,
+                       .severity = s->rules.threshold.severity,
+                       .event = event,
+                       .value = d->value,
+                       .raw = d->raw,
+                       .at_us = reading->at_us };
+    memcpy(alert.id, bound->alert_id, sizeof alert.id);
+    memcpy(alert.device_id, s->device, sizeof alert.device_id);
+    memcpy(alert.sensor, s->sensor, sizeof alert.sensor);
+    SV_TRY(sv_text_copy(reading->timestamp, alert.timestamp, sizeof alert.timestamp));
+    sv_alert_threshold_message(type, d->value, alert.message);
+    return tell(g, &alert, s->rules.uplink != SV_UPLINK_NEVER, why);
+}
+
+/// Every complaint of the report in one sentence; the worst of them is the alert's severity.
+static void sum_up(const sv_health *health, sv_alert *alert) {
+    sv_textbuf message = { .at = alert->message, .cap = sizeof alert->message };
+    alert->severity = SV_SEVERITY_INFO;
+    for (size_t i = 0; i < health->alert_count; i++) {
+        const sv_health_alert *one = &health->alerts[i];
+        alert->severity = one->level > alert->severity ? one->level : alert->severity;
+        if (message.len + strlen(one->message) + 2 < message.cap) {
+            sv_textbuf_addf(&message, "%s%s", i == 0 ? "" : ", ", one->message);
+        }
+    }
+}
+
+static sv_alert_event health_event(const gw_device *device, const sv_alert *now) {
+    if (!device->health.open) {
+        return now->message[0] == '\0' ? SV_ALERT_NONE : SV_ALERT_RAISED;
+    }
+    if (now->message[0] == '\0') {
+        return SV_ALERT_CLEARED;
+    }
+    bool same = now->severity == device->health.severity
+                && strcmp(now->message, device->health.message) == 0;
+    return same ? SV_ALERT_NONE : SV_ALERT_UPDATED;
+}
+
+sv_err gw_alert_health(gw *g, gw_device *device, const sv_health *health, sv_why *why) {
+    sv_alert alert = {
+        .type = SV_ALERT_HEALTH, .value = NAN, .raw = NAN, .at_us = health->metrics.at_us
+    };
+    memcpy(alert.device_id, device->id, sizeof alert.device_id);
+    sum_up(health, &alert);
+    alert.event = health_event(device, &alert);
+    if (alert.event == SV_ALERT_NONE) {
+        return SV_OK;
+    }
+    if (alert.event == SV_ALERT_RAISED) {
+        sv_random_hex(device->health.alert_id);
+    }
+    if (alert.event == SV_ALERT_CLEARED) {
+        alert.severity = device->health.severity;
+        memcpy(alert.message, device->health.message, sizeof alert.message);
+    }
+    memcpy(alert.id, device->health.alert_id, sizeof alert.id);
+    device->health.open = alert.event != SV_ALERT_CLEARED;
+    device->health.severity = alert.severity;
+    memcpy(device->health.message, alert.message, sizeof alert.message);
+    return tell(g, &alert, true, why);
+}
+
+static sv_err reopen_health(gw *g, sv_stmt *row) {
+    gw_device *device = gw_device_of(g, sv_stmt_text(row, 0));
+    if (device == NULL) {
+        return SV_ERR_NO_SPACE;
+    }
+    device->health.open = true;
+    device->health.severity = (sv_severity) sv_stmt_int(row, 4);
+    SV_TRY(
+        sv_text_copy(sv_stmt_text(row, 5), device->health.message, sizeof device->health.message));
+    return sv_text_copy(sv_stmt_text(row, 3), device->health.alert_id,
+                        sizeof device->health.alert_id);
+}
+
+static sv_err reopen_bound(gw *g, sv_stmt *row) {
+    gw_stream *s = gw_stream_of(g, sv_stmt_text(row, 0), sv_stmt_text(row, 1));
+    if (s == NULL) {
+        return SV_ERR_NO_SPACE;
+    }
+    bool high = sv_stmt_int(row, 2) == SV_ALERT_HIGH;
+    sv_bound_state *bound = high ? &s->stream.high : &s->stream.low;
+    bound->open = true;
+    return sv_text_copy(sv_stmt_text(row, 3), bound->alert_id, sizeof bound->alert_id);
+}
+
+sv_err gw_alert_reopen(gw *g, sv_stmt *row) {
+    g->alerts_open++;
+    return sv_stmt_int(row, 2) == SV_ALERT_HEALTH ? reopen_health(g, row) : reopen_bound(g, row);
+}

@@ -1,0 +1,73 @@
+// What devices say about themselves: presence and health.
+#include "gateway.h"
+#include <base/mem.h>
+#include <codec/json.h>
+#include <stdlib.h>
+#include <sys/clock.h>
+#include <sys/log.h>
+
+gw_device *gw_device_of(gw *g, sv_text id) {
+    gw_device *device = sv_map_get(g->devices, id);
+    if (device == NULL) {
+        device = sv_mem_new(sizeof *device);
+        if (sv_text_copy(id, device->id, sizeof device->id) != SV_OK
+            || sv_map_put(g->devices, id, device) != SV_OK) {
+            free(device);
+            return NULL;
+        }
+        device->since_us = sv_clock_wall_us();
+    }
+    return device;
+}
+
+static bool take_presence(gw *g, gw_device *device, sv_text payload) {
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    bool online = false;
+    sv_text type = SV_TEXT("");
+    if (payload.len > GW_PRESENCE_MAX || sv_json_parse(payload, &root, NULL, NULL) != SV_OK
+        || !sv_json_bool(sv_json_get(root, "online"), &online)) {
+        return false;
+    }
+    if (sv_json_text(sv_json_get(root, "type"), &type) && sv_id_is_valid(type)) {
+        (void) (sv_text_copy(type, device->type, sizeof device->type) == SV_OK);
+    }
+    if (online != device->online) {
+        device->online = online;
+        device->since_us = sv_clock_wall_us();
+        g->devices_online += online ? 1 : -1;
+    }
+    device->changed = true;
+    return true;
+}
+
+static bool take_health(gw *g, gw_device *device, sv_text payload) {
+    sv_health health;
+    sv_why why = { 0 };
+    if (payload.len > SV_HEALTH_BYTES_MAX
+        || sv_health_parse(payload, sv_text_of(device->id), &health, &why) != SV_OK) {
+        SV_LOG(warn, "health.refused", "%s: %s", device->id,
+               why.text[0] == '\0' ? "larger than a health report may be" : why.text);
+        return false;
+    }
+    free(device->report);
+    device->report = sv_mem_copy_str(payload.at, payload.len);
+    device->changed = true;
+    if (gw_alert_health(g, device, &health, &why) != SV_OK) {
+        gw_store_failed(g, &why);
+    }
+    return true;
+}
+
+void gw_device_take(gw *g, sv_text topic, sv_text payload) {
+    sv_text id = topic;
+    bool presence = sv_text_is(sv_text_cut(&id, '/'), "presence");
+    // An empty payload takes a retained message back; the device has said nothing.
+    gw_device *device = payload.len > 0 && sv_id_is_valid(id) ? gw_device_of(g, id) : NULL;
+    if (device == NULL) {
+        return;
+    }
+    device->last_seen_us = sv_clock_wall_us();
+    if (!(presence ? take_presence(g, device, payload) : take_health(g, device, payload))) {
+        g->states_refused[presence ? GW_STATE_PRESENCE : GW_STATE_HEALTH]++;
+    }
+}
