@@ -113,7 +113,7 @@ sv_err pilot_describe(const pilot *p, sv_why *why) {
         sv_json_open_object(&out);
         sv_json_add_str(&out, "site", p->sites[i].name);
         sv_json_add_str(&out, "host", "127.0.0.1");
-        sv_json_add_int(&out, "port", p->sites[i].mqtt_port);
+        sv_json_add_int(&out, "port", p->sites[i].mqtt.number);
         sv_json_close_object(&out);
     }
     sv_json_close_array(&out);

@@ -33,12 +33,17 @@ typedef struct pilot_options {
     bool json;
 } pilot_options;
 
+/// A chosen port; listened on by the pilot itself until its program starts.
+typedef struct pilot_port {
+    uint16_t number;
+    int fd; ///< -1: let go
+} pilot_port;
+
 typedef struct pilot_site {
     char name[SV_ID_ROOM];
     char gateway_id[SV_ID_ROOM];
     char folder[SV_PATH_MAX];
-    uint16_t mqtt_port;
-    uint16_t http_port;
+    pilot_port mqtt, http;
     int64_t first_device; ///< number of its first simulated machine
     int64_t device_count; ///< simulated machines
     pilot_child *broker, *gateway, *simulator;
@@ -53,7 +58,7 @@ typedef struct pilot {
     sv_timer *tending; ///< runs once everything has started
     pilot_site sites[PILOT_SITES_MAX];
     size_t site_count;
-    uint16_t operator_port, device_port;
+    pilot_port operators, devices;
     char operator_url[SV_PATH_MAX];
     char device_url[SV_PATH_MAX];
     char token[PILOT_TOKEN_MAX];
@@ -101,8 +106,11 @@ SV_PRINTF(1, 2) void pilot_say(const char *fmt, ...);
 /// Who listens on the loopback port: "nginx (pid 812)" or "another process".
 void pilot_port_holder(uint16_t port, char out[128]);
 bool pilot_port_is_free(const char *address, uint16_t port);
-/// `preferred` if it is free, else any free one, saying who holds the preferred one.
-sv_err pilot_choose_port(const char *address, uint16_t preferred, const char *what, uint16_t *out,
+/// `preferred` if it is free, else any free one, saying who holds the preferred one. The port stays
+/// held, so that a second pilot does not choose it too.
+sv_err pilot_port_choose(const char *address, uint16_t preferred, const char *what, pilot_port *out,
                          sv_why *why);
+/// Let go, for the program that is started next.
+void pilot_port_release(pilot_port *port);
 
 #endif

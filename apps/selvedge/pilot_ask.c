@@ -53,7 +53,7 @@ int pilot_ask(pilot *p, sv_http_client *client, const char *method, const char *
 int pilot_ask_gateway(pilot *p, const pilot_site *site, const char *path, sv_textbuf *body,
                       sv_why *why) {
     char origin[64];
-    (void) snprintf(origin, sizeof origin, "http://127.0.0.1:%u", site->http_port);
+    (void) snprintf(origin, sizeof origin, "http://127.0.0.1:%u", site->http.number);
     sv_http_client *client = NULL;
     if (sv_http_client_open(p->loop, origin, NULL, 5 * 1000000, &client, why) != SV_OK) {
         return 0;

@@ -96,6 +96,48 @@ static bool readings_stored(checks *c, sv_why *detail) {
     return true;
 }
 
+/// Has the first site's gateway accepted a reading of this stream?
+static bool gateway_has(checks *c, const char *device, const char *sensor, bool *out, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    char path[256];
+    (void) snprintf(path, sizeof path, "/v1/streams?device=%s", device);
+    if (pilot_ask_gateway(c->p, &c->p->sites[0], path, &body, why) != 200
+        || sv_json_parse(sv_textbuf_text(&body), &root, NULL, why) != SV_OK) {
+        return false;
+    }
+    *out = false;
+    for (size_t i = 0; i < sv_json_count(root); i++) {
+        sv_text name = SV_TEXT("");
+        *out = *out
+               || (sv_json_text(sv_json_get(sv_json_at(root, i), "sensor"), &name)
+                   && sv_text_is(name, sensor));
+    }
+    return true;
+}
+
+/// Every sensor of the first machine arrives, not only the first one.
+static bool sensors_arrive(checks *c, sv_why *detail) {
+    static const char *const MACHINE[] = { "temperature", "vibration", "pressure", "current" };
+    static const char *const AGENT[] = { "cpu", "memory" };
+    bool machines = c->p->options.devices > 1;
+    const char *device = machines ? "lathe-01" : "this-machine";
+    const char *const *sensors = machines ? MACHINE : AGENT;
+    size_t count = machines ? SV_COUNT(MACHINE) : SV_COUNT(AGENT);
+    for (size_t i = 0; i < count; i++) {
+        bool arrived = false;
+        if (!gateway_has(c, device, sensors[i], &arrived, detail)) {
+            return false;
+        }
+        if (!arrived) {
+            (void) sv_fail(detail, SV_ERR_NOT_FOUND, "no %s of %s", sensors[i], device);
+            return false;
+        }
+    }
+    (void) sv_fail(detail, SV_OK, "all %zu of %s", count, device);
+    return true;
+}
+
 /// The first device's temperature has come through to the fleet server's charts.
 static bool series_arrive(checks *c, sv_why *detail) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
@@ -216,7 +258,7 @@ static sv_err probe_tls(checks *c, const char *folder, const char *id, sv_tls **
 static sv_err probe_open(checks *c, sv_tls *tls, const char *id, probe *state, sv_mqtt_client **out,
                          sv_why *why) {
     sv_mqtt_client_options options = { .host = "127.0.0.1",
-                                       .port = c->p->sites[0].mqtt_port,
+                                       .port = c->p->sites[0].mqtt.number,
                                        .tls = tls,
                                        .client_id = id,
                                        .clean_session = true };
@@ -271,26 +313,6 @@ static bool stranger_refused(checks *c, sv_why *detail) {
     return refused;
 }
 
-/// Has the first site's gateway accepted a reading of this stream?
-static bool gateway_has(checks *c, const char *device, const char *sensor, bool *out, sv_why *why) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
-    SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    char path[256];
-    (void) snprintf(path, sizeof path, "/v1/streams?device=%s", device);
-    if (pilot_ask_gateway(c->p, &c->p->sites[0], path, &body, why) != 200
-        || sv_json_parse(sv_textbuf_text(&body), &root, NULL, why) != SV_OK) {
-        return false;
-    }
-    *out = false;
-    for (size_t i = 0; i < sv_json_count(root); i++) {
-        sv_text name = SV_TEXT("");
-        *out = *out
-               || (sv_json_text(sv_json_get(sv_json_at(root, i), "sensor"), &name)
-                   && sv_text_is(name, sensor));
-    }
-    return true;
-}
-
 static void publish_probe(sv_mqtt_client *client, const char *device, const char *sensor) {
     char topic[200];
     char payload[400];
@@ -340,6 +362,7 @@ static const struct {
 } HOPS[] = {
     { "devices online", devices_online },
     { "readings stored at the gateway", readings_stored },
+    { "every sensor arrives", sensors_arrive },
     { "charts at the fleet server", series_arrive },
     { "health received", health_received },
     { "alert raised", alert_raised },

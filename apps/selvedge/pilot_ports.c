@@ -12,22 +12,34 @@
 
 enum { TABLE_MAX = 4 * 1024 * 1024, NAME_MAX_BYTES = 64, TCP_LISTEN_STATE = 0x0a };
 
-/// Bind to `port` (0: any) and report the one bound, or 0.
-static uint16_t try_port(const char *address, uint16_t port) {
+/// Listen on `port` (0: any); false when that is not possible.
+static bool try_port(const char *address, uint16_t port, pilot_port *out) {
     SV_DEFER(sv_fd_drop) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in where = { .sin_family = AF_INET, .sin_port = htons(port) };
     int on = 1;
     if (fd < 0 || inet_pton(AF_INET, address, &where.sin_addr) != 1
         || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0
         || bind(fd, (struct sockaddr *) &where, sizeof where) != 0 || listen(fd, 1) != 0) {
-        return 0;
+        return false;
     }
     socklen_t len = sizeof where;
-    return getsockname(fd, (struct sockaddr *) &where, &len) == 0 ? ntohs(where.sin_port) : 0;
+    if (getsockname(fd, (struct sockaddr *) &where, &len) != 0) {
+        return false;
+    }
+    *out = (pilot_port){ .number = ntohs(where.sin_port), .fd = sv_fd_take(&fd) };
+    return true;
 }
 
 bool pilot_port_is_free(const char *address, uint16_t port) {
-    return try_port(address, port) == port;
+    pilot_port found = { .fd = -1 };
+    bool is_free = try_port(address, port, &found);
+    pilot_port_release(&found);
+    return is_free;
+}
+
+void pilot_port_release(pilot_port *port) {
+    sv_fd_drop(&port->fd);
+    port->fd = -1;
 }
 
 /// The socket inode that listens on `port`, from /proc/net/tcp; 0 when there is none.
@@ -100,18 +112,16 @@ void pilot_port_holder(uint16_t port, char out[128]) {
     }
 }
 
-sv_err pilot_choose_port(const char *address, uint16_t preferred, const char *what, uint16_t *out,
+sv_err pilot_port_choose(const char *address, uint16_t preferred, const char *what, pilot_port *out,
                          sv_why *why) {
-    if (pilot_port_is_free(address, preferred)) {
-        *out = preferred;
+    if (try_port(address, preferred, out)) {
         return SV_OK;
     }
-    *out = try_port(address, 0);
-    if (*out == 0) {
+    if (!try_port(address, 0, out)) {
         return sv_fail(why, SV_ERR_IO, "no port can be opened on %s for the %s: %m", address, what);
     }
     char holder[128];
     pilot_port_holder(preferred, holder);
-    pilot_say("port %u for the %s is held by %s; using %u", preferred, what, holder, *out);
+    pilot_say("port %u for the %s is held by %s; using %u", preferred, what, holder, out->number);
     return SV_OK;
 }

@@ -101,12 +101,12 @@ static sv_err write_fleet(const pilot *p, sv_why *why) {
     sv_textbuf_addf(&yaml, "id: fleet-server\nstore: {path: %s/fleet/fleet.db, retention: 30d}\n",
                     p->dir);
     sv_textbuf_addf(&yaml, "operator:\n  bind: %s\n  port: %u\n", bind == NULL ? "127.0.0.1" : bind,
-                    p->operator_port);
+                    p->operators.number);
     if (bind != NULL) {
         sv_textbuf_addf(&yaml, "  tls:\n    cert: %s/keys/fleet-server/fleet-server.crt\n", p->dir);
         sv_textbuf_addf(&yaml, "    key: %s/keys/fleet-server/fleet-server.key\n", p->dir);
     }
-    sv_textbuf_addf(&yaml, "device:\n  bind: 127.0.0.1\n  port: %u\n  tls:\n", p->device_port);
+    sv_textbuf_addf(&yaml, "device:\n  bind: 127.0.0.1\n  port: %u\n  tls:\n", p->devices.number);
     sv_textbuf_addf(&yaml, "    ca: %s/pki/ca.crt\n    crl: %s/pki/crl.pem\n", p->dir, p->dir);
     sv_textbuf_addf(&yaml, "    cert: %s/keys/fleet-server/fleet-server.crt\n", p->dir);
     sv_textbuf_addf(&yaml, "    key: %s/keys/fleet-server/fleet-server.key\n", p->dir);
@@ -134,7 +134,7 @@ static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why)
     char room[CONFIG_MAX];
     sv_textbuf yaml = SV_TEXTBUF(room);
     sv_textbuf_addf(&yaml, "id: %s\nsite: %s\n", site->gateway_id, site->name);
-    sv_textbuf_addf(&yaml, "broker: {host: 127.0.0.1, port: %u}\n", site->mqtt_port);
+    sv_textbuf_addf(&yaml, "broker: {host: 127.0.0.1, port: %u}\n", site->mqtt.number);
     sv_textbuf_addf(
         &yaml, "tls:\n  ca: %s/pki/ca.crt\n  cert: %s/keys/%s/%s.crt\n  key: %s/keys/%s/%s.key\n",
         p->dir, p->dir, site->gateway_id, site->gateway_id, p->dir, site->gateway_id,
@@ -143,7 +143,7 @@ static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why)
     sv_textbuf_addf(&yaml, "fleet: {url: %s}\n", p->device_url);
     sv_textbuf_addf(&yaml, "store: {path: %s/gateway.db, retention: 7d, bytes: 1GiB}\n",
                     site->folder);
-    sv_textbuf_addf(&yaml, "http: {port: %u}\n%s", site->http_port, RULES);
+    sv_textbuf_addf(&yaml, "http: {port: %u}\n%s", site->http.number, RULES);
     char path[SV_PATH_MAX];
     SV_TRY(sv_disk_join(path, sizeof path, site->folder, "gateway.yaml"));
     return write_config(path, &yaml, why);
@@ -153,7 +153,7 @@ static sv_err write_agent(const pilot *p, sv_why *why) {
     char room[CONFIG_MAX];
     sv_textbuf yaml = SV_TEXTBUF(room);
     sv_textbuf_addf(&yaml, "id: this-machine\ngateway: {host: 127.0.0.1, port: %u}\n",
-                    p->sites[0].mqtt_port);
+                    p->sites[0].mqtt.number);
     sv_textbuf_addf(&yaml,
                     "tls:\n  ca: %s/pki/ca.crt\n  cert: %s/keys/this-machine/this-machine.crt\n",
                     p->dir, p->dir);
@@ -180,10 +180,10 @@ static sv_err lay_out_sites(pilot *p, sv_why *why) {
         site->device_count =
             machines / p->options.sites + ((int64_t) i < machines % p->options.sites ? 1 : 0);
         next += site->device_count;
-        SV_TRY(pilot_choose_port("127.0.0.1", (uint16_t) (PORT_MQTT + i * 10), "devices' MQTT door",
-                                 &site->mqtt_port, why));
-        SV_TRY(pilot_choose_port("127.0.0.1", (uint16_t) (PORT_LOCAL + i), "gateway's local page",
-                                 &site->http_port, why));
+        SV_TRY(pilot_port_choose("127.0.0.1", (uint16_t) (PORT_MQTT + i * 10), "devices' MQTT door",
+                                 &site->mqtt, why));
+        SV_TRY(pilot_port_choose("127.0.0.1", (uint16_t) (PORT_LOCAL + i), "gateway's local page",
+                                 &site->http, why));
     }
     return SV_OK;
 }
@@ -197,12 +197,12 @@ sv_err pilot_prepare(pilot *p, sv_why *why) {
     }
     SV_TRY(lay_out_sites(p, why));
     const char *outside = p->options.bind == NULL ? "127.0.0.1" : p->options.bind;
-    SV_TRY(pilot_choose_port(outside, PORT_OPERATOR, "dashboard", &p->operator_port, why));
-    SV_TRY(pilot_choose_port("127.0.0.1", PORT_DEVICE, "fleet server's device door",
-                             &p->device_port, why));
+    SV_TRY(pilot_port_choose(outside, PORT_OPERATOR, "dashboard", &p->operators, why));
+    SV_TRY(pilot_port_choose("127.0.0.1", PORT_DEVICE, "fleet server's device door", &p->devices,
+                             why));
     (void) snprintf(p->operator_url, sizeof p->operator_url, "%s://%s:%u",
-                    p->options.bind == NULL ? "http" : "https", outside, p->operator_port);
-    (void) snprintf(p->device_url, sizeof p->device_url, "https://127.0.0.1:%u", p->device_port);
+                    p->options.bind == NULL ? "http" : "https", outside, p->operators.number);
+    (void) snprintf(p->device_url, sizeof p->device_url, "https://127.0.0.1:%u", p->devices.number);
     SV_TRY(make_pki(p, why));
     SV_TRY(write_fleet(p, why));
     SV_TRY(write_agent(p, why));

@@ -80,8 +80,9 @@ static bool fleet_ready(pilot *p, const pilot_site *site, sv_why *why) {
 static bool broker_ready(pilot *p, const pilot_site *site, sv_why *why) {
     (void) p;
     // Somebody listens: the port that was free a moment ago no longer is.
-    if (pilot_port_is_free("127.0.0.1", site->mqtt_port)) {
-        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "nothing listens on port %u yet", site->mqtt_port);
+    if (pilot_port_is_free("127.0.0.1", site->mqtt.number)) {
+        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "nothing listens on port %u yet",
+                       site->mqtt.number);
         return false;
     }
     return true;
@@ -118,6 +119,8 @@ static sv_err start_fleet(pilot *p, sv_why *why) {
     pilot_path(p, config, "fleet/fleet.yaml");
     const char *const args[] = { binary, "--config", config, NULL };
     pilot_say("starting the fleet server (SQLite) on %s", p->operator_url);
+    pilot_port_release(&p->operators);
+    pilot_port_release(&p->devices);
     SV_TRY(spawn(p, "fleet server", "fleet", args, false, &p->fleet, why));
     SV_TRY(open_http(p, why));
     SV_TRY(wait_ready(p, p->fleet, NULL, fleet_ready, why));
@@ -167,7 +170,9 @@ static sv_err start_broker(pilot *p, pilot_site *site, size_t number, sv_why *wh
     (void) snprintf(name, sizeof name, "mosquitto %s", site->name);
     (void) snprintf(log, sizeof log, "mosquitto-%s", site->name);
     const char *const args[] = { MOSQUITTO, "-c", config, NULL };
-    pilot_say("starting mosquitto for %s with mutual TLS on port %u", site->name, site->mqtt_port);
+    pilot_say("starting mosquitto for %s with mutual TLS on port %u", site->name,
+              site->mqtt.number);
+    pilot_port_release(&site->mqtt);
     SV_TRY(spawn(p, name, log, args, false, &site->broker, why));
     return wait_ready(p, site->broker, site, broker_ready, why);
 }
@@ -181,6 +186,7 @@ static sv_err start_gateway(pilot *p, pilot_site *site, sv_why *why) {
     (void) snprintf(name, sizeof name, "gateway %s", site->name);
     const char *const args[] = { binary, "--config", config, NULL };
     pilot_say("starting the gateway of %s", site->name);
+    pilot_port_release(&site->http);
     SV_TRY(spawn(p, name, site->gateway_id, args, false, &site->gateway, why));
     return wait_ready(p, site->gateway, site, gateway_ready, why);
 }
@@ -200,7 +206,7 @@ static sv_err start_machines(pilot *p, pilot_site *site, sv_why *why) {
     pilot_path(p, pki, "pki");
     (void) snprintf(name, sizeof name, "machines %s", site->name);
     (void) snprintf(log, sizeof log, "machines-%s", site->name);
-    (void) snprintf(address, sizeof address, "127.0.0.1:%u", site->mqtt_port);
+    (void) snprintf(address, sizeof address, "127.0.0.1:%u", site->mqtt.number);
     (void) snprintf(count, sizeof count, "%lld", (long long) site->device_count);
     (void) snprintf(first, sizeof first, "%lld", (long long) site->first_device);
     const char *const args[] = { binary,      "simulate",      "--gateway",

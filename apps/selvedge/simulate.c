@@ -38,7 +38,7 @@ typedef struct sim_device {
     sv_tls *tls;
     sv_mqtt_client *client;
     bool was_up;
-    int64_t seq[SV_MACHINE_SENSORS];
+    int64_t seq; ///< of the last reading; one numbering per device, whatever the sensor
 } sim_device;
 
 struct simulation {
@@ -242,7 +242,7 @@ static bool publish_all_sensors(simulation *sim, sim_device *device, double at_s
             .at_us = sv_clock_wall_us(),
             .unit = sv_text_of(sv_machine_sensor_unit(i)),
             .epoch = sv_text_of(sim->epoch),
-            .seq = device->seq[i] + 1,
+            .seq = device->seq + 1,
         };
         sv_reading_key_format(&reading.key, &topic);
         sv_reading_format(&reading, &load);
@@ -251,7 +251,7 @@ static bool publish_all_sensors(simulation *sim, sim_device *device, double at_s
             != SV_OK) {
             return false;
         }
-        device->seq[i]++;
+        device->seq++;
         sim->published++;
     }
     return true;
