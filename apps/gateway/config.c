@@ -21,6 +21,62 @@ static void leave_to_rules(const sv_config_node *node, void *target, sv_config_f
     (void) faults;
 }
 
+/// `sensors/#`, `alerts/+`, `health/press-1`: one of the site's topics, wildcards only as whole
+/// levels.
+static bool is_readable_filter(sv_text filter) {
+    static const char *const ROOTS[] = { "sensors", "health", "presence", "alerts", "results" };
+    sv_text rest = filter;
+    sv_text root = sv_text_cut(&rest, '/');
+    bool known = false;
+    for (size_t i = 0; i < SV_COUNT(ROOTS); i++) {
+        known = known || sv_text_is(root, ROOTS[i]);
+    }
+    while (known && rest.len > 0) {
+        sv_text level = sv_text_cut(&rest, '/');
+        bool last = rest.len == 0;
+        known = sv_text_is(level, "+") || (sv_text_is(level, "#") && last) || sv_id_is_valid(level);
+    }
+    return known && filter.len > root.len + 1;
+}
+
+static void read_app(sv_text id, const sv_config_node *filters, gw_config *config,
+                     sv_config_faults *faults) {
+    sv_why why;
+    if (sv_id_check("app", id, &why) != SV_OK || sv_config_node_kind(filters) != SV_CONFIG_LIST) {
+        sv_config_fault(faults, filters, "apps: write <app id>: [topic filter, ...]");
+        return;
+    }
+    sv_textbuf_addf(&config->apps, "user " SV_TEXT_FMT "\n", SV_TEXT_ARG(id));
+    for (size_t i = 0; i < sv_config_node_count(filters); i++) {
+        const sv_config_node *one = sv_config_node_at(filters, i, NULL);
+        sv_text filter =
+            sv_config_node_kind(one) == SV_CONFIG_SCALAR ? sv_config_node_text(one) : SV_TEXT("");
+        if (is_readable_filter(filter)) {
+            sv_textbuf_addf(&config->apps, "topic read " SV_TEXT_FMT "\n", SV_TEXT_ARG(filter));
+        } else {
+            sv_config_fault(faults, one,
+                            "apps: \"" SV_TEXT_FMT "\" is none of sensors/#, health/+, presence/+, "
+                            "alerts/#, results/# or a part of them",
+                            SV_TEXT_ARG(filter));
+        }
+    }
+    sv_textbuf_add_char(&config->apps, '\n');
+}
+
+static void read_apps(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    gw_config *config = target;
+    config->apps = SV_TEXTBUF_HEAP(GW_APPS_BYTES_MAX);
+    if (node != NULL && sv_config_node_kind(node) != SV_CONFIG_MAP) {
+        sv_config_fault(faults, node, "apps: write <app id>: [topic filter, ...]");
+        return;
+    }
+    for (size_t i = 0; node != NULL && i < sv_config_node_count(node); i++) {
+        sv_text id;
+        const sv_config_node *filters = sv_config_node_at(node, i, &id);
+        read_app(id, filters, config, faults);
+    }
+}
+
 static const sv_config_key BROKER_KEYS[] = {
     { .name = "host",
       .type = SV_CONFIG_TEXT,
@@ -78,7 +134,7 @@ static const sv_config_key STORE_KEYS[] = {
       .min = 1,
       .max = 900,
       .help = "messages committed together at most" },
-    { .name = "group_ms",
+    { .name = "group_wait",
       .type = SV_CONFIG_DURATION,
       STORE(group_us),
       .fallback = "50ms",
@@ -142,16 +198,41 @@ static const sv_config_key KEYS[] = {
       .type = SV_CONFIG_SECTION,
       ROOT(broker),
       .keys = BROKER_KEYS,
-      .fallback = "" },
-    { .name = "tls", .type = SV_CONFIG_SECTION, ROOT(tls), .keys = TLS_KEYS },
-    { .name = "fleet", .type = SV_CONFIG_SECTION, ROOT(fleet), .keys = FLEET_KEYS, .fallback = "" },
+      .fallback = "",
+      .help = "the MQTT broker that devices and this gateway meet at" },
+    { .name = "tls",
+      .type = SV_CONFIG_SECTION,
+      ROOT(tls),
+      .keys = TLS_KEYS,
+      .help = "who this gateway is and whom it trusts" },
+    { .name = "fleet",
+      .type = SV_CONFIG_SECTION,
+      ROOT(fleet),
+      .keys = FLEET_KEYS,
+      .fallback = "",
+      .help = "where what matters goes" },
     { .name = "alerts",
       .type = SV_CONFIG_SECTION,
       ROOT(alerts),
       .keys = ALERT_KEYS,
-      .fallback = "" },
-    { .name = "http", .type = SV_CONFIG_SECTION, ROOT(http), .keys = HTTP_KEYS, .fallback = "" },
-    { .name = "store", .type = SV_CONFIG_SECTION, ROOT(store), .keys = STORE_KEYS },
+      .fallback = "",
+      .help = "where alerts go, at once" },
+    { .name = "http",
+      .type = SV_CONFIG_SECTION,
+      ROOT(http),
+      .keys = HTTP_KEYS,
+      .fallback = "",
+      .help = "the local page" },
+    { .name = "apps",
+      .type = SV_CONFIG_CUSTOM,
+      .read = read_apps,
+      .fallback = "",
+      .help = "what local programs with an app certificate may read: <app id>: [alerts/#, ...]" },
+    { .name = "store",
+      .type = SV_CONFIG_SECTION,
+      ROOT(store),
+      .keys = STORE_KEYS,
+      .help = "the local database" },
     { .name = "thresholds",
       .type = SV_CONFIG_CUSTOM,
       .read = leave_to_rules,
@@ -198,12 +279,13 @@ sv_err gw_config_load(const char *path, gw_config *out, sv_why *why) {
                        faults.count == 1 ? "" : "s", path);
     }
     *out = read;
-    read.rules = NULL;
+    read = (gw_config){ .id = "" };
     return SV_OK;
 }
 
 void gw_config_drop(gw_config *config) {
     sv_rules_drop(&config->rules);
+    sv_textbuf_drop(&config->apps);
 }
 
 void gw_config_help(sv_textbuf *out) {

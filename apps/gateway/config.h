@@ -5,6 +5,8 @@
 #include <edge/rules.h>
 #include <model/id.h>
 
+enum { GW_APPS_BYTES_MAX = 65536 };
+
 typedef struct gw_config {
     char id[SV_ID_ROOM];
     char site[SV_ID_ROOM];
@@ -31,6 +33,7 @@ typedef struct gw_config {
         int64_t retention_us, bytes, group, group_us;
     } store;
     sv_rules *rules;
+    sv_textbuf apps; ///< their part of the broker's access list
 } gw_config;
 
 /// On failure every fault of the file has been printed to stderr.

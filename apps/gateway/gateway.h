@@ -104,7 +104,7 @@ typedef struct gw {
     int64_t committed_us; ///< monotonic
     gw_peer fleet, alert_peer;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
-    char alert_path[SV_URL_PATH_MAX];
+    char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
     int64_t batch_last_seq, batch_items, batch_max, alert_last_id;
     int64_t outbox_rows;

@@ -15,7 +15,26 @@ static const char HELP[] =
     "                        --broker-cert FILE --broker-key FILE --data DIR\n"
     "       selvedge-gateway --help | --version\n\n"
     "Reads a site's readings from its MQTT broker, keeps them, raises alerts, sends up what\n"
-    "matters. SIGHUP reads the rules again. Keys of the configuration file:\n\n";
+    "matters.\n\n"
+    "  --config FILE               the configuration (YAML, keys below)\n"
+    "  --check-config              say everything that is wrong with it, or nothing, and end\n"
+    "  --print-mosquitto-config    print the configuration of a mosquitto for this site; its\n"
+    "                              access list is written to the file --acl\n\n"
+    "Signals: SIGHUP reads the rules (thresholds, change, uplink) again, SIGTERM ends.\n"
+    "Exit codes: 0 done, 2 wrong usage or configuration, 5 this machine (disk full, port "
+    "taken).\n\n"
+    "A small site:\n\n"
+    "  id: gateway-1\n"
+    "  site: pune\n"
+    "  broker: {host: 127.0.0.1, port: 8883}\n"
+    "  tls: {ca: ca.crt, cert: gateway-1.crt, key: gateway-1.key}\n"
+    "  store: {path: /var/lib/selvedge/gateway.db}\n"
+    "  fleet: {url: 'https://fleet.example:8444'}\n"
+    "  thresholds:\n"
+    "    default: {high: 80, low: 10}\n"
+    "    sensors: {vibration: {high: 7.1, severity: critical}}\n"
+    "    devices: {press-1: {high: 50, low: 20}}\n\n"
+    "Keys:\n\n";
 
 typedef struct options {
     const char *config;

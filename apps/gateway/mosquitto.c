@@ -18,10 +18,11 @@ void gw_mosquitto_config(const gw_config *config, const gw_mosquitto_options *op
     sv_textbuf_addf(out, "acl_file %s\npersistence true\npersistence_location %s/\n", options->acl,
                     options->data);
     // What is larger than a reading may be still comes through, to be counted by the gateway.
-    sv_textbuf_add_str(out, "autosave_interval 30\nmax_queued_messages 100000\n"
-                            "max_queued_bytes 268435456\nmessage_size_limit 2097152\n"
-                            "max_inflight_messages 1000\npersistent_client_expiration 14d\nlog_dest stderr\n"
-                            "log_type error\nlog_type warning\nlog_type notice\n");
+    sv_textbuf_add_str(
+        out, "autosave_interval 30\nmax_queued_messages 100000\n"
+             "max_queued_bytes 268435456\nmessage_size_limit 2097152\n"
+             "max_inflight_messages 1000\npersistent_client_expiration 14d\nlog_dest stderr\n"
+             "log_type error\nlog_type warning\nlog_type notice\n");
 }
 
 void gw_mosquitto_acl(const gw_config *config, sv_textbuf *out) {
@@ -30,8 +31,10 @@ void gw_mosquitto_acl(const gw_config *config, sv_textbuf *out) {
                     "topic read results/#\ntopic write alerts/#\ntopic write updates/#\n"
                     "topic write commands/#\ntopic write acks/#\n\n",
                     config->id);
+    sv_textbuf_add(out, sv_textbuf_text(&config->apps));
     sv_textbuf_add_str(out, "pattern write sensors/%u/#\npattern write health/%u\n"
                             "pattern write presence/%u\npattern write results/%u/#\n"
                             "pattern read updates/%u\npattern read commands/%u/#\n"
-                            "pattern read acks/%u\n");
+                            "pattern read acks/%u\n"
+                            "pattern read alerts/%u\n");
 }

@@ -4,6 +4,7 @@
 #include <base/prng.h>
 #include <codec/json.h>
 #include <codec/url.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/clock.h>
 #include <sys/log.h>
@@ -257,7 +258,9 @@ static sv_err open_alert_peer(gw *g, sv_why *why) {
     SV_TRY(sv_text_copy(sv_text_of(url.path), g->alert_path, sizeof g->alert_path));
     const sv_tls_files files = { .ca = c->alerts.ca[0] == '\0' ? NULL : c->alerts.ca };
     SV_TRY(sv_tls_client(&files, &g->alert_tls, why));
-    g->alert_peer.name = c->alerts.url;
+    // Not the address itself: its path may be a secret.
+    (void) snprintf(g->alert_name, sizeof g->alert_name, "alerts to %s:%u", url.host, url.port);
+    g->alert_peer.name = g->alert_name;
     return sv_http_client_open(g->loop, c->alerts.url, g->alert_tls, TIMEOUT_US,
                                &g->alert_peer.http, why);
 }

@@ -40,14 +40,6 @@ static void interrupt(void *arg) {
     p->interrupted = true;
 }
 
-static void tend(void *arg) {
-    pilot *p = arg;
-    int64_t now_us = sv_clock_monotonic_us();
-    for (size_t i = 0; i < p->child_count; i++) {
-        pilot_child_tend(&p->children[i], now_us);
-    }
-}
-
 static sv_err find_programs(pilot *p, sv_why *why) {
     ssize_t len = readlink("/proc/self/exe", p->bin, sizeof p->bin - 1);
     char *slash = len > 0 ? strrchr(p->bin, '/') : NULL;
@@ -135,6 +127,19 @@ sv_err pilot_describe(const pilot *p, sv_why *why) {
     return sv_disk_replace(path, sv_textbuf_text(&text), 0600, why);
 }
 
+static void tend(void *arg) {
+    pilot *p = arg;
+    sv_why why = { 0 };
+    int64_t now_us = sv_clock_monotonic_us();
+    bool changed = false;
+    for (size_t i = 0; i < p->child_count; i++) {
+        changed = pilot_child_tend(&p->children[i], now_us) || changed;
+    }
+    if (changed && pilot_describe(p, &why) != SV_OK) {
+        pilot_say("%s", why.text);
+    }
+}
+
 static sv_err login_link(pilot *p, char link[2 * SV_PATH_MAX], sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(4096);
     char location[SV_PATH_MAX] = "";
@@ -182,7 +187,7 @@ static sv_err parse(int argc, char **argv, pilot_options *o, sv_why *why) {
           .value = "N",
           .kind = SV_OPTION_INT,
           .target = &o->devices,
-          .min = 1,
+          .min = 2,
           .max = PILOT_DEVICES_MAX,
           .help = "devices in all; the last one is this machine [20]" },
         { .name = "sites",
@@ -229,6 +234,12 @@ static sv_err parse(int argc, char **argv, pilot_options *o, sv_why *why) {
         return err;
     }
     SV_TRY(err);
+    if (o->devices <= o->sites) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--sites %lld needs --devices %lld or more: a machine per site, and this "
+                       "one",
+                       (long long) o->sites, (long long) o->sites + 1);
+    }
     o->json = strcmp(output, "json") == 0;
     if (!o->json && strcmp(output, "table") != 0) {
         return sv_fail(why, SV_ERR_INVALID, "--output \"%s\" is neither json nor table", output);
@@ -256,7 +267,9 @@ int cmd_pilot(int argc, char **argv) {
     err = run(&p, &passed, &why);
     sv_timer_drop(&tending);
     bool stopped_by_hand = p.interrupted && err == SV_ERR_STATE;
-    pilot_say("stopping");
+    if (p.child_count > 0) {
+        pilot_say("stopping");
+    }
     pilot_stop(&p);
     sv_loop_drop(&p.loop);
     sv_fd_drop(&p.lock_fd);

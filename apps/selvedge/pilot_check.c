@@ -96,8 +96,9 @@ static bool readings_stored(checks *c, sv_why *detail) {
     return true;
 }
 
-/// Has the first site's gateway accepted a reading of this stream?
-static bool gateway_has(checks *c, const char *device, const char *sensor, bool *out, sv_why *why) {
+/// How many readings of this stream the first site's gateway has accepted, 0 when it knows none.
+static bool gateway_count(checks *c, const char *device, const char *sensor, int64_t *out,
+                          sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     char path[256];
@@ -106,35 +107,32 @@ static bool gateway_has(checks *c, const char *device, const char *sensor, bool 
         || sv_json_parse(sv_textbuf_text(&body), &root, NULL, why) != SV_OK) {
         return false;
     }
-    *out = false;
+    *out = 0;
     for (size_t i = 0; i < sv_json_count(root); i++) {
+        const sv_json *stream = sv_json_at(root, i);
         sv_text name = SV_TEXT("");
-        *out = *out
-               || (sv_json_text(sv_json_get(sv_json_at(root, i), "sensor"), &name)
-                   && sv_text_is(name, sensor));
+        if (sv_json_text(sv_json_get(stream, "sensor"), &name) && sv_text_is(name, sensor)) {
+            (void) sv_json_int(sv_json_get(stream, "count"), out);
+        }
     }
     return true;
 }
 
 /// Every sensor of the first machine arrives, not only the first one.
 static bool sensors_arrive(checks *c, sv_why *detail) {
-    static const char *const MACHINE[] = { "temperature", "vibration", "pressure", "current" };
-    static const char *const AGENT[] = { "cpu", "memory" };
-    bool machines = c->p->options.devices > 1;
-    const char *device = machines ? "lathe-01" : "this-machine";
-    const char *const *sensors = machines ? MACHINE : AGENT;
-    size_t count = machines ? SV_COUNT(MACHINE) : SV_COUNT(AGENT);
-    for (size_t i = 0; i < count; i++) {
-        bool arrived = false;
-        if (!gateway_has(c, device, sensors[i], &arrived, detail)) {
+    static const char *const SENSORS[] = { "temperature", "vibration", "pressure", "current" };
+    static const char *const device = "lathe-01";
+    for (size_t i = 0; i < SV_COUNT(SENSORS); i++) {
+        int64_t arrived = 0;
+        if (!gateway_count(c, device, SENSORS[i], &arrived, detail)) {
             return false;
         }
-        if (!arrived) {
-            (void) sv_fail(detail, SV_ERR_NOT_FOUND, "no %s of %s", sensors[i], device);
+        if (arrived == 0) {
+            (void) sv_fail(detail, SV_ERR_NOT_FOUND, "no %s of %s", SENSORS[i], device);
             return false;
         }
     }
-    (void) sv_fail(detail, SV_OK, "all %zu of %s", count, device);
+    (void) sv_fail(detail, SV_OK, "all %zu of %s", SV_COUNT(SENSORS), device);
     return true;
 }
 
@@ -143,15 +141,13 @@ static bool series_arrive(checks *c, sv_why *detail) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     char path[256];
-    const char *device = c->p->options.devices > 1 ? "lathe-01" : "this-machine";
-    const char *sensor = c->p->options.devices > 1 ? "temperature" : "cpu";
-    (void) snprintf(path, sizeof path, "/api/v1/devices/%s/series?sensor=%s&points=100", device,
-                    sensor);
+    (void) snprintf(path, sizeof path,
+                    "/api/v1/devices/lathe-01/series?sensor=temperature&points=100");
     if (!ask_json(c, path, &body, &root, detail)) {
         return false;
     }
     size_t points = sv_json_count(sv_json_get(root, "points"));
-    (void) sv_fail(detail, SV_OK, "%zu points of %s %s", points, device, sensor);
+    (void) sv_fail(detail, SV_OK, "%zu points of lathe-01 temperature", points);
     return points >= 2;
 }
 
@@ -171,25 +167,31 @@ static bool health_received(checks *c, sv_why *detail) {
     return memory >= 0;
 }
 
+/// The newest threshold alert in this state.
 static bool first_alert(checks *c, const char *state, char id[ALERT_ID_BYTES], sv_why *detail) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     char path[128];
-    (void) snprintf(path, sizeof path, "/api/v1/alerts?state=%s&limit=1", state);
+    (void) snprintf(path, sizeof path, "/api/v1/alerts?state=%s&limit=200", state);
     if (!ask_json(c, path, &body, &root, detail)) {
         return false;
     }
-    const sv_json *first = sv_json_at(sv_json_get(root, "items"), 0);
-    sv_text text = SV_TEXT("");
-    sv_text message = SV_TEXT("");
-    if (!sv_json_text(sv_json_get(first, "id"), &text)
-        || sv_text_copy(text, id, ALERT_ID_BYTES) != SV_OK) {
-        (void) sv_fail(detail, SV_ERR_NOT_FOUND, "no alert is %s yet", state);
-        return false;
+    const sv_json *items = sv_json_get(root, "items");
+    for (size_t i = 0; i < sv_json_count(items); i++) {
+        const sv_json *alert = sv_json_at(items, i);
+        sv_text type = SV_TEXT("");
+        sv_text text = SV_TEXT("");
+        sv_text message = SV_TEXT("");
+        if (sv_json_text(sv_json_get(alert, "type"), &type) && sv_text_is(type, "HIGH")
+            && sv_json_text(sv_json_get(alert, "message"), &message)
+            && sv_json_text(sv_json_get(alert, "id"), &text)
+            && sv_text_copy(text, id, ALERT_ID_BYTES) == SV_OK) {
+            (void) sv_fail(detail, SV_OK, SV_TEXT_FMT, SV_TEXT_ARG(message));
+            return true;
+        }
     }
-    (void) sv_json_text(sv_json_get(first, "message"), &message);
-    (void) sv_fail(detail, SV_OK, SV_TEXT_FMT, SV_TEXT_ARG(message));
-    return true;
+    (void) sv_fail(detail, SV_ERR_NOT_FOUND, "no threshold alert is %s yet", state);
+    return false;
 }
 
 static bool alert_raised(checks *c, sv_why *detail) {
@@ -215,8 +217,7 @@ static bool alert_acknowledged(checks *c, sv_why *detail) {
 
 /// A client that speaks once to the first site's broker.
 typedef struct probe {
-    bool up, down;
-    unsigned acknowledged;
+    bool up, down, acknowledged;
     char reason[SV_WHY_MAX];
 } probe;
 
@@ -234,7 +235,7 @@ static void probe_down(void *arg, const sv_why *why, int64_t retry_us) {
 
 static void probe_acknowledged(void *arg, uint64_t token) {
     (void) token;
-    ((probe *) arg)->acknowledged++;
+    ((probe *) arg)->acknowledged = true;
 }
 
 static const sv_mqtt_client_events PROBE_EVENTS = { .up = probe_up,
@@ -325,10 +326,23 @@ static void publish_probe(sv_mqtt_client *client, const char *device, const char
     (void) sv_mqtt_client_publish(client, sv_text_of(topic), sv_textbuf_text(&text), 1, false, 1);
 }
 
-/// The prober's own reading arrives; the one it publishes as another device, sent before it, does
-/// not.
+/// Waits until the victim's own readings, sent after the false one, have come through.
+static bool wait_for_later(checks *c, const char *device, const char *sensor, sv_why *detail) {
+    int64_t before = 0;
+    int64_t now = 0;
+    int64_t end_us = sv_clock_monotonic_us() + PROBE_US;
+    bool asked = gateway_count(c, device, sensor, &before, detail);
+    while (asked && now < before + 2 && sv_clock_monotonic_us() < end_us) {
+        pilot_wait(c->p, POLL_US);
+        asked = gateway_count(c, device, sensor, &now, detail);
+    }
+    return asked && now >= before + 2;
+}
+
+/// What a device publishes in the name of another one reaches the broker and not the gateway.
 static bool impostor_stopped(checks *c, sv_why *detail) {
-    const char *victim = c->p->options.devices > 1 ? "lathe-01" : "this-machine";
+    const char *victim = "lathe-01";
+    const char *sensor = "temperature";
     SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
     sv_mqtt_client *client = NULL;
     probe state = { .up = false };
@@ -338,22 +352,21 @@ static bool impostor_stopped(checks *c, sv_why *detail) {
         return false;
     }
     publish_probe(client, victim, "impostor");
-    publish_probe(client, "prober", "own");
-    bool own = false;
-    bool foreign = false;
-    int64_t end_us = sv_clock_monotonic_us() + PROBE_US;
-    while (!own && sv_clock_monotonic_us() < end_us
-           && gateway_has(c, "prober", "own", &own, detail)) {
-        pilot_wait(c->p, POLL_US);
-    }
-    bool asked = gateway_has(c, victim, "impostor", &foreign, detail);
+    probe_wait(c, &state.acknowledged, &state.down);
     sv_mqtt_client_drop(&client);
-    if (asked) {
-        (void) sv_fail(detail, SV_OK, "own reading %s, reading in the name of %s %s",
-                       own ? "arrived" : "is missing", victim,
-                       foreign ? "arrived as well" : "absent");
+    if (!state.acknowledged) {
+        (void) sv_fail(detail, SV_ERR_UNAVAILABLE, "the prober could not publish: %s",
+                       state.reason);
+        return false;
     }
-    return asked && own && !foreign;
+    int64_t foreign = 0;
+    bool asked = wait_for_later(c, victim, sensor, detail)
+                 && gateway_count(c, victim, "impostor", &foreign, detail);
+    if (asked) {
+        (void) sv_fail(detail, SV_OK, "a reading in the name of %s, by another certificate, %s",
+                       victim, foreign > 0 ? "arrived" : "is absent at the gateway");
+    }
+    return asked && foreign == 0;
 }
 
 static const struct {

@@ -143,24 +143,34 @@ static int64_t pause_of(const pilot_child *child, int64_t now_us) {
     return pause_us < PAUSE_MAX_US ? pause_us : PAUSE_MAX_US;
 }
 
-void pilot_child_tend(pilot_child *child, int64_t now_us) {
+/// True when it has ended by itself; says so and sets when it starts again.
+static bool notice_death(pilot_child *child, int64_t now_us) {
     int status = 0;
-    if (reap(child, &status) && child->wanted) {
-        if (child->finite && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-            child->wanted = false;
-            return;
-        }
-        say_ended(child, status);
-        child->again_us = now_us + pause_of(child, now_us);
-        child->restarts++;
+    if (!reap(child, &status) || !child->wanted) {
+        return false;
     }
-    if (child->again_us != 0 && now_us >= child->again_us) {
-        sv_why why = { 0 };
-        if (pilot_child_start(child, &why) != SV_OK) {
-            pilot_say("%s", why.text);
-            child->again_us = now_us + PAUSE_MAX_US;
-        }
+    if (child->finite && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        child->wanted = false;
+        return true;
     }
+    say_ended(child, status);
+    child->again_us = now_us + pause_of(child, now_us);
+    child->restarts++;
+    return true;
+}
+
+bool pilot_child_tend(pilot_child *child, int64_t now_us) {
+    bool changed = notice_death(child, now_us);
+    if (child->again_us == 0 || now_us < child->again_us) {
+        return changed;
+    }
+    sv_why why = { 0 };
+    if (pilot_child_start(child, &why) != SV_OK) {
+        pilot_say("%s", why.text);
+        child->again_us = now_us + PAUSE_MAX_US;
+        return changed;
+    }
+    return true;
 }
 
 int64_t pilot_child_pss(const pilot_child *child) {

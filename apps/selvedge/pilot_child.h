@@ -33,8 +33,9 @@ sv_err pilot_child_start(pilot_child *child, sv_why *why);
 sv_err pilot_run_into(const char *const *args, const char *path, sv_why *why);
 /// SIGTERM, and SIGKILL after `patience_us`; returns when it is gone.
 void pilot_child_stop(pilot_child *child, int64_t patience_us);
-/// Call after SIGCHLD and now and then: reaps, says what died, starts again what is due.
-void pilot_child_tend(pilot_child *child, int64_t now_us);
+/// Call now and then: reaps, says what died, starts again what is due. True when its process id
+/// changed.
+bool pilot_child_tend(pilot_child *child, int64_t now_us);
 /// Proportional set size in bytes, 0 when unknown.
 int64_t pilot_child_pss(const pilot_child *child);
 /// The last lines of its log, for a message about why it did not start.

@@ -13,7 +13,7 @@
 
 enum {
     SV_MQTT_PACKET_MAX = 2 * 1024 * 1024 + 70 * 1024, ///< larger ones end the connection
-    SV_MQTT_INFLIGHT_MAX = 1000,     ///< QoS 1 publishes without PUBACK at a time
+    SV_MQTT_INFLIGHT_MAX = 1000,                      ///< QoS 1 publishes without PUBACK at a time
     SV_MQTT_CONNECT_US = 10 * 1000000,
     SV_MQTT_BACKOFF_MIN_US = 500000,
     SV_MQTT_BACKOFF_MAX_US = 60 * 1000000,
