@@ -1,9 +1,11 @@
 // `selvedge pilot`: options, the order of things, and the end.
 #include "pilot.h"
 #include "command.h"
+#include <arpa/inet.h>
 #include <base/fd.h>
 #include <base/mem.h>
 #include <codec/json.h>
+#include <dirent.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,6 +34,7 @@ void pilot_say(const char *fmt, ...) {
     va_start(args, fmt);
     (void) vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
+    pilot_status_clear();
     (void) fprintf(stderr, "pilot: %s\n", line);
 }
 
@@ -61,6 +64,24 @@ static bool is_safe_path(const char *path) {
     return strlen(path) < SV_PATH_MAX - 2 * SV_ID_MAX - 64;
 }
 
+/// A folder that is ours, or that holds nothing yet.
+static sv_err check_folder(const char *path, const char *lock, sv_why *why) {
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return sv_fail(why, SV_ERR_IO, "cannot read the folder '%s': %m", path);
+    }
+    bool empty = true;
+    for (struct dirent *item = readdir(folder); item != NULL && empty; item = readdir(folder)) {
+        empty = strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0;
+    }
+    (void) closedir(folder);
+    return empty || sv_disk_exists(lock)
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID,
+                         "%s holds other things and no pilot; give --dir a new or an empty folder",
+                         path);
+}
+
 static sv_err take_folder(pilot *p, sv_why *why) {
     SV_TRY(sv_disk_make_folder(p->options.dir, 0700, why));
     SV_DEFER(sv_mem_drop) char *absolute = realpath(p->options.dir, NULL);
@@ -72,6 +93,8 @@ static sv_err take_folder(pilot *p, sv_why *why) {
     SV_TRY(sv_text_copy(sv_text_of(absolute), p->dir, sizeof p->dir));
     char lock[SV_PATH_MAX];
     pilot_path(p, lock, "pilot.lock");
+    p->going_on = sv_disk_exists(lock) && !p->options.fresh;
+    SV_TRY(check_folder(p->dir, lock, why));
     sv_err locked = sv_disk_lock(lock, &p->lock_fd, why);
     if (locked == SV_ERR_STATE) {
         return sv_fail(why, SV_ERR_IO,
@@ -240,6 +263,11 @@ static sv_err parse(int argc, char **argv, pilot_options *o, sv_why *why) {
                        "one",
                        (long long) o->sites, (long long) o->sites + 1);
     }
+    struct in_addr address;
+    if (o->bind != NULL && inet_pton(AF_INET, o->bind, &address) != 1) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--bind \"%.60s\" is not an IPv4 address like 192.0.2.7", o->bind);
+    }
     o->json = strcmp(output, "json") == 0;
     if (!o->json && strcmp(output, "table") != 0) {
         return sv_fail(why, SV_ERR_INVALID, "--output \"%s\" is neither json nor table", output);
@@ -274,6 +302,11 @@ int cmd_pilot(int argc, char **argv) {
     sv_loop_drop(&p.loop);
     sv_fd_drop(&p.lock_fd);
     if (err != SV_OK && !stopped_by_hand) {
+        if (p.going_on) {
+            pilot_say("should the old data in %s be at fault: --fresh starts anew, --dir OTHER "
+                      "elsewhere",
+                      p.dir);
+        }
         return sv_exit_with(err, &why);
     }
     return passed ? SV_EXIT_DONE : SV_EXIT_NO;

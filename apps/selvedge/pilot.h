@@ -68,6 +68,7 @@ typedef struct pilot {
     sv_tls *tls; ///< to the operator door when it speaks HTTPS
     sv_http_client *http;
     bool interrupted;
+    bool going_on; ///< with what an earlier run has left
 } pilot;
 
 /// `DIR/<relative>` into `room`, always fits (checked when the pilot starts).
@@ -100,10 +101,13 @@ bool pilot_check(pilot *p);
 /// The compact live status, until interrupted or the seconds are over.
 void pilot_watch(pilot *p, const char *login_link);
 
+/// Take the drawn status away, so that something else can be printed.
+void pilot_status_clear(void);
+
 /// A line of progress on stderr.
 SV_PRINTF(1, 2) void pilot_say(const char *fmt, ...);
 
-/// Who listens on the loopback port: "nginx (pid 812)" or "another process".
+/// Who listens on the loopback port: "nginx (pid 812)" or "a process of another user".
 void pilot_port_holder(uint16_t port, char out[128]);
 bool pilot_port_is_free(const char *address, uint16_t port);
 /// `preferred` if it is free, else any free one, saying who holds the preferred one. The port stays

@@ -1,6 +1,7 @@
 #include "pilot_child.h"
 #include "pilot.h"
 #include <base/fd.h>
+#include <base/text.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +19,7 @@ enum {
     SETTLED_US = 20 * 1000000, ///< a child that lived so long starts again at once
     STOP_POLL_US = 10000,
     SMAPS_BYTES = 4096,
+    LAST_WORDS_BYTES = 512,
 };
 
 sv_err pilot_child_define(pilot_child *child, const char *name, const char *log,
@@ -122,13 +124,26 @@ void pilot_child_stop(pilot_child *child, int64_t patience_us) {
     }
 }
 
+/// The line of its log that says most about why it ended: the last one.
+static sv_text last_line(char *words) {
+    sv_text rest = sv_text_trim(sv_text_of(words));
+    sv_text line = rest;
+    while (rest.len > 0) {
+        line = sv_text_cut(&rest, '\n');
+    }
+    return line;
+}
+
 static void say_ended(const pilot_child *child, int status) {
     if (WIFSIGNALED(status)) {
         pilot_say("%s was killed by signal %d (%s); starting it again", child->name,
                   WTERMSIG(status), strsignal(WTERMSIG(status)));
     } else {
-        pilot_say("%s ended with exit code %d (its log: %s); starting it again", child->name,
-                  WEXITSTATUS(status), child->log);
+        char words[LAST_WORDS_BYTES];
+        pilot_child_last_words(child, words, sizeof words);
+        pilot_say(
+            "%s ended with exit code %d; starting it again. The last line of %s: " SV_TEXT_FMT,
+            child->name, WEXITSTATUS(status), child->log, SV_TEXT_ARG(last_line(words)));
     }
 }
 

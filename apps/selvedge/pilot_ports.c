@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <base/fd.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +94,7 @@ static void name_process(const char *pid, char out[128]) {
 }
 
 void pilot_port_holder(uint16_t port, char out[128]) {
-    (void) snprintf(out, 128, "another process");
+    (void) snprintf(out, 128, "a process of another user");
     unsigned long inode = listening_inode("/proc/net/tcp", port);
     inode = inode != 0 ? inode : listening_inode("/proc/net/tcp6", port);
     char wanted[64];
@@ -117,8 +118,11 @@ sv_err pilot_port_choose(const char *address, uint16_t preferred, const char *wh
     if (try_port(address, preferred, out)) {
         return SV_OK;
     }
+    int reason = errno;
     if (!try_port(address, 0, out)) {
-        return sv_fail(why, SV_ERR_IO, "no port can be opened on %s for the %s: %m", address, what);
+        return sv_fail(why, SV_ERR_IO, "no port can be opened on %s for the %s: %s", address, what,
+                       reason == EADDRNOTAVAIL ? "that is no address of this machine"
+                                               : strerror(reason));
     }
     char holder[128];
     pilot_port_holder(preferred, holder);

@@ -62,6 +62,14 @@ static sv_err issue(const pilot *p, const char *id, sv_role role, const char *ex
     return sv_pki_issue(pki, &leaf, why);
 }
 
+/// The dashboard on another address has a certificate of its own, which carries that address.
+static void dashboard_id(const pilot *p, char out[SV_ID_ROOM]) {
+    (void) snprintf(out, SV_ID_ROOM, "dashboard-%s", p->options.bind);
+    for (char *at = out; *at != '\0'; at++) {
+        *at = *at == '.' ? '-' : *at;
+    }
+}
+
 static sv_err make_pki(const pilot *p, sv_why *why) {
     char pki[SV_PATH_MAX];
     char ca[SV_PATH_MAX];
@@ -75,12 +83,17 @@ static sv_err make_pki(const pilot *p, sv_why *why) {
         SV_TRY(sv_pki_init(&setup, why));
     }
     SV_TRY(sv_pki_crl(pki, crl, why));
-    SV_TRY(issue(p, "fleet-server", SV_ROLE_SERVER, p->options.bind, why));
+    SV_TRY(issue(p, "fleet-server", SV_ROLE_SERVER, NULL, why));
+    if (p->options.bind != NULL) {
+        char id[SV_ID_ROOM];
+        dashboard_id(p, id);
+        SV_TRY(issue(p, id, SV_ROLE_SERVER, p->options.bind, why));
+    }
     SV_TRY(issue(p, "this-machine", SV_ROLE_DEVICE, NULL, why));
     for (size_t i = 0; i < p->site_count; i++) {
         char broker[SV_ID_ROOM];
         (void) snprintf(broker, sizeof broker, "broker-%zu", i + 1);
-        SV_TRY(issue(p, broker, SV_ROLE_SERVER, p->options.bind, why));
+        SV_TRY(issue(p, broker, SV_ROLE_SERVER, NULL, why));
         SV_TRY(issue(p, p->sites[i].gateway_id, SV_ROLE_GATEWAY, NULL, why));
     }
     return SV_OK;
@@ -103,8 +116,10 @@ static sv_err write_fleet(const pilot *p, sv_why *why) {
     sv_textbuf_addf(&yaml, "operator:\n  bind: %s\n  port: %u\n", bind == NULL ? "127.0.0.1" : bind,
                     p->operators.number);
     if (bind != NULL) {
-        sv_textbuf_addf(&yaml, "  tls:\n    cert: %s/keys/fleet-server/fleet-server.crt\n", p->dir);
-        sv_textbuf_addf(&yaml, "    key: %s/keys/fleet-server/fleet-server.key\n", p->dir);
+        char id[SV_ID_ROOM];
+        dashboard_id(p, id);
+        sv_textbuf_addf(&yaml, "  tls:\n    cert: %s/keys/%s/%s.crt\n", p->dir, id, id);
+        sv_textbuf_addf(&yaml, "    key: %s/keys/%s/%s.key\n", p->dir, id, id);
     }
     sv_textbuf_addf(&yaml, "device:\n  bind: 127.0.0.1\n  port: %u\n  tls:\n", p->devices.number);
     sv_textbuf_addf(&yaml, "    ca: %s/pki/ca.crt\n    crl: %s/pki/crl.pem\n", p->dir, p->dir);

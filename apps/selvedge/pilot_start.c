@@ -47,8 +47,8 @@ static sv_err never_answered(const pilot_child *child, const char *last, sv_why 
     char words[LAST_WORDS_MAX];
     pilot_child_last_words(child, words, sizeof words);
     pilot_say("the end of %s:\n%s", child->log, words);
-    return sv_fail(why, SV_ERR_UNAVAILABLE, "%s did not become ready: %s. Its log is %s",
-                   child->name, last[0] == '\0' ? "it ended" : last, child->log);
+    return sv_fail(why, SV_ERR_IO, "%s did not become ready: %s. Its log is %s", child->name,
+                   last[0] == '\0' ? "it ended" : last, child->log);
 }
 
 typedef bool ready_fn(pilot *p, const pilot_site *site, sv_why *why);

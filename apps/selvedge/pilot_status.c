@@ -1,15 +1,37 @@
-// The compact live status: one block of lines on a terminal, drawn again every second.
+// The compact live status: a block of lines on a terminal, drawn again every second.
 #include "pilot.h"
 #include <codec/json.h>
 #include <stdio.h>
 #include <sys/clock.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { EVERY_US = 1000000, OVERVIEW_MAX = 1024 * 1024, LINE_BYTES = 256 };
+enum { EVERY_US = 1000000, ANSWER_MAX = 1024 * 1024, LINE_BYTES = 512, LINES = 3, COLUMNS = 80 };
 
-typedef struct overview {
-    double total, online, open, critical, readings_per_s;
-} overview;
+/// The block stands right above the cursor.
+static bool drawn;
+
+void pilot_status_clear(void) {
+    if (drawn) {
+        (void) printf("\r\033[%dA\033[J", LINES);
+        (void) fflush(stdout);
+        drawn = false;
+    }
+}
+
+/// A line that does not wrap: a wrapped one would spoil the next drawing.
+static void draw_line(const sv_textbuf *line) {
+    struct winsize size = { 0 };
+    int columns =
+        ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS;
+    (void) printf("%.*s\n", columns - 1, sv_textbuf_text(line).at);
+}
+
+static bool ask(pilot *p, const char *path, sv_textbuf *body, sv_json **out) {
+    sv_why why = { 0 };
+    return pilot_ask(p, p->http, "GET", path, NULL, body, NULL, &why) == 200
+           && sv_json_parse(sv_textbuf_text(body), out, NULL, &why) == SV_OK;
+}
 
 static double number_at(const sv_json *root, const char *section, const char *key) {
     double value = 0;
@@ -18,27 +40,42 @@ static double number_at(const sv_json *root, const char *section, const char *ke
     return value;
 }
 
-static bool ask_overview(pilot *p, overview *out) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(OVERVIEW_MAX);
+static void add_overview(pilot *p, sv_textbuf *line) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(ANSWER_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    sv_why why = { 0 };
-    if (pilot_ask(p, p->http, "GET", "/api/v1/overview", NULL, &body, NULL, &why) != 200
-        || sv_json_parse(sv_textbuf_text(&body), &root, NULL, &why) != SV_OK) {
-        return false;
+    if (!ask(p, "/api/v1/overview", &body, &root)) {
+        sv_textbuf_add_str(line, "the fleet server does not answer at the moment");
+        return;
     }
-    *out = (overview){
-        .total = number_at(root, "devices", "total"),
-        .online = number_at(root, "devices", "online"),
-        .open = number_at(root, "alerts", "open"),
-        .critical = number_at(root, "alerts", "critical"),
-        .readings_per_s = number_at(root, NULL, "readings_per_s"),
-    };
-    return true;
+    sv_textbuf_addf(line,
+                    "%.0f of %.0f devices online   %.0f readings/s   open alerts: %.0f (critical: "
+                    "%.0f)",
+                    number_at(root, "devices", "online"), number_at(root, "devices", "total"),
+                    number_at(root, NULL, "readings_per_s"), number_at(root, "alerts", "open"),
+                    number_at(root, "alerts", "critical"));
+}
+
+static void add_newest_alert(pilot *p, sv_textbuf *line) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(ANSWER_MAX);
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_text device = SV_TEXT("");
+    sv_text sensor = SV_TEXT("");
+    sv_text message = SV_TEXT("");
+    if (!ask(p, "/api/v1/alerts?state=open&limit=1", &body, &root)) {
+        return;
+    }
+    const sv_json *alert = sv_json_at(sv_json_get(root, "items"), 0);
+    (void) sv_json_text(sv_json_get(alert, "sensor"), &sensor);
+    if (sv_json_text(sv_json_get(alert, "device"), &device)
+        && sv_json_text(sv_json_get(alert, "message"), &message)) {
+        sv_textbuf_addf(line, "newest alert  " SV_TEXT_FMT " " SV_TEXT_FMT ": " SV_TEXT_FMT,
+                        SV_TEXT_ARG(device), SV_TEXT_ARG(sensor), SV_TEXT_ARG(message));
+    }
 }
 
 static void add_memory(const pilot *p, sv_textbuf *line) {
     sv_textbuf_add_str(line, "memory");
-    for (size_t i = 0; i < p->child_count && line->len + 40 < LINE_BYTES; i++) {
+    for (size_t i = 0; i < p->child_count; i++) {
         const pilot_child *child = &p->children[i];
         int64_t pss = pilot_child_pss(child);
         if (pss > 0) {
@@ -47,24 +84,20 @@ static void add_memory(const pilot *p, sv_textbuf *line) {
     }
 }
 
-static void draw(pilot *p, bool again) {
-    overview seen = { 0 };
-    bool known = ask_overview(p, &seen);
-    char room[LINE_BYTES];
-    sv_textbuf line = SV_TEXTBUF(room);
-    add_memory(p, &line);
-    if (again) {
-        (void) fputs("\033[2A", stdout);
-    }
-    if (known) {
-        (void) printf("\033[K%.0f of %.0f devices online   %.0f readings/s   %.0f alerts open "
-                      "(%.0f critical)\n",
-                      seen.online, seen.total, seen.readings_per_s, seen.open, seen.critical);
-    } else {
-        (void) printf("\033[Kthe fleet server does not answer at the moment\n");
-    }
-    (void) printf("\033[K%s\n", room);
+static void draw(pilot *p) {
+    char rooms[LINES][LINE_BYTES] = { "" };
+    sv_textbuf overview = SV_TEXTBUF(rooms[0]);
+    sv_textbuf alert = SV_TEXTBUF(rooms[1]);
+    sv_textbuf memory = SV_TEXTBUF(rooms[2]);
+    add_overview(p, &overview);
+    add_newest_alert(p, &alert);
+    add_memory(p, &memory);
+    pilot_status_clear();
+    draw_line(&overview);
+    draw_line(&alert);
+    draw_line(&memory);
     (void) fflush(stdout);
+    drawn = true;
 }
 
 void pilot_watch(pilot *p, const char *login_link) {
@@ -76,12 +109,11 @@ void pilot_watch(pilot *p, const char *login_link) {
     int64_t end_us = p->options.seconds == 0
                          ? INT64_MAX
                          : sv_clock_monotonic_us() + p->options.seconds * 1000000;
-    bool again = false;
     while (!p->interrupted && sv_clock_monotonic_us() < end_us) {
         if (terminal) {
-            draw(p, again);
-            again = true;
+            draw(p);
         }
         pilot_wait(p, EVERY_US);
     }
+    pilot_status_clear();
 }

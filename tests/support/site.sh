@@ -41,7 +41,7 @@ id: gw
 site: north
 broker: {host: 127.0.0.1, port: $mqtt_port}
 tls: {ca: $site/pki/ca.crt, cert: $site/keys/gw.crt, key: $site/keys/gw.key, crl: $site/pki/crl.pem}
-store: {path: $site/gateway.db}
+store: {path: ${store_path:-$site/gateway.db}}
 http: {port: $http_port}
 $*
 YAML

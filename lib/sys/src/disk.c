@@ -104,6 +104,19 @@ sv_err sv_disk_append(const char *path, sv_text record, mode_t mode, sv_why *why
     return SV_OK;
 }
 
+static sv_err make_one(const char *path, mode_t mode, sv_why *why) {
+    if (mkdir(path, mode) == 0) {
+        return SV_OK;
+    }
+    struct stat info;
+    if (errno != EEXIST || stat(path, &info) != 0) {
+        return fail_io(why, "make the folder", path);
+    }
+    return S_ISDIR(info.st_mode)
+               ? SV_OK
+               : sv_fail(why, SV_ERR_IO, "'%s' is a file, not a folder; name another", path);
+}
+
 sv_err sv_disk_make_folder(const char *path, mode_t mode, sv_why *why) {
     char partial[SV_PATH_MAX];
     if (sv_text_copy(sv_text_of(path), partial, sizeof partial) != SV_OK || partial[0] == '\0') {
@@ -115,11 +128,7 @@ sv_err sv_disk_make_folder(const char *path, mode_t mode, sv_why *why) {
         }
         char mark = *at;
         *at = '\0';
-        struct stat info;
-        if (mkdir(partial, mark == '\0' ? mode : 0755) != 0
-            && (errno != EEXIST || stat(partial, &info) != 0 || !S_ISDIR(info.st_mode))) {
-            return fail_io(why, "make the folder", partial);
-        }
+        SV_TRY(make_one(partial, mark == '\0' ? mode : 0755, why));
         *at = mark;
         if (mark == '\0') {
             return SV_OK;
