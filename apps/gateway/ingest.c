@@ -106,15 +106,17 @@ static int64_t judged_us(const sv_reading *reading, int64_t received_us) {
     return plausible ? reading->at_us : received_us;
 }
 
-static sv_err send_up(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us, sv_why *why) {
+static sv_err send_average(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us,
+                           sv_why *why) {
     sv_uplink uplink = s->rules.uplink;
-    if (uplink == SV_UPLINK_ALL || (uplink == SV_UPLINK_CHANGE && d->significant)) {
-        SV_TRY(gw_outbox_average(g, s, at_us, d->value, why));
-    }
-    if (d->summary_done && (uplink == SV_UPLINK_AGGREGATE || uplink == SV_UPLINK_CHANGE)) {
-        SV_TRY(gw_outbox_summary(g, s, &d->summary, why));
-    }
-    return SV_OK;
+    bool wanted = uplink == SV_UPLINK_ALL || (uplink == SV_UPLINK_CHANGE && d->significant);
+    return wanted ? gw_outbox_average(g, s, at_us, d->value, why) : SV_OK;
+}
+
+static sv_err send_summary(gw *g, const gw_stream *s, const sv_summary *summary, sv_why *why) {
+    sv_uplink uplink = s->rules.uplink;
+    bool wanted = uplink == SV_UPLINK_AGGREGATE || uplink == SV_UPLINK_CHANGE;
+    return wanted ? gw_outbox_summary(g, s, summary, why) : SV_OK;
 }
 
 static sv_err settle(const delivery *in, gw_stream *s, const sv_reading *reading, sv_why *why) {
@@ -128,14 +130,15 @@ static sv_err settle(const delivery *in, gw_stream *s, const sv_reading *reading
     SV_TRY(put_reading(g, s, reading, in->received_us, why));
     SV_TRY(gw_alert_threshold(g, s, reading, &d, SV_ALERT_HIGH, why));
     SV_TRY(gw_alert_threshold(g, s, reading, &d, SV_ALERT_LOW, why));
-    return send_up(g, s, &d, at_us, why);
+    SV_TRY(send_average(g, s, &d, at_us, why));
+    return d.summary_done ? send_summary(g, s, &d.summary, why) : SV_OK;
 }
 
 /// The open minute of a stream that has fallen silent.
 static sv_err flush(gw *g, gw_stream *s, int64_t now_us, sv_why *why) {
-    sv_decision d = { .summary_done = false };
-    d.summary_done = sv_stream_flush_minute(&s->stream, now_us - LATE_US, &d.summary);
-    return d.summary_done ? send_up(g, s, &d, now_us, why) : SV_OK;
+    sv_summary summary;
+    bool done = sv_stream_flush_minute(&s->stream, now_us - LATE_US, &summary);
+    return done ? send_summary(g, s, &summary, why) : SV_OK;
 }
 
 void gw_ingest_flush(gw *g) {

@@ -88,3 +88,38 @@ as() {
 metric() { curl -fs "127.0.0.1:$http_port/metrics" | awk -v name="selvedge_gateway_$1" '$1 == name { print $2 }'; }
 refused() { metric "refused_total{reason=\"$1\"}"; }
 metric_is() { [ "$(metric "$1")" = "$2" ]; }
+
+# The fleet server of the site, where a scenario wants one: before site_open, with "fleet: {url: $fleet_url}" in its YAML.
+fleet_choose() {
+  fleet_port=$(free_port)
+  operator_port=$(free_port)
+  fleet_url=https://127.0.0.1:$fleet_port
+}
+
+fleet_config() {
+  issue fleet --role server --ip 127.0.0.1
+  cat >"$site/fleet.yaml" <<YAML
+id: fleet
+store: {path: $site/fleet.db}
+operator: {port: $operator_port}
+device:
+  port: $fleet_port
+  tls: {ca: $site/pki/ca.crt, cert: $site/keys/fleet.crt, key: $site/keys/fleet.key}
+gateways: {gw: north}
+pki: $site/pki
+admin_token_file: $site/admin.token
+YAML
+}
+
+start_fleet() {
+  "$SV_BIN/selvedge-fleet" --config "$site/fleet.yaml" >>"$site/fleet.log" 2>&1 &
+  fleet=$!
+  site_pids+=("$fleet")
+  within 20 curl -fs "127.0.0.1:$operator_port/readyz" || fail "the fleet server does not become ready"
+}
+
+# die PID: as the power would end it
+die() {
+  kill -9 "$1"
+  wait "$1" 2>/dev/null || true
+}
