@@ -101,6 +101,7 @@ static void put_stream(sv_json_out *out, const gw_stream *s) {
     sv_json_open_object(out);
     sv_json_add_str(out, "device", s->device);
     sv_json_add_str(out, "sensor", s->sensor);
+    sv_json_add_str(out, "unit", s->unit);
     sv_json_add_int(out, "count", (int64_t) s->count);
     sv_json_add_number(out, "value", s->last.value);
     sv_json_add_number(out, "average", s->last.average);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <sys/clock.h>
 
-enum { TURN_US = 50000 };
+enum { TURN_US = 50000, GATEWAY_US = 1500000 };
 
 typedef struct answer {
     bool done;
@@ -55,7 +55,7 @@ int pilot_ask_gateway(pilot *p, const pilot_site *site, const char *path, sv_tex
     char origin[64];
     (void) snprintf(origin, sizeof origin, "http://127.0.0.1:%u", site->http.number);
     sv_http_client *client = NULL;
-    if (sv_http_client_open(p->loop, origin, NULL, 5 * 1000000, &client, why) != SV_OK) {
+    if (sv_http_client_open(p->loop, origin, NULL, GATEWAY_US, &client, why) != SV_OK) {
         return 0;
     }
     int status = pilot_ask(p, client, "GET", path, NULL, body, NULL, why);

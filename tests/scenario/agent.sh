@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# A device with the real agent: sensors from files, health, presence; the gateway sees it come, go and come back, and what
+# was measured while the broker was away arrives afterwards.
+set -euo pipefail
+. "$SV_SOURCE/tests/support/site.sh"
+site_open ""
+echo 21500 >"$site/oil_temperature"
+agent_config() { # agent_config sources
+  cat >"$site/agent.yaml" <<YAML
+id: press-1
+gateway: {host: 127.0.0.1, port: $mqtt_port}
+tls: {ca: $site/pki/ca.crt, cert: $site/keys/press-1.crt, key: $site/keys/press-1.key}
+health: {interval: 1s}
+firmware_version: 1.2.3
+machine: false
+sources:
+$1
+YAML
+}
+start_agent() {
+  "$SV_BIN/selvedge-agent" --config "$site/agent.yaml" >>"$site/agent.log" 2>&1 &
+  agent=$!
+  site_pids+=("$agent")
+}
+stream() { curl -fs "127.0.0.1:$http_port/v1/streams?device=press-1" | jq -e "any(.[]; $1)"; }
+
+# A wrong file is refused whole, every fault with its place.
+agent_config "  - {kind: file, path: $site/oil_temperature, sensor: 'oil temperature', interval: 1fortnight}
+  - {kind: camera}"
+code=0
+"$SV_BIN/selvedge-agent" --config "$site/agent.yaml" --check-config 2>"$site/said" || code=$?
+[ $code = 2 ] || fail "a broken file gives $code"
+for words in 'agent.yaml:8:.*oil temperature' 'agent.yaml:8:.*1fortnight' 'agent.yaml:9:.*camera'; do
+  grep -q "$words" "$site/said" || fail "not said: $words; but: $(cat "$site/said")"
+done
+
+agent_config "  - {kind: file, path: $site/oil_temperature, sensor: oil_temperature, unit: °C, scale: 0.001, interval: 100ms}"
+"$SV_BIN/selvedge-agent" --config "$site/agent.yaml" --check-config
+start_agent
+within 10 stream '.sensor == "oil_temperature" and .value == 21.5 and .unit == "°C"' || fail "the sensor does not arrive"
+within 5 metric_is devices_online 1 || fail "the device is not online"
+
+# Away without a word: the broker tells its will.
+die "$agent"
+within 10 metric_is devices_online 0 || fail "a killed agent stays online"
+start_agent
+within 10 metric_is devices_online 1 || fail "the agent does not come back"
+
+# The broker is gone for a while: nothing measured meanwhile is lost.
+echo 30000 >"$site/oil_temperature"
+within 5 stream '.value == 30' || fail "a change does not arrive"
+die "$broker"
+sleep 0.3
+echo 31000 >"$site/oil_temperature"
+sleep 0.5
+echo 32000 >"$site/oil_temperature"
+sleep 0.3
+start_broker
+within 20 stream '.value == 32' || fail "no readings after the broker's return"
+kept() { [ "$(sqlite3 -readonly "$site/gateway.db" 'SELECT count(*) > 2 FROM reading WHERE value = 31')" = 1 ]; }
+within 10 kept || fail "what was measured without a broker is lost"
+[ "$(refused health)" = 0 ] || fail "the gateway refuses the agent's health reports"
+
+# SIGTERM: a good-bye, so the site knows at once.
+kill "$agent"
+wait "$agent" || fail "SIGTERM ended with $?"
+within 3 metric_is devices_online 0 || fail "an agent that said good-bye stays online"
+grep -q 'key' "$site/agent.log" && fail "the log speaks of keys"
+exit 0
