@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # A real site for a scenario: PKI, mosquitto with mutual TLS and a gateway, on free loopback ports in
 # the folder $site. Sourced; SV_BIN names the programs. Everything started here is stopped by its id.
 selvedge=$SV_BIN/selvedge
