@@ -65,5 +65,4 @@ within 10 kept || fail "what was measured without a broker is lost"
 kill "$agent"
 wait "$agent" || fail "SIGTERM ended with $?"
 within 3 metric_is devices_online 0 || fail "an agent that said good-bye stays online"
-grep -q 'key' "$site/agent.log" && fail "the log speaks of keys"
-exit 0
+if grep -q key "$site/agent.log"; then fail "the log speaks of keys"; fi
