@@ -17,7 +17,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { HOST_MAX = 256, LAST_WORDS_MAX = 4096 };
+enum { HOST_MAX = 256, LAST_WORDS_MAX = 4096, LAST_WORDS_PIECES = 16 };
 
 struct sv_conn {
     sv_loop *loop;
@@ -128,6 +128,7 @@ static void connected(sv_conn *conn) {
     (void) setsockopt(bufferevent_getfd(conn->stream), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     conn->up = true;
     sv_timer_stop(conn->patience);
+    drop_names_later(conn); // with its sockets to the name servers
     conn->in_event = true;
     conn->events.up(conn->arg);
     (void) leave_event(conn);
@@ -252,16 +253,20 @@ static void last_words(sv_conn *conn) {
     if (!conn->up || conn->stream == NULL || waiting == 0 || waiting > LAST_WORDS_MAX) {
         return;
     }
+    // Peeked at, for a plain stream's output cannot be copied out: libevent keeps its front frozen.
+    struct evbuffer_iovec pieces[LAST_WORDS_PIECES];
+    int count =
+        evbuffer_peek(bufferevent_get_output(conn->stream), -1, NULL, pieces, LAST_WORDS_PIECES);
     char words[LAST_WORDS_MAX];
-    ev_ssize_t len = evbuffer_copyout(bufferevent_get_output(conn->stream), words, sizeof words);
-    if (len <= 0) {
-        return;
+    size_t len = 0;
+    for (int i = 0; i < count && i < LAST_WORDS_PIECES; i++) {
+        memcpy(words + len, pieces[i].iov_base, pieces[i].iov_len);
+        len += pieces[i].iov_len;
     }
     if (conn->ssl != NULL) {
         (void) SSL_write(conn->ssl, words, (int) len);
     } else {
-        (void) send(bufferevent_getfd(conn->stream), words, (size_t) len,
-                    MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void) send(bufferevent_getfd(conn->stream), words, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 }
 

@@ -1,0 +1,107 @@
+#include <arpa/inet.h>
+#include <base/fd.h>
+#include <base/test.h>
+#include <net/conn.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/clock.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PATIENCE_US = 5 * 1000000, PATIENCE_MS = 5000, TURN_US = 10000, PARTING_US = 50000 };
+
+typedef struct speaker {
+    sv_conn *conn;
+    sv_timer *parting;
+    bool dropped;
+    sv_why ended;
+} speaker;
+
+static void greet(void *arg) {
+    speaker *s = arg;
+    sv_conn_write(s->conn, SV_TEXT("hello, "));
+    sv_timer_once(s->parting, PARTING_US); // when the greeting has gone out
+}
+
+static void speak_and_go(void *arg) {
+    speaker *s = arg;
+    sv_conn_write(s->conn, SV_TEXT("see you later, "));
+    sv_conn_write(s->conn, SV_TEXT("alligator"));
+    sv_conn_drop(&s->conn);
+    s->dropped = true;
+}
+
+static size_t take_all(void *arg, sv_text arrived) {
+    (void) arg;
+    return arrived.len;
+}
+
+static void on_end(void *arg, const sv_why *why) {
+    speaker *s = arg;
+    s->ended = *why;
+    sv_conn_drop(&s->conn);
+    s->dropped = true;
+}
+
+static int listening(uint16_t *port) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    assert_int_equal(bind(fd, (const struct sockaddr *) &at, len), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *) &at, &len), 0);
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+static void run(speaker *s, uint16_t port) {
+    static const sv_conn_events EVENTS = { .up = greet, .bytes = take_all, .down = on_end };
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    assert_int_equal(sv_loop_open(&loop, NULL), SV_OK);
+    s->parting = sv_timer_new(loop, speak_and_go, s);
+    assert_int_equal(
+        sv_conn_open(loop, "localhost", port, NULL, PATIENCE_US, &EVENTS, s, &s->conn, NULL),
+        SV_OK);
+    int64_t end_us = sv_clock_monotonic_us() + PATIENCE_US;
+    while (!s->dropped && sv_clock_monotonic_us() < end_us) {
+        sv_loop_turn(loop, TURN_US);
+    }
+    sv_timer_drop(&s->parting);
+    assert_true(s->dropped);
+}
+
+static void what_was_written_just_before_the_drop_still_arrives(void **state) {
+    (void) state;
+    uint16_t port = 0;
+    SV_DEFER(sv_fd_drop) int door = listening(&port);
+    speaker s = { .dropped = false };
+    run(&s, port);
+    SV_DEFER(sv_fd_drop) int peer = accept(door, NULL, NULL);
+    struct pollfd ready = { .fd = peer, .events = POLLIN };
+    char heard[64] = "";
+    size_t len = 0;
+    for (ssize_t got = 1; got > 0 && poll(&ready, 1, PATIENCE_MS) == 1; len += (size_t) got) {
+        got = read(peer, heard + len, sizeof heard - 1 - len);
+        assert_true(got >= 0); // neither reset nor silence: all of it, then the end
+    }
+    assert_string_equal(heard, "hello, see you later, alligator");
+}
+
+static void a_closed_door_is_named(void **state) {
+    (void) state;
+    uint16_t port = 0;
+    int door = listening(&port);
+    sv_fd_drop(&door);
+    speaker s = { .dropped = false };
+    run(&s, port);
+    assert_int_equal(s.ended.code, SV_ERR_UNAVAILABLE);
+    assert_non_null(strstr(s.ended.text, "connection refused (localhost:"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_written_just_before_the_drop_still_arrives),
+        cmocka_unit_test(a_closed_door_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
