@@ -1,5 +1,6 @@
 #include "own.h"
 #include <crypto/identity.h>
+#include <openssl/pem.h>
 
 /// The path of the one spiffe URI among the subject alternative names: "<role>/<id>".
 static sv_err role_path(const GENERAL_NAMES *names, sv_text *out, sv_why *why) {
@@ -109,4 +110,16 @@ sv_err sv_identity_of(const X509 *certificate, bool allow_classic, sv_identity *
     }
     *out = found;
     return SV_OK;
+}
+
+sv_err sv_identity_cn_of_file(const char *path, char out[SV_ID_ROOM], sv_why *why) {
+    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
+    if (bio == NULL) {
+        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", path);
+    }
+    SV_DEFER(sv_x509_drop) X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    if (certificate == NULL) {
+        return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' holds no certificate (PEM)", path);
+    }
+    return sv_name_id(X509_get_subject_name(certificate), out, why);
 }

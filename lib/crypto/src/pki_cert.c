@@ -158,10 +158,11 @@ static sv_err extend_leaf(X509 *certificate, X509 *issuer, sv_role role, sv_why 
 
 /// Who was revoked a moment ago gets a certificate that begins after that moment, or it would be
 /// revoked with the others.
-static sv_err wait_for_revocation(const char *dir, const char *id, sv_why *why) {
-    SV_DEFER(sv_pki_revoked_drop) sv_pki_revoked *revoked = NULL;
-    SV_TRY(sv_pki_revoked_load(dir, &revoked, why));
-    int64_t before_us = sv_pki_revoked_before_us(revoked, id);
+static sv_err wait_for_revocation(sv_pki *pki, const char *id, sv_why *why) {
+    if (pki->revoked == NULL) {
+        SV_TRY(sv_pki_revoked_load(pki->dir, &pki->revoked, why));
+    }
+    int64_t before_us = sv_pki_revoked_before_us(pki->revoked, id);
     for (int i = 0; i < 200 && (int64_t) time(NULL) * 1000000 < before_us; i++) {
         (void) usleep(10000);
     }
@@ -181,8 +182,7 @@ sv_err sv_pki_certify(sv_pki *pki, EVP_PKEY *key, X509_NAME *subject, const sv_p
         return sv_fail(why, SV_ERR_INVALID, "%d days is not between 1 and %d", days,
                        SV_PKI_DAYS_MAX);
     }
-    SV_TRY(sv_pki_index_check(pki->dir, leaf->id, leaf->role, why));
-    SV_TRY(wait_for_revocation(pki->dir, leaf->id, why));
+    SV_TRY(wait_for_revocation(pki, leaf->id, why));
     SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
     SV_TRY(sv_cert_begin(key, days, &certificate, why));
     if (X509_set_subject_name(certificate, subject) != 1

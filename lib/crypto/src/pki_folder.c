@@ -159,6 +159,7 @@ void sv_pki_drop(sv_pki *pki) {
     X509_free(pki->issuing);
     X509_free(pki->root);
     EVP_PKEY_free(pki->key);
+    sv_pki_revoked_drop(&pki->revoked);
     sv_fd_drop(&pki->lock_fd);
     *pki = SV_PKI_CLOSED;
 }

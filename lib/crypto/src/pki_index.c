@@ -4,11 +4,11 @@
 #include <base/time.h>
 #include <codec/json.h>
 #include <crypto/random.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/disk.h>
 
 typedef sv_err line_visit(void *arg, const sv_json *line, sv_why *why);
@@ -67,33 +67,51 @@ static sv_err parse_record(const sv_json *line, sv_pki_record *out) {
 }
 
 typedef struct role_search {
-    const char *id;
+    sv_map *wanted; ///< ids in lower case, to the ids as they were given
     sv_role role;
-    bool taken;
+    const char *taken;
     sv_role taken_by;
 } role_search;
+
+static sv_text lower(const char *id, char room[SV_ID_ROOM]) {
+    size_t len = 0;
+    for (; id[len] != '\0' && len < SV_ID_MAX; len++) {
+        room[len] = (char) tolower((unsigned char) id[len]);
+    }
+    return (sv_text){ .at = room, .len = len };
+}
 
 static sv_err compare_role(void *arg, const sv_json *line, sv_why *why) {
     (void) why;
     role_search *search = arg;
     sv_pki_record record;
+    char room[SV_ID_ROOM];
     SV_TRY(parse_record(line, &record));
-    if (record.role != search->role && strcasecmp(record.id, search->id) == 0) {
-        search->taken = true;
+    const char *wanted = sv_map_get(search->wanted, lower(record.id, room));
+    if (wanted != NULL && record.role != search->role) {
+        search->taken = wanted;
         search->taken_by = record.role;
     }
     return SV_OK;
 }
 
-sv_err sv_pki_index_check(const char *dir, const char *id, sv_role role, sv_why *why) {
+sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count, sv_role role,
+                          sv_why *why) {
     char path[PATH_MAX];
     SV_TRY(sv_pki_path(path, dir, "issued/index.ndjson", why));
-    role_search search = { .id = id, .role = role };
+    uint8_t key[16];
+    sv_random(key, sizeof key);
+    SV_DEFER(sv_map_drop) sv_map *wanted = sv_map_new(count, key);
+    for (size_t i = 0; i < count; i++) {
+        char room[SV_ID_ROOM];
+        SV_TRY(sv_map_put(wanted, lower(ids[i], room), (void *) (uintptr_t) ids[i]));
+    }
+    role_search search = { .wanted = wanted, .role = role };
     SV_TRY(each_line(path, compare_role, &search, why));
-    if (search.taken) {
+    if (search.taken != NULL) {
         return sv_fail(why, SV_ERR_INVALID,
-                       "'%s' is a %s already and cannot be a %s too; choose another id", id,
-                       sv_role_name(search.taken_by), sv_role_name(role));
+                       "'%s' is a %s already and cannot be a %s too; choose another id",
+                       search.taken, sv_role_name(search.taken_by), sv_role_name(role));
     }
     return SV_OK;
 }

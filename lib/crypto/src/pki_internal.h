@@ -19,6 +19,7 @@ typedef struct sv_pki {
     X509 *issuing;
     X509 *root;
     EVP_PKEY *key;
+    struct sv_pki_revoked *revoked; ///< NULL until somebody asks
     int lock_fd;
 } sv_pki;
 
@@ -44,14 +45,15 @@ sv_err sv_cert_sign(X509 *certificate, EVP_PKEY *key, sv_why *why);
 sv_err sv_name_put(X509_NAME *name, int nid, sv_text value, sv_why *why);
 
 /// Names, role extensions, signature, index entry: the one way a leaf comes to be. `subject`
-/// already holds the CN. [pki-4]
+/// already holds the CN; the caller has asked sv_pki_index_check. [pki-4]
 sv_err sv_pki_certify(sv_pki *pki, EVP_PKEY *key, X509_NAME *subject, const sv_pki_leaf *leaf,
                       X509 **out, sv_why *why);
 /// Leaf, then issuing, as PEM.
 sv_err sv_pki_chain_add(sv_textbuf *out, const sv_pki *pki, const X509 *leaf, sv_why *why);
 
-/// SV_ERR_INVALID when another role holds `id` already.
-sv_err sv_pki_index_check(const char *dir, const char *id, sv_role role, sv_why *why);
+/// SV_ERR_INVALID when another role holds one of the ids already. One pass over the index.
+sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count, sv_role role,
+                          sv_why *why);
 sv_err sv_pki_index_add(const char *dir, const char *id, sv_role role, const X509 *certificate,
                         sv_why *why);
 

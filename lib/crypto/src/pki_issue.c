@@ -48,8 +48,11 @@ static sv_err copy_ca(const char *dir, const char *out, sv_why *why) {
     SV_TRY(sv_pki_path(from, dir, "ca.crt", why));
     SV_TRY(sv_pki_path(to, out, "ca.crt", why));
     SV_DEFER(sv_textbuf_drop) sv_textbuf pem = SV_TEXTBUF_HEAP(SV_PKI_FILE_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf there = SV_TEXTBUF_HEAP(SV_PKI_FILE_MAX);
     SV_TRY(sv_disk_read(from, &pem, why));
-    return sv_disk_replace(to, sv_textbuf_text(&pem), 0644, why);
+    bool same = sv_disk_read(to, &there, NULL) == SV_OK
+                && sv_text_eq(sv_textbuf_text(&there), sv_textbuf_text(&pem));
+    return same ? SV_OK : sv_disk_replace(to, sv_textbuf_text(&pem), 0644, why);
 }
 
 static sv_err certify_new(sv_pki *pki, const sv_pki_leaf *leaf, EVP_PKEY *key, sv_why *why) {
@@ -63,13 +66,7 @@ static sv_err certify_new(sv_pki *pki, const sv_pki_leaf *leaf, EVP_PKEY *key, s
     return copy_ca(pki->dir, leaf->out, why);
 }
 
-sv_err sv_pki_issue(const char *dir, const sv_pki_leaf *leaf, sv_why *why) {
-    SV_TRY(check_id(leaf->id, why));
-    SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
-    SV_TRY(sv_pki_open(dir, &pki, why));
-    SV_TRY(sv_pki_index_check(dir, leaf->id, leaf->role, why));
-    SV_TRY(sv_disk_make_folder(leaf->out, 0755, why));
-
+static sv_err issue_one(sv_pki *pki, const sv_pki_leaf *leaf, sv_why *why) {
     SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
     SV_DEFER(sv_secret_drop) sv_textbuf pem = SV_TEXTBUF_HEAP(SV_PKI_FILE_MAX);
     SV_TRY(sv_pkey_make(leaf->key, &key, why));
@@ -77,11 +74,36 @@ sv_err sv_pki_issue(const char *dir, const sv_pki_leaf *leaf, sv_why *why) {
     char path[PATH_MAX];
     SV_TRY(out_path(path, leaf, ".key", why));
     SV_TRY(sv_new_file(path, sv_textbuf_text(&pem), 0600, why));
-    sv_err err = certify_new(&pki, leaf, key, why);
+    sv_err err = certify_new(pki, leaf, key, why);
     if (err != SV_OK) {
         (void) unlink(path);
     }
     return err;
+}
+
+sv_err sv_pki_issue_many(const char *dir, const sv_pki_leaf *like, const char *const *ids,
+                         size_t count, sv_why *why) {
+    if (count > SV_PKI_MANY_MAX) {
+        return sv_fail(why, SV_ERR_INVALID, "%zu leaves are more than %d at once", count,
+                       SV_PKI_MANY_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        SV_TRY(check_id(ids[i], why));
+    }
+    SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
+    SV_TRY(sv_pki_open(dir, &pki, why));
+    SV_TRY(sv_pki_index_check(dir, ids, count, like->role, why));
+    SV_TRY(sv_disk_make_folder(like->out, 0755, why));
+    for (size_t i = 0; i < count; i++) {
+        sv_pki_leaf leaf = *like;
+        leaf.id = ids[i];
+        SV_TRY(issue_one(&pki, &leaf, why));
+    }
+    return SV_OK;
+}
+
+sv_err sv_pki_issue(const char *dir, const sv_pki_leaf *leaf, sv_why *why) {
+    return sv_pki_issue_many(dir, leaf, &leaf->id, 1, why);
 }
 
 static sv_err parse_request(sv_text bytes, const char *path, X509_REQ **out, sv_why *why) {
@@ -177,6 +199,7 @@ sv_err sv_pki_sign(const char *dir, const char *csr_path, const char *chain_path
     SV_TRY(sv_pki_open(dir, &pki, why));
     SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
     const sv_pki_leaf leaf = { .id = id, .role = SV_ROLE_DEVICE, .days = days };
+    SV_TRY(sv_pki_index_check(dir, &leaf.id, 1, leaf.role, why));
     SV_TRY(sv_pki_certify(&pki, key, subject, &leaf, &certificate, why));
     return write_chain(chain_path, &pki, certificate, why);
 }

@@ -1,5 +1,6 @@
 #include <base/test.h>
 #include <crypto/firmware.h>
+#include <crypto/identity.h>
 #include <crypto/pki.h>
 #include <limits.h>
 #include <stdio.h>
@@ -70,6 +71,39 @@ static void a_leaf_that_may_not_be_is_refused_with_its_reason(void **state) {
     assert_false(sv_disk_exists(in(path, "s.key")));
 }
 
+static void many_leaves_are_issued_at_once_up_to_the_first_that_may_not_be(void **state) {
+    (void) state;
+    static const char *const good[] = { "many-1", "many-2", "many-3" };
+    static const char *const taken[] = { "many-4", "LEAF-rsa" }; // leaf-rsa is a gateway
+    static const char *const twice[] = { "many-5", "many-1", "many-6" };
+    const sv_pki_leaf like = { .role = SV_ROLE_DEVICE, .out = folder };
+    assert_int_equal(sv_pki_issue_many(folder, &like, good, SV_COUNT(good), NULL), SV_OK);
+    char ca[PATH_MAX], path[PATH_MAX];
+    sv_identity who;
+    assert_int_equal(sv_pki_verify(in(ca, "ca.crt"), in(path, "many-3.crt"), &who, NULL), SV_OK);
+    assert_string_equal(who.id, "many-3");
+
+    sv_why why = { 0 };
+    assert_int_equal(sv_pki_issue_many(folder, &like, taken, SV_COUNT(taken), &why),
+                     SV_ERR_INVALID);
+    assert_non_null(strstr(why.text, "'LEAF-rsa' is a gateway already"));
+    assert_false(sv_disk_exists(in(path, "many-4.key")));
+    assert_int_equal(sv_pki_issue_many(folder, &like, twice, SV_COUNT(twice), &why), SV_ERR_STATE);
+    assert_true(sv_disk_exists(in(path, "many-5.crt")));
+    assert_false(sv_disk_exists(in(path, "many-6.key")));
+}
+
+static void the_cn_of_a_file_is_read_and_nothing_else_judged(void **state) {
+    (void) state;
+    char path[PATH_MAX], id[SV_ID_ROOM];
+    sv_why why = { 0 };
+    assert_int_equal(sv_identity_cn_of_file(in(path, "leaf-rsa.crt"), id, &why), SV_OK);
+    assert_string_equal(id, "leaf-rsa");
+    assert_int_equal(sv_identity_cn_of_file(in(path, "leaf-rsa.key"), id, &why), SV_ERR_INVALID);
+    assert_non_null(strstr(why.text, "holds no certificate"));
+    assert_int_equal(sv_identity_cn_of_file(in(path, "absent"), id, &why), SV_ERR_IO);
+}
+
 static void no_changed_byte_of_a_signature_passes(void **state) {
     (void) state;
     char key[PATH_MAX], pub[PATH_MAX], sig[PATH_MAX], file[PATH_MAX];
@@ -91,6 +125,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_key_gives_a_leaf_of_its_role),
         cmocka_unit_test(a_leaf_that_may_not_be_is_refused_with_its_reason),
+        cmocka_unit_test(many_leaves_are_issued_at_once_up_to_the_first_that_may_not_be),
+        cmocka_unit_test(the_cn_of_a_file_is_read_and_nothing_else_judged),
         cmocka_unit_test(no_changed_byte_of_a_signature_passes),
     };
     return cmocka_run_group_tests(tests, make, drop);

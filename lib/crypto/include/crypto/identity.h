@@ -13,4 +13,8 @@ struct x509_st;
 sv_err sv_identity_of(const struct x509_st *certificate, bool allow_classic, sv_identity *out,
                       sv_why *why);
 
+/// The CN of the first certificate of a PEM file, through the id grammar. Nothing else about the
+/// certificate is judged: it is for saying early what a server would say later.
+sv_err sv_identity_cn_of_file(const char *path, char out[SV_ID_ROOM], sv_why *why);
+
 #endif

@@ -53,6 +53,13 @@ typedef struct sv_pki_leaf {
 /// one that another role holds already.
 sv_err sv_pki_issue(const char *dir, const sv_pki_leaf *leaf, sv_why *why);
 
+enum { SV_PKI_MANY_MAX = 1000 };
+/// `count` leaves that differ in nothing but their id (`like->id` is not used): the folder is
+/// opened and its index read once for all of them, and stays locked so long. Stops at the first
+/// fault; what was issued until then stays.
+sv_err sv_pki_issue_many(const char *dir, const sv_pki_leaf *like, const char *const *ids,
+                         size_t count, sv_why *why);
+
 /// Certify a PEM or DER request as a device. Writes leaf, then issuing, to `out_path`.
 sv_err sv_pki_sign(const char *dir, const char *csr_path, const char *out_path, int days,
                    sv_why *why);
