@@ -176,6 +176,11 @@ static void on_conn_down(void *arg, const sv_why *why) {
         return;
     }
     enter(client);
+    sv_why early;
+    if (sv_timer_is_set(client->patience)) {
+        (void) sv_fail(&early, why->code, "%.300s, before CONNECT was answered", why->text);
+        why = &early;
+    }
     lose(client, why);
     leave(client);
 }

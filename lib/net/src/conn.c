@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <net/conn.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,19 @@ static void say_errno(const sv_conn *conn, int number, sv_why *why) {
                    sentence + 1, conn->host, conn->port);
 }
 
+/// Who refuses our certificate sends an alert and closes. If that made a write of ours fail first,
+/// the alert is still there to be read, and says why.
+static unsigned long tls_error(const sv_conn *conn) {
+    unsigned long code = bufferevent_get_openssl_error(conn->stream);
+    if (ERR_reason_error_string(code) == NULL) {
+        char byte = 0;
+        ERR_clear_error();
+        code = SSL_read(conn->ssl, &byte, 1) <= 0 ? ERR_peek_last_error() : 0;
+        ERR_clear_error();
+    }
+    return code;
+}
+
 static void say_failure(const sv_conn *conn, short what, int number, sv_why *why) {
     int unresolved = bufferevent_socket_get_dns_error(conn->stream);
     if (!conn->up && unresolved != 0) {
@@ -108,8 +122,7 @@ static void say_failure(const sv_conn *conn, short what, int number, sv_why *why
                        evutil_gai_strerror(unresolved));
         return;
     }
-    if (conn->ssl != NULL
-        && sv_tls_fault(conn->ssl, bufferevent_get_openssl_error(conn->stream), conn->up, why)) {
+    if (conn->ssl != NULL && sv_tls_fault(conn->ssl, tls_error(conn), conn->up, why)) {
         return;
     }
     if ((what & BEV_EVENT_EOF) == 0) {
