@@ -1,5 +1,6 @@
 // The gateway's own pipeline over recorded readings: NDJSON in, one decision per line out.
 #include "command.h"
+#include "lines.h"
 #include <base/map.h>
 #include <base/mem.h>
 #include <codec/json.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/disk.h>
 
-enum { STREAMS_MAX = 1000000, LINE_MAX_BYTES = 64 * 1024 };
+enum { STREAMS_MAX = 1000000 };
 
 typedef struct tracked {
     sv_stream stream;
@@ -34,7 +35,8 @@ static const char ABOUT[] =
     "'{\"value\":91.2,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"lathe-1\",\"sensor\":"
     "\"temperature\"}' |\n"
     "    selvedge backtest --config gateway.yaml\n\n"
-    "A line that is no reading is named on stderr and passed over. Exit 1 if none was accepted.";
+    "A line that is no reading, or is longer than 64 KiB, is named on stderr and passed over.\n"
+    "Exit 1 if none was accepted.";
 
 static sv_err load_rules(const char *path, sv_rules **out, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX + 1);
@@ -132,20 +134,25 @@ static sv_err take_line(backtest *b, sv_text line, sv_why *why) {
     return SV_OK;
 }
 
-static void run_lines(backtest *b) {
-    char *line = NULL;
-    size_t cap = 0;
-    for (ssize_t len = getline(&line, &cap, stdin); len >= 0; len = getline(&line, &cap, stdin)) {
-        b->line_number++;
-        sv_why why = { 0 };
-        sv_text text = sv_text_trim((sv_text){ .at = line, .len = (size_t) len });
-        if (text.len > LINE_MAX_BYTES) {
-            refuse_line(b, "longer than 65536 bytes");
-        } else if (text.len > 0 && take_line(b, text, &why) != SV_OK) {
-            refuse_line(b, why.text);
+static sv_err run_lines(backtest *b, sv_why *why) {
+    SV_DEFER(sv_mem_drop) sv_lines *lines = sv_mem_new(sizeof *lines);
+    lines->file = stdin;
+    for (;;) {
+        sv_text text = { 0 };
+        sv_why fault = { 0 };
+        sv_err err = sv_lines_next(lines, &text, &fault);
+        b->line_number = lines->number;
+        if (err == SV_ERR_NOT_FOUND) {
+            return SV_OK;
+        }
+        if (err == SV_ERR_IO) {
+            return sv_fail(why, err, "stdin: %s", fault.text);
+        }
+        text = sv_text_trim(text);
+        if (err != SV_OK || (text.len > 0 && take_line(b, text, &fault) != SV_OK)) {
+            refuse_line(b, fault.text);
         }
     }
-    free(line);
 }
 
 static void close_streams(backtest *b) {
@@ -189,7 +196,7 @@ int cmd_backtest(int argc, char **argv) {
     }
     // The keys come from a file the operator chose; the hash needs no secret.
     const uint8_t no_secret[16] = { 0 };
-    backtest b = { .line = SV_TEXTBUF_HEAP(LINE_MAX_BYTES) };
+    backtest b = { .line = SV_TEXTBUF_HEAP(SV_LINE_MAX) };
     if (err == SV_OK) {
         err = load_rules(config, &b.rules, &why);
     }
@@ -198,8 +205,9 @@ int cmd_backtest(int argc, char **argv) {
                                        : sv_exit_with(err, &why);
     }
     b.streams = sv_map_new(STREAMS_MAX, no_secret);
-    run_lines(&b);
+    err = run_lines(&b, &why);
     int code = finish(&b);
+    code = err == SV_OK ? code : sv_exit_with(err, &why);
     close_streams(&b);
     return code;
 }

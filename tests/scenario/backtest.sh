@@ -68,6 +68,10 @@ PY
 printf 'nonsense\n%s\n' "$(head -1 "$work/in.ndjson")" >"$work/mixed"
 [ "$("$SV_BIN/selvedge" backtest --config "$work/gateway.yaml" <"$work/mixed" 2>"$work/err" | wc -l)" = 1 ]
 grep -q '^line 1: not JSON' "$work/err"
+# So does a line without end.
+{ head -c 20000000 /dev/zero | tr '\0' x; echo; head -1 "$work/in.ndjson"; } |
+  "$SV_BIN/selvedge" backtest --config "$work/gateway.yaml" 2>"$work/err" | grep -q '"deviceId":"press-1"'
+grep -q '^line 1: longer than 65536 bytes' "$work/err"
 code=0; echo nonsense | "$SV_BIN/selvedge" backtest --config "$work/gateway.yaml" 2>/dev/null || code=$?
 [ $code = 1 ]
 echo 'thresholds: {default: {hihg: 3}}' >"$work/bad.yaml"
