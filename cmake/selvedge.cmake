@@ -55,7 +55,7 @@ function(sv_unit_test target file)
   set_tests_properties(${target} PROPERTIES TIMEOUT 120 LABELS unit)
 endfunction()
 
-# Replays src/<stem>_corpus/ and cuts of each file through the fuzz target, without libFuzzer.
+# Replays <stem>_corpus/ beside the target and cuts of each file through the fuzz target, without libFuzzer.
 function(sv_corpus_test target file)
   get_filename_component(dir ${file} DIRECTORY)
   get_filename_component(stem ${file} NAME_WE)
@@ -68,12 +68,15 @@ function(sv_corpus_test target file)
   set_tests_properties(${target}.corpus PROPERTIES TIMEOUT 120 LABELS unit)
 endfunction()
 
-# sv_program(<name> USES <modules>...) : apps/<folder>/*.c -> one executable, and its *_test.c beside it
+# sv_program(<name> USES <modules>...) : apps/<folder>/*.c -> one executable; its *_test.c and
+# *_fuzz.c beside it as in a module.
 function(sv_program name)
   cmake_parse_arguments(PARSE_ARGV 1 P "" "" "USES;SYSTEM")
   file(GLOB sources CONFIGURE_DEPENDS *.c)
   set(tests ${sources})
+  set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.c$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.c$")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.c$")
   list(TRANSFORM P_USES PREPEND sv_)
   # The program is its parts plus main.c, so that tests link the parts.
@@ -89,6 +92,17 @@ function(sv_program name)
     foreach(file ${tests})
       get_filename_component(stem ${file} NAME_WE)
       sv_unit_test(${name}.${stem} ${file} ${name}-parts)
+    endforeach()
+    foreach(file ${fuzzers})
+      get_filename_component(stem ${file} NAME_WE)
+      sv_corpus_test(${name}.${stem} ${file} ${name}-parts)
+    endforeach()
+  endif()
+  if(SV_FUZZ)
+    foreach(file ${fuzzers})
+      get_filename_component(stem ${file} NAME_WE)
+      add_executable(${name}.${stem} ${file})
+      target_link_libraries(${name}.${stem} PRIVATE ${name}-parts -fsanitize=fuzzer)
     endforeach()
   endif()
 endfunction()
