@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PORT_MQTT = 8883 };
+
 int sv_exit_of(sv_err err) {
     switch (err) {
     case SV_OK:
@@ -27,9 +29,32 @@ int sv_exit_with(sv_err err, const sv_why *why) {
     return sv_exit_of(err);
 }
 
+sv_err sv_output_parse(const char *text, bool *json, sv_why *why) {
+    bool is_json = text != NULL && strcmp(text, "json") == 0;
+    if (text != NULL && !is_json && strcmp(text, "table") != 0) {
+        return sv_fail(why, SV_ERR_INVALID, "--output is json or table, not '%.64s'", text);
+    }
+    *json = is_json;
+    return SV_OK;
+}
+
+sv_err sv_gateway_parse(const char *text, char host[SV_URL_HOST_MAX], uint16_t *port, sv_why *why) {
+    sv_why fault = { .text = "" };
+    if (sv_host_port_parse(sv_text_of(text), PORT_MQTT, host, port, &fault) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID, "--gateway '%.80s' is not HOST:PORT: %s", text,
+                       fault.text);
+    }
+    return SV_OK;
+}
+
 static void list(FILE *to, const sv_command *commands, size_t count) {
+    int width = 0;
     for (size_t i = 0; i < count; i++) {
-        (void) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+        int len = (int) strlen(commands[i].name);
+        width = len > width ? len : width;
+    }
+    for (size_t i = 0; i < count; i++) {
+        (void) fprintf(to, "  %-*s  %s\n", width, commands[i].name, commands[i].help);
     }
 }
 
@@ -38,7 +63,7 @@ int sv_command_run(const char *name, const char *about, const sv_command *comman
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         (void) printf("usage: %s COMMAND [options]\n\n%s\n\n", name, about);
         list(stdout, commands, count);
-        (void) printf("\n`%s COMMAND --help` explains one.\n", name);
+        (void) printf("\n`%s COMMAND --help` explains one and shows an example.\n", name);
         return SV_EXIT_DONE;
     }
     for (size_t i = 0; argc > 1 && i < count; i++) {

@@ -6,6 +6,7 @@
 #include "options.h"
 #include <base/err.h>
 #include <base/text.h>
+#include <codec/url.h>
 
 enum sv_exit {
     SV_EXIT_DONE = 0,
@@ -20,6 +21,12 @@ enum sv_exit {
 int sv_exit_of(sv_err err);
 /// Print "selvedge: <why>" to stderr and return sv_exit_of(err).
 int sv_exit_with(sv_err err, const sv_why *why);
+
+/// `--output json|table`; NULL is the table.
+sv_err sv_output_parse(const char *text, bool *json, sv_why *why);
+
+/// `--gateway HOST[:PORT]`, port 8883 where none is given.
+sv_err sv_gateway_parse(const char *text, char host[SV_URL_HOST_MAX], uint16_t *port, sv_why *why);
 
 /// A verb below a noun, or a noun itself.
 typedef struct sv_command {
@@ -37,5 +44,8 @@ int cmd_pki(int argc, char **argv);
 int cmd_firmware(int argc, char **argv);
 int cmd_pilot(int argc, char **argv);
 int cmd_backtest(int argc, char **argv);
+int cmd_simulate(int argc, char **argv);
+int cmd_publish(int argc, char **argv);
+int cmd_gateway(int argc, char **argv);
 
 #endif

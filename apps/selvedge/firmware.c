@@ -103,6 +103,8 @@ int cmd_firmware(int argc, char **argv) {
         { "sign", "sign a firmware file", sign },
         { "verify", "check a firmware file against its signature", verify },
     };
-    return sv_command_run("selvedge firmware", "Firmware files and their detached signatures.",
+    return sv_command_run("selvedge firmware",
+                          "Firmware files and their detached signatures.\nBegin with: selvedge "
+                          "firmware keygen --out keys",
                           verbs, SV_COUNT(verbs), argc, argv);
 }

@@ -38,15 +38,17 @@ static int init(int argc, char **argv) {
     static const page help = {
         "selvedge pki init --dir DIR [--org O] [--domain D] [--key ec|rsa|ed25519]",
         "Make a root and an issuing CA. Afterwards move DIR/root off this machine: it is needed "
-        "only to\nrenew the issuing CA. Its key's passphrase is in root/passphrase.\n\n"
+        "only to\nrenew the issuing CA. The root key's passphrase is in DIR/root/passphrase.\n\n"
         "example: selvedge pki init --dir pki --org Acme --domain plant.acme.example",
     };
     sv_pki_setup setup = { 0 };
     const char *key = "ec";
     const sv_option options[] = {
         { "dir", "DIR", SV_OPTION_TEXT, &setup.dir, "the new PKI folder", true, 0, 0 },
-        { "org", "O", SV_OPTION_TEXT, &setup.org, "organisation in the names", false, 0, 0 },
-        { "domain", "D", SV_OPTION_TEXT, &setup.domain, "domain of the role URIs", false, 0, 0 },
+        { "org", "O", SV_OPTION_TEXT, &setup.org, "organisation in the names; default Selvedge",
+          false, 0, 0 },
+        { "domain", "D", SV_OPTION_TEXT, &setup.domain,
+          "domain of the role URIs; default selvedge.local", false, 0, 0 },
         { "key", "TYPE", SV_OPTION_TEXT, &key, "ec (the default), rsa or ed25519", false, 0, 0 },
     };
     int code = 0;
@@ -164,8 +166,9 @@ static int verify(int argc, char **argv) {
 static int revoke(int argc, char **argv) {
     static const page help = {
         "selvedge pki revoke --dir DIR ID",
-        "Everything issued to ID until now no longer counts. Then hand out a new list with pki "
-        "crl.\n\nexample: selvedge pki revoke --dir pki device-001",
+        "Everything issued to ID until now no longer counts. Then write a new list with "
+        "`selvedge pki crl`\nand give it to the servers and brokers.\n\nexample: selvedge pki "
+        "revoke --dir pki device-001",
     };
     const char *dir = NULL;
     const char *plain[2] = { 0 };
@@ -250,14 +253,14 @@ static int list(int argc, char **argv) {
         return code;
     }
     sv_why why = { 0 };
-    bool json = strcmp(output, "json") == 0;
-    if (!json && strcmp(output, "table") != 0) {
-        return finish(
-            sv_fail(&why, SV_ERR_INVALID, "--output is json or table, not '%.64s'", output), &why);
+    bool json = false;
+    sv_err err = sv_output_parse(output, &json, &why);
+    if (err != SV_OK) {
+        return finish(err, &why);
     }
     bool first = true;
     (void) fputs(json ? "[" : "", stdout);
-    sv_err err = sv_pki_list(dir, json ? print_json : print_row, &first, &why);
+    err = sv_pki_list(dir, json ? print_json : print_row, &first, &why);
     (void) fputs(json ? "]\n" : "", stdout);
     return finish(err, &why);
 }
@@ -272,6 +275,10 @@ int cmd_pki(int argc, char **argv) {
         { "crl", "write the revocation list", crl },
         { "list", "every certificate the folder knows", list },
     };
-    return sv_command_run("selvedge pki", "A site's certificates, in one folder.", verbs,
-                          SV_COUNT(verbs), argc, argv);
+    return sv_command_run(
+        "selvedge pki",
+        "A site's certificates, in one folder: an offline root, an issuing CA and "
+        "what they issued.\n"
+        "Begin with: selvedge pki init --dir pki",
+        verbs, SV_COUNT(verbs), argc, argv);
 }
