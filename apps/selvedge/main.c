@@ -1,13 +1,14 @@
 #include "command.h"
-#include "simulate.h"
 #include <stdio.h>
 #include <string.h>
 
 static const sv_command COMMANDS[] = {
     { "pilot", "a complete site on this machine, to look around and to try", cmd_pilot },
     { "simulate", "machines that send readings to a gateway", cmd_simulate },
+    { "publish", "send one reading, for trying and scripting", cmd_publish },
     { "pki", "certificates: make a CA, issue, sign, verify, revoke", cmd_pki },
     { "firmware", "make a key, sign a firmware file, verify it", cmd_firmware },
+    { "gateway", "check a gateway's configuration, print its broker's", cmd_gateway },
     { "backtest", "what the gateway's rules would have decided on recorded readings",
       cmd_backtest },
 };
@@ -20,6 +21,7 @@ int main(int argc, char **argv) {
     return sv_command_run(
         "selvedge",
         "The operator's command of Selvedge. Data goes to stdout, everything else to stderr.\n"
+        "New here? `selvedge pilot` starts a whole site on this machine, to look around.\n\n"
         "Exit codes: 0 done, 1 the answer is no, 2 wrong usage or configuration, 3 unreachable,\n"
         "4 refused, 5 this machine (disk full, permission).",
         COMMANDS, SV_COUNT(COMMANDS), argc, argv);

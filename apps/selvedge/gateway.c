@@ -1,0 +1,103 @@
+// `selvedge gateway`: the operator's noun for what the program selvedge-gateway does from the
+// command line. It becomes that program, found beside this one or in PATH.
+#include "command.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/disk.h>
+#include <unistd.h>
+
+#define PROGRAM "selvedge-gateway"
+
+enum { ARGS_MAX = 32 };
+
+static int become(char *const *args) {
+    char beside[SV_PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", beside, sizeof beside - sizeof PROGRAM);
+    beside[len < 0 ? 0 : len] = '\0';
+    char *slash = strrchr(beside, '/');
+    if (slash != NULL) {
+        memcpy(slash + 1, PROGRAM, sizeof PROGRAM);
+        (void) execv(beside, args);
+    }
+    (void) execvp(PROGRAM, args);
+    sv_why why;
+    sv_err err = sv_fail(&why, SV_ERR_IO,
+                         "cannot start " PROGRAM ", neither as '%s' nor from PATH: %s; install it",
+                         beside, strerror(errno));
+    return sv_exit_with(err, &why);
+}
+
+static bool wants_help(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int mosquitto_config(int argc, char **argv) {
+    if (wants_help(argc, argv)) {
+        (void) puts(
+            "usage: selvedge gateway mosquitto-config --config FILE --acl FILE --broker-cert FILE\n"
+            "           --broker-key FILE --data DIR [...]\n\n"
+            "Print the configuration of a mosquitto that serves this gateway and its devices: "
+            "mutual\n"
+            "TLS, who may say what by certificate, bounded queues. The rules by certificate are\n"
+            "written to --acl.\n\n"
+            "  selvedge gateway mosquitto-config --config gateway.yaml --acl /etc/mosquitto/acl\n"
+            "      --broker-cert broker.crt --broker-key broker.key --data /var/lib/mosquitto\n"
+            "      > /etc/mosquitto/conf.d/selvedge.conf\n\n"
+            "  --config FILE          the gateway's YAML: host and port, CA, CRL (required)\n"
+            "  --acl FILE             where the rules go (required)\n"
+            "  --broker-cert FILE     the broker's own certificate, role server (required)\n"
+            "  --broker-key FILE      its key (required)\n"
+            "  --data DIR             folder of the broker's persistence (required)\n\n"
+            "`" PROGRAM " --help` lists the keys of the YAML and every option.");
+        return SV_EXIT_DONE;
+    }
+    char *args[ARGS_MAX] = { (char[]){ PROGRAM }, (char[]){ "--print-mosquitto-config" } };
+    if (argc > ARGS_MAX - 2) {
+        (void) fprintf(stderr, "selvedge: more than %d arguments\n", ARGS_MAX - 3);
+        return SV_EXIT_USAGE;
+    }
+    for (int i = 1; i < argc; i++) {
+        args[i + 1] = argv[i];
+    }
+    return become(args);
+}
+
+static int check(int argc, char **argv) {
+    const char *plain[2] = { NULL };
+    sv_why why = { .text = "" };
+    sv_err err = sv_options_parse(argc, argv, NULL, 0, plain, 1, &why);
+    if (err == SV_ERR_STATE) {
+        sv_options_help(
+            "selvedge gateway check FILE",
+            "Is this a configuration a gateway can start with? Exit 0: yes; 2: no, with "
+            "every fault\non a line of its own: file:line:column: what is wrong.\n\n"
+            "  selvedge gateway check /etc/selvedge/gateway.yaml",
+            NULL, 0);
+        return SV_EXIT_DONE;
+    }
+    if (err == SV_OK && plain[0] == NULL) {
+        err = sv_fail(&why, SV_ERR_INVALID,
+                      "name the gateway's YAML file: selvedge gateway check gateway.yaml");
+    }
+    if (err != SV_OK) {
+        return sv_exit_with(err, &why);
+    }
+    char *args[] = { (char[]){ PROGRAM }, (char[]){ "--check-config" }, (char[]){ "--config" },
+                     argv[argc - 1], NULL };
+    return become(args);
+}
+
+int cmd_gateway(int argc, char **argv) {
+    static const sv_command verbs[] = {
+        { "check", "is this configuration one a gateway can start with?", check },
+        { "mosquitto-config", "print the configuration of the gateway's broker", mosquitto_config },
+    };
+    return sv_command_run("selvedge gateway", "A site's gateway, from the command line.", verbs,
+                          SV_COUNT(verbs), argc, argv);
+}
