@@ -4,6 +4,14 @@
 set -euo pipefail
 # shellcheck source=tests/support/broker.sh
 source "$SV_SOURCE/tests/support/broker.sh"
+counts() { [ "$(grep -c -e "$2" "$3")" = "$1" ]; }
+# ended_with CODE 'jq filter of the report': the run in the background
+ended_with() {
+    local code=0
+    wait "$pid" || code=$?
+    [ "$code" = "$1" ] || fail "exit code $code, not $1"
+    jq -e "$2" out > /dev/null || fail "the report is $(cat out)"
+}
 simulate=("$selvedge" simulate --gateway "127.0.0.1:$port" --pki pki)
 
 exits 2 '--gateway HOST:PORT is missing' "$selvedge" simulate --pki pki
@@ -25,7 +33,7 @@ exits 0 '' "${simulate[@]}" --devices 20 --seconds 4 --health --output json
 jq -e '.devices == 20 and .connected == 20 and .published == .acknowledged and .lost == 0
     and .published >= 20 * 4 * 3 and .health_reports == 20 and .ack_ms.max >= .ack_ms.p50' out > /dev/null
 "$selvedge" pki verify --ca pki/ca.crt pki/devices/pump-02.crt > /dev/null
-within 5 bash -c '[ "$(grep -c "\"online\":false" machines)" = 20 ]' || fail "not every device said goodbye"
+within 5 counts 20 '"online":false' machines || fail "not every device said goodbye"
 [ "$(grep -c '^sensors/' machines)" = "$(jq .published out)" ]
 sed -n 's/^health\///p' machines | while read -r id payload; do
     jq -e --arg id "$id" '.status == "healthy" and .metrics.device_id == $id and .metrics.cpu_usage > 0' \
@@ -43,7 +51,7 @@ grep -q '^acknowledged  *[1-9]' out
 listen replayed 'sensors/#'
 exits 0 '' "${simulate[@]}" --devices 3 --replay recording.csv --rate 2000 --output json
 jq -e '.rows == 50 and .published == 3 * 99 and .acknowledged == 3 * 99 and .lost == 0' out > /dev/null
-within 5 bash -c '[ "$(grep -c "^sensors/" replayed)" = 297 ]' || fail "not every cell arrives"
+within 5 counts 297 ^sensors/ replayed || fail "not every cell arrives"
 for id in lathe-01 pump-02 compressor-03; do
     grep "^sensors/$id/Motor_Current " replayed | cut -d' ' -f2 | jq -r '"\(.timestamp) \(.value)"' > got
     for i in $(seq 10 59); do echo "2020-02-08T13:30:${i}Z $i.5"; done | diff - got
@@ -55,30 +63,27 @@ within 5 grep -q '^sensors/lathe-01/spindle ' replayed
 exits 2 '/dev/stdin:3:23: b: "x"' "${simulate[@]}" --devices 1 --replay /dev/stdin --rate 100 --output json < <(cat bad.csv)
 jq -e '.published == 2 and .acknowledged == 2 and .rows == 1' out > /dev/null
 
+# runs FILE options...: in the background, until readings flow
+runs() {
+    listen "$1" 'sensors/#'
+    "${simulate[@]}" "${@:2}" --output json > out 2> said &
+    pid=$!
+    started+=("$pid")
+    within 20 grep -q '^sensors/' "$1" || fail "no reading arrives"
+}
+
 # ^C ends the run with its report.
-"${simulate[@]}" --devices 5 --output json > out 2> said &
-pid=$!
-started+=("$pid")
-sleep 3
+runs interrupted --devices 5
 kill -INT "$pid"
-code=0; wait "$pid" || code=$?
-[ $code = 0 ] && jq -e '.published > 0 and .lost == 0' out > /dev/null || fail "exit code $code after ^C"
+ended_with 0 '.published > 0 and .lost == 0'
 
 # A broker killed in the middle: lost is lost and said, unless it comes back in time.
-"${simulate[@]}" --devices 5 --seconds 5 --output json > out 2> said &
-pid=$!
-started+=("$pid")
-sleep 3
+runs cut --devices 5 --seconds 5
 kill -9 "$broker"
-code=0; wait "$pid" || code=$?
-[ $code = 1 ] && jq -e '.lost > 0 and .published == .acknowledged + .lost' out > /dev/null || fail "exit code $code"
+ended_with 1 '.lost > 0 and .published == .acknowledged + .lost'
 broker_start
-"${simulate[@]}" --devices 5 --seconds 6 --output json > out 2> said &
-pid=$!
-started+=("$pid")
-sleep 3
+runs restored --devices 5 --seconds 6
 kill -9 "$broker"
 broker_start
-code=0; wait "$pid" || code=$?
-[ $code = 0 ] && jq -e '.lost == 0 and .published == .acknowledged' out > /dev/null || fail "exit code $code"
+ended_with 0 '.lost == 0 and .published == .acknowledged'
 echo "simulate: ok"

@@ -4,7 +4,7 @@
 # the programs. What is started here is stopped by its id.
 selvedge=$SV_BIN/selvedge
 work=$(mktemp -d)
-cd "$work"
+cd "$work" || exit 1
 started=()
 
 broker_close() {
@@ -65,20 +65,24 @@ YAML
     --broker-cert "$work/keys/broker.crt" --broker-key "$work/keys/broker.key" > mosquitto.conf
 broker_start
 
+listener_is_ready() {
+    mosquitto_pub -h 127.0.0.1 -p "$port" --cafile pki/ca.crt --cert keys/ready.crt --key keys/ready.key \
+        -t presence/ready -m ready
+    grep -q '^presence/ready' "$1"
+}
+
 # listen FILE TOPIC...: what arrives for the gateway goes to FILE, one `topic payload` per line. There
 # is one listener at a time, for it has the gateway's client id.
 listener=
 listen() {
     local file=$1 topic filters=()
     shift
-    [ -z "$listener" ] || { kill "$listener"; wait "$listener" || true; }
+    [ -z "$listener" ] || { kill "$listener" 2> /dev/null || true; wait "$listener" || true; }
     for topic in "$@"; do filters+=(-t "$topic"); done
     mosquitto_sub -h 127.0.0.1 -p "$port" --cafile pki/ca.crt --cert keys/gw.crt --key keys/gw.key \
         -q 1 -v "${filters[@]}" -t presence/ready > "$file" 2>> sub.log &
     listener=$!
     started+=("$listener")
-    ready() { mosquitto_pub -h 127.0.0.1 -p "$port" --cafile pki/ca.crt --cert keys/ready.crt \
-        --key keys/ready.key -t presence/ready -m ready && grep -q '^presence/ready' "$file"; }
     [ -e keys/ready.crt ] || issue ready
-    within 10 ready || fail "nothing arrives at the listener"
+    within 10 listener_is_ready "$file" || fail "nothing arrives at the listener"
 }

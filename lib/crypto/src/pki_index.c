@@ -75,7 +75,7 @@ typedef struct role_search {
 
 static sv_text lower(const char *id, char room[SV_ID_ROOM]) {
     size_t len = 0;
-    for (; id[len] != '\0' && len < SV_ID_MAX; len++) {
+    for (; len < SV_ID_MAX && id[len] != '\0'; len++) {
         room[len] = (char) tolower((unsigned char) id[len]);
     }
     return (sv_text){ .at = room, .len = len };
