@@ -39,8 +39,8 @@ send $temperature '{"value":1,"timestamp":"yesterday","device_id":"press-1"}'
 expect timestamp
 send $temperature '{"value":1,"value":2,"timestamp":"2026-11-22T06:15:04","device_id":"press-1"}'
 expect duplicate_key
-printf '{"value":1,"unit":"\xff\xfe","timestamp":"2026-11-22T06:15:04","device_id":"press-1"}' >"$site/utf8"
-as press-1 -t $temperature -f "$site/utf8"
+printf '{"value":1,"unit":"\xff\xfe","timestamp":"2026-11-22T06:15:04","device_id":"press-1"}' >"$work/utf8"
+as press-1 -t $temperature -f "$work/utf8"
 expect utf8
 send $temperature '"a text"'
 expect shape
@@ -49,11 +49,11 @@ expect seq
 send sensors/press-1/a/b '{"value":1,"timestamp":"2026-11-22T06:15:04","device_id":"press-1"}'
 send 'sensors/press-1/x.y' '{"value":1,"timestamp":"2026-11-22T06:15:04","device_id":"press-1"}'
 expect topic
-head -c 1000000 /dev/zero | tr '\0' '[' >"$site/deep"
-as press-1 -t $temperature -f "$site/deep"
+head -c 1000000 /dev/zero | tr '\0' '[' >"$work/deep"
+as press-1 -t $temperature -f "$work/deep"
 expect too_large
-head -c 60000 /dev/zero | tr '\0' '[' >"$site/deep"
-as press-1 -t $temperature -f "$site/deep"
+head -c 60000 /dev/zero | tr '\0' '[' >"$work/deep"
+as press-1 -t $temperature -f "$work/deep"
 expect json
 send health/press-1 '{"status":"healthy"}'
 expect health
@@ -61,7 +61,7 @@ send presence/press-1 'maybe'
 expect presence
 
 # Refused for good means on record, with a reason somebody can read.
-sqlite3 -readonly "$site/gateway.db" "SELECT count(*) FROM quarantine WHERE why <> ''" | grep -qv '^0$' || fail "nothing is quarantined"
+sqlite3 -readonly "$work/gateway.db" "SELECT count(*) FROM quarantine WHERE why <> ''" | grep -qv '^0$' || fail "nothing is quarantined"
 
 # Nobody speaks for another: the broker's rules keep it away from the gateway.
 as press-2 -t sensors/press-1/impostor -m "{\"value\":1,\"timestamp\":\"$now\",\"device_id\":\"press-1\"}" || true

@@ -81,9 +81,9 @@ ended_with 0 '.published > 0 and .lost == 0'
 runs cut --devices 5 --seconds 5
 kill -9 "$broker"
 ended_with 1 '.lost > 0 and .published == .acknowledged + .lost'
-broker_start
+start_broker
 runs restored --devices 5 --seconds 6
 kill -9 "$broker"
-broker_start
+start_broker
 ended_with 0 '.lost == 0 and .published == .acknowledged'
 echo "simulate: ok"

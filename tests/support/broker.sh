@@ -1,25 +1,9 @@
-# shellcheck shell=bash
-# A broker for a scenario: a PKI and mosquitto with mutual TLS on a free loopback port, configured as
-# the gateway prints it, in a folder of its own, which becomes the current one. Sourced; SV_BIN names
-# the programs. What is started here is stopped by its id.
-selvedge=$SV_BIN/selvedge
-work=$(mktemp -d)
+# shellcheck shell=bash disable=SC2034
+# A broker alone for a scenario, with mutual TLS on the loopback port $port; $work is the current
+# folder. Sourced.
+# shellcheck source=tests/support/common.sh
+. "$SV_SOURCE/tests/support/common.sh"
 cd "$work" || exit 1
-started=()
-
-broker_close() {
-    local pid
-    for pid in "${started[@]}"; do kill -TERM "$pid" 2> /dev/null || true; done
-    for pid in "${started[@]}"; do wait "$pid" 2> /dev/null || true; done
-    rm -rf "$work"
-}
-trap broker_close EXIT
-
-fail() {
-    echo "FAILED: $*" >&2
-    tail -n 20 ./*.log said >&2 2> /dev/null || true
-    exit 1
-}
 
 # exits CODE 'words of stderr, or nothing' command...
 exits() {
@@ -30,40 +14,11 @@ exits() {
     [ -z "$words" ] || grep -q -e "$words" said || fail "wrong sentence, not '$words': $*"
 }
 
-# within SECONDS command...: until it succeeds
-within() {
-    local tries=$(($1 * 20))
-    shift
-    until "$@" > /dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
-        sleep 0.05
-    done
-}
-
-issue() { "$selvedge" pki issue --dir pki --out keys --id "$@"; }
-
-broker_start() {
-    mosquitto -c mosquitto.conf >> mosquitto.log 2>&1 &
-    broker=$!
-    started+=("$broker")
-    within 10 bash -c ": < /dev/tcp/127.0.0.1/$port" || fail "mosquitto does not start"
-}
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$selvedge" pki init --dir pki --org Scenario
-issue broker --role server --ip 127.0.0.1
-issue gw --role gateway
-cat > gateway.yaml << YAML
-id: gw
-site: north
-broker: {host: 127.0.0.1, port: $port}
-tls: {ca: $work/pki/ca.crt, cert: $work/keys/gw.crt, key: $work/keys/gw.key}
-store: {path: $work/gateway.db}
-YAML
-"$selvedge" gateway mosquitto-config --config gateway.yaml --acl "$work/acl" --data "$work" \
-    --broker-cert "$work/keys/broker.crt" --broker-key "$work/keys/broker.key" > mosquitto.conf
-broker_start
+mqtt_port=$(free_port)
+port=$mqtt_port
+make_pki
+gateway_yaml ""
+open_broker
 
 listener_is_ready() {
     mosquitto_pub -h 127.0.0.1 -p "$port" --cafile pki/ca.crt --cert keys/ready.crt --key keys/ready.key \

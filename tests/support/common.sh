@@ -1,0 +1,84 @@
+# shellcheck shell=bash disable=SC2034
+# What every scenario with real programs needs: a folder of its own, $work, gone at the end; programs
+# that are stopped by their id; ports that are free; a PKI. Sourced; SV_BIN names the programs.
+selvedge=$SV_BIN/selvedge
+mqtt_port=0
+work=$(mktemp -d)
+started=()
+
+close_all() {
+  local pid
+  for pid in "${started[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap close_all EXIT
+
+fail() {
+  echo "FAILED: $*" >&2
+  tail -n 20 "$work"/*.log "$work/said" >&2 2>/dev/null || true
+  exit 1
+}
+
+free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+
+# within SECONDS command...: until it succeeds
+within() {
+  local tries=$(($1 * 20))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || return 1
+    sleep 0.05
+  done
+}
+
+# run LOG command...: in the background; its id is $ran afterwards
+run() {
+  local log=$1
+  shift
+  "$@" >>"$log" 2>&1 &
+  ran=$!
+  started+=("$ran")
+}
+
+# die PID: as the power would end it
+die() {
+  kill -9 "$1"
+  wait "$1" 2>/dev/null || true
+}
+
+issue() { "$selvedge" pki issue --dir "$work/pki" --out "$work/keys" --id "$@"; }
+
+# make_pki: with the gateway gw and a certificate for its broker
+make_pki() {
+  "$selvedge" pki init --dir "$work/pki" --org Scenario
+  "$selvedge" pki crl --dir "$work/pki" --out "$work/pki/crl.pem"
+  issue gw --role gateway
+  issue broker --role server --ip 127.0.0.1
+}
+
+# gateway_yaml [more lines of YAML]: the gateway's configuration, with the broker at $mqtt_port
+gateway_yaml() {
+  cat >"$work/gateway.yaml" <<YAML
+id: gw
+site: north
+broker: {host: 127.0.0.1, port: $mqtt_port}
+tls: {ca: $work/pki/ca.crt, cert: $work/keys/gw.crt, key: $work/keys/gw.key, crl: $work/pki/crl.pem}
+store: {path: ${store_path:-$work/gateway.db}}
+$*
+YAML
+}
+
+start_broker() {
+  run "$work/mosquitto.log" mosquitto -c "$work/mosquitto.conf"
+  broker=$ran
+  within 10 bash -c ": < /dev/tcp/127.0.0.1/$mqtt_port" || fail "mosquitto does not start"
+}
+
+# open_broker: mosquitto, configured as the gateway prints it
+open_broker() {
+  "$selvedge" gateway mosquitto-config --config "$work/gateway.yaml" --acl "$work/acl" --data "$work" \
+    --broker-cert "$work/keys/broker.crt" --broker-key "$work/keys/broker.key" >"$work/mosquitto.conf"
+  start_broker
+}
