@@ -37,6 +37,15 @@ static sv_json_fault fault_of(const json_error_t *error) {
 }
 
 sv_err sv_json_parse(sv_text text, sv_json **out, sv_json_fault *fault, sv_why *why) {
+    // jansson takes a NUL for the end and would not look at what follows.
+    const char *nul = text.len > 0 ? memchr(text.at, '\0', text.len) : NULL;
+    if (nul != NULL) {
+        if (fault != NULL) {
+            *fault = SV_JSON_SYNTAX;
+        }
+        return sv_fail(why, SV_ERR_INVALID, "not JSON: byte %zu is NUL",
+                       (size_t) (nul - text.at) + 1);
+    }
     json_error_t error = { .line = 0 };
     json_t *root =
         json_loadb(text.at == NULL ? "" : text.at, text.len,

@@ -43,6 +43,28 @@ static void a_thousandfold_nesting_is_refused_without_harm(void **state) {
     assert_int_equal(fault, SV_JSON_TOO_DEEP);
 }
 
+static void a_nul_ends_nothing_and_is_refused_with_its_place(void **state) {
+    (void) state;
+    static const struct {
+        sv_text text;
+        const char *reason;
+    } CASES[] = {
+        { SV_TEXT("123\0"), "byte 4 is NUL" },
+        { SV_TEXT("{\"a\":1}\0{\"a\":2}"), "byte 8 is NUL" },
+        { SV_TEXT("\0"), "byte 1 is NUL" },
+        { SV_TEXT("\"a\0b\""), "byte 3 is NUL" },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        sv_json *root = NULL;
+        sv_json_fault fault = SV_JSON_FINE;
+        sv_why why = { 0 };
+        assert_int_equal(sv_json_parse(CASES[i].text, &root, &fault, &why), SV_ERR_INVALID);
+        assert_null(root);
+        assert_int_equal(fault, SV_JSON_SYNTAX);
+        assert_non_null(strstr(why.text, CASES[i].reason));
+    }
+}
+
 static void values_come_out_by_type_and_only_by_type(void **state) {
     (void) state;
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
@@ -126,6 +148,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_json_is_refused_with_its_reason),
         cmocka_unit_test(a_thousandfold_nesting_is_refused_without_harm),
+        cmocka_unit_test(a_nul_ends_nothing_and_is_refused_with_its_place),
         cmocka_unit_test(values_come_out_by_type_and_only_by_type),
         cmocka_unit_test(what_is_written_is_json_whatever_the_bytes),
         cmocka_unit_test(encodings_go_there_and_back),
