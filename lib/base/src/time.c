@@ -1,6 +1,8 @@
 #include <base/time.h>
 #include <string.h>
 
+#define YEAR_1_US (INT64_C(-719162) * SV_TIME_DAY_US)
+#define YEAR_10000_US (INT64_C(2932897) * SV_TIME_DAY_US)
 #define DURATION_MAX_US (INT64_C(100) * 366 * SV_TIME_DAY_US)
 
 /// Days from 1970-01-01 in the proleptic Gregorian calendar (H. Hinnant, days_from_civil).
@@ -105,8 +107,14 @@ sv_err sv_time_parse(sv_text text, int64_t *out_us) {
     if (!shaped || year < 1 || month < 1 || day < 1 || day > days_in_month(year, month)) {
         return SV_ERR_INVALID;
     }
-    *out_us = days_from_civil(year, month, day) * SV_TIME_DAY_US + hour * SV_TIME_HOUR_US
-              + minute * SV_TIME_MINUTE_US + second * SV_TIME_SECOND_US + fraction_us - zone_us;
+    int64_t at_us = days_from_civil(year, month, day) * SV_TIME_DAY_US + hour * SV_TIME_HOUR_US
+                    + minute * SV_TIME_MINUTE_US + second * SV_TIME_SECOND_US + fraction_us
+                    - zone_us;
+    // A zone or a leap second may lead out of the years that can be written.
+    if (at_us < YEAR_1_US || at_us >= YEAR_10000_US) {
+        return SV_ERR_INVALID;
+    }
+    *out_us = at_us;
     return SV_OK;
 }
 

@@ -14,8 +14,8 @@
 #define SV_TIME_DAY_US (24 * SV_TIME_HOUR_US)
 
 /// `2026-11-22T06:15:04.123456`, optionally with `Z` or `+05:30`; a space or `t` may stand for `T`;
-/// years 0001-9999; a leap second counts as the next second's start. Digits after the sixth are
-/// cut. SV_ERR_INVALID for anything else, and for a day that does not exist.
+/// years 0001-9999 in UTC; a leap second counts as the next second's start. Digits after the sixth
+/// are cut. SV_ERR_INVALID for anything else, and for a day that does not exist.
 sv_err sv_time_parse(sv_text text, int64_t *out_us);
 
 /// `2026-11-22T06:15:04.123456Z`; the fraction is left out when it is zero.
