@@ -233,7 +233,12 @@ sv_err sv_firmware_verify(const char *file, const char *signature, const char *p
     SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
     SV_TRY(load_public(public_pem, &key, why));
     SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SIGNATURE_MAX);
-    SV_TRY(sv_disk_read(signature, &bytes, why));
+    sv_err err = sv_disk_read(signature, &bytes, why);
+    if (err == SV_ERR_NO_SPACE) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "the signature '%s' is longer than any of ours (%d)",
+                       signature, SIGNATURE_MAX);
+    }
+    SV_TRY(err);
     sv_text text = sv_textbuf_text(&bytes);
     if (text.len == 0) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "the signature '%s' is empty", signature);
