@@ -21,4 +21,7 @@ only 'event2/event\.h' '^lib/(sys|net)/'
 # An app never includes another app, and a module's private headers stay private.
 found=$(grep -rnE '#include [<"]\.\./' lib apps || true)
 [ -z "$found" ] || { printf 'border crossed: include by relative path\n%s\n' "$found" >&2; status=1; }
+# Functions of libc with one state or one answer for the whole process; programs have threads.
+found=$(grep -rnE --include='*.[ch]' '\b(strtok|strerror|localtime|gmtime|ctime|asctime|rand|srand|tmpnam|gethostbyname|inet_ntoa)\(' lib apps || true)
+[ -z "$found" ] || { printf 'not safe with threads; take the _r form, sv_errno_text, sv_random\n%s\n' "$found" >&2; status=1; }
 exit $status

@@ -10,7 +10,7 @@
 #include <sys/disk.h>
 #include <sys/statvfs.h>
 
-static const double UNKNOWN = (double) NAN;
+static const double UNKNOWN = SV_NAN;
 
 enum { PROC_BYTES_MAX = 256 * 1024, ZONES_MAX = 64 };
 

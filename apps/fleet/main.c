@@ -174,8 +174,10 @@ static const char USAGE[] =
     "  --version        print the version\n"
     "  --help           print this\n";
 
+enum { HELP_BYTES_MAX = 64 * 1024, FAULTS_BYTES_MAX = 256 * 1024 };
+
 static int print_help(void) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf help = SV_TEXTBUF_HEAP(64 * 1024);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf help = SV_TEXTBUF_HEAP(HELP_BYTES_MAX);
     sv_textbuf_add_str(&help, USAGE);
     sv_textbuf_add_str(&help, "\nKeys of the configuration:\n\n");
     sv_fleet_config_help(&help);
@@ -242,7 +244,7 @@ int main(int argc, char **argv) {
         return code;
     }
     sv_log_open("selvedge-fleet", SV_LOG_info);
-    SV_DEFER(sv_textbuf_drop) sv_textbuf faults = SV_TEXTBUF_HEAP(256 * 1024);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf faults = SV_TEXTBUF_HEAP(FAULTS_BYTES_MAX);
     sv_fleet_config config = { 0 };
     if (sv_fleet_config_load(chosen.config, &config, &faults) != SV_OK) {
         (void) fprintf(stderr, SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&faults)));

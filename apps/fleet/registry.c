@@ -48,6 +48,15 @@ static sv_site *site_named(sv_registry *registry, sv_text name) {
     return NULL;
 }
 
+static sv_err note_site(sv_registry *registry, sv_text name) {
+    for (size_t i = 0; i < registry->site_count; i++) {
+        if (sv_text_is(name, registry->sites[i].name)) {
+            return SV_OK;
+        }
+    }
+    return sv_text_copy(name, registry->sites[registry->site_count++].name, SV_ID_ROOM);
+}
+
 static int site_order(const void *left, const void *right) {
     return strcmp(((const sv_site *) left)->name, ((const sv_site *) right)->name);
 }
@@ -62,18 +71,12 @@ static sv_err gather_sites(sv_registry *registry, const sv_fleet_config *config,
     sv_stmt_reset(stmt);
     registry->sites = sv_mem_array(config->gateway_count + stored + 1, sizeof *registry->sites);
     for (size_t i = 0; i < config->gateway_count; i++) {
-        sv_text name = sv_text_of(config->gateways[i].site);
-        if (site_named(registry, name) == NULL) {
-            SV_TRY(sv_text_copy(name, registry->sites[registry->site_count++].name, SV_ID_ROOM));
-        }
+        SV_TRY(note_site(registry, sv_text_of(config->gateways[i].site)));
     }
     SV_TRY(sv_db_stmt(registry->db, "SELECT DISTINCT site FROM device", &stmt, why));
     sv_err err;
     while ((err = sv_stmt_next(stmt, why)) == SV_OK) {
-        sv_text name = sv_stmt_text(stmt, 0);
-        if (site_named(registry, name) == NULL) {
-            SV_TRY(sv_text_copy(name, registry->sites[registry->site_count++].name, SV_ID_ROOM));
-        }
+        SV_TRY(note_site(registry, sv_stmt_text(stmt, 0)));
     }
     qsort(registry->sites, registry->site_count, sizeof *registry->sites, site_order);
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;

@@ -27,7 +27,7 @@ static void add(fixture *f, sv_stream *stream, sv_point_kind kind, int64_t at_ms
 }
 
 static sv_json *query(fixture *f, sv_stream *stream, int64_t from, int64_t to, size_t points) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(1024 * 1024);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(1 << 20);
     sv_json_out out = SV_JSON_OUT(&text);
     sv_series_range range = { .from_ms = from, .to_ms = to, .points = points };
     sv_json *root = NULL;
@@ -99,7 +99,7 @@ static void what_fits_is_shown_whole_and_averages_go_before_summaries(void **sta
     sv_stream *stream = stream_of(f);
     sv_text kind;
     for (int i = 0; i < 10; i++) {
-        add(f, stream, SV_POINT_SUMMARY, i * 60000, i);
+        add(f, stream, SV_POINT_SUMMARY, INT64_C(60000) * i, i);
     }
     SV_DEFER(sv_json_drop) sv_json *summaries = query(f, stream, 0, 600000, 10);
     assert_true(sv_json_text(sv_json_get(summaries, "kind"), &kind));

@@ -36,7 +36,7 @@ static void numbers_are_written_as_people_write_them(void **state) {
         { -273.15, "-273.15" },
         { 0x1p-44, "5.684341886080802e-14" },
         { 9007199254740993.0, "9007199254740992" },
-        { NAN, "null" },
+        { SV_NAN, "null" },
     };
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
         assert_string_equal(shown(CASES[i].value), CASES[i].text);

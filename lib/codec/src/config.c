@@ -83,7 +83,7 @@ typedef struct field {
     const sv_config_key *key;
     const sv_config_node *node;
     sv_config_faults *faults;
-    char *at; ///< in the target
+    void *at; ///< in the target, of the type that the key says
 } field;
 
 static void fault_kind(const field *f, sv_text value, const char *wanted) {
@@ -105,7 +105,7 @@ static void read_bool(const field *f, sv_text value) {
     bool yes = sv_text_is(value, "true") || sv_text_is(value, "yes") || sv_text_is(value, "on");
     bool no = sv_text_is(value, "false") || sv_text_is(value, "no") || sv_text_is(value, "off");
     if (yes || no) {
-        memcpy(f->at, &yes, sizeof yes);
+        *(bool *) f->at = yes;
     } else {
         fault_kind(f, value, "true or false");
     }
@@ -130,13 +130,13 @@ static void read_whole(const field *f, sv_text value) {
                         f->key->type == SV_CONFIG_DURATION ? " microseconds" : "");
         return;
     }
-    memcpy(f->at, &number, sizeof number);
+    *(int64_t *) f->at = number;
 }
 
 static void read_number(const field *f, sv_text value) {
     double number = 0;
     if (sv_num_parse(value, &number) == SV_OK) {
-        memcpy(f->at, &number, sizeof number);
+        *(double *) f->at = number;
     } else {
         fault_kind(f, value, "a number");
     }
@@ -148,7 +148,7 @@ static void read_choice(const field *f, sv_text value) {
     sv_textbuf_add_str(&list, "one of");
     for (int i = 0; f->key->choices[i] != NULL; i++) {
         if (sv_text_is(value, f->key->choices[i])) {
-            memcpy(f->at, &i, sizeof i);
+            *(int *) f->at = i;
             return;
         }
         sv_textbuf_addf(&list, "%s %s", i == 0 ? "" : ",", f->key->choices[i]);

@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <yaml.h>
 
+enum { FAULTS_BYTES_MAX = 64 * 1024 };
+
 void sv_config_faults_drop(sv_config_faults *faults) {
     sv_textbuf_drop(&faults->text);
 }
 
 static bool count_fault(sv_config_faults *faults) {
     if (faults->text.cap_max == 0) {
-        faults->text = SV_TEXTBUF_HEAP(64 * 1024);
+        faults->text = SV_TEXTBUF_HEAP(FAULTS_BYTES_MAX);
     }
     faults->count++;
     return faults->count <= SV_CONFIG_FAULTS_MAX;

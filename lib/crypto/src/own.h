@@ -10,7 +10,7 @@
 #include <openssl/x509v3.h>
 
 #define SV_OWN(name, type, free_it)                                                                \
-    static inline void name(type **owned) {                                                        \
+    static inline void name(typeof(type) **owned) {                                                \
         free_it(*owned);                                                                           \
     }
 
@@ -34,6 +34,9 @@ SV_OWN(sv_trust_ctx_drop, X509_STORE_CTX, X509_STORE_CTX_free)
 
 /// As sv_fail, with OpenSSL's newest reason behind the sentence; empties its error queue.
 SV_PRINTF(3, 4) sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ...);
+#ifdef SV_FAIL_AS
+#define sv_fail_ssl(why, code, ...) SV_FAIL_AS((sv_fail_ssl), why, code, __VA_ARGS__)
+#endif
 
 /// The one CN of a name, through the id grammar.
 sv_err sv_name_id(const X509_NAME *name, char out[SV_ID_ROOM], sv_why *why);

@@ -1,3 +1,4 @@
+#include <base/num.h>
 #include <base/prng.h>
 #include <base/test.h>
 #include <base/time.h>
@@ -31,10 +32,10 @@ static void the_most_specific_section_wins_whole(void **state) {
         const char *device, *sensor;
         double high, low; ///< NAN: no bound
     } CASES[] = {
-        { "x", "temperature", 80, 10 },       { "x", "vibration", 7.1, NAN },
-        { "x", "pressure", NAN, 2 },          { "press-1", "vibration", 50, 20 },
-        { "lathe-3", "vibration", 4.5, NAN }, { "lathe-3", "temperature", 80, 10 },
-        { "lathe-3", "pressure", NAN, 2 },
+        { "x", "temperature", 80, 10 },          { "x", "vibration", 7.1, SV_NAN },
+        { "x", "pressure", SV_NAN, 2 },          { "press-1", "vibration", 50, 20 },
+        { "lathe-3", "vibration", 4.5, SV_NAN }, { "lathe-3", "temperature", 80, 10 },
+        { "lathe-3", "pressure", SV_NAN, 2 },
     };
     SV_DEFER(sv_rules_drop) sv_rules *rules = rules_of(EXAMPLE);
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
@@ -125,7 +126,7 @@ static void decisions_agree_with_the_plain_definition(void **state) {
     sv_prng prng = { .state = 1 };
     sv_stream stream;
     sv_stream_start(&stream);
-    double last_sent = NAN;
+    double last_sent = SV_NAN;
     bool high_open = false;
     bool low_open = false;
     for (int i = 0; i < READINGS; i++) {

@@ -141,7 +141,7 @@ static bool is_alert_id(const char *id) {
 }
 
 sv_err sv_alert_from_json(const sv_json *object, sv_alert *out, sv_why *why) {
-    sv_alert alert = { .value = NAN, .raw = NAN };
+    sv_alert alert = { .value = SV_NAN, .raw = SV_NAN };
     if (!sv_json_is_object(object)) {
         return sv_fail(why, SV_ERR_INVALID, "alert: not a JSON object");
     }

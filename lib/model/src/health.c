@@ -121,7 +121,7 @@ static sv_err take_numbers(const sv_json *object, const member *members, size_t 
     for (size_t i = 0; i < count; i++) {
         const sv_json *value = sv_json_get(object, members[i].name);
         double *number = number_in(out, members[i].offset);
-        *number = NAN;
+        *number = SV_NAN;
         if (!is_absent(value) && !sv_json_number(value, number)) {
             return sv_fail(why, SV_ERR_INVALID, "health: %s is neither a number nor null",
                            members[i].name);

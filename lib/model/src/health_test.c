@@ -47,8 +47,8 @@ static void a_check_speaks_strictly_above_its_bound_and_in_order(void **state) {
 static void an_unknown_number_raises_nothing(void **state) {
     (void) state;
     sv_health health = well();
-    health.metrics.cpu_percent = NAN;
-    health.metrics.temperature_c = NAN;
+    health.metrics.cpu_percent = SV_NAN;
+    health.metrics.temperature_c = SV_NAN;
     sv_health_check(&health);
     assert_int_equal(health.alert_count, 0);
 }
@@ -58,7 +58,7 @@ static void a_report_reads_back_as_it_was_written(void **state) {
     (void) state;
     sv_health health = well();
     health.metrics.disk_percent = 91.25;
-    health.metrics.temperature_c = NAN;
+    health.metrics.temperature_c = SV_NAN;
     health.metrics.slot[0] = '\0';
     sv_health_check(&health);
     SV_DEFER(sv_textbuf_drop) sv_textbuf out = SV_TEXTBUF_HEAP(SV_HEALTH_BYTES_MAX);

@@ -189,7 +189,7 @@ static void an_alert_reads_back_as_it_was_written(void **state) {
                        .severity = SV_SEVERITY_CRITICAL,
                        .event = SV_ALERT_RAISED,
                        .value = 91.2,
-                       .raw = NAN,
+                       .raw = SV_NAN,
                        .at_us = INT64_C(1795328104123000),
                        .timestamp = "2026-11-22T06:15:04.123" };
     sv_alert_threshold_message(SV_ALERT_HIGH, 91.2, alert.message);

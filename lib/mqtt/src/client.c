@@ -100,7 +100,7 @@ static int64_t backoff_us(sv_mqtt_client *client) {
         client->failures++;
     }
     whole = whole < SV_MQTT_BACKOFF_MAX_US ? whole : SV_MQTT_BACKOFF_MAX_US;
-    return whole / 2 + (int64_t) (sv_prng_unit(&client->jitter) * (double) (whole / 2));
+    return whole / 2 + (int64_t) (sv_prng_unit(&client->jitter) * (double) whole / 2);
 }
 
 static void lose(sv_mqtt_client *client, const sv_why *why) {

@@ -97,7 +97,7 @@ static void patience_over(void *arg) {
 }
 
 static void say_errno(const sv_conn *conn, int number, sv_why *why) {
-    const char *sentence = number != 0 ? strerror(number) : "connection lost";
+    const char *sentence = number != 0 ? sv_errno_text(number) : "connection lost";
     (void) sv_fail(why, SV_ERR_UNAVAILABLE, "%c%s (%s:%u)", tolower((unsigned char) sentence[0]),
                    sentence + 1, conn->host, conn->port);
 }

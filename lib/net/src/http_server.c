@@ -165,25 +165,32 @@ void sv_http_peer_replied(http_peer *peer, size_t reply_bytes) {
 static sv_err listener_failed(const sv_http_server_options *options, sv_why *why) {
     int number = errno;
     sv_err code = number == EADDRINUSE ? SV_ERR_STATE : SV_ERR_IO;
-    const char *fault = number == EADDRINUSE ? "the port is taken" : strerror(number);
+    const char *fault = number == EADDRINUSE ? "the port is taken" : sv_errno_text(number);
     return sv_fail(why, code, "cannot listen on %s:%u: %s", options->bind, options->port, fault);
 }
 
+/// The address of a socket as each of the calls wants to see it.
+typedef union place {
+    struct sockaddr head;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_storage any;
+} place;
+
 static sv_err make_listener(struct event_base *base, const sv_http_server_options *options,
                             struct evconnlistener **out, sv_why *why) {
-    struct sockaddr_storage place = { 0 };
-    int len = (int) sizeof place;
-    if (evutil_parse_sockaddr_port(options->bind, (struct sockaddr *) &place, &len) != 0) {
+    place at = { .any = { 0 } };
+    int len = (int) sizeof at;
+    if (evutil_parse_sockaddr_port(options->bind, &at.head, &len) != 0) {
         return sv_fail(why, SV_ERR_INVALID, "'%s' is no address to listen on", options->bind);
     }
-    if (place.ss_family == AF_INET6) {
-        ((struct sockaddr_in6 *) &place)->sin6_port = htons(options->port);
+    if (at.head.sa_family == AF_INET6) {
+        at.v6.sin6_port = htons(options->port);
     } else {
-        ((struct sockaddr_in *) &place)->sin_port = htons(options->port);
+        at.v4.sin_port = htons(options->port);
     }
     unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
-    *out =
-        evconnlistener_new_bind(base, NULL, NULL, flags, BACKLOG, (struct sockaddr *) &place, len);
+    *out = evconnlistener_new_bind(base, NULL, NULL, flags, BACKLOG, &at.head, len);
     if (*out == NULL) {
         return listener_failed(options, why);
     }
@@ -194,14 +201,13 @@ static sv_err make_listener(struct event_base *base, const sv_http_server_option
 }
 
 static uint16_t port_of(const struct evconnlistener *listener) {
-    struct sockaddr_storage place = { 0 };
-    socklen_t len = sizeof place;
+    place at = { .any = { 0 } };
+    socklen_t len = sizeof at;
     evutil_socket_t fd = evconnlistener_get_fd((struct evconnlistener *) (uintptr_t) listener);
-    if (getsockname(fd, (struct sockaddr *) &place, &len) != 0) {
+    if (getsockname(fd, &at.head, &len) != 0) {
         return 0;
     }
-    return ntohs(place.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) &place)->sin6_port
-                                             : ((struct sockaddr_in *) &place)->sin_port);
+    return ntohs(at.head.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 static void set_up(sv_http_server *server, size_t body_max) {
@@ -251,8 +257,10 @@ void sv_http_server_drop(sv_http_server **server) {
         return;
     }
     evhttp_free((*server)->http);
-    while (!LIST_EMPTY(&(*server)->peers)) {
-        forget_peer(LIST_FIRST(&(*server)->peers));
+    http_peer *next = NULL;
+    for (http_peer *peer = LIST_FIRST(&(*server)->peers); peer != NULL; peer = next) {
+        next = LIST_NEXT(peer, link);
+        forget_peer(peer);
     }
     free(*server);
     *server = NULL;

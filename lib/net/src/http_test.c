@@ -118,7 +118,7 @@ static void answered(void *arg, const sv_http_reply_view *reply, const sv_why *w
 }
 
 static void turn_until(site *s, const bool *done) {
-    int64_t end_us = sv_clock_monotonic_us() + 2 * PATIENCE_US;
+    int64_t end_us = sv_clock_monotonic_us() + PATIENCE_US * INT64_C(2);
     while (!*done && sv_clock_monotonic_us() < end_us) {
         sv_loop_turn(s->loop, TURN_US);
     }

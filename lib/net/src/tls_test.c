@@ -114,7 +114,7 @@ static sv_tls *client_tls(const meeting *m) {
     char ca[PATH_ROOM];
     (void) snprintf(ca, sizeof ca, "%s/%s/ca.crt", folder, m->trusted);
     sv_tls_files files = { .ca = ca };
-    names own = { .cert = "" };
+    names own;
     if (m->client != NULL) {
         own = leaf_files(m->client);
         files.cert = own.cert;
@@ -146,7 +146,7 @@ static meeting meet(meeting m) {
         m.done = false;
         assert_int_equal(
             sv_http_client_send(client, "GET", "/", NULL, NULL, SV_TEXT(""), answered, &m), SV_OK);
-        int64_t end_us = sv_clock_monotonic_us() + 2 * PATIENCE_US;
+        int64_t end_us = sv_clock_monotonic_us() + PATIENCE_US * INT64_C(2);
         while (!m.done && sv_clock_monotonic_us() < end_us) {
             sv_loop_turn(loop, 20000);
         }

@@ -1,4 +1,5 @@
 #include <base/mem.h>
+#include <base/num.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -263,8 +264,7 @@ int64_t sv_stmt_int(sv_stmt *stmt, int column) {
 }
 
 double sv_stmt_number(sv_stmt *stmt, int column) {
-    return sv_stmt_is_null(stmt, column) ? (double) NAN
-                                         : sqlite3_column_double(stmt->handle, column);
+    return sv_stmt_is_null(stmt, column) ? SV_NAN : sqlite3_column_double(stmt->handle, column);
 }
 
 bool sv_stmt_is_null(sv_stmt *stmt, int column) {

@@ -1,3 +1,4 @@
+#include <base/num.h>
 #include <base/test.h>
 #include <math.h>
 #include <signal.h>
@@ -110,7 +111,7 @@ static void values_come_back_as_they_went_in(void **state) {
     SV_DEFER(sv_db_drop) sv_db *db = NULL;
     assert_int_equal(sv_db_open(path, FIRST, 1, &db, NULL), SV_OK);
     assert_int_equal(add(db, "it's \"quoted\"", 91.2, NULL), SV_OK);
-    assert_int_equal(add(db, "", (double) NAN, NULL), SV_OK);
+    assert_int_equal(add(db, "", SV_NAN, NULL), SV_OK);
     assert_int_equal(add(db, NULL, 0, NULL), SV_OK);
 
     sv_stmt *stmt = NULL;

@@ -10,6 +10,9 @@
 
 #define SV_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
+/// The function returns a pointer that is never NULL.
+#define SV_NOT_NULL __attribute__((returns_nonnull))
+
 /// Run `fn(&var)` when `var` leaves scope. Cleanups run in reverse order of declaration.
 #define SV_DEFER(fn) __attribute__((cleanup(fn)))
 

@@ -20,6 +20,9 @@ typedef enum SV_NODISCARD sv_err {
 /// Stable lower-case identifier for logs and for the wire, e.g. "not-found".
 const char *sv_err_name(sv_err err);
 
+/// strerror without its shared buffer; never NULL.
+const char *sv_errno_text(int number);
+
 enum { SV_WHY_MAX = 384 };
 
 typedef struct sv_why {
@@ -29,6 +32,20 @@ typedef struct sv_why {
 
 /// Fill `why` (which may be NULL) and return `code`, so that failing is one statement.
 SV_PRINTF(3, 4) sv_err sv_fail(sv_why *why, sv_err code, const char *fmt, ...);
+
+// Analyzers read one file at a time: this tells them that sv_fail (and what is made like it)
+// returns its code, or every failed call would look to them as if it might have succeeded.
+#if defined(__clang_analyzer__) || defined(SV_ANALYZE)
+#define SV_FAIL_AS(function, why, code, ...)                                                       \
+    ({                                                                                             \
+        sv_err sv_code_ = (code);                                                                  \
+        if (function((why), sv_code_, __VA_ARGS__) != sv_code_) {                                  \
+            __builtin_unreachable();                                                               \
+        }                                                                                          \
+        sv_code_;                                                                                  \
+    })
+#define sv_fail(why, code, ...) SV_FAIL_AS((sv_fail), why, code, __VA_ARGS__)
+#endif
 
 /// Leave the function when `call` fails. Safe at any line: owned values are SV_DEFERred.
 #define SV_TRY(call)                                                                               \

@@ -8,13 +8,13 @@
 #include <stddef.h>
 
 /// `bytes` of zeroes; never NULL. The owner frees them with free() or SV_DEFER(sv_mem_drop).
-void *sv_mem_new(size_t bytes);
+SV_NOT_NULL void *sv_mem_new(size_t bytes);
 /// Room for `count` items of `item_bytes`, zeroed; ends the process on overflow.
-void *sv_mem_array(size_t count, size_t item_bytes);
+SV_NOT_NULL void *sv_mem_array(size_t count, size_t item_bytes);
 /// realloc that cannot fail; the new part is not initialised.
-void *sv_mem_resize(void *old, size_t bytes);
+SV_NOT_NULL void *sv_mem_resize(void *old, size_t bytes);
 /// A NUL-terminated copy of `len` bytes.
-char *sv_mem_copy_str(const char *at, size_t len);
+SV_NOT_NULL char *sv_mem_copy_str(const char *at, size_t len);
 /// For SV_DEFER on any pointer variable.
 void sv_mem_drop(void *pointer_variable);
 

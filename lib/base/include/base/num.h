@@ -4,6 +4,9 @@
 
 #include <base/text.h>
 
+/// Not a number, as a double: to clang NAN is a float.
+#define SV_NAN ((double) __builtin_nanf(""))
+
 enum { SV_NUM_TEXT_MAX = 32 };
 
 /// Append the shortest decimal that reads back as exactly `value` (ECMA-262 Number::toString): 45,
