@@ -192,7 +192,8 @@ static void judge_operator_door(const sv_config_node *root, const sv_fleet_door 
     }
 }
 
-static sv_err read_tree(sv_text yaml, sv_fleet_config *out, sv_config_faults *faults) {
+sv_err sv_fleet_config_read(sv_text yaml, sv_fleet_config *out, sv_config_faults *faults) {
+    *out = (sv_fleet_config){ 0 };
     SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
     SV_TRY(sv_config_parse(yaml, &root, faults));
     sv_err err = sv_config_read(root, KEYS, out, faults);
@@ -202,7 +203,11 @@ static sv_err read_tree(sv_text yaml, sv_fleet_config *out, sv_config_faults *fa
         out->operators.port = 8443;
     }
     judge_operator_door(root, &out->operators, faults);
-    return err != SV_OK || faults->count > 0 ? SV_ERR_INVALID : SV_OK;
+    if (err != SV_OK || faults->count > 0) {
+        sv_fleet_config_drop(out);
+        return SV_ERR_INVALID;
+    }
+    return SV_OK;
 }
 
 sv_err sv_fleet_config_load(const char *path, sv_fleet_config *out, sv_textbuf *faults_out) {
@@ -214,12 +219,11 @@ sv_err sv_fleet_config_load(const char *path, sv_fleet_config *out, sv_textbuf *
         return err;
     }
     SV_DEFER(sv_config_faults_drop)
-    sv_config_faults faults = { .text = SV_TEXTBUF_HEAP(64 * 1024), .file = path };
-    sv_fleet_config config = { 0 };
-    err = read_tree(sv_textbuf_text(&yaml), &config, &faults);
+    sv_config_faults faults = { .file = path };
+    sv_fleet_config config;
+    err = sv_fleet_config_read(sv_textbuf_text(&yaml), &config, &faults);
     if (err != SV_OK) {
         sv_textbuf_add(faults_out, sv_textbuf_text(&faults.text));
-        sv_fleet_config_drop(&config);
         return err;
     }
     *out = config;

@@ -4,6 +4,7 @@
 
 #include <base/err.h>
 #include <base/text.h>
+#include <codec/config.h>
 #include <model/id.h>
 #include <sys/disk.h>
 
@@ -40,6 +41,8 @@ typedef struct sv_fleet_config {
     size_t gateway_count;
 } sv_fleet_config;
 
+/// The whole file's faults in `faults`; SV_ERR_INVALID when there are any, and nothing to drop.
+sv_err sv_fleet_config_read(sv_text yaml, sv_fleet_config *out, sv_config_faults *faults);
 /// SV_ERR_INVALID with everything that is wrong, one line each, in `faults_out`.
 sv_err sv_fleet_config_load(const char *path, sv_fleet_config *out, sv_textbuf *faults_out);
 void sv_fleet_config_drop(sv_fleet_config *config);

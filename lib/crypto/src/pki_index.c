@@ -47,7 +47,17 @@ static bool time_of(const sv_json *line, const char *key, int64_t *out_us) {
     return sv_json_text(sv_json_get(line, key), &text) && sv_time_parse(text, out_us) == SV_OK;
 }
 
-static sv_err parse_record(const sv_json *line, sv_pki_record *out) {
+/// As OpenSSL writes the number: upper-case hexadecimal digits, two to a byte.
+static bool is_serial(sv_text text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (memchr("0123456789ABCDEF", text.at[i], 16) == NULL) {
+            return false;
+        }
+    }
+    return text.len > 0 && text.len % 2 == 0;
+}
+
+sv_err sv_pki_record_parse(const sv_json *line, sv_pki_record *out) {
     sv_pki_record record = { 0 };
     sv_text id = { 0 };
     sv_text role = { 0 };
@@ -61,6 +71,9 @@ static sv_err parse_record(const sv_json *line, sv_pki_record *out) {
     }
     SV_TRY(sv_role_parse(role, &record.role, NULL));
     SV_TRY(sv_text_copy(id, record.id, sizeof record.id));
+    if (!is_serial(serial)) {
+        return SV_ERR_INVALID;
+    }
     SV_TRY(sv_text_copy(serial, record.serial, sizeof record.serial));
     *out = record;
     return SV_OK;
@@ -86,7 +99,7 @@ static sv_err compare_role(void *arg, const sv_json *line, sv_why *why) {
     role_search *search = arg;
     sv_pki_record record;
     char room[SV_ID_ROOM];
-    SV_TRY(parse_record(line, &record));
+    SV_TRY(sv_pki_record_parse(line, &record));
     const char *wanted = sv_map_get(search->wanted, lower(record.id, room));
     if (wanted != NULL && record.role != search->role) {
         search->taken = wanted;
@@ -132,6 +145,17 @@ static void add_time(sv_json_out *out, const char *key, int64_t at_us) {
     sv_json_add_text(out, key, sv_textbuf_text(&text));
 }
 
+void sv_pki_record_add(sv_textbuf *out, const sv_pki_record *record) {
+    sv_json_out json = SV_JSON_OUT(out);
+    sv_json_open_object(&json);
+    sv_json_add_str(&json, "id", record->id);
+    sv_json_add_str(&json, "role", sv_role_name(record->role));
+    sv_json_add_str(&json, "serial", record->serial);
+    add_time(&json, "not_before", record->not_before_us);
+    add_time(&json, "not_after", record->not_after_us);
+    sv_json_close_object(&json);
+}
+
 static sv_err store_certificate(const char *dir, const char *serial, const X509 *certificate,
                                 sv_why *why) {
     char name[64];
@@ -147,19 +171,15 @@ static sv_err store_certificate(const char *dir, const char *serial, const X509 
 
 sv_err sv_pki_index_add(const char *dir, const char *id, sv_role role, const X509 *certificate,
                         sv_why *why) {
-    char serial[41];
-    SV_TRY(serial_text(certificate, serial, why));
-    SV_TRY(store_certificate(dir, serial, certificate, why));
+    sv_pki_record record = { .role = role };
+    SV_TRY(sv_text_copy(sv_text_of(id), record.id, sizeof record.id));
+    SV_TRY(serial_text(certificate, record.serial, why));
+    record.not_before_us = sv_asn1_time_us(X509_get0_notBefore(certificate));
+    record.not_after_us = sv_asn1_time_us(X509_get0_notAfter(certificate));
+    SV_TRY(store_certificate(dir, record.serial, certificate, why));
     char room[512];
     sv_textbuf line = SV_TEXTBUF(room);
-    sv_json_out json = SV_JSON_OUT(&line);
-    sv_json_open_object(&json);
-    sv_json_add_str(&json, "id", id);
-    sv_json_add_str(&json, "role", sv_role_name(role));
-    sv_json_add_str(&json, "serial", serial);
-    add_time(&json, "not_before", sv_asn1_time_us(X509_get0_notBefore(certificate)));
-    add_time(&json, "not_after", sv_asn1_time_us(X509_get0_notAfter(certificate)));
-    sv_json_close_object(&json);
+    sv_pki_record_add(&line, &record);
     sv_textbuf_add_char(&line, '\n');
     SV_TRY(sv_textbuf_end(&line));
     char path[PATH_MAX];
@@ -233,7 +253,7 @@ static sv_err list_line(void *arg, const sv_json *line, sv_why *why) {
     (void) why;
     const listing *list = arg;
     sv_pki_record record;
-    SV_TRY(parse_record(line, &record));
+    SV_TRY(sv_pki_record_parse(line, &record));
     record.revoked = record.not_before_us < sv_pki_revoked_before_us(list->revoked, record.id);
     list->visit(list->arg, &record);
     return SV_OK;

@@ -3,6 +3,7 @@
 #define SV_CRYPTO_PKI_INTERNAL_H
 
 #include "own.h"
+#include <codec/json.h>
 #include <limits.h>
 
 enum {
@@ -51,11 +52,24 @@ sv_err sv_pki_certify(sv_pki *pki, EVP_PKEY *key, X509_NAME *subject, const sv_p
 /// Leaf, then issuing, as PEM.
 sv_err sv_pki_chain_add(sv_textbuf *out, const sv_pki *pki, const X509 *leaf, sv_why *why);
 
+/// A request as PEM or DER; `path` is for the sentence.
+sv_err sv_request_parse(sv_text bytes, const char *path, X509_REQ **out, sv_why *why);
+/// Its key, when the request proves that its owner holds it. [pki-7]
+sv_err sv_request_key(X509_REQ *request, EVP_PKEY **out, sv_why *why);
+/// The id it asks for, and the subject it gets: C, ST, L, O and OU as text, then the CN; whatever
+/// else stands in the request's subject stays behind. [pki-8]
+sv_err sv_request_subject(const X509_REQ *request, char id[SV_ID_ROOM], X509_NAME **out,
+                          sv_why *why);
+
 /// SV_ERR_INVALID when another role holds one of the ids already. One pass over the index.
 sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count, sv_role role,
                           sv_why *why);
 sv_err sv_pki_index_add(const char *dir, const char *id, sv_role role, const X509 *certificate,
                         sv_why *why);
+
+/// One line of the index, and back.
+sv_err sv_pki_record_parse(const sv_json *line, sv_pki_record *out);
+void sv_pki_record_add(sv_textbuf *out, const sv_pki_record *record);
 
 /// For every id that was revoked, the moment before which its certificates do not count.
 typedef struct sv_pki_revoked sv_pki_revoked;

@@ -106,7 +106,7 @@ sv_err sv_pki_issue(const char *dir, const sv_pki_leaf *leaf, sv_why *why) {
     return sv_pki_issue_many(dir, leaf, &leaf->id, 1, why);
 }
 
-static sv_err parse_request(sv_text bytes, const char *path, X509_REQ **out, sv_why *why) {
+sv_err sv_request_parse(sv_text bytes, const char *path, X509_REQ **out, sv_why *why) {
     SV_DEFER(sv_req_drop) X509_REQ *request = NULL;
     if (sv_text_starts(bytes, SV_TEXT("-----BEGIN"))) {
         SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_mem_buf(bytes.at, (int) bytes.len);
@@ -127,8 +127,7 @@ static sv_err parse_request(sv_text bytes, const char *path, X509_REQ **out, sv_
     return SV_OK;
 }
 
-/// The key of a request whose owner proved to hold it. [pki-7]
-static sv_err proven_key(X509_REQ *request, EVP_PKEY **out, sv_why *why) {
+sv_err sv_request_key(X509_REQ *request, EVP_PKEY **out, sv_why *why) {
     EVP_PKEY *key = X509_REQ_get0_pubkey(request);
     if (key == NULL) {
         return sv_fail_ssl(why, SV_ERR_INVALID, "the request holds no key we can read");
@@ -163,7 +162,6 @@ static sv_err copy_entry(X509_NAME *to, int nid, const ASN1_STRING *value, sv_wh
     return err;
 }
 
-/// C, ST, L, O and OU as text, then the CN; whatever else stands in the subject stays behind.
 static sv_err subject_from(const X509_NAME *from, const char *id, X509_NAME **out, sv_why *why) {
     static const int kept[] = { NID_countryName, NID_stateOrProvinceName, NID_localityName,
                                 NID_organizationName, NID_organizationalUnitName };
@@ -181,19 +179,25 @@ static sv_err subject_from(const X509_NAME *from, const char *id, X509_NAME **ou
     return SV_OK;
 }
 
-sv_err sv_pki_sign(const char *dir, const char *csr_path, const char *chain_path, int days,
+sv_err sv_request_subject(const X509_REQ *request, char id[SV_ID_ROOM], X509_NAME **out,
+                          sv_why *why) {
+    const X509_NAME *asked = X509_REQ_get_subject_name(request);
+    SV_TRY(sv_name_id(asked, id, why));
+    return subject_from(asked, id, out, why);
+}
+
+sv_err sv_pki_sign(const char *dir, const char *csr_path, const char *out_path, int days,
                    sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SV_PKI_CSR_MAX);
     SV_TRY(sv_disk_read(csr_path, &bytes, why));
     SV_DEFER(sv_req_drop) X509_REQ *request = NULL;
-    SV_TRY(parse_request(sv_textbuf_text(&bytes), csr_path, &request, why));
+    SV_TRY(sv_request_parse(sv_textbuf_text(&bytes), csr_path, &request, why));
     EVP_PKEY *key = NULL;
-    SV_TRY(proven_key(request, &key, why));
+    SV_TRY(sv_request_key(request, &key, why));
 
     char id[SV_ID_ROOM];
-    SV_TRY(sv_name_id(X509_REQ_get_subject_name(request), id, why));
     SV_DEFER(sv_name_drop) X509_NAME *subject = NULL;
-    SV_TRY(subject_from(X509_REQ_get_subject_name(request), id, &subject, why));
+    SV_TRY(sv_request_subject(request, id, &subject, why));
 
     SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
     SV_TRY(sv_pki_open(dir, &pki, why));
@@ -201,5 +205,5 @@ sv_err sv_pki_sign(const char *dir, const char *csr_path, const char *chain_path
     const sv_pki_leaf leaf = { .id = id, .role = SV_ROLE_DEVICE, .days = days };
     SV_TRY(sv_pki_index_check(dir, &leaf.id, 1, leaf.role, why));
     SV_TRY(sv_pki_certify(&pki, key, subject, &leaf, &certificate, why));
-    return write_chain(chain_path, &pki, certificate, why);
+    return write_chain(out_path, &pki, certificate, why);
 }
