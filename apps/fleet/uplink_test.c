@@ -86,6 +86,7 @@ static void a_device_of_another_site_is_refused_and_the_others_are_taken(void **
     assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert"), 0);
 }
 
+// [uplink-4]
 static void a_broken_item_costs_only_itself(void **state) {
     fixture *f = *state;
     char answer[SV_UPLINK_ANSWER_MAX];

@@ -26,8 +26,10 @@ for key in rsa ec ed25519; do
     passes firmware.bin "$key.sig" "$key/firmware.pub"
     head -c 20 "$key.sig" > cut.sig
     : > empty.sig
+    head -c 2000 /dev/urandom > long.sig
     { cat firmware.bin; echo x; } > longer.bin
     fails firmware.bin cut.sig "$key/firmware.pub"
+    fails firmware.bin long.sig "$key/firmware.pub"
     fails firmware.bin empty.sig "$key/firmware.pub"
     fails firmware.bin absent.sig "$key/firmware.pub"
     fails longer.bin "$key.sig" "$key/firmware.pub"

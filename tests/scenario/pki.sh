@@ -19,12 +19,14 @@ refuses() { # words of the reason, then the command
 }
 shows() { openssl x509 -in "$1" -noout -text | grep -q -e "$2"; }
 
+# [pki-1] [pki-2]
 "$selvedge" pki init --dir pki --org Acme --domain plant.example
 refuses 'holds a PKI already' pki init --dir pki
 [ "$(stat -c %a pki/ca.key)" = 600 ]
 grep -q 'BEGIN ENCRYPTED PRIVATE KEY' pki/root/root.key
 shows pki/ca.crt 'CA:TRUE, pathlen:0'
 
+# [pki-3] [pki-4] [pki-5]
 "$selvedge" pki issue --dir pki --id device-001 --out device
 "$selvedge" pki issue --dir pki --id gw-1 --role gateway --dns gw.example --ip 127.0.0.1 --out gw
 openssl verify -CAfile pki/ca.crt device/device-001.crt
@@ -36,7 +38,7 @@ refuses 'is a gateway already' pki issue --dir pki --id gw-1 --out x
 refuses 'x/y' pki issue --dir pki --id x/y --out x
 refuses 'exists already' pki issue --dir pki --id device-001 --out device
 
-# What a request asks for beyond its key and its name stays behind.
+# What a request asks for beyond its key and its name stays behind. [pki-8]
 openssl ecparam -name prime256v1 -genkey -noout -out greedy.key
 openssl req -new -key greedy.key -subj '/O=Line 4/CN=device-002' -out greedy.csr \
     -addext basicConstraints=critical,CA:TRUE \
@@ -51,6 +53,7 @@ openssl req -in greedy.csr -outform DER -out greedy.der
 
 openssl req -new -key greedy.key -subj '/CN=a/CN=b' -out two.csr
 refuses 'more than one CN' pki sign --dir pki --csr two.csr --out x.crt
+# [pki-7]
 openssl req -new -newkey rsa:1024 -nodes -keyout weak.key -subj /CN=weak -out weak.csr 2> /dev/null
 refuses '1024 bits' pki sign --dir pki --csr weak.csr --out x.crt
 openssl req -in greedy.csr -outform DER | head -c -1 > broken.der
@@ -67,7 +70,7 @@ refuses '' pki sign --dir pki --csr broken.der --out x.crt
 ) > /dev/null 2>&1
 "$selvedge" pki verify --ca pki/ca.crt pki/device.crt | grep -q '^device device-009 (classic'
 
-# Revoked is what was issued until now, not what comes after.
+# Revoked is what was issued until now, not what comes after. [pki-9]
 "$selvedge" pki revoke --dir pki device-001
 "$selvedge" pki issue --dir pki --id device-001 --out again
 "$selvedge" pki crl --dir pki --out one.pem

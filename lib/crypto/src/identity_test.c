@@ -25,6 +25,7 @@ static X509 *made(const char *cn, const char *second_cn, const char *san, const 
     return certificate;
 }
 
+// [pki-10]
 static void id_role_and_usage_must_agree(void **state) {
     (void) state;
     static const struct {
@@ -54,6 +55,7 @@ static void id_role_and_usage_must_agree(void **state) {
     }
 }
 
+// [pki-10]
 static void every_role_is_recognised(void **state) {
     (void) state;
     static const char *const sans[] = { "URI:spiffe://d/device/a", "URI:spiffe://d/gateway/a",
@@ -69,6 +71,7 @@ static void every_role_is_recognised(void **state) {
     }
 }
 
+// [pki-10]
 static void a_bare_certificate_is_a_device_only_where_allowed(void **state) {
     (void) state;
     SV_DEFER(sv_x509_drop) X509 *certificate = made("press-1", NULL, NULL, NULL);

@@ -25,6 +25,7 @@ static int drop(void **state) {
     return sv_disk_remove_tree(folder, NULL) == SV_OK ? 0 : -1;
 }
 
+// [pki-4]
 static void every_kind_of_key_gives_a_leaf_of_its_role(void **state) {
     (void) state;
     static const char *const ids[] = { "leaf-ec", "leaf-rsa", "leaf-ed" };
@@ -44,6 +45,7 @@ static void every_kind_of_key_gives_a_leaf_of_its_role(void **state) {
     }
 }
 
+// [pki-3] [pki-5]
 static void a_leaf_that_may_not_be_is_refused_with_its_reason(void **state) {
     (void) state;
     static const struct {
@@ -119,6 +121,10 @@ static void no_changed_byte_of_a_signature_passes(void **state) {
         assert_int_equal(sv_firmware_verify(file, sig, pub, NULL), SV_ERR_UNTRUSTED);
         bytes.at[i] = (char) (bytes.at[i] ^ 1);
     }
+    static const char long_one[2000] = { 0 };
+    sv_text too_long = { .at = long_one, .len = sizeof long_one };
+    assert_int_equal(sv_disk_replace(sig, too_long, 0644, NULL), SV_OK);
+    assert_int_equal(sv_firmware_verify(file, sig, pub, NULL), SV_ERR_UNTRUSTED);
 }
 
 int main(void) {

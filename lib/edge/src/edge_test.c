@@ -26,6 +26,7 @@ static const char EXAMPLE[] =
     "uplink: {default: change, sensors: {operator_badge: never}}\n"
     "alerts: {url: https://example.org/}\n";
 
+// [edge-6]
 static void the_most_specific_section_wins_whole(void **state) {
     (void) state;
     static const struct {
@@ -55,6 +56,7 @@ static void the_most_specific_section_wins_whole(void **state) {
     assert_int_equal(found.uplink, SV_UPLINK_NEVER);
 }
 
+// [edge-6]
 static void a_device_may_have_one_value_or_a_default_and_sensors(void **state) {
     (void) state;
     SV_DEFER(sv_rules_drop)
@@ -83,6 +85,7 @@ static void a_device_may_have_one_value_or_a_default_and_sensors(void **state) {
     }
 }
 
+// [edge-6]
 static void broken_rules_are_refused_whole_with_their_place(void **state) {
     (void) state;
     static const struct {
@@ -115,6 +118,7 @@ static void broken_rules_are_refused_whole_with_their_place(void **state) {
     }
 }
 
+// [edge-1] [edge-2] [edge-4]
 static void decisions_agree_with_the_plain_definition(void **state) {
     (void) state;
     enum { READINGS = 20000 };
@@ -165,6 +169,7 @@ static sv_alert_event take(sv_stream *stream, const sv_stream_rules *rules, doub
     return decision.high;
 }
 
+// [edge-3]
 static void hysteresis_hold_and_clear_keep_an_alert_from_chattering(void **state) {
     (void) state;
     SV_DEFER(sv_rules_drop)
@@ -184,6 +189,7 @@ static void hysteresis_hold_and_clear_keep_an_alert_from_chattering(void **state
     assert_int_equal(take(&stream, &mine, 70, 115), SV_ALERT_CLEARED);
 }
 
+// [edge-5]
 static void a_minute_is_summarised_once_it_is_over(void **state) {
     (void) state;
     SV_DEFER(sv_rules_drop) sv_rules *rules = sv_rules_default();

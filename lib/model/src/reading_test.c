@@ -38,6 +38,7 @@ static seen parsed(const char *payload) {
     return s;
 }
 
+// [reading-1]
 static void topics_are_read_and_written_and_nothing_else_is_a_topic(void **state) {
     (void) state;
     sv_reading_key key;
@@ -73,6 +74,7 @@ static void topics_are_read_and_written_and_nothing_else_is_a_topic(void **state
     assert_false(sv_id_is_valid(sv_text_of(longest)));
 }
 
+// [reading-2]
 static void every_broken_reading_is_refused_for_its_own_reason(void **state) {
     (void) state;
 #define GOOD_REST ",\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"device-001\"}"
@@ -109,6 +111,7 @@ static void every_broken_reading_is_refused_for_its_own_reason(void **state) {
     }
 }
 
+// [reading-2]
 static void a_bad_one_in_an_array_costs_only_itself(void **state) {
     (void) state;
     seen s = parsed("[{\"value\":1" GOOD_REST ",{\"value\":true" GOOD_REST ",{\"value\":3" GOOD_REST
@@ -118,6 +121,7 @@ static void a_bad_one_in_an_array_costs_only_itself(void **state) {
     assert_int_equal(s.refused[SV_READING_VALUE], 1);
 }
 
+// [reading-2]
 static void too_much_is_refused_before_it_is_parsed(void **state) {
     (void) state;
     static char payload[SV_READING_PAYLOAD_MAX + 2];
@@ -132,6 +136,7 @@ static void too_much_is_refused_before_it_is_parsed(void **state) {
     assert_int_equal(parsed(many.at).refused[SV_READING_TOO_LARGE], 1);
 }
 
+// [reading-3]
 static void senml_base_fields_carry_on(void **state) {
     (void) state;
     seen s = parsed("[{\"bn\":\"device-001\",\"bt\":1795328100,\"bu\":\"A\",\"bv\":10,\"n\":"
@@ -152,6 +157,7 @@ static void senml_base_fields_carry_on(void **state) {
     assert_int_equal(parsed("[{\"t\":1e300,\"v\":1}]").refused[SV_READING_TIMESTAMP], 1);
 }
 
+// [reading-3]
 static void a_foreign_base_name_holds_for_the_records_that_follow(void **state) {
     (void) state;
     seen s = parsed("[{\"bn\":\"other\",\"v\":1},{\"v\":2},{\"bn\":\"device-001\",\"v\":3},"
@@ -161,6 +167,7 @@ static void a_foreign_base_name_holds_for_the_records_that_follow(void **state) 
     assert_int_equal(s.refused[SV_READING_WRONG_DEVICE], 4);
 }
 
+// [reading-3]
 static void a_broken_base_field_spoils_what_leans_on_it(void **state) {
     (void) state;
     seen s = parsed("[{\"v\":1},{\"bt\":\"now\",\"v\":2},{\"v\":3}]");

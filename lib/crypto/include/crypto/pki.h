@@ -6,8 +6,9 @@
 //
 // X.509 v3, pathlen 0 below the root, 128-bit random serials; leaves carry CN = id, SAN URI
 // spiffe://<domain>/<role>/<id>, the EKU of their role, DNS and IP names for servers and gateways
-// [pki-1..9]. Signing takes public key, proof of possession, CN and O/OU/L/ST/C from a request and
-// nothing else. Not thread-safe; issuing takes a lock file, so several processes may issue.
+// (docs/spec/pki.md). Signing takes public key, proof of possession, CN and O/OU/L/ST/C from a
+// request and nothing else. Not thread-safe; issuing takes a lock file, so several processes may
+// issue.
 #ifndef SV_CRYPTO_PKI_H
 #define SV_CRYPTO_PKI_H
 
