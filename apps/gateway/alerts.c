@@ -2,7 +2,6 @@
 // where the rules let it, to the fleet or whoever else takes alerts.
 #include "gateway.h"
 #include <crypto/random.h>
-#include <math.h>
 #include <string.h>
 #include <sys/clock.h>
 
@@ -100,7 +99,7 @@ static sv_alert_event health_event(const gw_device *device, const sv_alert *now)
 
 sv_err gw_alert_health(gw *g, gw_device *device, const sv_health *health, sv_why *why) {
     sv_alert alert = {
-        .type = SV_ALERT_HEALTH, .value = NAN, .raw = NAN, .at_us = health->metrics.at_us
+        .type = SV_ALERT_HEALTH, .value = SV_NAN, .raw = SV_NAN, .at_us = health->metrics.at_us
     };
     memcpy(alert.device_id, device->id, sizeof alert.device_id);
     sum_up(health, &alert);

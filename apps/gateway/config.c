@@ -1,18 +1,19 @@
 #include "config.h"
 #include <codec/config.h>
+#include <codec/url.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/disk.h>
 
 #define ROOT(member)                                                                               \
     .offset = offsetof(gw_config, member), .size = sizeof(((gw_config *) 0)->member)
-#define BROKER(member) .offset = offsetof(gw_config, broker.member) - offsetof(gw_config, broker)
+#define BROKER(member) .offset = (offsetof(gw_config, broker.member) - offsetof(gw_config, broker))
 #define TLS(member)                                                                                \
-    .offset = offsetof(gw_config, tls.member) - offsetof(gw_config, tls),                          \
+    .offset = (offsetof(gw_config, tls.member) - offsetof(gw_config, tls)),                        \
     .size = sizeof(((gw_config *) 0)->tls.member)
-#define FLEET(member) .offset = offsetof(gw_config, fleet.member) - offsetof(gw_config, fleet)
-#define ALERTS(member) .offset = offsetof(gw_config, alerts.member) - offsetof(gw_config, alerts)
-#define STORE(member) .offset = offsetof(gw_config, store.member) - offsetof(gw_config, store)
+#define FLEET(member) .offset = (offsetof(gw_config, fleet.member) - offsetof(gw_config, fleet))
+#define ALERTS(member) .offset = (offsetof(gw_config, alerts.member) - offsetof(gw_config, alerts))
+#define STORE(member) .offset = (offsetof(gw_config, store.member) - offsetof(gw_config, store))
 
 // The sections of the rules are read together, by sv_rules_read.
 static void leave_to_rules(const sv_config_node *node, void *target, sv_config_faults *faults) {
@@ -251,35 +252,46 @@ static const sv_config_key KEYS[] = {
     { .name = NULL },
 };
 
-static void check_url(const char *key, const char *url, const sv_config_node *root,
+static void check_url(const char *key, const char *text, const sv_config_node *root,
                       sv_config_faults *faults) {
-    if (url[0] != '\0' && !sv_text_starts(sv_text_of(url), SV_TEXT("https://"))) {
-        sv_config_fault(faults, sv_config_node_get(root, key),
-                        "%s: url: \"%s\" does not start with https://", key, url);
+    const sv_config_node *at = sv_config_node_get(root, key);
+    sv_url url;
+    sv_why why = { 0 };
+    if (text[0] == '\0') {
+        return;
     }
+    if (!sv_text_starts(sv_text_of(text), SV_TEXT("https://"))) {
+        sv_config_fault(faults, at, "%s: url: \"%s\" does not start with https://", key, text);
+    } else if (sv_url_parse(sv_text_of(text), &url, &why) != SV_OK) {
+        sv_config_fault(faults, at, "%s: url: \"%s\": %s", key, text, why.text);
+    }
+}
+
+sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults) {
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    SV_DEFER(gw_config_drop) gw_config read = { .id = "" };
+    SV_TRY(sv_config_parse(yaml, &root, faults));
+    sv_err err = sv_config_read(root, KEYS, &read, faults);
+    check_url("fleet", read.fleet.url, root, faults);
+    check_url("alerts", read.alerts.url, root, faults);
+    sv_err rules = sv_rules_read(root, &read.rules, faults);
+    if (err != SV_OK || rules != SV_OK || faults->count > 0) {
+        return SV_ERR_INVALID;
+    }
+    *out = read;
+    read = (gw_config){ .id = "" };
+    return SV_OK;
 }
 
 sv_err gw_config_load(const char *path, gw_config *out, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX + 1);
     SV_TRY(sv_disk_read(path, &yaml, why));
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = path };
-    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
-    SV_DEFER(gw_config_drop) gw_config read = { .id = "" };
-    sv_err err = sv_config_parse(sv_textbuf_text(&yaml), &root, &faults);
-    if (err == SV_OK) {
-        err = sv_config_read(root, KEYS, &read, &faults);
-        check_url("fleet", read.fleet.url, root, &faults);
-        check_url("alerts", read.alerts.url, root, &faults);
-        sv_err rules = sv_rules_read(root, &read.rules, &faults);
-        err = err == SV_OK ? rules : err;
-    }
-    if (err != SV_OK || faults.count > 0) {
+    if (gw_config_read(sv_textbuf_text(&yaml), out, &faults) != SV_OK) {
         (void) fputs(faults.text.at == NULL ? "" : faults.text.at, stderr);
         return sv_fail(why, SV_ERR_INVALID, "%u fault%s in %s", faults.count,
                        faults.count == 1 ? "" : "s", path);
     }
-    *out = read;
-    read = (gw_config){ .id = "" };
     return SV_OK;
 }
 

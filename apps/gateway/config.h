@@ -36,6 +36,8 @@ typedef struct gw_config {
     sv_textbuf apps; ///< their part of the broker's access list
 } gw_config;
 
+/// The whole file's faults in `faults`; SV_ERR_INVALID when there are any, and `out` untouched.
+sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults);
 /// On failure every fault of the file has been printed to stderr.
 sv_err gw_config_load(const char *path, gw_config *out, sv_why *why);
 void gw_config_drop(gw_config *config);

@@ -30,6 +30,7 @@ enum {
     GW_OUTBOX_MAX = 1000000,
     GW_QUARANTINE_MAX = 1000,
     GW_PRESENCE_MAX = 1024,         ///< bytes of a presence message
+    GW_ALERT_TEXTS_MAX = 1 << 24,   ///< bytes of the alerts between two commits
     GW_ITEM_MAX = 512,              ///< bytes of one average or summary
     GW_LOCAL_MAX = 8 * 1024 * 1024, ///< bytes of one answer of the local page
 };

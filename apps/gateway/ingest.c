@@ -293,7 +293,7 @@ void gw_ingest_open(gw *g) {
     g->streams = sv_map_new(GW_STREAMS_MAX, key);
     g->senders = sv_map_new(GW_SENDERS_MAX, key);
     g->devices = sv_map_new(GW_DEVICES_MAX, key);
-    g->alerts = SV_TEXTBUF_HEAP(16 * 1024 * 1024);
+    g->alerts = SV_TEXTBUF_HEAP(GW_ALERT_TEXTS_MAX);
 }
 
 static void close_map(sv_map **map) {

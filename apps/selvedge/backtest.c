@@ -166,12 +166,12 @@ static void close_streams(backtest *b) {
 
 static int finish(const backtest *b) {
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        (void) fprintf(stderr, "selvedge: cannot write the decisions: %s\n", strerror(errno));
+        (void) fprintf(stderr, "selvedge: cannot write the decisions: %m\n");
         return SV_EXIT_MACHINE;
     }
     if (b->refused > 0) {
         (void) fprintf(stderr, "%llu of %llu lines refused\n", (unsigned long long) b->refused,
-                       (unsigned long long) (b->refused + b->accepted));
+                       (unsigned long long) b->refused + b->accepted);
     }
     return b->refused > 0 && b->accepted == 0 ? SV_EXIT_NO : SV_EXIT_DONE;
 }
@@ -201,8 +201,8 @@ int cmd_backtest(int argc, char **argv) {
         err = load_rules(config, &b.rules, &why);
     }
     if (err != SV_OK) {
-        return err == SV_ERR_NOT_FOUND ? (sv_exit_with(err, &why), SV_EXIT_USAGE)
-                                       : sv_exit_with(err, &why);
+        int code = sv_exit_with(err, &why);
+        return err == SV_ERR_NOT_FOUND ? SV_EXIT_USAGE : code;
     }
     b.streams = sv_map_new(STREAMS_MAX, no_secret);
     err = run_lines(&b, &why);

@@ -163,7 +163,9 @@ static void tend(void *arg) {
     }
 }
 
-static sv_err login_link(pilot *p, char link[2 * SV_PATH_MAX], sv_why *why) {
+enum { LINK_ROOM = 2 * SV_PATH_MAX };
+
+static sv_err login_link(pilot *p, char link[LINK_ROOM], sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(4096);
     char location[SV_PATH_MAX] = "";
     int status = pilot_ask(p, p->http, "POST", "/api/v1/login-links", "{}", &body, location, why);
@@ -172,7 +174,7 @@ static sv_err login_link(pilot *p, char link[2 * SV_PATH_MAX], sv_why *why) {
                            : sv_fail(why, SV_ERR_UNAVAILABLE,
                                      "the fleet server gave no login link (HTTP %d)", status);
     }
-    (void) snprintf(link, 2 * SV_PATH_MAX, "%s%s", p->operator_url, location);
+    (void) snprintf(link, LINK_ROOM, "%s%s", p->operator_url, location);
     return SV_OK;
 }
 
@@ -192,7 +194,7 @@ static sv_err run(pilot *p, bool *passed, sv_why *why) {
         *passed = pilot_check(p);
         return SV_OK;
     }
-    char link[2 * SV_PATH_MAX];
+    char link[LINK_ROOM];
     SV_TRY(login_link(p, link, why));
     if (p->options.bind != NULL) {
         pilot_say("the dashboard speaks HTTPS with this pilot's own CA: import %s/pki/ca.crt into "

@@ -20,6 +20,7 @@ enum {
     PILOT_CHILDREN_MAX = 4 + 3 * PILOT_SITES_MAX,
     PILOT_TOKEN_MAX = 128,
     PILOT_READY_US = 30 * 1000000, ///< for one program to answer
+    PILOT_ASK_US = 5 * 1000000,    ///< for one answer
 };
 
 typedef struct pilot_options {

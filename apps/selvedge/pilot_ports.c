@@ -2,6 +2,7 @@
 #include "pilot.h"
 #include <arpa/inet.h>
 #include <base/fd.h>
+#include <codec/encode.h>
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,7 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TABLE_MAX = 4 * 1024 * 1024, NAME_MAX_BYTES = 64, TCP_LISTEN_STATE = 0x0a };
+enum { TABLE_MAX = 4 * 1024 * 1024, NAME_MAX_BYTES = 64 };
+
+/// The columns of /proc/net/tcp that are of interest here.
+enum { LOCAL_COLUMN = 1, STATE_COLUMN = 3, INODE_COLUMN = 9, COLUMNS };
 
 /// Listen on `port` (0: any); false when that is not possible.
 static bool try_port(const char *address, uint16_t port, pilot_port *out) {
@@ -43,23 +47,43 @@ void pilot_port_release(pilot_port *port) {
     port->fd = -1;
 }
 
+static size_t split(sv_text line, sv_text columns[COLUMNS]) {
+    size_t count = 0;
+    sv_text rest = sv_text_trim(line);
+    while (rest.len > 0 && count < COLUMNS) {
+        columns[count++] = sv_text_cut(&rest, ' ');
+        rest = sv_text_trim(rest);
+    }
+    return count;
+}
+
+/// The inode when the line is of a socket that listens on `port`, else 0.
+static uint64_t inode_of(sv_text line, uint16_t port) {
+    sv_text columns[COLUMNS];
+    if (split(line, columns) < COLUMNS || !sv_text_is(columns[STATE_COLUMN], "0A")) {
+        return 0;
+    }
+    sv_text number = columns[LOCAL_COLUMN];
+    (void) sv_text_cut(&number, ':');
+    uint8_t digits[2];
+    uint64_t inode = 0;
+    if (sv_hex_parse(number, digits, sizeof digits) != SV_OK || (digits[0] << 8 | digits[1]) != port
+        || sv_text_u64(columns[INODE_COLUMN], UINT64_MAX, &inode) != SV_OK) {
+        return 0;
+    }
+    return inode;
+}
+
 /// The socket inode that listens on `port`, from /proc/net/tcp; 0 when there is none.
-static unsigned long listening_inode(const char *table, uint16_t port) {
+static uint64_t listening_inode(const char *table, uint16_t port) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(TABLE_MAX);
     if (sv_disk_read(table, &text, NULL) != SV_OK) {
         return 0;
     }
     sv_text rest = sv_textbuf_text(&text);
     while (rest.len > 0) {
-        char line[256];
-        unsigned local = 0;
-        unsigned state = 0;
-        unsigned long inode = 0;
-        if (sv_text_copy(sv_text_cut(&rest, '\n'), line, sizeof line) == SV_OK
-            && sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu",
-                      &local, &state, &inode)
-                   == 3
-            && local == port && state == TCP_LISTEN_STATE) {
+        uint64_t inode = inode_of(sv_text_cut(&rest, '\n'), port);
+        if (inode != 0) {
             return inode;
         }
     }
@@ -95,10 +119,10 @@ static void name_process(const char *pid, char out[128]) {
 
 void pilot_port_holder(uint16_t port, char out[128]) {
     (void) snprintf(out, 128, "a process of another user");
-    unsigned long inode = listening_inode("/proc/net/tcp", port);
+    uint64_t inode = listening_inode("/proc/net/tcp", port);
     inode = inode != 0 ? inode : listening_inode("/proc/net/tcp6", port);
     char wanted[64];
-    (void) snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
+    (void) snprintf(wanted, sizeof wanted, "socket:[%llu]", (unsigned long long) inode);
     DIR *proc = inode == 0 ? NULL : opendir("/proc");
     for (struct dirent *item = proc == NULL ? NULL : readdir(proc); item != NULL;
          item = readdir(proc)) {
@@ -122,7 +146,7 @@ sv_err pilot_port_choose(const char *address, uint16_t preferred, const char *wh
     if (!try_port(address, 0, out)) {
         return sv_fail(why, SV_ERR_IO, "no port can be opened on %s for the %s: %s", address, what,
                        reason == EADDRNOTAVAIL ? "that is no address of this machine"
-                                               : strerror(reason));
+                                               : sv_errno_text(reason));
     }
     char holder[128];
     pilot_port_holder(preferred, holder);

@@ -109,7 +109,7 @@ static sv_err open_http(pilot *p, sv_why *why) {
         sv_tls_files files = { .ca = ca };
         SV_TRY(sv_tls_client(&files, &p->tls, why));
     }
-    return sv_http_client_open(p->loop, p->operator_url, p->tls, 5 * 1000000, &p->http, why);
+    return sv_http_client_open(p->loop, p->operator_url, p->tls, PILOT_ASK_US, &p->http, why);
 }
 
 static sv_err start_fleet(pilot *p, sv_why *why) {

@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define LONGEST_US (100 * 366 * SV_TIME_DAY_US)
+#define LONGEST_US (INT64_C(100) * 366 * SV_TIME_DAY_US)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sv_text text = { .at = (const char *) data, .len = size };

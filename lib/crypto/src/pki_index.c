@@ -50,7 +50,9 @@ static bool time_of(const sv_json *line, const char *key, int64_t *out_us) {
 /// As OpenSSL writes the number: upper-case hexadecimal digits, two to a byte.
 static bool is_serial(sv_text text) {
     for (size_t i = 0; i < text.len; i++) {
-        if (memchr("0123456789ABCDEF", text.at[i], 16) == NULL) {
+        bool digit = text.at[i] >= '0' && text.at[i] <= '9';
+        bool letter = text.at[i] >= 'A' && text.at[i] <= 'F';
+        if (!digit && !letter) {
             return false;
         }
     }
