@@ -1,7 +1,6 @@
 // `selvedge gateway`: the operator's noun for what the program selvedge-gateway does from the
 // command line. It becomes that program, found beside this one or in PATH.
 #include "command.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/disk.h>
@@ -22,9 +21,9 @@ static int become(char *const *args) {
     }
     (void) execvp(PROGRAM, args);
     sv_why why;
-    sv_err err = sv_fail(&why, SV_ERR_IO,
-                         "cannot start " PROGRAM ", neither as '%s' nor from PATH: %s; install it",
-                         beside, strerror(errno));
+    sv_err err =
+        sv_fail(&why, SV_ERR_IO,
+                "cannot start " PROGRAM ", neither as '%s' nor from PATH: %m; install it", beside);
     return sv_exit_with(err, &why);
 }
 

@@ -210,7 +210,7 @@ static sv_err take_time(sv_text text, int64_t *out_us, sv_why *why) {
 
 static sv_err take_value(sv_text text, const char *name, double *out, sv_why *why) {
     if (text.len == 0) {
-        *out = NAN;
+        *out = SV_NAN;
         return SV_OK;
     }
     if (sv_num_parse(text, out) != SV_OK) {

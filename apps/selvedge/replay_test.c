@@ -3,6 +3,7 @@
 #include <base/test.h>
 #include <base/time.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@ static void remove_file(char (*path)[32]) {
 }
 
 static void write_file(char path[32], const char *content) {
-    (void) strcpy(path, "/tmp/sv-replay-XXXXXX");
+    (void) snprintf(path, 32, "/tmp/sv-replay-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, content, strlen(content)), strlen(content));

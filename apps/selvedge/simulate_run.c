@@ -183,8 +183,8 @@ static void report_health(simulation *sim, pace *p) {
     size_t count = (size_t) sim->options.devices;
     for (int i = 0; i < BURST_MAX && sim->options.health; i++) {
         size_t index = p->health_turns % count;
-        double due_s =
-            (double) (p->health_turns / count) * HEALTH_EVERY_S + (double) index / (double) count;
+        size_t turn = p->health_turns / count; // of all devices
+        double due_s = (double) turn * HEALTH_EVERY_S + (double) index / (double) count;
         if (due_s > sim->measured_s) {
             return;
         }
