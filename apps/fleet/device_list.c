@@ -13,7 +13,7 @@ static bool matches(const sv_device_query *query, const sv_device *device) {
     if (query->online >= 0 && device->online != (query->online > 0)) {
         return false;
     }
-    if (query->health >= 0 && device->health != (sv_fleet_health) query->health) {
+    if (query->health >= 0 && sv_device_health(device) != (sv_fleet_health) query->health) {
         return false;
     }
     return query->text[0] == '\0' || strcasestr(device->id, query->text) != NULL
@@ -22,63 +22,88 @@ static bool matches(const sv_device_query *query, const sv_device *device) {
            || strcasestr(device->version, query->text) != NULL;
 }
 
-static int newest_first(const void *left, const void *right) {
-    const sv_device *a = *(sv_device *const *) left;
-    const sv_device *b = *(sv_device *const *) right;
-    if (a->last_seen_us != b->last_seen_us) {
-        return a->last_seen_us > b->last_seen_us ? -1 : 1;
-    }
-    return strcmp(a->id, b->id);
+// What an operator looks at first has the highest number.
+static int64_t urgency(const sv_device *device) {
+    static const int64_t RANKS[SV_FLEET_HEALTH__COUNT] = { [SV_FLEET_HEALTHY] = 0,
+                                                           [SV_FLEET_UNKNOWN] = 2,
+                                                           [SV_FLEET_WARNING] = 6,
+                                                           [SV_FLEET_CRITICAL] = 8 };
+    int64_t rank = RANKS[sv_device_health(device)];
+    rank = !device->online && rank < 4 ? 4 : rank;
+    return rank + sv_device_needs_you(device);
 }
 
-/// The last device of the page before: `<last_seen>.<id>`.
-static sv_err read_cursor(const char *cursor, sv_device *out, sv_why *why) {
+/// A device and what it is sorted by, highest first; its id decides between equals.
+typedef struct place {
+    sv_device *device;
+    int64_t key;
+} place;
+
+static int64_t key_of(const sv_device_query *query, const sv_device *device) {
+    switch (query->sort) {
+    case SV_DEVICES_BY_LAST_SEEN:
+        return device->last_seen_us;
+    case SV_DEVICES_BY_URGENCY:
+        return urgency(device);
+    case SV_DEVICES_BY_ID:
+        break;
+    }
+    return 0;
+}
+
+static int highest_first(const void *left, const void *right) {
+    const place *a = left;
+    const place *b = right;
+    if (a->key != b->key) {
+        return a->key > b->key ? -1 : 1;
+    }
+    return strcmp(a->device->id, b->device->id);
+}
+
+/// The last device of the page before: `<key>.<id>`.
+static sv_err read_cursor(const char *cursor, sv_device *device, place *out, sv_why *why) {
     sv_text rest = sv_text_of(cursor);
     sv_text number = sv_text_cut(&rest, '.');
-    uint64_t seen;
-    if (sv_text_u64(number, INT64_MAX, &seen) != SV_OK || !sv_id_is_valid(rest)) {
+    uint64_t key;
+    if (sv_text_u64(number, INT64_MAX, &key) != SV_OK || !sv_id_is_valid(rest)) {
         return sv_fail(why, SV_ERR_INVALID, "cursor '%s' is not one of ours", cursor);
     }
-    out->last_seen_us = (int64_t) seen;
-    return sv_text_copy(rest, out->id, sizeof out->id);
+    *out = (place){ .device = device, .key = (int64_t) key };
+    return sv_text_copy(rest, device->id, sizeof device->id);
 }
 
-static bool is_after(const sv_device_query *query, const sv_device *device, const sv_device *last) {
-    return query->by_last_seen ? newest_first(&device, &last) > 0
-                               : strcmp(device->id, last->id) > 0;
-}
-
-static void put_next(sv_json_out *out, const sv_device *last) {
+static void put_next(sv_json_out *out, const place *last) {
     if (last == NULL) {
         sv_json_add_null(out, "next");
         return;
     }
     char room[SV_DEVICE_CURSOR_MAX];
     sv_textbuf cursor = SV_TEXTBUF(room);
-    sv_textbuf_addf(&cursor, "%lld.%s", (long long) last->last_seen_us, last->id);
+    sv_textbuf_addf(&cursor, "%lld.%s", (long long) last->key, last->device->id);
     sv_json_add_text(out, "next", sv_textbuf_text(&cursor));
 }
 
 sv_err sv_device_list(sv_fleet *fleet, const sv_device_query *query, sv_json_out *out,
                       sv_why *why) {
-    sv_device last = { 0 };
+    sv_device unknown = { 0 };
+    place last = { 0 };
     if (query->cursor[0] != '\0') {
-        SV_TRY(read_cursor(query->cursor, &last, why));
+        SV_TRY(read_cursor(query->cursor, &unknown, &last, why));
     }
     size_t known = sv_registry_device_count(fleet->registry);
-    SV_DEFER(sv_mem_drop) sv_device **found = sv_mem_array(known + 1, sizeof(sv_device *));
+    SV_DEFER(sv_mem_drop) place *found = sv_mem_array(known + 1, sizeof(place));
     size_t total = 0;
     for (size_t i = 0; i < known; i++) {
         sv_device *device = sv_registry_device_at(fleet->registry, i);
         if (matches(query, device)) {
-            found[total++] = device;
+            found[total++] = (place){ .device = device, .key = key_of(query, device) };
         }
     }
-    if (query->by_last_seen) {
-        qsort(found, total, sizeof(sv_device *), newest_first);
+    if (query->sort != SV_DEVICES_BY_ID) {
+        qsort(found, total, sizeof(place), highest_first);
     }
     size_t at = 0;
-    while (query->cursor[0] != '\0' && at < total && !is_after(query, found[at], &last)) {
+    while (query->cursor[0] != '\0' && at < total && highest_first(&found[at], &last) <= 0) {
         at++;
     }
     size_t end = total - at > query->limit ? at + query->limit : total;
@@ -86,10 +111,10 @@ sv_err sv_device_list(sv_fleet *fleet, const sv_device_query *query, sv_json_out
     sv_json_key(out, "items");
     sv_json_open_array(out);
     for (; at < end; at++) {
-        sv_view_device(fleet, found[at], true, out);
+        sv_view_device(fleet, found[at].device, true, out);
     }
     sv_json_close_array(out);
-    put_next(out, end < total ? found[end - 1] : NULL);
+    put_next(out, end < total ? &found[end - 1] : NULL);
     sv_json_add_int(out, "total", (int64_t) total);
     sv_json_close_object(out);
     return SV_OK;

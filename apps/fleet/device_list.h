@@ -8,12 +8,18 @@
 
 enum { SV_DEVICE_LIMIT_DEFAULT = 50, SV_DEVICE_LIMIT_MAX = 500, SV_DEVICE_CURSOR_MAX = 96 };
 
+typedef enum sv_device_sort {
+    SV_DEVICES_BY_ID,
+    SV_DEVICES_BY_LAST_SEEN, ///< newest first
+    SV_DEVICES_BY_URGENCY,   ///< what needs somebody first
+} sv_device_sort;
+
 typedef struct sv_device_query {
     const char *text; ///< in id, site, type or version, without case; empty: any; so for the others
     const char *site;
     int online; ///< -1: any
     int health; ///< -1: any, else sv_fleet_health
-    bool by_last_seen;
+    sv_device_sort sort;
     size_t limit;
     const char *cursor; ///< empty: from the start
 } sv_device_query;

@@ -22,6 +22,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         err = sv_registry_open(out->db, &out->config, &out->registry, why);
     }
     if (err == SV_OK) {
+        err = sv_inbox_count_devices(out->db, out->registry, why);
+    }
+    if (err == SV_OK) {
         err = sv_people_admin_token(out->db, out->config.admin_token_file, why);
     }
     if (err != SV_OK) {
@@ -73,13 +76,15 @@ void sv_fleet_tell_alert(sv_fleet *fleet, sv_text alert_id) {
     }
     sv_live_send(fleet->live, "alert", sv_textbuf_text(&data));
     sv_device *device = sv_registry_device(fleet->registry, sv_text_of(device_id));
-    sv_inbox_count count;
+    sv_alert_count count;
     if (device == NULL || sv_inbox_counts(fleet->db, NULL, device_id, &count) != SV_OK) {
         return;
     }
-    unsigned active = (unsigned) (count.open + count.acknowledged);
-    if (active != device->alerts) {
-        device->alerts = active;
+    const sv_alert_count *old = &device->alerts;
+    bool changed = count.open != old->open || count.acknowledged != old->acknowledged
+                   || count.worst != old->worst;
+    device->alerts = count;
+    if (changed) {
         sv_fleet_tell_device(fleet, device);
     }
 }

@@ -276,23 +276,46 @@ sv_err sv_inbox_list(sv_db *db, const sv_inbox_query *query, sv_json_out *out,
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
-sv_err sv_inbox_counts(sv_db *db, const char *site, const char *device, sv_inbox_count *out) {
+#define COUNTS                                                                                     \
+    "count(CASE state WHEN 0 THEN 1 END), count(CASE state WHEN 1 THEN 1 END),"                    \
+    " count(CASE WHEN state = 0 AND severity = 'critical' THEN 1 END),"                            \
+    " max(CASE severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END)"
+
+static sv_alert_count read_count(sv_stmt *stmt) {
+    static const sv_fleet_health WORST[] = { SV_FLEET_UNKNOWN, SV_FLEET_WARNING,
+                                             SV_FLEET_CRITICAL };
+    return (sv_alert_count){ .open = sv_stmt_int(stmt, 0),
+                             .acknowledged = sv_stmt_int(stmt, 1),
+                             .critical = sv_stmt_int(stmt, 2),
+                             .worst = WORST[sv_stmt_int(stmt, 3) % 3] };
+}
+
+sv_err sv_inbox_counts(sv_db *db, const char *site, const char *device, sv_alert_count *out) {
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(db,
-                      "SELECT count(CASE state WHEN 0 THEN 1 END),"
-                      " count(CASE state WHEN 1 THEN 1 END),"
-                      " count(CASE severity WHEN 'critical' THEN 1 END) FROM alert"
-                      " WHERE state < 2 AND (?1 IS NULL OR site = ?1)"
-                      " AND (?2 IS NULL OR device = ?2)",
+                      "SELECT " COUNTS " FROM alert WHERE state < 2"
+                      " AND (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR device = ?2)",
                       &stmt, NULL));
     sv_stmt_bind_str(stmt, 1, site);
     sv_stmt_bind_str(stmt, 2, device);
     SV_TRY(sv_stmt_next(stmt, NULL));
-    *out = (sv_inbox_count){ .open = sv_stmt_int(stmt, 0),
-                             .acknowledged = sv_stmt_int(stmt, 1),
-                             .critical = sv_stmt_int(stmt, 2) };
+    *out = read_count(stmt);
     sv_stmt_reset(stmt);
     return SV_OK;
+}
+
+sv_err sv_inbox_count_devices(sv_db *db, const sv_registry *registry, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "SELECT " COUNTS ", device FROM alert WHERE state < 2 GROUP BY device",
+                      &stmt, why));
+    sv_err err;
+    while ((err = sv_stmt_next(stmt, why)) == SV_OK) {
+        sv_device *device = sv_registry_device(registry, sv_stmt_text(stmt, 4));
+        if (device != NULL) {
+            device->alerts = read_count(stmt);
+        }
+    }
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
 sv_err sv_inbox_prune(sv_db *db, int64_t before_ms, sv_why *why) {

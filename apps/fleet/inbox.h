@@ -38,12 +38,11 @@ typedef struct sv_inbox_query {
 sv_err sv_inbox_list(sv_db *db, const sv_inbox_query *query, sv_json_out *out,
                      char next[SV_INBOX_CURSOR_MAX], sv_why *why);
 
-typedef struct sv_inbox_count {
-    int64_t open, acknowledged, critical;
-} sv_inbox_count;
-
 /// What is active; `site` and `device` NULL: of all.
-sv_err sv_inbox_counts(sv_db *db, const char *site, const char *device, sv_inbox_count *out);
+sv_err sv_inbox_counts(sv_db *db, const char *site, const char *device, sv_alert_count *out);
+
+/// Give every device of the registry its own counts.
+sv_err sv_inbox_count_devices(sv_db *db, const sv_registry *registry, sv_why *why);
 
 sv_err sv_inbox_prune(sv_db *db, int64_t before_ms, sv_why *why);
 

@@ -26,8 +26,8 @@ static void take(fixture *f, const char *id, sv_alert_event event, int64_t at_ms
     }
 }
 
-static sv_inbox_count count(fixture *f) {
-    sv_inbox_count active;
+static sv_alert_count count(fixture *f) {
+    sv_alert_count active;
     assert_int_equal(sv_inbox_counts(f->fleet.db, NULL, NULL, &active), SV_OK);
     return active;
 }

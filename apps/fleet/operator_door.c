@@ -196,7 +196,7 @@ static void show_overview(visit *v) {
 static void list_devices(visit *v) {
     static const char *const STATUS[] = { "offline", "online", NULL };
     static const char *const HEALTH[] = { "unknown", "healthy", "warning", "critical", NULL };
-    static const char *const SORT[] = { "id", "last_seen", NULL };
+    static const char *const SORT[] = { "id", "last_seen", "urgency", NULL };
     char text[WORD_MAX];
     char site[WORD_MAX];
     char cursor[WORD_MAX];
@@ -211,7 +211,7 @@ static void list_devices(visit *v) {
         || !read_number(v, "limit", SV_DEVICE_LIMIT_MAX, &limit)) {
         return;
     }
-    query.by_last_seen = sort == 1;
+    query.sort = (sv_device_sort) sort;
     query.limit = limit > 0 ? (size_t) limit : 1;
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
@@ -369,7 +369,7 @@ static void show_alive(visit *v) {
 }
 
 static void show_ready(visit *v) {
-    sv_inbox_count count;
+    sv_alert_count count;
     if (sv_inbox_counts(v->fleet->db, NULL, NULL, &count) != SV_OK) {
         sv_http_problem(v->request, 503, "Not ready", "the database does not answer");
         return;

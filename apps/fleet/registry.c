@@ -325,10 +325,10 @@ void sv_device_take_report(sv_device *device, sv_text report) {
         return;
     }
     const char *status = sv_health_status(&health);
-    device->health = SV_FLEET_HEALTHY;
+    device->reported = SV_FLEET_HEALTHY;
     for (int i = 0; i < SV_FLEET_HEALTH__COUNT; i++) {
         if (strcmp(status, HEALTH_NAMES[i]) == 0) {
-            device->health = (sv_fleet_health) i;
+            device->reported = (sv_fleet_health) i;
         }
     }
     _Static_assert(sizeof device->version >= sizeof health.metrics.firmware_version, "fits");
@@ -336,6 +336,15 @@ void sv_device_take_report(sv_device *device, sv_text report) {
            sizeof health.metrics.firmware_version);
     free(device->report);
     device->report = sv_mem_copy_str(report.at, report.len);
+}
+
+sv_fleet_health sv_device_health(const sv_device *device) {
+    return device->alerts.worst > device->reported ? device->alerts.worst : device->reported;
+}
+
+bool sv_device_needs_you(const sv_device *device) {
+    bool unspoken = device->alerts.open == 0 && device->alerts.acknowledged == 0;
+    return device->alerts.open > 0 || (unspoken && device->reported >= SV_FLEET_WARNING);
 }
 
 bool sv_device_judge(sv_device *device) {
@@ -407,21 +416,6 @@ static sv_err load_streams(sv_registry *registry, sv_why *why) {
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
-static sv_err load_alerts(sv_registry *registry, sv_why *why) {
-    sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(registry->db,
-                      "SELECT device, count(*) FROM alert WHERE state < 2 GROUP BY device", &stmt,
-                      why));
-    sv_err err;
-    while ((err = sv_stmt_next(stmt, why)) == SV_OK) {
-        sv_device *device = sv_registry_device(registry, sv_stmt_text(stmt, 0));
-        if (device != NULL) {
-            device->alerts = (unsigned) sv_stmt_int(stmt, 1);
-        }
-    }
-    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
-}
-
 sv_err sv_registry_open(sv_db *db, const sv_fleet_config *config, sv_registry **out, sv_why *why) {
     SV_DEFER(sv_registry_drop) sv_registry *registry = sv_mem_new(sizeof *registry);
     uint8_t key[16];
@@ -432,7 +426,6 @@ sv_err sv_registry_open(sv_db *db, const sv_fleet_config *config, sv_registry **
     gather_gateways(registry, config);
     SV_TRY(load_devices(registry, why));
     SV_TRY(load_streams(registry, why));
-    SV_TRY(load_alerts(registry, why));
     *out = registry;
     registry = NULL;
     return SV_OK;

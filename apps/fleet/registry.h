@@ -33,6 +33,13 @@ typedef enum sv_fleet_health {
 
 const char *sv_fleet_health_name(sv_fleet_health health);
 
+/// The alerts of one device, one site or all that have not been cleared.
+typedef struct sv_alert_count {
+    int64_t open, acknowledged;
+    int64_t critical;      ///< of the open ones
+    sv_fleet_health worst; ///< of both; SV_FLEET_UNKNOWN: none above info
+} sv_alert_count;
+
 typedef struct sv_site {
     char name[SV_ID_ROOM];
 } sv_site;
@@ -75,11 +82,11 @@ typedef struct sv_device {
     sv_site *site;
     sv_gateway *gateway; ///< that spoke for it last; NULL until then
     int64_t since_us, last_seen_us, stored_seen_us;
-    sv_fleet_health health;
-    char type[SV_ID_ROOM]; ///< empty: unknown
+    sv_fleet_health reported; ///< by its last health report
+    char type[SV_ID_ROOM];    ///< empty: unknown
     char version[SV_FLEET_VERSION_MAX];
-    char *report;        ///< JSON or NULL
-    unsigned alerts;     ///< not cleared
+    char *report; ///< JSON or NULL
+    sv_alert_count alerts;
     sv_stream **streams; ///< by name
     size_t stream_count;
 } sv_device;
@@ -119,6 +126,10 @@ void sv_registry_settle(sv_registry *registry, bool committed);
 
 /// Judge the report and keep it; one that cannot be read is passed over.
 void sv_device_take_report(sv_device *device, sv_text report);
+/// The worse of what it reports and what its alerts say.
+sv_fleet_health sv_device_health(const sv_device *device);
+/// Somebody has to look: an alert is open, or the report is bad and no alert speaks for it.
+bool sv_device_needs_you(const sv_device *device);
 /// Recompute `online`; true when it changed.
 bool sv_device_judge(sv_device *device);
 /// Recompute the gateway's `online`; true when it changed.

@@ -88,11 +88,14 @@ bool sv_series_note(sv_db *db, sv_stream *stream, const sv_point *point) {
 
 // ---- decimation ---------------------------------------------------------------------------------
 
+enum { MINUTE_MS = 60000 };
+
 typedef struct decimator {
     const sv_series_range *range;
     sv_spark_point *whole; ///< every point, as long as they fit
     sv_spark_point *kept;  ///< two for each bucket that has ended
     size_t seen, kept_count;
+    bool averages;  ///< some of them
     int64_t bucket; ///< of low and high; -1: none yet
     sv_spark_point low, high;
 } decimator;
@@ -131,22 +134,45 @@ static void take_point(decimator *d, sv_spark_point point) {
     d->high = point.value > d->high.value ? point : d->high;
 }
 
-static sv_err read_kind(sv_db *db, const sv_stream *stream, sv_point_kind kind, decimator *d,
-                        sv_why *why) {
+// A quiet minute has no significant average; there its mean stands in, in the middle of the minute.
+static void take_minute(decimator *d, sv_spark_point *minute) {
+    if (minute->at_ms >= 0) {
+        minute->at_ms += MINUTE_MS / 2;
+        if (minute->at_ms <= d->range->to_ms) {
+            take_point(d, *minute);
+        }
+    }
+    minute->at_ms = -1;
+}
+
+static sv_err read_points(sv_db *db, const sv_stream *stream, decimator *d, sv_why *why) {
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(db,
-                      "SELECT at_ms, value FROM point WHERE stream = ?1 AND kind = ?2"
-                      " AND at_ms BETWEEN ?3 AND ?4 ORDER BY at_ms",
+                      "SELECT at_ms, value, kind FROM point WHERE stream = ?1 AND kind = 0"
+                      " AND at_ms BETWEEN ?2 AND ?3 UNION ALL"
+                      " SELECT at_ms, value, kind FROM point WHERE stream = ?1 AND kind = 1"
+                      " AND at_ms BETWEEN ?2 AND ?3 ORDER BY at_ms, kind DESC",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, stream->id);
-    sv_stmt_bind_int(stmt, 2, kind);
-    sv_stmt_bind_int(stmt, 3, d->range->from_ms);
-    sv_stmt_bind_int(stmt, 4, d->range->to_ms);
+    sv_stmt_bind_int(stmt, 2, d->range->from_ms);
+    sv_stmt_bind_int(stmt, 3, d->range->to_ms);
+    sv_spark_point minute = { .at_ms = -1 };
     sv_err err;
     while ((err = sv_stmt_next(stmt, why)) == SV_OK) {
-        take_point(
-            d, (sv_spark_point){ .at_ms = sv_stmt_int(stmt, 0), .value = sv_stmt_number(stmt, 1) });
+        sv_spark_point point = { .at_ms = sv_stmt_int(stmt, 0), .value = sv_stmt_number(stmt, 1) };
+        bool average = sv_stmt_int(stmt, 2) == SV_POINT_AVERAGE;
+        d->averages |= average;
+        if (average && point.at_ms < minute.at_ms + MINUTE_MS) {
+            minute.at_ms = -1;
+        }
+        take_minute(d, &minute);
+        if (average) {
+            take_point(d, point);
+        } else {
+            minute = point;
+        }
     }
+    take_minute(d, &minute);
     end_bucket(d);
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
@@ -158,18 +184,12 @@ sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range
     SV_DEFER(sv_mem_drop)
     sv_spark_point *kept = sv_mem_array(range->points * 2, sizeof(sv_spark_point));
     decimator d = { .range = range, .whole = whole, .kept = kept, .bucket = -1 };
-    sv_point_kind kind = SV_POINT_AVERAGE;
-    SV_TRY(read_kind(db, stream, kind, &d, why));
-    if (d.seen == 0) {
-        kind = SV_POINT_SUMMARY;
-        SV_TRY(read_kind(db, stream, kind, &d, why));
-        kind = d.seen > 0 ? SV_POINT_SUMMARY : SV_POINT_AVERAGE;
-    }
+    SV_TRY(read_points(db, stream, &d, why));
     const sv_spark_point *points = d.seen <= range->points ? whole : kept;
     size_t count = d.seen <= range->points ? d.seen : d.kept_count;
     sv_json_open_object(out);
     sv_json_add_str(out, "unit", stream->unit[0] != '\0' ? stream->unit : NULL);
-    sv_json_add_str(out, "kind", kind == SV_POINT_AVERAGE ? "average" : "summary");
+    sv_json_add_str(out, "kind", d.averages || d.seen == 0 ? "average" : "summary");
     sv_json_key(out, "points");
     sv_json_open_array(out);
     for (size_t i = 0; i < count; i++) {

@@ -36,8 +36,9 @@ typedef struct sv_series_range {
     size_t points;          ///< buckets when there is more than this
 } sv_series_range;
 
-/// {"unit","kind","points":[[ms,value],...]}: averages if the range holds any, else summaries. Of
-/// each bucket the smallest and the largest value are kept, in their order.
+/// {"unit","kind","points":[[ms,value],...]}: averages, and the mean of each minute that has
+/// none; kind "summary" where no minute has. Of each bucket the smallest and the largest value are
+/// kept, in their order.
 sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range *range,
                        sv_json_out *out, sv_why *why);
 

@@ -94,7 +94,7 @@ static void the_smallest_and_largest_of_every_bucket_survive(void **state) {
     }
 }
 
-static void what_fits_is_shown_whole_and_averages_go_before_summaries(void **state) {
+static void a_quiet_minute_is_shown_by_its_mean_and_a_lively_one_by_its_averages(void **state) {
     fixture *f = *state;
     sv_stream *stream = stream_of(f);
     sv_text kind;
@@ -105,11 +105,17 @@ static void what_fits_is_shown_whole_and_averages_go_before_summaries(void **sta
     assert_true(sv_json_text(sv_json_get(summaries, "kind"), &kind));
     assert_true(sv_text_is(kind, "summary"));
     assert_int_equal(sv_json_count(sv_json_get(summaries, "points")), 10);
-    add(f, stream, SV_POINT_AVERAGE, 30000, 7);
-    SV_DEFER(sv_json_drop) sv_json *averages = query(f, stream, 0, 600000, 10);
+    add(f, stream, SV_POINT_AVERAGE, 60000, 7);
+    add(f, stream, SV_POINT_AVERAGE, 119999, 8);
+    SV_DEFER(sv_json_drop) sv_json *averages = query(f, stream, 0, 600000, 20);
     assert_true(sv_json_text(sv_json_get(averages, "kind"), &kind));
     assert_true(sv_text_is(kind, "average"));
-    assert_int_equal(sv_json_count(sv_json_get(averages, "points")), 1);
+    const sv_json *points = sv_json_get(averages, "points");
+    assert_int_equal(sv_json_count(points), 11);
+    assert_in_order(points);
+    assert_true(holds(points, 30000, 0) && holds(points, 60000, 7) && holds(points, 119999, 8));
+    assert_true(holds(points, 150000, 2) && holds(points, 570000, 9));
+    assert_false(holds(points, 90000, 1));
 }
 
 static void the_newest_values_are_the_same_from_memory_and_from_disk(void **state) {
@@ -151,7 +157,7 @@ static void what_is_older_than_the_retention_goes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_smallest_and_largest_of_every_bucket_survive),
-        TEST(what_fits_is_shown_whole_and_averages_go_before_summaries),
+        TEST(a_quiet_minute_is_shown_by_its_mean_and_a_lively_one_by_its_averages),
         TEST(the_newest_values_are_the_same_from_memory_and_from_disk),
         TEST(what_is_older_than_the_retention_goes),
     };

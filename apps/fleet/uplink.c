@@ -287,7 +287,7 @@ static sv_err take_device(sv_fleet *fleet, sv_gateway *gateway, const sv_json *i
     SV_TRY(sv_registry_bind(fleet->registry, gateway, id, &device, why));
     bool fresh = device->last_seen_us == 0 && device->since_us == 0;
     bool changed = fresh || device->said_online != online;
-    sv_fleet_health health = device->health;
+    sv_fleet_health reported = device->reported;
     sv_text type;
     device->said_online = online;
     (void) sv_json_int(sv_json_get(item, "since"), &device->since_us);
@@ -297,7 +297,7 @@ static sv_err take_device(sv_fleet *fleet, sv_gateway *gateway, const sv_json *i
         changed |= sv_text_copy(type, device->type, sizeof device->type) == SV_OK;
     }
     take_report(device, sv_json_get(item, "report"));
-    changed |= device->health != health;
+    changed |= device->reported != reported;
     bool presence = sv_device_judge(device);
     if (changed || presence) {
         sv_fleet_tell_device(fleet, device);

@@ -55,7 +55,7 @@ static void put_device(const sv_device *device, sv_json_out *out) {
     sv_json_add_bool(out, "online", device->online);
     put_time(out, "since", since_us(device));
     put_time(out, "last_seen", device->last_seen_us);
-    sv_json_add_str(out, "health", sv_fleet_health_name(device->health));
+    sv_json_add_str(out, "health", sv_fleet_health_name(sv_device_health(device)));
     put_optional(out, "firmware_version", device->version);
 }
 
@@ -71,7 +71,7 @@ static void put_key(sv_fleet *fleet, const sv_device *device, sv_json_out *out) 
 void sv_view_device(sv_fleet *fleet, const sv_device *device, bool with_key, sv_json_out *out) {
     sv_json_open_object(out);
     put_device(device, out);
-    sv_json_add_int(out, "alerts", device->alerts);
+    sv_json_add_int(out, "alerts", device->alerts.open);
     if (with_key) {
         put_key(fleet, device, out);
     }
@@ -126,6 +126,7 @@ sv_err sv_view_device_whole(sv_fleet *fleet, const sv_device *device, sv_json_ou
 
 typedef struct tally {
     int64_t devices, online;
+    int64_t needing, needing_critical;
     int64_t health[SV_FLEET_HEALTH__COUNT];
 } tally;
 
@@ -138,7 +139,10 @@ static tally tally_of(const sv_fleet *fleet, const sv_site *site) {
         }
         sum.devices++;
         sum.online += device->online;
-        sum.health[device->health]++;
+        sv_fleet_health health = sv_device_health(device);
+        sum.health[health]++;
+        sum.needing += sv_device_needs_you(device);
+        sum.needing_critical += sv_device_needs_you(device) && health == SV_FLEET_CRITICAL;
     }
     return sum;
 }
@@ -158,7 +162,7 @@ static void put_gateway(const sv_gateway *gateway, sv_json_out *out) {
 
 static sv_err put_site(const sv_fleet *fleet, const sv_site *site, sv_json_out *out) {
     tally sum = tally_of(fleet, site);
-    sv_inbox_count alerts;
+    sv_alert_count alerts;
     SV_TRY(sv_inbox_counts(fleet->db, site->name, NULL, &alerts));
     sv_json_open_object(out);
     sv_json_add_str(out, "site", site->name);
@@ -167,7 +171,7 @@ static sv_err put_site(const sv_fleet *fleet, const sv_site *site, sv_json_out *
     sv_json_add_int(out, "healthy", sum.health[SV_FLEET_HEALTHY]);
     sv_json_add_int(out, "warning", sum.health[SV_FLEET_WARNING]);
     sv_json_add_int(out, "critical", sum.health[SV_FLEET_CRITICAL]);
-    sv_json_add_int(out, "alerts", alerts.open + alerts.acknowledged);
+    sv_json_add_int(out, "alerts", alerts.open);
     sv_json_key(out, "gateways");
     sv_json_open_array(out);
     for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {
@@ -192,7 +196,7 @@ static double readings_per_s(const sv_fleet *fleet) {
 
 sv_err sv_view_overview(sv_fleet *fleet, sv_json_out *out, sv_why *why) {
     tally sum = tally_of(fleet, NULL);
-    sv_inbox_count alerts;
+    sv_alert_count alerts;
     if (sv_inbox_counts(fleet->db, NULL, NULL, &alerts) != SV_OK) {
         return sv_fail(why, SV_ERR_IO, "alerts cannot be counted");
     }
@@ -203,6 +207,11 @@ sv_err sv_view_overview(sv_fleet *fleet, sv_json_out *out, sv_why *why) {
     sv_json_add_int(out, "total", sum.devices);
     sv_json_add_int(out, "online", sum.online);
     sv_json_add_int(out, "offline", sum.devices - sum.online);
+    sv_json_close_object(out);
+    sv_json_key(out, "needing");
+    sv_json_open_object(out);
+    sv_json_add_int(out, "total", sum.needing);
+    sv_json_add_int(out, "critical", sum.needing_critical);
     sv_json_close_object(out);
     sv_json_key(out, "health");
     sv_json_open_object(out);
@@ -237,7 +246,7 @@ static void put_metric(sv_textbuf *out, const char *name, const char *type, cons
 
 sv_err sv_view_metrics(sv_fleet *fleet, sv_textbuf *out) {
     tally sum = tally_of(fleet, NULL);
-    sv_inbox_count alerts;
+    sv_alert_count alerts;
     SV_TRY(sv_inbox_counts(fleet->db, NULL, NULL, &alerts));
     const struct {
         const char *name, *type, *help;
