@@ -21,4 +21,5 @@ for _ in $(seq 600); do
   sleep 0.1
 done
 login=$(grep -oE "$link" "$work/out" | head -1) || { echo "the pilot gave no login link; it said:" >&2; cat "$work/err" >&2; exit 1; }
-SV_URL=${login%%/#*} SV_LOGIN=$login SHOTS=${SHOTS:-$SV_SOURCE/build/screens} TMPDIR=$work node "$web/test/dashboard.mjs"
+fleet=$(jq '.programs[] | select(.name == "fleet server") | .pid' "$work/pilot/pilot.json")
+SV_FLEET_PID=$fleet SV_URL=${login%%/#*} SV_LOGIN=$login SHOTS=${SHOTS:-$SV_SOURCE/build/screens} TMPDIR=$work node "$web/test/dashboard.mjs"

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { call, query, type Alert } from "./api";
 import { alertSentence, capital, count, withUnit, words } from "./format";
 import { on } from "./live";
@@ -36,7 +36,7 @@ export function Acknowledge({ alert, done }: { alert: Alert; done: (alert: Alert
 
 export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) => void }) {
   return (
-    <li class={`alert is-${alert.severity} ${alert.state}`} data-row tabIndex={-1}>
+    <li class={`alert is-${alert.severity} ${alert.state}`} data-row data-id={alert.id} tabIndex={-1}>
       <State is={alert.state === "cleared" ? "cleared" : alert.severity} />
       <div class="alert-body">
         <AlertText alert={alert} />
@@ -52,7 +52,25 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
   );
 }
 
-export const replaceAlert = (list: Alert[], alert: Alert) => list.map((a) => (a.id === alert.id ? alert : a));
+/* One alert of a kind is active at a time: a new one ends its predecessor. */
+export function mergeAlert(list: Alert[], alert: Alert, fits: boolean): Alert[] {
+  const known = list.some((a) => a.id === alert.id);
+  const ended = (a: Alert) => a.id !== alert.id && a.state !== "cleared" && alert.state !== "cleared" && a.raised_at <= alert.raised_at &&
+    a.site === alert.site && a.device === alert.device && a.sensor === alert.sensor && a.type === alert.type;
+  const rest = list.filter((a) => !ended(a));
+  return known ? rest.map((a) => (a.id === alert.id ? alert : a)) : fits ? [alert, ...rest] : rest;
+}
+
+/* Should the stream have missed one, the count that comes with every overview shows it. */
+export function useMissed(items: Alert[] | undefined, whole: boolean, again: () => void) {
+  const asked = useRef(0);
+  useEffect(() => on("overview", (o) => {
+    if (!items || !whole || Date.now() - asked.current < 10000) return;
+    if (items.filter((a) => a.state === "open").length === o.alerts.open) return;
+    asked.current = Date.now();
+    again();
+  }), [items, whole]);
+}
 
 export function Alerts() {
   const { query: q } = usePlace();
@@ -65,16 +83,13 @@ export function Alerts() {
   const fits = (a: Alert) =>
     (state === "all" || (state === "active" ? a.state !== "cleared" : a.state === state)) &&
     (!severity || a.severity === severity) && (!site || a.site === site) && (!device || a.device === device);
-  const put = (alert: Alert) => set((old) => {
-    const known = old.items.some((a) => a.id === alert.id);
-    if (known) return { ...old, items: replaceAlert(old.items, alert) };
-    return fits(alert) ? { ...old, items: [alert, ...old.items] } : old;
-  });
+  const put = (alert: Alert) => set((old) => ({ ...old, items: mergeAlert(old.items, alert, fits(alert)) }));
   useEffect(() => on("alert", put), [path]);
   const rows = useMemo(
     () => (data ? [...data.items].sort((a, b) => urgency(a) - urgency(b) || b.raised_at - a.raised_at) : []), [data]);
   const more = () => data?.next && call<Page>("/alerts" + query({ state, severity, site, device, limit: 100, cursor: data.next }))
     .then((page) => set((old) => ({ items: [...old.items, ...page.items.filter((a) => !old.items.some((b) => b.id === a.id))], next: page.next })), again);
+  useMissed(data?.items, !!data && !data.next && !severity && !site && !device && /^(active|open|all)$/.test(state), again);
   const open = rows.filter((a) => a.state === "open").length;
   return (
     <>

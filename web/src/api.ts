@@ -24,7 +24,7 @@ export type Site = {
   gateways: Gateway[];
 };
 export type Overview = {
-  at: number; devices: { total: number; online: number; offline: number };
+  at: number; devices: { total: number; online: number; offline: number }; needing: { total: number; critical: number };
   health: { healthy: number; warning: number; critical: number; unknown: number };
   alerts: { open: number; acknowledged: number; critical: number }; readings_per_s: number; sites: Site[];
 };

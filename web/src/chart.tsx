@@ -1,42 +1,76 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { call, query, type Point, type Series } from "./api";
-import { exact, num, unitText, words } from "./format";
+import { call, query, type Alert, type Point, type Series } from "./api";
+import { clock, count, exact, num, unitText, words } from "./format";
 import { on } from "./live";
 import { Failed } from "./parts";
 
 const width = 900;
+const holdMs = 180e3; // a minute's mean arrives at least this often
+const againMs = 60e3;
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/* Times of the day on the axis, days as well where the range crosses them; 24 hours, as a shift counts. */
+const dayOf = (at: Date) => at.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+
+/* Times of the day on the axis, the day as well where it is not today; 24 hours, as a shift counts. */
 function times(_u: uPlot, ticks: number[], _axis: number, _space: number, step: number): string[] {
-  let day = "";
+  let day = dayOf(new Date());
   return ticks.map((tick) => {
     const at = new Date(tick * 1000);
-    const date = at.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+    const date = dayOf(at);
     const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: step < 60 ? "2-digit" : undefined, hourCycle: "h23" });
-    const first = date !== day;
+    const other = date !== day;
     day = date;
-    return step >= 86400 ? date : first ? `${time}\n${date}` : time;
+    return step >= 86400 ? date : other ? `${time}\n${date}` : time;
   });
 }
 
-function options(el: HTMLElement, sensor: string, unit: string, zoom: (from: number, to: number) => void, back: () => void): uPlot.Options {
+function levels(_u: uPlot, ticks: number[]): string[] {
+  const texts = ticks.map((v) => String(+v.toPrecision(6)));
+  const digits = Math.max(0, ...texts.map((t) => (t.includes("e") ? 0 : (t.split(".")[1] ?? "").length)));
+  return texts.map((t) => (t.includes("e") ? t : Number(t).toFixed(digits)));
+}
+
+/* While an alert of this sensor lasted, the ground is shaded and its beginning marked. */
+function shade(u: uPlot, alerts: Alert[]) {
+  const { left, top, width: wide, height } = u.bbox;
+  for (const alert of alerts) {
+    const from = u.valToPos(alert.raised_at / 1000, "x", true);
+    const to = u.valToPos((alert.cleared_at ?? Date.now()) / 1000, "x", true);
+    if (to < left || from > left + wide) continue;
+    const start = Math.max(left, from);
+    u.ctx.fillStyle = css(alert.severity === "critical" ? "--critical" : alert.severity === "warning" ? "--warning" : "--notice");
+    u.ctx.globalAlpha = 0.13;
+    u.ctx.fillRect(start, top, Math.max(2, Math.min(left + wide, to) - start), height);
+    u.ctx.globalAlpha = 1;
+    if (from >= left) u.ctx.fillRect(from, top, 2 * devicePixelRatio, height);
+  }
+}
+
+type Hands = {
+  zoom: (from: number, to: number) => void; back: () => void; point: (u: uPlot) => void; alerts: () => Alert[];
+};
+
+function options(el: HTMLElement, sensor: string, hands: Hands): uPlot.Options {
   const axis = { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  const moves = (type: string) => type === "mousemove" || type === "mouseleave";
   return {
     width: Math.max(200, el.clientWidth), height: 190, padding: [10, 8, 0, 0],
-    legend: { show: true, live: true },
-    cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, bind: { dblclick: () => () => { back(); return null; } } },
+    legend: { show: false },
+    cursor: {
+      drag: { x: true, y: false, setScale: false }, points: { size: 7 },
+      sync: { key: "device", setSeries: false, scales: ["x", null], filters: { pub: moves, sub: moves } },
+      bind: { dblclick: () => () => { hands.back(); return null; } },
+    },
     scales: { x: { time: true }, y: { range: (_u, low, high) => limits(low, high) } },
-    axes: [{ ...axis, values: times, space: 72 }, { ...axis, size: 58, values: (_u, ticks) => ticks.map((v) => String(+v.toPrecision(6))) }],
-    series: [
-      { label: "time", value: (_u, v) => (v === null || v === undefined ? "–" : exact(v * 1000)) },
-      { label: words(sensor), stroke: css("--accent"), width: 1.5, spanGaps: false, points: { show: false }, value: (_u, v) => `${num(v)} ${unit}` },
-    ],
+    axes: [{ ...axis, values: times, space: (_u, _i, min, max) => (max - min < 240 ? 76 : 52), size: (_u, texts) => (texts?.some((t) => t?.includes("\n")) ? 44 : 28) }, { ...axis, size: 52, values: levels }],
+    series: [{}, { label: words(sensor), stroke: css("--accent"), width: 1.5, spanGaps: false, points: { show: false } }],
     hooks: {
+      drawClear: [(u) => shade(u, hands.alerts())],
+      setCursor: [hands.point],
       setSelect: [(u) => {
         if (u.select.width < 8) return;
-        zoom(u.posToVal(u.select.left, "x") * 1000, u.posToVal(u.select.left + u.select.width, "x") * 1000);
+        hands.zoom(u.posToVal(u.select.left, "x") * 1000, u.posToVal(u.select.left + u.select.width, "x") * 1000);
         u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
       }],
     },
@@ -62,11 +96,12 @@ function save(name: string, unit: string, sensor: string, points: Point[]) {
 export type Window = { span: number; from: number; to: number };
 
 export function Chart(props: {
-  device: string; sensor: string; unit: string; value: number | null; view: Window; zoom: (from: number, to: number) => void; back: () => void;
+  device: string; sensor: string; unit: string; value: number | null; view: Window; online: boolean; alerts: Alert[]; zoom: (from: number, to: number) => void; back: () => void;
 }) {
   const { device, sensor, view } = props;
   const unit = unitText(props.unit);
   const box = useRef<HTMLDivElement>(null);
+  const readout = useRef<HTMLParagraphElement>(null);
   const plot = useRef<uPlot | null>(null);
   const points = useRef<Point[]>([]);
   const [now, setNow] = useState<number | null>(props.value);
@@ -84,16 +119,39 @@ export function Chart(props: {
     const live = v.from === 0;
     const to = live ? Date.now() : v.to;
     const from = live ? to - v.span : v.from;
+    const list = points.current.slice();
+    const last = list[list.length - 1];
+    /* Only changes are sent: until the next one the value holds. */
+    if (live && last && handlers.current.online && to - last[0] < holdMs) list.push([to, last[1]]);
     u.batch(() => {
-      u.setData([points.current.map((p) => p[0] / 1000), points.current.map((p) => p[1])], false);
+      u.setData([list.map((p) => p[0] / 1000), list.map((p) => p[1])], false);
       u.setScale("x", { min: from / 1000, max: to / 1000 });
     });
+    say(u);
+  };
+
+  /* The value under the pointer; without one, what the range holds. */
+  const say = (u: uPlot) => {
+    const at = u.cursor.idx;
+    const value = at === null || at === undefined ? null : u.data[1]![at];
+    if (value !== null && value !== undefined) {
+      const ms = u.data[0]![at!]! * 1000;
+      readout.current!.textContent = `${view.span > 864e5 || Date.now() - ms > 864e5 ? exact(ms) : clock(ms)} · ${num(value)} ${unit}`;
+      return;
+    }
+    const { min = 0, max = 0 } = u.scales.x!;
+    const inside = points.current.filter((p) => p[1] !== null && p[0] / 1000 >= min && p[0] / 1000 <= max).map((p) => p[1]!);
+    const marks = handlers.current.alerts.filter((a) => a.raised_at / 1000 <= max && (a.cleared_at ?? Infinity) / 1000 >= min).length;
+    readout.current!.textContent = inside.length === 0 ? "" :
+      `lowest ${num(Math.min(...inside))} · highest ${num(Math.max(...inside))} ${unit}${marks ? ` · ${count(marks, "alert")} shaded` : ""}`;
   };
 
   useEffect(() => {
     const make = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(options(box.current!, sensor, unit, (a, b) => handlers.current.zoom(a, b), () => handlers.current.back()), [[], []], box.current!);
+      plot.current = new uPlot(options(box.current!, sensor, {
+        zoom: (a, b) => handlers.current.zoom(a, b), back: () => handlers.current.back(), point: say, alerts: () => handlers.current.alerts,
+      }), [[], []], box.current!);
       draw();
     };
     make();
@@ -150,9 +208,15 @@ export function Chart(props: {
   useEffect(() => {
     if (!following) return draw();
     const timer = setInterval(draw, 1000);
+    const again = setInterval(() => setTurn((n) => n + 1), againMs);
     draw();
-    return () => clearInterval(timer);
+    return () => {
+      clearInterval(timer);
+      clearInterval(again);
+    };
   }, [following, view.span, view.from, view.to]);
+
+  useEffect(draw, [props.alerts]);
 
   const download = () => {
     const u = plot.current!;
@@ -168,6 +232,7 @@ export function Chart(props: {
       </div>
       {error && <Failed error={error} retry={() => setTurn((n) => n + 1)} />}
       <div ref={box} class="plot" />
+      <p ref={readout} class="readout fig" />
       {size === 0 && <p class="dim">No reading in this time. Try a longer range.</p>}
     </section>
   );

@@ -1,24 +1,25 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { Alert, DeviceDetail } from "./api";
+import { query, type Alert, type DeviceDetail } from "./api";
 import { alertSentence, bytes, capital, count, exact, millis, num, span, useNow, words } from "./format";
 import { on } from "./live";
 import { useLoad } from "./load";
-import { AlertRow } from "./alerts";
+import { AlertRow, mergeAlert } from "./alerts";
 import { Chart, type Window } from "./chart";
-import { Chips, Empty, Failed, State, Time } from "./parts";
+import { Chips, condition, Empty, Failed, State, Time } from "./parts";
 import { setQuery, usePlace } from "./router";
 
 const ranges: Record<string, number> = { "5m": 300e3, "1h": 3600e3, "24h": 86400e3, "7d": 7 * 86400e3 };
 
 function Sentence({ device, alerts }: { device: DeviceDetail; alerts: Alert[] }) {
   const now = useNow();
-  const state = device.online ? device.health : "offline";
+  const state = condition(device);
   const worst = alerts.find((a) => a.severity === "critical") ?? alerts[0];
   let text: string;
   if (!device.online) text = device.last_seen ? `Silent for ${span(now - device.last_seen)}; the readings below are the last known.` : "It has never been heard.";
   else if (worst) text = `${capital(alertSentence(worst))}, for ${span(now - worst.raised_at)}.`;
   else if (device.health === "healthy") text = "Running within its limits, no open alert.";
-  else text = `Online, health ${device.health}.`;
+  else if (device.health === "unknown") text = "Sending readings, no open alert; it has not reported its health.";
+  else text = `Its health report says ${device.health}.`;
   return <p class="sentence"><State is={state} /> {text}</p>;
 }
 
@@ -41,6 +42,18 @@ function Certificate({ device }: { device: DeviceDetail }) {
   );
 }
 
+const none: Alert[] = [];
+function bySensor(alerts: Alert[]): Map<string, Alert[]> {
+  const all = new Map<string, Alert[]>();
+  for (const a of alerts) if (a.sensor) all.set(a.sensor, [...(all.get(a.sensor) ?? []), a]);
+  return all;
+}
+
+const labels: Record<string, string> = {
+  timestamp: "reported", "cpu usage": "CPU", "memory usage": "memory", "disk usage": "disk", "network bytes sent": "network, sent",
+  "network bytes recv": "network, received", uptime: "running for", temperature: "CPU temperature", "firmware version": "firmware",
+};
+
 function plain(value: unknown, name = ""): string {
   if (value === null || value === undefined) return "–";
   if (typeof value === "number" && /(percent|usage)$/.test(name)) return `${num(value)} %`;
@@ -56,8 +69,8 @@ function plain(value: unknown, name = ""): string {
 function facts(report: Record<string, unknown>, prefix = ""): [string, string][] {
   return Object.entries(report).flatMap(([key, value]): [string, string][] => {
     const name = prefix && prefix !== "metrics" ? `${prefix} ${words(key)}` : words(key);
-    if (key === "device_id" || (key === "status" && !prefix)) return [];
-    if (key === "alerts" && Array.isArray(value)) return value.length ? [["notes", value.map((a) => a?.message ?? plain(a)).join("; ")]] : [];
+    if (value === null || key === "device_id" || (key === "status" && !prefix)) return [];
+    if (key === "alerts" && Array.isArray(value)) return value.length ? [["findings", value.map((a) => a?.message ?? plain(a)).join("; ")]] : [];
     if (Array.isArray(value)) return [[name, value.every((v) => typeof v !== "object") ? value.map((v) => plain(v)).join(", ") : JSON.stringify(value)]];
     if (value && typeof value === "object") return facts(value as Record<string, unknown>, name);
     if (typeof value === "number" && value > 1e12) return [[name, exact(value)]];
@@ -74,12 +87,14 @@ export function Device({ id }: { id: string }) {
   const zoomed = from > 0 && to > from;
   const view = useMemo<Window>(() => ({ span: ranges[range]!, from: zoomed ? from : 0, to: zoomed ? to : 0 }), [range, from, to]);
   const alerts = data?.alerts ?? [];
-  const put = (alert: Alert) => set((old) => {
-    if (alert.device !== id) return old;
-    const known = old.alerts.some((a) => a.id === alert.id);
-    const list = known ? old.alerts.map((a) => (a.id === alert.id ? alert : a)) : [alert, ...old.alerts];
-    return { ...old, alerts: list.filter((a) => a.state !== "cleared") };
-  });
+  const history = useLoad<{ items: Alert[] }>("/alerts" + query({ state: "all", device: id, limit: 200 }));
+  const past = history.data?.items;
+  const marks = useMemo(() => bySensor(past ?? []), [past]);
+  const put = (alert: Alert) => {
+    if (alert.device !== id) return;
+    set((old) => ({ ...old, alerts: mergeAlert(old.alerts, alert, true).filter((a) => a.state !== "cleared") }));
+    history.set((old) => ({ items: mergeAlert(old.items, alert, true) }));
+  };
   useEffect(() => on("alert", put), [id]);
   useEffect(() => on("device", (d) => d.id === id && set((old) => ({ ...old, ...d, alerts: old.alerts }))), [id]);
   useEffect(() => on("points", (all) => {
@@ -103,7 +118,7 @@ export function Device({ id }: { id: string }) {
       {data && (
         <>
           <Sentence device={data} alerts={alerts} />
-          <p class="dim">{[capital(data.type ?? "machine"), data.site, data.firmware_version && `firmware ${data.firmware_version}`].filter(Boolean).join(" · ")} · <Time at={data.last_seen} prefix="last reading " /></p>
+          <p class="dim">{[capital(data.type ?? "machine"), data.site, data.firmware_version && `firmware ${data.firmware_version}`].filter(Boolean).join(" · ")} · <Time at={data.last_seen} prefix="heard " /></p>
           {alerts.length > 0 && (
             <section aria-labelledby="h-open">
               <h2 id="h-open">{count(alerts.length, "active alert")}</h2>
@@ -120,16 +135,16 @@ export function Device({ id }: { id: string }) {
             {zoomed && <p class="dim">{exact(from)} to {exact(to)}</p>}
             {data.sensors.length === 0 && <Empty title="It has not sent a reading yet."><p>Charts appear here with the first one.</p></Empty>}
             <div class="charts">
-              {data.sensors.map((s) => <Chart key={s.sensor} device={id} sensor={s.sensor} unit={s.unit} value={s.value} view={view} zoom={zoom} back={back} />)}
+              {data.sensors.map((s) => <Chart key={s.sensor} device={id} sensor={s.sensor} unit={s.unit} value={s.value} online={data.online} alerts={marks.get(s.sensor) ?? none} view={view} zoom={zoom} back={back} />)}
             </div>
           </section>
           <div class="columns even">
             <section aria-labelledby="h-health">
               <h2 id="h-health">Health</h2>
-              <State is={data.health} />
+              {data.report && <State is={String(data.report.status ?? "unknown")} />}
               {data.report
-                ? <dl class="facts">{facts(data.report).slice(0, 40).map(([k, v]) => <div><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
-                : <p class="dim">No health report yet; a device sends one every few minutes.</p>}
+                ? <dl class="facts">{facts(data.report).slice(0, 40).map(([k, v]) => <div><dt>{capital(labels[k] ?? k)}</dt><dd>{v}</dd></div>)}</dl>
+                : <p class="dim">It has not sent a health report. An agent sends one by itself; other devices publish to <code>health/{id}</code>.</p>}
             </section>
             <section aria-labelledby="h-cert">
               <h2 id="h-cert">Certificate</h2>

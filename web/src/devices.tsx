@@ -4,7 +4,7 @@ import { call, query, type Device, type Key, type Points } from "./api";
 import { count, unitText, num, words } from "./format";
 import { on } from "./live";
 import { useLoad } from "./load";
-import { Chips, Command, Empty, Failed, Spark, State, Time } from "./parts";
+import { Chips, Command, condition, Empty, Failed, Spark, State, Time } from "./parts";
 import { go, setQuery, usePlace } from "./router";
 
 type Page = { items: Device[]; next: string | null; total: number };
@@ -33,18 +33,18 @@ export function applyPoints(items: Device[], points: Points): Device[] {
   return touched ? result : items;
 }
 
-const Row = memo(function Row({ device }: { device: Device }) {
+const Row = memo(function Row({ device, version }: { device: Device; version: boolean }) {
   const href = `/devices/${encodeURIComponent(device.id)}`;
   return (
     <tr data-row tabIndex={-1} data-href={href} onClick={(e) => { if (!(e.target as Element).closest("a,button")) go(href); }}>
-      <td><State is={device.online ? device.health : "offline"} /></td>
+      <td><State is={condition(device)} /></td>
       <th scope="row"><a href={href}>{device.id}</a></th>
       <td class="wide">{device.site}</td>
       <td class="wide">{device.type ?? "–"}</td>
       <td class="keycell">
         <ul class="keylist">
-          {(device.key ?? []).map((k, i) => (
-            <li class={i > 1 ? "wide" : ""} title={words(k.sensor)}>
+          {(device.key ?? []).map((k) => (
+            <li title={words(k.sensor)}>
               <span class="dim">{words(k.sensor)}</span>
               <span class="fig">{num(k.value)} <small>{unitText(k.unit)}</small></span>
               <Spark item={k} />
@@ -53,7 +53,7 @@ const Row = memo(function Row({ device }: { device: Device }) {
         </ul>
       </td>
       <td class="num">{device.alerts > 0 ? <a href={"/alerts" + query({ device: device.id })}>{device.alerts}<span class="hidden"> open alerts of {device.id}</span></a> : <span class="dim">0</span>}</td>
-      <td class="wide">{device.firmware_version ?? "–"}</td>
+      {version && <td class="wide">{device.firmware_version ?? "–"}</td>}
       <td><Time at={device.last_seen} /></td>
     </tr>
   );
@@ -82,6 +82,7 @@ export function Devices() {
   const more = () => data?.next && call<Page>("/devices" + query({ ...values, limit: 50, cursor: data.next }))
     .then((page) => set((old) => ({ ...page, items: [...old.items, ...page.items.filter((d) => !old.items.some((o) => o.id === d.id))] })), again);
   const filtered = !!(values.q || values.site || values.status || values.health);
+  const version = data?.items.some((d) => d.firmware_version) ?? false;
   const names = sites.data?.sites.map((s) => s.site) ?? [];
   return (
     <>
@@ -103,15 +104,17 @@ export function Devices() {
             </select>
           </label>
         )}
+      </div>
+      {error && <Failed error={error} retry={again} />}
+      <div class="listhead"><p class="dim" aria-live="polite">{!data ? "Asking for the devices…" : data.items.length < data.total ? `${data.items.length} of ${count(data.total, "device")} shown` : count(data.total, "device")}</p>
         <label class="pick"><span>Sort</span>
-          <select value={values.sort} onChange={(e) => setQuery({ sort: (e.target as HTMLSelectElement).value === "id" ? null : "last_seen" })}>
-            <option value="id">by id</option>
-            <option value="last_seen">by last seen</option>
+          <select value={values.sort} onChange={(e) => setQuery({ sort: (e.target as HTMLSelectElement).value.replace(/^id$/, "") })}>
+            <option value="id">by name</option>
+            <option value="urgency">most urgent first</option>
+            <option value="last_seen">last heard first</option>
           </select>
         </label>
       </div>
-      {error && <Failed error={error} retry={again} />}
-      <p class="dim" aria-live="polite">{!data ? "Asking for the devices…" : data.items.length < data.total ? `${data.items.length} of ${count(data.total, "device")} shown` : count(data.total, "device")}</p>
       {data && data.items.length === 0 && (filtered
         ? <Empty title="No device fits this search."><p><button type="button" onClick={() => go("/devices")}>Clear search and filters</button></p></Empty>
         : <Empty title="No device has spoken yet."><p>Simulated machines start with one command:</p><Command text="selvedge pilot" /></Empty>)}
@@ -119,9 +122,9 @@ export function Devices() {
         <table class="devices">
           <thead><tr>
             <th scope="col">Status</th><th scope="col">Device</th><th scope="col" class="wide">Site</th><th scope="col" class="wide">Type</th>
-            <th scope="col" class="keycell">Key readings</th><th scope="col" class="num">Alerts</th><th scope="col" class="wide">Version</th><th scope="col">Last seen</th>
+            <th scope="col" class="keycell">Key readings</th><th scope="col" class="num">Alerts</th>{version && <th scope="col" class="wide">Version</th>}<th scope="col">Last seen</th>
           </tr></thead>
-          <tbody>{data.items.map((d) => <Row key={d.id} device={d} />)}</tbody>
+          <tbody>{data.items.map((d) => <Row key={d.id} device={d} version={version} />)}</tbody>
         </table>
       )}
       {data?.next && <button type="button" class="more" onClick={more}>Show more devices</button>}

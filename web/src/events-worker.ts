@@ -40,6 +40,6 @@ self.addEventListener("connect", (event) => {
     if (message.data === "leave") leave(port);
   };
   port.start();
-  port.postMessage({ name: "link", data: up });
+  if (up) port.postMessage({ name: "link", data: up });
   connect();
 });

@@ -1,9 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Alert } from "./api";
 
 const exactFormat = new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
   hourCycle: "h23", timeZoneName: "short",
 });
+
+const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 export const millis = (time: number | string) => (typeof time === "number" ? time : Date.parse(time));
 export const exact = (time: number | string) => exactFormat.format(millis(time));
@@ -37,25 +40,31 @@ const units: Record<string, string> = {
 export const unitText = (unit: string | null | undefined) => (unit ? (units[unit] ?? unit) : "");
 export const withUnit = (value: number | null | undefined, unit: string | null | undefined) =>
   `${num(value)} ${unitText(unit)}`.trim();
+export const clock = (time: number) => clockFormat.format(time);
 export const words = (name: string) => name.replace(/[_-]+/g, " ");
 /* A gateway's threshold alert says "Value 83.21 exceeds high threshold"; a shift lead says what and how much. */
-export function alertSentence(a: { message: string; sensor: string | null; value: number | null; unit: string | null }): string {
+export function alertSentence(a: Pick<Alert, "message" | "sensor" | "value" | "unit" | "state">): string {
   const found = /^Value \S+ (exceeds high|below low) threshold$/.exec(a.message);
   if (!found || !a.sensor) return a.message;
-  return `${words(a.sensor)} ${found[1] === "below low" ? "below its low" : "above its high"} threshold (${withUnit(a.value, a.unit)})`;
+  const side = found[1] === "below low" ? "below its low" : "above its high";
+  if (a.state === "cleared") return `${words(a.sensor)} was ${side} threshold (back at ${withUnit(a.value, a.unit)})`;
+  return `${words(a.sensor)} ${side} threshold (${withUnit(a.value, a.unit)})`;
 }
 
 export const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 export const count = (n: number, one: string, many = one + "s") => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 
+export const share = (part: number, whole: number) => (whole > 0 ? `${num0((100 * part) / whole)} %` : "–");
+const num0 = (n: number) => (n > 0 && n < 1 ? "< 1" : n.toFixed(0));
+
 export function bytes(n: number): string {
-  if (n < 1024) return `${n} B`;
+  if (n < 1000) return `${n} B`;
   const steps = ["KiB", "MiB", "GiB", "TiB"];
   let step = -1;
   do {
     n /= 1024;
     step++;
-  } while (n >= 1024 && step < steps.length - 1);
+  } while (n >= 1000 && step < steps.length - 1);
   return `${n.toFixed(n < 10 ? 1 : 0)} ${steps[step]}`;
 }
 

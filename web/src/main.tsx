@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./app.css";
 import { call, Problem, type Session } from "./api";
@@ -32,6 +32,8 @@ function Banner() {
 
 const pages: [string, string, string][] = [["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"]];
 
+const who = (s: Session) => (s.user === s.role ? s.user : `${s.user} · ${s.role}`);
+
 function Rail({ path, session, help, leave }: { path: string; session: Session; help: () => void; leave: () => void }) {
   const [open, setOpen] = useState(0);
   useEffect(() => on("overview", (o) => setOpen(o.alerts.open)), []);
@@ -49,7 +51,7 @@ function Rail({ path, session, help, leave }: { path: string; session: Session; 
       <div class="rail-end">
         <button type="button" class="plain" onClick={help}><Icon name="help" /><span>Keyboard</span></button>
         <button type="button" class="plain" onClick={leave}><Icon name="leave" /><span>Log out</span></button>
-        <p class="dim small">{session.user} · {session.role}<br />version {session.version}</p>
+        <p class="dim small">{who(session)}<br />version {session.version}</p>
       </div>
     </header>
   );
@@ -70,14 +72,24 @@ function Shell({ session, leave }: { session: Session; leave: () => void }) {
   const { path } = usePlace();
   const [help, setHelp] = useState(false);
   useEffect(() => listenKeys(() => setHelp(true)), []);
+  const first = useRef(true);
   useEffect(() => {
+    if (!first.current) document.getElementById("main")?.focus({ preventScroll: true });
+    first.current = false;
     document.title = `${titles[path] ?? decodeURIComponent(path.split("/").pop() ?? "")} · Selvedge`;
   }, [path]);
   return (
     <>
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the content</a>
       <Rail path={path} session={session} help={() => setHelp(true)} leave={leave} />
-      <main id="main" tabIndex={-1}><Banner />{page(path)}</main>
+      <main id="main" tabIndex={-1}>
+        <Banner />
+        {page(path)}
+        <footer class="foot">
+          <p class="dim small">{who(session)} · version {session.version}</p>
+          <button type="button" class="quiet" onClick={leave}>Log out</button>
+        </footer>
+      </main>
       {help && <Help close={() => setHelp(false)} />}
     </>
   );
@@ -90,6 +102,7 @@ function Login({ error, retry }: { error: string; retry: () => void }) {
       <h1>Selvedge</h1>
       <p>To log in, open the login link that <code>selvedge pilot</code> prints; each link works once.</p>
       <Command text="selvedge pilot" />
+      <p class="dim">Lost it? Stop the pilot with Ctrl-C and start it again: it goes on with the same data and prints a new link.</p>
       {error && <p class="error" role="alert">{error}</p>}
       <button type="button" onClick={retry}>Look again</button>
     </main>

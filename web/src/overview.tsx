@@ -1,28 +1,44 @@
-import { useEffect } from "preact/hooks";
-import { query, type Alert, type Overview as Data, type Site } from "./api";
-import { bytes, count, rate } from "./format";
+import { useEffect, useRef } from "preact/hooks";
+import { query, type Alert, type Device as Item, type Key, type Overview as Data, type Site } from "./api";
+import { bytes, count, num, rate, share, unitText, words } from "./format";
 import { on } from "./live";
 import { useLoad } from "./load";
-import { AlertRow, replaceAlert } from "./alerts";
-import { Command, Empty, Failed, Icon, State, Time } from "./parts";
-
-export function needing(data: Data): number {
-  return data.health.warning + data.health.critical;
-}
+import { AlertRow, mergeAlert, useMissed } from "./alerts";
+import { applyPoints } from "./devices";
+import { Command, condition, Empty, Failed, Icon, Spark, State, Time } from "./parts";
 
 function Sentence({ data }: { data: Data }) {
-  const need = needing(data);
-  const offline = data.devices.offline;
-  const mood = data.health.critical ? "critical" : need ? "warning" : offline ? "offline" : "healthy";
+  const need = data.needing.total;
+  const { total, offline } = data.devices;
+  const mood = data.needing.critical ? "critical" : need ? "warning" : offline ? "offline" : "healthy";
   const icon = mood === "healthy" ? "good" : mood;
   const text = need
-    ? `${need} of ${count(data.devices.total, "machine")} ${need === 1 ? "needs" : "need"} you`
-    : offline ? `${offline} of ${count(data.devices.total, "machine")} ${offline === 1 ? "is" : "are"} offline` : `All ${count(data.devices.total, "machine")} are well`;
+    ? `${need} of ${count(total, "machine")} ${need === 1 ? "needs" : "need"} you`
+    : offline ? `${offline} of ${count(total, "machine")} ${offline === 1 ? "is" : "are"} offline`
+    : total === 1 ? "The one machine is well" : `All ${count(total, "machine")} are well`;
   return (
     <p class={`headline is-${mood}`} aria-live="polite">
       <Icon name={icon} />
       <span>{text}</span>
     </p>
+  );
+}
+
+function Figures({ data }: { data: Data }) {
+  const gateways = data.sites.flatMap((s) => s.gateways);
+  const into = gateways.reduce((sum, g) => sum + g.bytes_in, 0);
+  const up = gateways.reduce((sum, g) => sum + g.bytes_up, 0);
+  const { total, online, offline } = data.devices;
+  return (
+    <dl class="figures">
+      <div><dt>Machines online</dt><dd>{online.toLocaleString()}<small> of {total.toLocaleString()}
+        {offline > 0 && <> · <a href="/devices?status=offline">{offline.toLocaleString()} offline</a></>}</small></dd></div>
+      <div><dt>Open alerts</dt><dd>{data.alerts.open.toLocaleString()}<small>
+        {data.alerts.critical > 0 && ` ${data.alerts.critical} critical`}
+        {data.alerts.acknowledged > 0 && <> · <a href="/alerts?state=acknowledged">{data.alerts.acknowledged} acknowledged</a></>}</small></dd></div>
+      <div><dt>Readings</dt><dd>{rate(data.readings_per_s)}<small> per second</small></dd></div>
+      <div><dt>Sent up</dt><dd>{share(up, into)}<small> {bytes(up)} of {bytes(into)} in</small></dd></div>
+    </dl>
   );
 }
 
@@ -44,7 +60,7 @@ function Bar({ site }: { site: Site }) {
 }
 
 function SiteCard({ site }: { site: Site }) {
-  const worst = site.critical ? "critical" : site.warning ? "warning" : site.online === 0 ? "offline" : "healthy";
+  const worst = site.critical ? "critical" : site.warning ? "warning" : site.online === 0 ? "offline" : site.healthy ? "healthy" : "online";
   return (
     <li class="card">
       <div class="card-head">
@@ -55,16 +71,16 @@ function SiteCard({ site }: { site: Site }) {
       <p>
         <span class="fig">{site.online}</span> of {count(site.devices, "machine")} online
         {site.critical > 0 && <> · <a href={"/devices" + query({ site: site.site, health: "critical" })}>{site.critical} critical</a></>}
-        {site.warning > 0 && <> · <a href={"/devices" + query({ site: site.site, health: "warning" })}>{site.warning} warning</a></>}
-        {site.alerts > 0 && <> · <a href={"/alerts" + query({ site: site.site })}>{count(site.alerts, "alert")}</a></>}
+        {site.warning > 0 && <> · <a href={"/devices" + query({ site: site.site, health: "warning" })}>{count(site.warning, "warning")}</a></>}
+        {site.alerts > 0 && <> · <a href={"/alerts" + query({ site: site.site })}>{count(site.alerts, "open alert")}</a></>}
       </p>
       {site.gateways.map((g) => (
         <dl class="gateway">
           <div><dt>Gateway</dt><dd>{g.id} <State is={g.online ? "online" : "offline"} label={g.online ? "Link up" : "Link down"} /></dd></div>
           <div><dt>Heard</dt><dd><Time at={g.last_seen} /></dd></div>
-          <div><dt>Readings</dt><dd>{rate(g.readings_per_s)} /s</dd></div>
-          <div><dt>In → up</dt><dd>{bytes(g.bytes_in)} → {bytes(g.bytes_up)}</dd></div>
-          <div><dt>Spool</dt><dd>{g.spool ? `${g.spool.toLocaleString()} waiting` : "empty"}</dd></div>
+          <div><dt>Readings</dt><dd>{rate(g.readings_per_s)} per second</dd></div>
+          <div><dt>Sent up</dt><dd>{bytes(g.bytes_up)} of {bytes(g.bytes_in)} in</dd></div>
+          <div><dt>Waiting to be sent</dt><dd>{g.spool.toLocaleString()}</dd></div>
           {g.refused > 0 && <div><dt>Refused</dt><dd>{g.refused.toLocaleString()}</dd></div>}
         </dl>
       ))}
@@ -72,14 +88,59 @@ function SiteCard({ site }: { site: Site }) {
   );
 }
 
+const tiles = 24;
+
+/* The reading that says most: the one an alert is about, else the temperature, else the first. */
+function telling(device: Item, alerts: Alert[]): Key | undefined {
+  const sensor = alerts.find((a) => a.device === device.id)?.sensor;
+  const keys = device.key ?? [];
+  return keys.find((k) => k.sensor === sensor) ?? keys.find((k) => k.sensor === "temperature") ?? keys[0];
+}
+
+function Tile({ device, alerts }: { device: Item; alerts: Alert[] }) {
+  const is = condition(device);
+  const key = telling(device, alerts);
+  return (
+    <li class={`tile is-${is}`} data-row tabIndex={-1} title={key && words(key.sensor)}>
+      <a href={`/devices/${encodeURIComponent(device.id)}`}>{device.id}</a>
+      <State is={is} />
+      {key
+        ? <><span class="tile-value"><span class="fig">{num(key.value)}</span> <small>{unitText(key.unit)} <span class={key.unit === "%" ? "" : "hidden"}>{words(key.sensor)}</span></small></span><Spark item={key} /></>
+        : <small class="tile-value">no reading yet</small>}
+    </li>
+  );
+}
+
+function Machines({ needing, alerts }: { needing: number; alerts: Alert[] }) {
+  const { data, error, again, set } = useLoad<{ items: Item[]; total: number }>(`/devices?sort=urgency&limit=${tiles}`);
+  const asked = useRef(needing);
+  useEffect(() => {
+    if (asked.current !== needing) again();
+    asked.current = needing;
+  }, [needing]);
+  useEffect(() => on("points", (p) => set((old) => {
+    const items = applyPoints(old.items, p);
+    return items === old.items ? old : { ...old, items };
+  })), []);
+  useEffect(() => on("device", (d) => {
+    set((old) => ({ ...old, items: old.items.map((o) => (o.id === d.id ? { ...o, ...d, key: o.key } : o)) }));
+  }), []);
+  if (error) return <Failed error={error} retry={again} />;
+  if (!data || data.items.length === 0) return null;
+  return (
+    <section aria-labelledby="h-machines">
+      <h2 id="h-machines">Machines <small>{data.total > data.items.length ? `the ${data.items.length} most urgent of ${data.total.toLocaleString()}` : "most urgent first"}</small></h2>
+      <ul class="tiles">{data.items.map((d) => <Tile key={d.id} device={d} alerts={alerts} />)}</ul>
+      {data.total > data.items.length && <p><a href="/devices?sort=urgency">All machines</a></p>}
+    </section>
+  );
+}
+
 export function Overview() {
   const { data, error, again, set } = useLoad<Data>("/overview");
   const alerts = useLoad<{ items: Alert[]; next: string | null }>("/alerts?state=open&limit=20");
-  const put = (alert: Alert) => alerts.set((old) => {
-    const known = old.items.some((a) => a.id === alert.id);
-    if (known) return { ...old, items: replaceAlert(old.items, alert) };
-    return alert.state === "open" ? { ...old, items: [alert, ...old.items].slice(0, 50) } : old;
-  });
+  const put = (alert: Alert) => alerts.set((old) => ({ ...old, items: mergeAlert(old.items, alert, alert.state === "open").slice(0, 50) }));
+  useMissed(alerts.data?.items, !!alerts.data && !alerts.data.next, alerts.again);
   useEffect(() => on("overview", (fresh) => set(() => fresh)), []);
   useEffect(() => on("alert", put), []);
   const open = alerts.data?.items.filter((a) => a.state !== "cleared") ?? [];
@@ -89,14 +150,7 @@ export function Overview() {
       {error && <Failed error={error} retry={again} />}
       {!data && !error && <p class="sentence">Asking how the machines are…</p>}
       {data && data.devices.total > 0 && <Sentence data={data} />}
-      {data && (
-        <dl class="figures">
-          <div><dt>Online</dt><dd>{data.devices.online}<small> / {data.devices.total}</small></dd></div>
-          <div><dt>Offline</dt><dd>{data.devices.offline}</dd></div>
-          <div><dt>Open alerts</dt><dd>{data.alerts.open}<small> {data.alerts.critical} critical</small></dd></div>
-          <div><dt>Readings</dt><dd>{rate(data.readings_per_s)}<small> /s</small></dd></div>
-        </dl>
-      )}
+      {data && <Figures data={data} />}
       {data && data.devices.total === 0 && (
         <Empty title="No machine has spoken yet.">
           <p>Twenty simulated machines, a gateway and this server start with one command:</p>
@@ -118,6 +172,7 @@ export function Overview() {
           </section>
         )}
       </div>
+      {data && data.devices.total > 0 && <Machines needing={data.needing.total} alerts={open} />}
     </>
   );
 }

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { Alert, Key } from "./api";
+import { query, type Alert, type Key } from "./api";
 import { alertSentence, capital, exact, millis, relative, span, useNow, words } from "./format";
 
 const paths: Record<string, string> = {
@@ -37,6 +37,9 @@ export function State({ is, label }: { is: string; label?: string }) {
     </span>
   );
 }
+
+/* One word for a device: silent ones first, and without a word about health that it is there. */
+export const condition = (d: { online: boolean; health: string }) => (!d.online ? "offline" : d.health === "unknown" ? "online" : d.health);
 
 export function Time({ at, prefix }: { at: number | string | null | undefined; prefix?: string }) {
   const now = useNow();
@@ -116,10 +119,18 @@ export function Chips(props: {
   );
 }
 
+/* Where the evidence is: the live page while it lasts, afterwards the charts of that time. */
+function evidence(alert: Alert): string {
+  const page = `/devices/${encodeURIComponent(alert.device)}`;
+  if (!alert.cleared_at) return page;
+  const room = Math.max(60e3, (alert.cleared_at - alert.raised_at) / 2);
+  return page + query({ from: Math.floor(alert.raised_at - room), to: Math.ceil(alert.cleared_at + room) });
+}
+
 export function AlertText({ alert }: { alert: Alert }) {
   return (
     <span class="alert-text">
-      <a href={`/devices/${encodeURIComponent(alert.device)}`}>{capital(words(alert.device))}</a>
+      <a href={evidence(alert)}>{capital(words(alert.device))}</a>
       {": "}
       {alertSentence(alert)}
     </span>
