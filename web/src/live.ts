@@ -19,6 +19,7 @@ function emit<K extends keyof Events>(name: K, data: Events[K]) {
     live.at = Date.now();
     live.up = true;
   }
+  live.tried ||= live.up;
   for (const listener of listeners[name]) listener(data);
 }
 

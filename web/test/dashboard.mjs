@@ -62,6 +62,98 @@ async function budget(context) {
 /* The first alert in the inbox: acknowledged, undone, and acknowledged from the keyboard. */
 async function answerAlert(page) {
   await open(page, "/alerts", "h1");
+  const row = ".alert.open [data-act=acknowledge]";
+  if (!(await page.waitForSelector(row, { timeout: 90000 }).then(() => true, () => false))) return check(false, "an alert is there to acknowledge");
+  const id = await page.locator(".alert.open").first().getAttribute("data-id");
+  const button = page.locator(`[data-id="${id}"] [data-act=acknowledge]`);
+  const mine = (state) => page.waitForSelector(`.alert.${state}[data-id="${id}"]`, { timeout: 10000 }).then(() => true, () => false);
+  await button.click();
+  check(await mine("acknowledged"), "an alert is acknowledged");
+  await button.click();
+  check(await mine("open"), "and the acknowledgement is undone");
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("j");
+  const focused = await page.evaluate(() => document.activeElement?.getAttribute("data-id"));
+  await page.keyboard.press("a");
+  check(await page.waitForSelector(`.alert.acknowledged[data-id="${focused}"]`, { timeout: 10000 }).then(() => true, () => false), "j and a acknowledge from the keyboard");
+  check(/acknowledged by /.test(await page.locator(`[data-id="${focused}"]`).innerText()), "and it says by whom");
+}
+
+/* The server dies and comes back: the page says so, keeps what it shows, and goes on by itself. */
+async function outage(page) {
+  await open(page, "/", ".tile");
+  await page.waitForTimeout(3000); // the stream is up
+  expected = /ERR_|50\d|incomplete/;
+  process.kill(Number(process.env.SV_FLEET_PID), "SIGKILL");
+  check(await page.waitForSelector(".banner", { timeout: 20000 }).then(() => true, () => false), "a lost stream is said");
+  check(/ old;/.test(await page.locator(".banner").innerText().catch(() => "")), "with the age of what is shown");
+  await inspect(page, "outage-1440-light");
+  check((await page.locator(".tile").count()) > 0, "what was shown stays");
+  check(await page.waitForSelector(".banner", { state: "detached", timeout: 40000 }).then(() => true, () => false), "and goes on when the server is back");
+  expected = null;
+}
+
+async function inspect(page, name) {
+  await page.waitForTimeout(400);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  check(wide <= 0, `${name}: nothing overflows sideways (${wide} px)`);
+  /* Playwright evaluates outside the page's CSP, as a developer's console does. */
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run());
+  const text = found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")}`).join("; ");
+  check(found.violations.length === 0, `${name}: axe finds nothing ${text}`);
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+}
+
+const open = async (page, path, ready) => {
+  await page.goto(base + path);
+  await page.waitForSelector(ready, { timeout: 15000 });
+};
+
+try {
+  /* A zone of its own: times are the viewer's, not the server's. */
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, timezoneId: "Asia/Kolkata" });
+  const page = await context.newPage();
+  watch(page);
+  await open(page, "/", ".login h1:not(.hidden)");
+  await inspect(page, "login-1440-light");
+  await page.goto("about:blank");
+  await page.goto(login);
+  await page.waitForSelector(".headline", { timeout: 30000 });
+  expected = null;
+  check(!page.url().includes("login="), "the login token is gone from the address");
+  const stranger = await (await browser.newContext()).newPage();
+  await stranger.goto(login);
+  check(await stranger.waitForSelector(".login [role=alert]", { timeout: 10000 }).then(() => true, () => false), "the link works once");
+  await stranger.context().close();
+  await budget(context);
+  await answerAlert(page);
+
+  await open(page, "/devices?status=online", ".devices tbody tr");
+  const path = await page.getAttribute(".devices tbody tr", "data-href");
+  await page.click(".devices tbody tr td:last-child");
+  await page.waitForSelector(".chart .u-over", { timeout: 15000 });
+  check(new URL(page.url()).pathname === path, "a row of the table leads to its device");
+  check(/GMT\+5:30/.test(await page.locator("main").innerText()), "times are in the viewer's zone");
+  await page.waitForFunction(() => Number(document.querySelector(".chart").dataset.points) >= 0);
+  const points = () => page.evaluate(() => Math.max(...[...document.querySelectorAll(".chart")].map((c) => Number(c.dataset.points))));
+  const before = await points();
+  const grew = await page.waitForFunction((n) => [...document.querySelectorAll(".chart")].some((c) => Number(c.dataset.points) > n), before, { timeout: 30000 }).then(() => true, () => false);
+  check(grew, `the chart gains points while it is looked at (${before} to ${await points()})`);
+  const over = await page.locator(".u-over").first().boundingBox();
+  await page.mouse.move(over.x + over.width * 0.5, over.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(over.x + over.width * 0.9, over.y + 60, { steps: 5 });
+  await page.mouse.up();
+  check(await page.waitForURL(/from=\d+/, { timeout: 5000 }).then(() => true, () => false), "dragging zooms and the address says so");
+  await page.mouse.dblclick(over.x + over.width * 0.5, over.y + 60);
+  check(await page.waitForURL((u) => !u.search.includes("from="), { timeout: 5000 }).then(() => true, () => false), "double click goes back to live");
+  const [csv] = await Promise.all([page.waitForEvent("download", { timeout: 5000 }), page.click(".chart-head button")]);
+  check(readFileSync(await csv.path(), "utf8").split("\n").length > 2, "CSV holds what is shown");
+
+  await page.keyboard.press("g");
+  await page.keyboard.press("a");
+  check(await page.waitForURL(/\/alerts$/, { timeout: 5000 }).then(() => true, () => false), "g a leads to the alerts");
   await page.keyboard.press("?");
   await page.waitForSelector("dialog[open]");
   await inspect(page, "help-1440-light");
