@@ -1,13 +1,14 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { call, query, type Alert } from "./api";
 import { alertSentence, capital, count, withUnit, words } from "./format";
-import { on } from "./live";
+import { latest, on } from "./live";
 import { useLoad } from "./load";
 import { AlertText, Chips, Command, Empty, Failed, Lasting, State, Time } from "./parts";
 import { setQuery, usePlace } from "./router";
 
 type Page = { items: Alert[]; next: string | null };
-const urgency = (alert: Alert) => (alert.state === "cleared" ? 4 : alert.state === "acknowledged" ? 2 : 0) + ({ critical: 0, warning: 0.5 }[alert.severity] ?? 1);
+const rank = (alert: Alert) => (alert.state === "cleared" ? 4 : alert.state === "acknowledged" ? 2 : 0) + ({ critical: 0, warning: 0.5 }[alert.severity] ?? 1);
+export const byUrgency = (a: Alert, b: Alert) => rank(a) - rank(b) || b.raised_at - a.raised_at;
 
 export function acknowledge(alert: Alert, undo = false): Promise<Alert> {
   return call<Alert>(`/alerts/${encodeURIComponent(alert.id)}/acknowledge`, undo ? "DELETE" : "POST");
@@ -34,6 +35,13 @@ export function Acknowledge({ alert, done }: { alert: Alert; done: (alert: Alert
   );
 }
 
+/* What the sensor says by now; the sentence has the value that raised the alert. */
+function Now({ alert }: { alert: Alert }) {
+  const [value, set] = useState(latest(alert.device, alert.sensor));
+  useEffect(() => on("points", () => set(latest(alert.device, alert.sensor))), [alert.device, alert.sensor]);
+  return value === undefined ? null : <> · <span class="fig">now {withUnit(value, alert.unit)}</span></>;
+}
+
 export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) => void }) {
   return (
     <li class={`alert is-${alert.severity} ${alert.state}`} data-row data-id={alert.id} tabIndex={-1}>
@@ -43,6 +51,7 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
         <p class="dim">
           <Lasting alert={alert} />
           {alert.sensor && alertSentence(alert) === alert.message && <> · {words(alert.sensor)} {alert.value !== null && withUnit(alert.value, alert.unit)}</>}
+          {alert.state !== "cleared" && <Now alert={alert} />}
           {" · "}{alert.site}
           {alert.state === "acknowledged" && <> · acknowledged by {alert.acknowledged_by ?? "someone"} <Time at={alert.acknowledged_at} /></>}
         </p>
@@ -86,7 +95,7 @@ export function Alerts() {
   const put = (alert: Alert) => set((old) => ({ ...old, items: mergeAlert(old.items, alert, fits(alert)) }));
   useEffect(() => on("alert", put), [path]);
   const rows = useMemo(
-    () => (data ? [...data.items].sort((a, b) => urgency(a) - urgency(b) || b.raised_at - a.raised_at) : []), [data]);
+    () => (data ? [...data.items].sort(byUrgency) : []), [data]);
   const more = () => data?.next && call<Page>("/alerts" + query({ state, severity, site, device, limit: 100, cursor: data.next }))
     .then((page) => set((old) => ({ items: [...old.items, ...page.items.filter((a) => !old.items.some((b) => b.id === a.id))], next: page.next })), again);
   useMissed(data?.items, !!data && !data.next && !severity && !site && !device && /^(active|open|all)$/.test(state), again);

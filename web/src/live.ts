@@ -8,6 +8,17 @@ const listeners: { [K in keyof Events]: Set<Listener<Events[K]>> } = {
 };
 export const live = { up: false, tried: false, at: 0 };
 
+/* The newest value of each sensor that has changed since the page was opened. */
+const values = new Map<string, number>();
+export const latest = (device: string, sensor: string | null) => values.get(`${device}/${sensor}`);
+
+function keep(points: Points) {
+  for (const { d, s, p } of points) {
+    const value = p[p.length - 1]?.[1];
+    if (typeof value === "number") values.set(`${d}/${s}`, value);
+  }
+}
+
 export function on<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void {
   listeners[name].add(listener);
   return () => void listeners[name].delete(listener);
@@ -20,6 +31,7 @@ function emit<K extends keyof Events>(name: K, data: Events[K]) {
     live.up = true;
   }
   live.tried ||= live.up;
+  if (name === "points") keep(data as Points);
   for (const listener of listeners[name]) listener(data);
 }
 

@@ -3,18 +3,20 @@ import { query, type Alert, type Device as Item, type Key, type Overview as Data
 import { bytes, count, num, rate, share, unitText, words } from "./format";
 import { on } from "./live";
 import { useLoad } from "./load";
-import { AlertRow, mergeAlert, useMissed } from "./alerts";
+import { AlertRow, byUrgency, mergeAlert, useMissed } from "./alerts";
 import { applyPoints } from "./devices";
 import { Command, condition, Empty, Failed, Icon, Spark, State, Time } from "./parts";
 
 function Sentence({ data }: { data: Data }) {
   const need = data.needing.total;
   const { total, offline } = data.devices;
-  const mood = data.needing.critical ? "critical" : need ? "warning" : offline ? "offline" : "healthy";
-  const icon = mood === "healthy" ? "good" : mood;
+  const known = data.health.warning + data.health.critical;
+  const mood = data.needing.critical ? "critical" : need ? "warning" : offline ? "offline" : known ? "notice" : "healthy";
+  const icon = mood === "healthy" ? "good" : mood === "notice" ? "unknown" : mood;
   const text = need
     ? `${need} of ${count(total, "machine")} ${need === 1 ? "needs" : "need"} you`
     : offline ? `${offline} of ${count(total, "machine")} ${offline === 1 ? "is" : "are"} offline`
+    : known ? `Nothing new: ${known} of ${count(total, "machine")} ${known === 1 ? "has" : "have"} an acknowledged alert`
     : total === 1 ? "The one machine is well" : `All ${count(total, "machine")} are well`;
   return (
     <p class={`headline is-${mood}`} aria-live="polite">
@@ -143,7 +145,7 @@ export function Overview() {
   useMissed(alerts.data?.items, !!alerts.data && !alerts.data.next, alerts.again);
   useEffect(() => on("overview", (fresh) => set(() => fresh)), []);
   useEffect(() => on("alert", put), []);
-  const open = alerts.data?.items.filter((a) => a.state !== "cleared") ?? [];
+  const open = alerts.data?.items.filter((a) => a.state !== "cleared").sort(byUrgency) ?? [];
   return (
     <>
       <h1 class="hidden">Overview</h1>
