@@ -45,9 +45,9 @@ async function budget(context) {
   const answer = await page.goto(base + "/");
   await page.waitForSelector(".headline");
   await page.waitForTimeout(500);
-  const bytes = (await Promise.all(seen.map((r) => r.body().then((b) => b.length, () => 0)))).reduce((a, b) => a + b, 0);
+  const bytes = (await Promise.all(seen.map((r) => r.request().sizes().then((s) => s.responseBodySize, () => 0)))).reduce((a, b) => a + b, 0);
   check(seen.length <= 10, `the overview is there after ${seen.length} requests (at most 10)`);
-  check(bytes <= 200e3, `and ${Math.round(bytes / 1000)} kB (at most 200)`);
+  check(bytes <= 100e3, `and ${Math.round(bytes / 1000)} kB (at most 100)`);
   const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity);
   check(paint <= 3000, `the first paint comes after ${Math.round(paint)} ms (at most 3000, on a busy machine)`);
   const csp = answer.headers()["content-security-policy"] ?? "";
