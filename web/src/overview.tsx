@@ -14,7 +14,7 @@ function Sentence({ data }: { data: Data }) {
   const mood = data.needing.critical ? "critical" : need ? "warning" : offline ? "offline" : known ? "notice" : "healthy";
   const icon = mood === "healthy" ? "good" : mood === "notice" ? "unknown" : mood;
   const text = need
-    ? `${need} of ${count(total, "machine")} ${need === 1 ? "needs" : "need"} you`
+    ? `${need} of ${count(total, "machine")} ${need === 1 ? "needs" : "need"} you${offline ? `, ${offline} ${offline === 1 ? "is" : "are"} offline` : ""}`
     : offline ? `${offline} of ${count(total, "machine")} ${offline === 1 ? "is" : "are"} offline`
     : known ? `Nothing new: ${known} of ${count(total, "machine")} ${known === 1 ? "has" : "have"} an acknowledged alert`
     : total === 1 ? "The one machine is well" : `All ${count(total, "machine")} are well`;
@@ -159,7 +159,7 @@ export function Overview() {
           <Command text="selvedge pilot" />
         </Empty>
       )}
-      <div class="columns">
+      <div class="columns three">
         <section aria-labelledby="h-alerts">
           <h2 id="h-alerts">Open alerts</h2>
           {alerts.error && <Failed error={alerts.error} retry={alerts.again} />}
@@ -173,8 +173,8 @@ export function Overview() {
             <ul class="cards">{data.sites.map((s) => <SiteCard key={s.site} site={s} />)}</ul>
           </section>
         )}
+        {data && data.devices.total > 0 && <Machines needing={data.needing.total} alerts={open} />}
       </div>
-      {data && data.devices.total > 0 && <Machines needing={data.needing.total} alerts={open} />}
     </>
   );
 }
