@@ -29,7 +29,7 @@ export function Acknowledge({ alert, done }: { alert: Alert; done: (alert: Alert
       {error && <span class="error" role="alert">{error}</span>}
       <button type="button" data-act="acknowledge" class={undo ? "quiet" : ""} disabled={busy} onClick={() => press(undo)}>
         {undo ? "Undo" : "Acknowledge"}
-        <span class="hidden"> {words(alert.device)}, {alertSentence(alert)}</span>
+        <span class="hidden"> {alert.device}, {alertSentence(alert)}</span>
       </button>
     </span>
   );

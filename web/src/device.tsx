@@ -1,9 +1,9 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { query, type Alert, type DeviceDetail } from "./api";
 import { alertSentence, bytes, capital, count, exact, millis, num, span, useNow, words } from "./format";
-import { on } from "./live";
+import { note, on } from "./live";
 import { useLoad } from "./load";
-import { AlertRow, mergeAlert } from "./alerts";
+import { AlertRow, byUrgency, mergeAlert } from "./alerts";
 import { Chart, type Window } from "./chart";
 import { Chips, condition, Empty, Failed, State, Time } from "./parts";
 import { setQuery, usePlace } from "./router";
@@ -13,7 +13,7 @@ const ranges: Record<string, number> = { "5m": 300e3, "1h": 3600e3, "24h": 86400
 function Sentence({ device, alerts }: { device: DeviceDetail; alerts: Alert[] }) {
   const now = useNow();
   const state = condition(device);
-  const worst = alerts.find((a) => a.severity === "critical") ?? alerts[0];
+  const worst = alerts[0];
   let text: string;
   if (!device.online) text = device.last_seen ? `Silent for ${span(now - device.last_seen)}; the readings below are the last known.` : "It has never been heard.";
   else if (worst) text = `${capital(alertSentence(worst))}, for ${span(now - worst.raised_at)}.`;
@@ -86,7 +86,7 @@ export function Device({ id }: { id: string }) {
   const to = Number(q.get("to")) || 0;
   const zoomed = from > 0 && to > from;
   const view = useMemo<Window>(() => ({ span: ranges[range]!, from: zoomed ? from : 0, to: zoomed ? to : 0 }), [range, from, to]);
-  const alerts = data?.alerts ?? [];
+  const alerts = [...(data?.alerts ?? [])].sort(byUrgency);
   const history = useLoad<{ items: Alert[] }>("/alerts" + query({ state: "all", device: id, limit: 200 }));
   const past = history.data?.items;
   const marks = useMemo(() => bySensor(past ?? []), [past]);
@@ -106,6 +106,7 @@ export function Device({ id }: { id: string }) {
       return { ...old, last_seen: Math.max(old.last_seen ?? 0, newest) };
     });
   }), [id]);
+  useEffect(() => data?.sensors.forEach((s) => note(id, s.sensor, s.value)), [!data]);
   const zoom = (a: number, b: number) => setQuery({ from: String(Math.floor(a)), to: String(Math.ceil(b)) });
   const back = () => setQuery({ from: null, to: null });
   if (missing) return <><h1>{id}</h1><Empty title="No device of this name is known."><p><a href="/devices">Back to all devices</a></p></Empty></>;

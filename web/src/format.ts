@@ -39,7 +39,7 @@ const units: Record<string, string> = {
 };
 export const unitText = (unit: string | null | undefined) => (unit ? (units[unit] ?? unit) : "");
 export const withUnit = (value: number | null | undefined, unit: string | null | undefined) =>
-  `${num(value)} ${unitText(unit)}`.trim();
+  `${num(value)}\u00a0${unitText(unit)}`.trim();
 export const clock = (time: number) => clockFormat.format(time);
 export const words = (name: string) => name.replace(/[_-]+/g, " ");
 /* A gateway's threshold alert says "Value 83.21 exceeds high threshold"; a shift lead says what and how much. */

@@ -8,15 +8,12 @@ const listeners: { [K in keyof Events]: Set<Listener<Events[K]>> } = {
 };
 export const live = { up: false, tried: false, at: 0 };
 
-/* The newest value of each sensor that has changed since the page was opened. */
+/* The newest value of each sensor this page has heard of. */
 const values = new Map<string, number>();
 export const latest = (device: string, sensor: string | null) => values.get(`${device}/${sensor}`);
 
-function keep(points: Points) {
-  for (const { d, s, p } of points) {
-    const value = p[p.length - 1]?.[1];
-    if (typeof value === "number") values.set(`${d}/${s}`, value);
-  }
+export function note(device: string, sensor: string, value: number | null | undefined) {
+  if (typeof value === "number") values.set(`${device}/${sensor}`, value);
 }
 
 export function on<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void {
@@ -31,7 +28,7 @@ function emit<K extends keyof Events>(name: K, data: Events[K]) {
     live.up = true;
   }
   live.tried ||= live.up;
-  if (name === "points") keep(data as Points);
+  if (name === "points") for (const { d, s, p } of data as Points) note(d, s, p[p.length - 1]?.[1]);
   for (const listener of listeners[name]) listener(data);
 }
 

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { query, type Alert, type Device as Item, type Key, type Overview as Data, type Site } from "./api";
 import { bytes, count, num, rate, share, unitText, words } from "./format";
-import { on } from "./live";
+import { note, on } from "./live";
 import { useLoad } from "./load";
 import { AlertRow, byUrgency, mergeAlert, useMissed } from "./alerts";
 import { applyPoints } from "./devices";
@@ -116,6 +116,7 @@ function Tile({ device, alerts }: { device: Item; alerts: Alert[] }) {
 function Machines({ needing, alerts }: { needing: number; alerts: Alert[] }) {
   const { data, error, again, set } = useLoad<{ items: Item[]; total: number }>(`/devices?sort=urgency&limit=${tiles}`);
   const asked = useRef(needing);
+  useEffect(() => data?.items.forEach((d) => d.key?.forEach((k) => note(d.id, k.sensor, k.value))), [!data]);
   useEffect(() => {
     if (asked.current !== needing) again();
     asked.current = needing;

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { query, type Alert, type Key } from "./api";
-import { alertSentence, capital, exact, millis, relative, span, useNow, words } from "./format";
+import { alertSentence, capital, exact, millis, relative, span, useNow } from "./format";
 
 const paths: Record<string, string> = {
   overview: "M3 3h6v8H3zM11 3h6v5h-6zM11 10h6v7h-6zM3 13h6v4H3z",
@@ -130,7 +130,7 @@ function evidence(alert: Alert): string {
 export function AlertText({ alert }: { alert: Alert }) {
   return (
     <span class="alert-text">
-      <a href={evidence(alert)}>{capital(words(alert.device))}</a>
+      <a href={evidence(alert)}>{alert.device}</a>
       {": "}
       {alertSentence(alert)}
     </span>
