@@ -20,12 +20,12 @@ const id = (n) => `${kinds[n % 4]}-${String(n + 1).padStart(2, "0")}`;
 const site = (n) => (n % 2 ? "hall-b" : "hall-a");
 const alerts = [
   [3, "critical", "temperature", "Value 83.21 exceeds high threshold", "open", 240000],
-  [7, "warning", "vibration", "vibration above 4 mm/s for 12 min (now 4.6)", "open", 720000],
+  [7, "warning", "vibration", "Value 4.6 exceeds high threshold", "open", 720000],
   [11, "warning", null, "no reading for 5 min", "acknowledged", 320000],
-  [5, "warning", "pressure", "pressure below 4 bar for 2 min", "cleared", 9000000],
+  [5, "warning", "pressure", "Value 4.1 below low threshold", "cleared", 9000000],
 ].map(([n, severity, sensor, message, state, ago], i) => ({
   id: String(i + 1), device: id(n), site: site(n), sensor, type: sensor ? "threshold" : "silence", severity, message,
-  value: sensor ? 83.2 : null, raw: null, unit: sensor ? "°C" : null, state, raised_at: began - ago, updated_at: began,
+  value: sensor ? Number(/[\d.]+/.exec(message)[0]) : null, raw: null, unit: sensors.find((s) => s[0] === sensor)?.[1] ?? null, state, raised_at: began - ago, updated_at: began,
   cleared_at: state === "cleared" ? began - 8000000 : null, acknowledged_at: state === "acknowledged" ? began - 60000 : null,
   acknowledged_by: state === "acknowledged" ? "operator" : null,
 }));
@@ -42,6 +42,7 @@ const overview = () => {
   const tally = (items, h) => items.filter((d) => d.health === h).length;
   return {
     at: now, devices: { total, online: list.filter((d) => d.online).length, offline: list.filter((d) => !d.online).length },
+    needing: { total: list.filter((d) => d.alerts).length, critical: alerts.some((a) => a.state === "open" && a.severity === "critical") ? 1 : 0 },
     health: { healthy: tally(list, "healthy"), warning: tally(list, "warning"), critical: tally(list, "critical"), unknown: tally(list, "unknown") },
     alerts: { open: alerts.filter((a) => a.state === "open").length, acknowledged: 1, critical: 1 }, readings_per_s: total * 4,
     sites: ["hall-a", "hall-b"].map((name) => {
@@ -88,6 +89,8 @@ function api(req, res, url) {
   if (path === "/devices") {
     const found = all(now).filter((d) => (!q.get("q") || `${d.id} ${d.site} ${d.type}`.includes(q.get("q"))) && (!q.get("site") || d.site === q.get("site")) &&
       (!q.get("health") || d.health === q.get("health")) && (!q.get("status") || d.online === (q.get("status") === "online")));
+    const rank = { critical: 0, warning: 1, unknown: 2, healthy: 3 };
+    if (q.get("sort") === "urgency") found.sort((a, b) => rank[a.health] - rank[b.health]);
     const start = Number(q.get("cursor") ?? 0);
     const end = start + Number(q.get("limit") ?? 50);
     return json(200, { items: found.slice(start, end), next: end < found.length ? String(end) : null, total: found.length });
