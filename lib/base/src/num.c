@@ -145,9 +145,43 @@ static bool is_json_number(sv_text text) {
     return i == text.len;
 }
 
+/// A short number is a whole one below 2^53 over a power of ten, both exact as doubles: the one
+/// division rounds to what strtod gives (W. Clinger 1990). False: longer, or with an exponent.
+static bool parse_short(sv_text json_number, double *out) {
+    static const double TENS[] = { 1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    bool negative = json_number.at[0] == '-';
+    int64_t whole = 0;
+    size_t after_point = 0;
+    bool past_point = false;
+    if (FLT_EVAL_METHOD != 0 || json_number.len > DBL_DIG) {
+        return false;
+    }
+    for (size_t i = negative ? 1 : 0; i < json_number.len; i++) {
+        char at = json_number.at[i];
+        if (at == '.') {
+            past_point = true;
+        } else if (at >= '0' && at <= '9') {
+            whole = whole * 10 + (at - '0');
+            after_point += past_point ? 1 : 0;
+        } else {
+            return false;
+        }
+    }
+    double size = (double) whole / TENS[after_point];
+    *out = negative ? -size : size;
+    return true;
+}
+
 sv_err sv_num_parse(sv_text text, double *out) {
+    if (!is_json_number(text)) {
+        return SV_ERR_INVALID;
+    }
+    if (parse_short(text, out)) {
+        return SV_OK;
+    }
     char copy[TEXT_BYTES];
-    if (!is_json_number(text) || sv_text_copy(text, copy, sizeof copy) != SV_OK) {
+    if (sv_text_copy(text, copy, sizeof copy) != SV_OK) {
         return SV_ERR_INVALID;
     }
     double value = strtod(copy, NULL);

@@ -3,6 +3,7 @@
 #include <base/test.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *shown(double value) {
@@ -58,6 +59,23 @@ static void every_number_reads_back_the_same_in_at_most_31_characters(void **sta
     }
 }
 
+static void short_numbers_read_as_the_library_reads_them(void **state) {
+    (void) state;
+    sv_prng prng = { .state = 11 };
+    for (int i = 0; i < 200000; i++) {
+        char text[32];
+        int decimals = (int) (sv_prng_next(&prng) % 14);
+        double size = sv_prng_normal(&prng) * (i % 2 == 0 ? 100 : 1e12);
+        (void) snprintf(text, sizeof text, "%.*f", decimals, size);
+        double value = 0;
+        assert_int_equal(sv_num_parse(sv_text_of(text), &value), SV_OK);
+        assert_true(value == strtod(text, NULL));
+    }
+    double zero = 1;
+    assert_int_equal(sv_num_parse(SV_TEXT("-0.000"), &zero), SV_OK);
+    assert_true(zero == 0 && signbit(zero));
+}
+
 static void what_is_not_a_finite_json_number_is_refused(void **state) {
     (void) state;
     static const char *const BAD[] = { "",   "NaN", "Infinity", "1e999", "-1e999", "+1",
@@ -74,6 +92,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_written_as_people_write_them),
         cmocka_unit_test(every_number_reads_back_the_same_in_at_most_31_characters),
+        cmocka_unit_test(short_numbers_read_as_the_library_reads_them),
         cmocka_unit_test(what_is_not_a_finite_json_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
