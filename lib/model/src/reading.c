@@ -1,3 +1,5 @@
+#include "reading_flat.h"
+
 #include <base/time.h>
 #include <codec/encode.h>
 #include <math.h>
@@ -263,6 +265,11 @@ void sv_reading_payload_parse(const sv_reading_key *key, sv_text payload, int64_
         (void) sv_fail(&why, SV_ERR_INVALID, "the payload has %zu bytes; at most %d are taken",
                        payload.len, SV_READING_PAYLOAD_MAX);
         refuse(arg, SV_READING_TOO_LARGE, &why);
+        return;
+    }
+    sv_reading usual;
+    if (sv_reading_flat_read(key, payload, &usual)) {
+        take(arg, &usual);
         return;
     }
     SV_DEFER(sv_json_drop) sv_json *root = NULL;

@@ -25,7 +25,7 @@ typedef struct sv_reading_key {
     sv_text sensor;
 } sv_reading_key;
 
-/// Borrows its texts from the document or the topic.
+/// Borrows its texts from the payload, the parsed document or the topic.
 typedef struct sv_reading {
     sv_reading_key key;
     double value;      ///< in `unit`; always finite

@@ -1,0 +1,136 @@
+#include "reading_flat.h"
+
+#include <base/time.h>
+#include <codec/encode.h>
+#include <math.h>
+
+#define EXACT_INTEGER_MAX 9007199254740992.0 // 2^53
+
+typedef enum member { VALUE, TIMESTAMP, DEVICE_ID, UNIT, EPOCH, SEQ, MEMBERS } member;
+
+static const struct {
+    const char *name;
+    bool number;
+} KNOWN[MEMBERS] = {
+    [VALUE] = { "value", true },          [TIMESTAMP] = { "timestamp", false },
+    [DEVICE_ID] = { "device_id", false }, [UNIT] = { "unit", false },
+    [EPOCH] = { "epoch", false },         [SEQ] = { "seq", true },
+};
+
+typedef struct cursor {
+    const char *at, *end;
+} cursor;
+
+static void skip_space(cursor *c) {
+    while (c->at < c->end
+           && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t' || *c->at == '\r')) {
+        c->at++;
+    }
+}
+
+static bool take_mark(cursor *c, char mark) {
+    skip_space(c);
+    if (c->at == c->end || *c->at != mark) {
+        return false;
+    }
+    c->at++;
+    return true;
+}
+
+static bool take_plain(cursor *c, sv_text *out) {
+    if (!take_mark(c, '"')) {
+        return false;
+    }
+    const char *start = c->at;
+    unsigned char all = 0;
+    while (c->at < c->end && *c->at != '"' && *c->at != '\\' && (unsigned char) *c->at >= 0x20) {
+        all |= (unsigned char) *c->at++;
+    }
+    sv_text text = { .at = start, .len = (size_t) (c->at - start) };
+    if (c->at == c->end || *c->at++ != '"' || (all >= 0x80 && !sv_utf8_is_valid(text))) {
+        return false;
+    }
+    *out = text;
+    return true;
+}
+
+static bool is_of_number(char at) {
+    return (at >= '0' && at <= '9') || at == '-' || at == '+' || at == '.' || at == 'e'
+           || at == 'E';
+}
+
+/// Only where it ends; sv_num_parse judges it.
+static bool take_number(cursor *c, sv_text *out) {
+    skip_space(c);
+    const char *start = c->at;
+    while (c->at < c->end && is_of_number(*c->at)) {
+        c->at++;
+    }
+    *out = (sv_text){ .at = start, .len = (size_t) (c->at - start) };
+    return out->len > 0;
+}
+
+static bool take_member(cursor *c, sv_text members[MEMBERS]) {
+    sv_text name = SV_TEXT("");
+    if (!take_plain(c, &name) || !take_mark(c, ':')) {
+        return false;
+    }
+    for (member which = 0; which < MEMBERS; which++) {
+        if (sv_text_is(name, KNOWN[which].name)) {
+            bool again = members[which].at != NULL;
+            return !again
+                   && (KNOWN[which].number ? take_number(c, &members[which])
+                                           : take_plain(c, &members[which]));
+        }
+    }
+    return false;
+}
+
+static bool take_object(sv_text payload, sv_text members[MEMBERS]) {
+    cursor c = { .at = payload.at, .end = payload.at + payload.len };
+    if (payload.len == 0 || !take_mark(&c, '{')) {
+        return false;
+    }
+    do {
+        if (!take_member(&c, members)) {
+            return false;
+        }
+    } while (take_mark(&c, ','));
+    bool closed = take_mark(&c, '}');
+    skip_space(&c);
+    return closed && c.at == c.end;
+}
+
+static bool read_numbering(const sv_text members[MEMBERS], sv_reading *out) {
+    double seq = 0;
+    out->epoch = members[EPOCH];
+    if (members[EPOCH].at == NULL && members[SEQ].at == NULL) {
+        return true;
+    }
+    if (out->epoch.len == 0 || out->epoch.len > SV_EPOCH_MAX
+        || sv_num_parse(members[SEQ], &seq) != SV_OK || seq < 1 || seq > EXACT_INTEGER_MAX
+        || trunc(seq) != seq) {
+        return false;
+    }
+    out->seq = (int64_t) seq;
+    return true;
+}
+
+bool sv_reading_flat_read(const sv_reading_key *key, sv_text payload, sv_reading *out) {
+    sv_text members[MEMBERS] = { { .at = NULL } };
+    if (!take_object(payload, members)) {
+        return false;
+    }
+    sv_reading reading = { .key = { .device_id = members[DEVICE_ID], .sensor = key->sensor },
+                           .timestamp = members[TIMESTAMP],
+                           .unit = members[UNIT] };
+    bool good = sv_num_parse(members[VALUE], &reading.value) == SV_OK
+                && sv_text_eq(reading.key.device_id, key->device_id)
+                && sv_id_is_valid(reading.key.device_id) && reading.timestamp.len < SV_TIMESTAMP_MAX
+                && sv_time_parse(reading.timestamp, &reading.at_us) == SV_OK
+                && reading.unit.len <= SV_UNIT_MAX && read_numbering(members, &reading);
+    if (good) {
+        *out = reading;
+    }
+    return good;
+}

@@ -1,0 +1,31 @@
+// Whatever the flat reader takes, the JSON parser takes with the same content.
+#include "reading_flat.h"
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_same(const sv_reading *left, const sv_reading *right) {
+    return left->value == right->value && left->at_us == right->at_us && left->seq == right->seq
+           && sv_text_eq(left->key.device_id, right->key.device_id)
+           && sv_text_eq(left->key.sensor, right->key.sensor)
+           && sv_text_eq(left->timestamp, right->timestamp) && sv_text_eq(left->unit, right->unit)
+           && sv_text_eq(left->epoch, right->epoch);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const sv_reading_key key = { .device_id = SV_TEXT("device-001"),
+                                 .sensor = SV_TEXT("temperature") };
+    sv_text payload = { .at = (const char *) data, .len = size };
+    sv_reading flat;
+    if (!sv_reading_flat_read(&key, payload, &flat)) {
+        return 0;
+    }
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_reading parsed;
+    if (sv_json_parse(payload, &root, NULL, NULL) != SV_OK
+        || sv_reading_from_json(&key, root, &parsed, NULL) != SV_READING_FINE
+        || !is_same(&flat, &parsed)) {
+        abort();
+    }
+    return 0;
+}
