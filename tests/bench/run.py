@@ -1,0 +1,566 @@
+#!/usr/bin/env python3
+"""What `./dev bench` runs: the real programs on loopback, counted and timed.
+
+Prints a table, writes build/bench/bench.json and build/bench/bench.svg. docs/bench.md says what each
+number means. Exit 1: a reading was lost, or the pipeline's instruction count is over its ceiling.
+"""
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+BIN = SOURCE / "build/release/bin"
+PROBES = SOURCE / "build/release/bench"
+CEILINGS = Path(__file__).with_name("ceilings.json")
+TICK = os.sysconf("SC_CLK_TCK")
+READY_S = 20
+SETTLE_S = 90
+POLL_S = 0.02
+BURST = 75_000  # below mosquitto's max_queued_messages, so that a slow consumer loses nothing
+SUB_LINE = len("1700000000.123456789\n")
+
+
+class BenchError(Exception):
+    """Something did not start, answer or add up; the text says what."""
+
+
+# --- results ----------------------------------------------------------------------------------
+
+
+class Results:
+    """Rows of the table. `aim` is an upper bound."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, unit, values, baseline=None, aim=None):
+        median = statistics.median(values)
+        row = {"name": name, "unit": unit, "median": median, "values": values}
+        if baseline is not None:
+            row["baseline"] = {"name": baseline[0], "median": statistics.median(baseline[1]), "values": baseline[1]}
+            row["ratio"] = statistics.median([a / b for a, b in zip(values, baseline[1])])
+        if aim is not None:
+            row["aim"] = aim
+            row["met"] = median <= aim
+        self.rows.append(row)
+        print(self.line(row), flush=True)
+
+    @staticmethod
+    def line(row):
+        base = row.get("baseline")
+        beside = f"{row['ratio']:.2f} × {base['name']} ({number(base['median'])})" if base else ""
+        aim = f"aim ≤ {number(row['aim'])}: {'met' if row['met'] else 'MISSED'}" if "aim" in row else ""
+        return f"{row['name']:<46}{number(row['median']):>10} {row['unit']:<16}{aim:<22}{beside}".rstrip()
+
+
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+# --- what the kernel knows ---------------------------------------------------------------------
+
+
+def cpu_s(process):
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def memory_mb(process):
+    """(PSS, private) in MB of 1024 kB."""
+    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+    kb = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    return kb["Pss"] / 1024, (kb["Private_Clean"] + kb["Private_Dirty"]) / 1024
+
+
+def first_words(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()[0]
+    except (OSError, IndexError):
+        return "?"
+
+
+def machine():
+    cpu = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "cpu": cpu[0] if cpu else platform.machine(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "compiler": first_words("cc", "--version"),
+        "mosquitto": first_words("mosquitto", "-h"),
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(true, what, seconds=READY_S):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return
+        time.sleep(POLL_S)
+    raise BenchError(f"{what} did not happen within {seconds} s")
+
+
+def answers(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+# --- a site of real programs ---------------------------------------------------------------------
+
+
+class Site:
+    """Folders, certificates, configurations and processes below one temporary folder."""
+
+    def __init__(self, folder):
+        self.dir = folder
+        self.running = []
+        self.pki = folder / "pki"
+        self.run("selvedge", "pki", "init", "--dir", self.pki, "--org", "Selvedge bench")
+        self.issue("gateway-1", "gateway")
+        self.issue("broker-1", "server", "--ip", "127.0.0.1", "--dns", "localhost")
+        self.issue("fleet-server", "server", "--ip", "127.0.0.1", "--dns", "localhost")
+        self.issue("bench-probe", "device")
+        self.issue("this-machine", "device")
+
+    def run(self, program, *arguments):
+        done = subprocess.run([BIN / program, *arguments], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"{program} {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+        return done.stdout
+
+    def issue(self, name, role, *more):
+        (self.dir / "keys").mkdir(exist_ok=True)
+        self.run("selvedge", "pki", "issue", "--dir", self.pki, "--id", name, "--role", role, *more, "--out", self.dir / "keys")
+
+    def key(self, name):
+        return self.dir / "keys" / f"{name}.key"
+
+    def cert(self, name):
+        return self.dir / "keys" / f"{name}.crt"
+
+    def start(self, name, *command, stdout=None):
+        log = open(self.dir / f"{name}.log", "ab")
+        process = subprocess.Popen(list(map(str, command)), stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL)
+        self.running.append((name, process))
+        return process
+
+    def stop(self, process, how=signal.SIGTERM):
+        if process.poll() is None:
+            process.send_signal(how)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.running = [(name, p) for name, p in self.running if p is not process]
+
+    def stop_all(self):
+        for _, process in reversed(list(self.running)):
+            self.stop(process)
+
+    def died(self):
+        for name, process in self.running:
+            if process.poll() is not None:
+                tail = (self.dir / f"{name}.log").read_text(errors="replace")[-600:]
+                raise BenchError(f"{name} ended with code {process.returncode}:\n{tail}")
+
+    def wait_port(self, port, what):
+        def up():
+            self.died()
+            return answers(port)
+
+        wait_until(up, f"{what} on port {port}")
+
+    def tls(self, name):
+        return f"{{ca: {self.pki}/ca.crt, cert: {self.cert(name)}, key: {self.key(name)}}}"
+
+    def write_gateway(self, fleet, alerts_port, group_ms):
+        self.mqtt_port = free_port()
+        self.store = self.dir / f"gateway-{self.mqtt_port}.db"
+        group = f", group_ms: {group_ms}ms" if group_ms else ""
+        text = (
+            f"id: gateway-1\nsite: site-1\nbroker: {{host: 127.0.0.1, port: {self.mqtt_port}}}\n"
+            f"tls: {self.tls('gateway-1')}\nstore: {{path: {self.store}{group}}}\n"
+            "thresholds: {default: {high: 500}, sensors: {temperature: {high: 80}, vibration: {high: 7.1}}}\n"
+            "change: {default: 1.0, sensors: {temperature: 0.4, vibration: 0.15, pressure: 0.08, current: 0.4}}\n"
+        )
+        if fleet:
+            text += f"fleet: {{url: 'https://127.0.0.1:{self.device_port}'}}\n"
+        if alerts_port:
+            text += f"alerts: {{url: 'https://127.0.0.1:{alerts_port}/alerts', ca: {self.pki}/ca.crt}}\n"
+        (self.dir / "gateway.yaml").write_text(text)
+
+    def start_broker(self):
+        data = self.dir / f"mosquitto-{self.mqtt_port}"
+        data.mkdir()
+        conf = self.run(
+            "selvedge-gateway", "--print-mosquitto-config", "--config", self.dir / "gateway.yaml",
+            "--acl", data / "acl", "--data", data, "--broker-cert", self.cert("broker-1"), "--broker-key", self.key("broker-1"),
+        )
+        with open(data / "acl", "a") as acl:  # what the probe of the latency listens to
+            acl.write("\nuser bench-probe\ntopic read alerts/#\ntopic read sensors/bench-probe/#\n")
+        (data / "mosquitto.conf").write_text(conf)
+        broker = self.start("mosquitto", "/usr/sbin/mosquitto", "-c", data / "mosquitto.conf")
+        self.wait_port(self.mqtt_port, "mosquitto")
+        return broker
+
+    def start_gateway(self):
+        log = self.dir / "gateway.log"
+        log.write_bytes(b"")
+        gateway = self.start("gateway", BIN / "selvedge-gateway", "--config", self.dir / "gateway.yaml")
+
+        def up():
+            self.died()
+            return b"broker.up" in log.read_bytes()
+
+        wait_until(up, "the gateway's connection to the broker")
+        return gateway
+
+    def start_fleet(self):
+        self.device_port, operator_port = free_port(), free_port()
+        (self.dir / "fleet.yaml").write_text(
+            f"id: fleet-server\nstore: {{path: {self.dir}/fleet-{self.device_port}.db}}\n"
+            f"operator: {{bind: 127.0.0.1, port: {operator_port}}}\n"
+            f"device:\n  bind: 127.0.0.1\n  port: {self.device_port}\n  tls: {self.tls('fleet-server')}\n"
+            f"pki: {self.pki}\nadmin_token_file: {self.dir}/admin.token\ngateways: {{gateway-1: site-1}}\n"
+        )
+        fleet = self.start("fleet", BIN / "selvedge-fleet", "--config", self.dir / "fleet.yaml")
+        self.wait_port(self.device_port, "the fleet server")
+        return fleet
+
+    def start_agent(self):
+        (self.dir / "agent.yaml").write_text(
+            f"id: this-machine\ngateway: {{host: 127.0.0.1, port: {self.mqtt_port}}}\n"
+            f"tls: {self.tls('this-machine')}\nhealth: {{interval: 5s}}\n"
+        )
+        return self.start("agent", BIN / "selvedge-agent", "--config", self.dir / "agent.yaml")
+
+    def simulate(self, devices, rate, seconds):
+        report = tempfile.TemporaryFile(dir=self.dir)
+        process = self.start(
+            "simulate", BIN / "selvedge", "simulate", "--gateway", f"127.0.0.1:{self.mqtt_port}", "--pki", self.pki,
+            "--devices", devices, "--rate", rate, "--seconds", seconds, "--output", "json", stdout=report,
+        )
+        process.report = report
+        return process
+
+    def simulated(self, process, must=True):
+        code = process.wait()
+        self.running = [(name, p) for name, p in self.running if p is not process]
+        process.report.seek(0)
+        text = process.report.read().decode()
+        if must and code != 0:
+            raise BenchError(f"selvedge simulate ended with code {code}: {text}{(self.dir / 'simulate.log').read_text()[-400:]}")
+        return json.loads(text)
+
+
+# --- (a) the pipeline in process -------------------------------------------------------------------
+
+
+def pipeline(results, quick):
+    out = subprocess.run([PROBES / "bench-pipeline", "5", "50000" if quick else "300000"], capture_output=True, text=True, check=True)
+    rounds = [json.loads(line) for line in out.stdout.splitlines()]
+    each = {name: [r[name] for r in rounds] for name in rounds[0]}
+    results.add("pipeline, reading of 3 members", "ns/reading", each["pipeline_plain"], ("jansson alone", each["jansson_plain"]), aim=2000)
+    results.add("pipeline, reading of 6 members", "ns/reading", each["pipeline_numbered"], ("jansson alone", each["jansson_numbered"]), aim=2000)
+    results.add("pipeline without JSON", "ns/reading", each["without_json"])
+
+
+def instructions_of(readings):
+    """Instructions of a whole run, as callgrind counts them."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", PROBES / "bench-pipeline", "once", "pipeline_numbered", str(readings)]
+    err = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    return int(next(line for line in err.splitlines() if "Collected" in line).split(":")[1])
+
+
+def instructions(results):
+    """False: over the ceiling by more than a fifth."""
+    if shutil.which("valgrind") is None:
+        print("instructions per reading: not counted, valgrind is not installed")
+        return True
+    count = (instructions_of(12000) - instructions_of(2000)) / 10000
+    stored = json.loads(CEILINGS.read_text())["pipeline_instructions"]
+    results.add("pipeline, reading of 6 members", "instructions", [count], aim=stored * 1.2)
+    return count <= stored * 1.2
+
+
+# --- (b) through mosquitto ---------------------------------------------------------------------------
+
+
+class Watch:
+    """Samples (time, count, CPU of each process) whenever the count has moved."""
+
+    def __init__(self, site, count, processes):
+        self.site, self.count, self.processes, self.samples = site, count, processes, []
+
+    def look(self):
+        self.site.died_but_simulate()
+        count = self.count()
+        if not self.samples or count != self.samples[-1][1]:
+            self.samples.append((time.monotonic(), count, [cpu_s(p) for p in self.processes]))
+
+    def follow(self, load):
+        while load.poll() is None:
+            self.look()
+            time.sleep(POLL_S)
+        report = self.site.simulated(load)
+        wanted = report["published"]
+        end = time.monotonic() + SETTLE_S
+        while self.samples[-1][1] < wanted and time.monotonic() < end:
+            self.look()
+            time.sleep(POLL_S)
+        if self.samples[-1][1] != wanted or report["acknowledged"] != wanted:
+            raise BenchError(f"published {wanted}, acknowledged {report['acknowledged']}, arrived {self.samples[-1][1]}")
+        return self.figures()
+
+    def figures(self):
+        # Handshakes lie before the first reading and goodbyes after the last: neither counts.
+        first = next(s for s in self.samples if s[1] > 0)
+        last = self.samples[-1]
+        readings = last[1] - first[1]
+        cpu = [(b - a) / readings * 1e6 for a, b in zip(first[2], last[2])]
+        return {"readings": last[1], "per_s": readings / (last[0] - first[0]), "cpu_s_per_million": cpu}
+
+
+def died_but_simulate(self):
+    for name, process in self.running:
+        if name != "simulate" and process.poll() is not None:
+            self.died()
+
+
+Site.died_but_simulate = died_but_simulate
+
+
+def stored_counter(path):
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    return lambda: db.execute("SELECT coalesce(max(id), 0) FROM reading").fetchone()[0]
+
+
+def into_gateway(site, devices, rate, seconds):
+    site.write_gateway(fleet=False, alerts_port=None, group_ms=None)
+    broker = site.start_broker()
+    gateway = site.start_gateway()
+    watch = Watch(site, stored_counter(site.store), [gateway, broker])
+    figures = watch.follow(site.simulate(devices, rate, seconds))
+    rows = sqlite3.connect(f"file:{site.store}?mode=ro", uri=True).execute("SELECT count(*) FROM reading").fetchone()[0]
+    if rows != figures["readings"]:
+        raise BenchError(f"the gateway's store has {rows} readings of {figures['readings']}")
+    site.stop(gateway)
+    site.stop(broker)
+    return figures
+
+
+def into_mosquitto_sub(site, devices, rate, seconds):
+    site.write_gateway(fleet=False, alerts_port=None, group_ms=None)
+    broker = site.start_broker()
+    lines = site.dir / f"sub-{site.mqtt_port}.txt"
+    with open(lines, "wb") as out:
+        sub = site.start(
+            "mosquitto_sub", "stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", site.mqtt_port, "-q", "1", "-t", "sensors/#", "-F", "%U",
+            "--cafile", site.pki / "ca.crt", "--cert", site.cert("gateway-1"), "--key", site.key("gateway-1"), stdout=out,
+        )
+    time.sleep(1)
+    watch = Watch(site, lambda: lines.stat().st_size // SUB_LINE, [sub, broker])
+    figures = watch.follow(site.simulate(devices, rate, seconds))
+    site.stop(sub, signal.SIGINT)
+    site.stop(broker)
+    return figures
+
+
+def through_mosquitto(results, site, devices, pairs, seconds):
+    rate = BURST // seconds
+    ours, theirs = [], []
+    for _ in range(pairs):
+        ours.append(into_gateway(site, devices, rate, seconds))
+        theirs.append(into_mosquitto_sub(site, devices, rate, seconds))
+    name = f"mosquitto to gateway, {devices} devices"
+    of = lambda all_, i: [f["cpu_s_per_million"][i] for f in all_]
+    results.add(name, "readings/s", [f["per_s"] for f in ours], ("mosquitto_sub", [f["per_s"] for f in theirs]))
+    results.add(f"gateway, {devices} devices", "CPU s/million", of(ours, 0), ("mosquitto_sub", of(theirs, 0)))
+    results.add(f"mosquitto, {devices} devices", "CPU s/million", of(ours, 1), ("to mosquitto_sub", of(theirs, 1)))
+
+
+# --- (c) publish to alert, (d) memory -------------------------------------------------------------------
+
+
+def whole_site(site, alerts_port=None, group_ms=None):
+    fleet = site.start_fleet()
+    site.write_gateway(fleet=True, alerts_port=alerts_port, group_ms=group_ms)
+    broker = site.start_broker()
+    return {"fleet": fleet, "mosquitto": broker, "gateway": site.start_gateway(), "agent": site.start_agent()}
+
+
+def wait_load(site):
+    count = stored_counter(site.store)
+    wait_until(lambda: count() > 2000, "the load of 1,000 readings/s", 120)
+
+
+def probe_command(site, alerts_port, samples):
+    return [
+        PROBES / "bench-alert-latency", "--id", "bench-probe", "--ca", site.pki / "ca.crt", "--cert", site.cert("bench-probe"),
+        "--key", site.key("bench-probe"), "--server-cert", site.cert("fleet-server"), "--server-key", site.key("fleet-server"),
+        "--mqtt-port", str(site.mqtt_port), "--https-port", str(alerts_port), "--samples", str(samples),
+    ]
+
+
+def start_probe(site, alerts_port, samples):
+    out = tempfile.TemporaryFile(dir=site.dir)
+    process = site.start("probe", *probe_command(site, alerts_port, samples), stdout=out)
+    process.report = out
+    site.wait_port(alerts_port, "the probe's HTTPS address")
+    return process
+
+
+def probed(site, process, samples):
+    """The times that each sample took, by way; every alert must have arrived."""
+    process.send_signal(signal.SIGUSR1)
+    code = process.wait()
+    site.running = [(name, p) for name, p in site.running if p is not process]
+    process.report.seek(0)
+    times = json.loads(process.report.read() or "{}")
+    if code != 0 or any(len(times.get(by + "_us", [])) != samples for by in ("broker", "puback", "mqtt", "https")):
+        arrived = {by: len(values) for by, values in times.items() if isinstance(values, list)}
+        raise BenchError(f"of {samples} alerts arrived {arrived}: {(site.dir / 'probe.log').read_text()[-300:]}")
+    return times
+
+
+def alert_latency(results, site, quick, group_ms):
+    samples = 200 if quick else 600
+    alerts_port = free_port()
+    programs = whole_site(site, alerts_port, group_ms)
+    probe = start_probe(site, alerts_port, samples)
+    load = site.simulate(499, 960, 3600)  # the probe is the 500th, with 40 readings/s
+    wait_load(site)
+    count, started = stored_counter(site.store), (time.monotonic(), cpu_s(programs["gateway"]), cpu_s(programs["mosquitto"]))
+    before = count()
+    times = probed(site, probe, samples)
+    readings = count() - before
+    rate = readings / (time.monotonic() - started[0])
+    paced = {"gateway": cpu_s(programs["gateway"]) - started[1], "mosquitto": cpu_s(programs["mosquitto"]) - started[2]}
+    site.stop(load)
+    site.stop_all()
+    of = lambda by, share: [percentile(times[by + "_us"], share) / 1000]
+    for share, label in ((0.5, "p50"), (0.99, "p99")):
+        baseline = ("broker alone", of("broker", share))
+        aim = 20 if label == "p99" else None
+        results.add(f"publish to alert on MQTT, {label}", "ms", of("mqtt", share), baseline, aim)
+        results.add(f"publish to alert over HTTPS, {label}", "ms", of("https", share), baseline, aim)
+    results.add("readings/s while that was measured", "readings/s", [rate])
+    for name, seconds in paced.items():
+        results.add(f"{name} at that rate", "CPU s/million", [seconds / readings * 1e6])
+
+
+def memory(results, site, quick):
+    programs = whole_site(site)
+    load = site.simulate(499, 1000, 3600)  # the agent is the 500th
+    wait_load(site)
+    time.sleep(20 if quick else 60)
+    site.died()
+    for name, aim in (("agent", 6), ("gateway", 12), ("fleet", 40)):
+        pss, private = memory_mb(programs[name])
+        results.add(f"{name} at 500 devices", "MB PSS", [pss], ("private", [private]), aim=aim)
+    site.stop(load)
+    site.stop_all()
+
+
+# --- what remains ------------------------------------------------------------------------------------------
+
+
+def picture(rows, path):
+    """One bar per row that has an aim or a baseline: the median against it (1 = equal)."""
+    bars = [(r, r["median"] / r["aim"], "aim") for r in rows if "aim" in r]
+    bars += [(r, r["ratio"], r["baseline"]["name"]) for r in rows if "aim" not in r and "ratio" in r]
+    height, left, unit = 24, 330, 140
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="{height * len(bars) + 30}" font-family="sans-serif" font-size="12">',
+           '<rect width="100%" height="100%" fill="white"/>',
+           f'<line x1="{left + unit}" x2="{left + unit}" y1="0" y2="{height * len(bars)}" stroke="#888" stroke-dasharray="3"/>']
+    for i, (row, ratio, against) in enumerate(bars):
+        y, colour = i * height, "#c0392b" if row.get("met") is False else "#2a7f62"
+        out.append(f'<text x="{left - 8}" y="{y + 16}" text-anchor="end">{row["name"]} ({row["unit"]})</text>')
+        out.append(f'<rect x="{left}" y="{y + 4}" width="{min(ratio, 2.8) * unit:.0f}" height="{height - 8}" fill="{colour}"/>')
+        out.append(f'<text x="{left + min(ratio, 2.8) * unit + 6:.0f}" y="{y + 16}">{number(row["median"])}, {ratio:.2f} × {against}</text>')
+    out.append(f'<text x="{left + unit}" y="{height * len(bars) + 18}" text-anchor="middle">1 = aim, or baseline</text></svg>')
+    path.write_text("\n".join(out).replace("/s (", "/s ("))
+
+
+def write(results, quick, facts):
+    folder = SOURCE / "build/bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "quick": quick, "machine": facts, "results": results.rows}
+    (folder / "bench.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    picture(results.rows, folder / "bench.svg")
+    print(f"written: {folder}/bench.json, {folder}/bench.svg")
+
+
+PARTS = ("pipeline", "through", "latency", "memory")
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be repeated")
+    parser.add_argument("--group-ms", type=int, help="the gateway's store.group_ms for the latency")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary folder with the logs")
+    return parser.parse_args()
+
+
+def measure(results, site, asked):
+    parts = asked.only or PARTS
+    good = True
+    if "pipeline" in parts:
+        pipeline(results, asked.quick)
+        good = instructions(results)
+    if "through" in parts:
+        for devices in (20, 500):
+            through_mosquitto(results, site, devices, 2 if asked.quick else 5, 3)
+    if "latency" in parts:
+        alert_latency(results, site, asked.quick, asked.group_ms)
+    if "memory" in parts:
+        memory(results, site, asked.quick)
+    return good
+
+
+def main():
+    asked = options()
+    facts, results = machine(), Results()
+    folder = Path(tempfile.mkdtemp(prefix="selvedge-bench-"))
+    print(f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}, {facts['mosquitto']}, load {facts['load_before']:.1f}")
+    site = None
+    try:
+        site = Site(folder)
+        good = measure(results, site, asked)
+        write(results, asked.quick, facts)
+    except (BenchError, subprocess.CalledProcessError) as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        good = False
+    finally:
+        if site is not None:
+            site.stop_all()
+        if not asked.keep:
+            shutil.rmtree(folder)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
