@@ -18,7 +18,13 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { HOST_MAX = 256, LAST_WORDS_MAX = 4096, LAST_WORDS_PIECES = 16 };
+enum {
+    HOST_MAX = 256,
+    LAST_WORDS_MAX = 4096,
+    LAST_WORDS_PIECES = 16,
+    RECORD_MAX = 16 * 1024, ///< content of one TLS record
+    TURN_BYTES = 256 * 1024 ///< read from one connection before the others have their turn
+};
 
 struct sv_conn {
     sv_loop *loop;
@@ -115,6 +121,11 @@ static unsigned long tls_error(const sv_conn *conn) {
     return code;
 }
 
+static void say_closed(const sv_conn *conn, sv_why *why) {
+    (void) sv_fail(why, SV_ERR_UNAVAILABLE, "closed by the other side (%s:%u)", conn->host,
+                   conn->port);
+}
+
 static void say_failure(const sv_conn *conn, short what, int number, sv_why *why) {
     int unresolved = bufferevent_socket_get_dns_error(conn->stream);
     if (!conn->up && unresolved != 0) {
@@ -128,12 +139,16 @@ static void say_failure(const sv_conn *conn, short what, int number, sv_why *why
     if ((what & BEV_EVENT_EOF) == 0) {
         say_errno(conn, number, why);
     } else if (conn->up) {
-        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "closed by the other side (%s:%u)", conn->host,
-                       conn->port);
+        say_closed(conn, why);
     } else {
         (void) sv_fail(why, SV_ERR_UNAVAILABLE, "closed during the TLS handshake (%s:%u)",
                        conn->host, conn->port);
     }
+}
+
+static void read_again(sv_conn *conn) {
+    bufferevent_trigger(conn->stream, EV_READ,
+                        BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void connected(sv_conn *conn) {
@@ -142,6 +157,9 @@ static void connected(sv_conn *conn) {
     conn->up = true;
     sv_timer_stop(conn->patience);
     drop_names_later(conn); // with its sockets to the name servers
+    if (conn->ssl != NULL && SSL_has_pending(conn->ssl) == 1) {
+        read_again(conn);
+    }
     conn->in_event = true;
     conn->events.up(conn->arg);
     (void) leave_event(conn);
@@ -160,20 +178,66 @@ static void stream_event(struct bufferevent *stream, short what, void *arg) {
     }
 }
 
-static void stream_read(struct bufferevent *stream, void *arg) {
-    sv_conn *conn = arg;
-    struct evbuffer *input = bufferevent_get_input(stream);
+/// False, with the sentence: the stream is at its end.
+static bool goes_on(const sv_conn *conn, int read_result, sv_why *why) {
+    int number = errno;
+    int fault = SSL_get_error(conn->ssl, read_result);
+    if (fault == SSL_ERROR_WANT_READ || fault == SSL_ERROR_WANT_WRITE) {
+        return true;
+    }
+    if (fault == SSL_ERROR_ZERO_RETURN) {
+        say_closed(conn, why);
+    } else if (!sv_tls_fault(conn->ssl, ERR_get_error(), conn->up, why)) {
+        say_errno(conn, number, why);
+    }
+    return false;
+}
+
+/// TLS reads ahead: one system call fetches many records, of which libevent takes one. The socket
+/// will not say again that it can be read, so what OpenSSL still holds is taken here.
+static bool take_records(sv_conn *conn, sv_why *why) {
+    if (conn->ssl == NULL || SSL_has_pending(conn->ssl) == 0) {
+        return true;
+    }
+    char record[RECORD_MAX];
+    for (size_t taken = 0; taken < TURN_BYTES;) {
+        ERR_clear_error();
+        int len = SSL_read(conn->ssl, record, sizeof record);
+        if (len <= 0) {
+            return goes_on(conn, len, why);
+        }
+        (void) evbuffer_add(bufferevent_get_input(conn->stream), record, (size_t) len);
+        taken += (size_t) len;
+    }
+    read_again(conn);
+    return true;
+}
+
+/// False: the connection has gone.
+static bool hand_over(sv_conn *conn) {
+    struct evbuffer *input = bufferevent_get_input(conn->stream);
     for (size_t left = evbuffer_get_length(input); left > 0; left = evbuffer_get_length(input)) {
         sv_text arrived = { .at = (const char *) evbuffer_pullup(input, -1), .len = left };
         conn->in_event = true;
         size_t took = conn->events.bytes(conn->arg, arrived);
         if (!leave_event(conn)) {
-            return;
+            return false;
         }
         (void) evbuffer_drain(input, took < left ? took : left);
         if (took == 0) {
-            return;
+            return true;
         }
+    }
+    return true;
+}
+
+static void stream_read(struct bufferevent *stream, void *arg) {
+    (void) stream;
+    sv_conn *conn = arg;
+    sv_why why;
+    bool more = take_records(conn, &why);
+    if (hand_over(conn) && !more) {
+        end(conn, &why);
     }
 }
 
@@ -198,6 +262,7 @@ static sv_err make_stream(sv_conn *conn, const sv_tls *tls, sv_why *why) {
         if (conn->ssl == NULL) {
             return sv_fail(why, SV_ERR_INVALID, "no TLS name can be checked for '%s'", conn->host);
         }
+        SSL_set_read_ahead(conn->ssl, 1);
         conn->stream = bufferevent_openssl_socket_new(base, -1, conn->ssl,
                                                       BUFFEREVENT_SSL_CONNECTING, options);
         if (conn->stream == NULL) {

@@ -1,8 +1,11 @@
 #include "tls_internal.h"
 
+#include <arpa/inet.h>
+#include <base/fd.h>
 #include <base/mem.h>
 #include <base/test.h>
 #include <crypto/pki.h>
+#include <net/conn.h>
 #include <net/http_client.h>
 #include <net/http_server.h>
 #include <stdio.h>
@@ -10,6 +13,9 @@
 #include <sys/clock.h>
 #include <sys/disk.h>
 #include <sys/loop.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { PATIENCE_US = 5000000, PATH_ROOM = 128 };
 
@@ -241,6 +247,119 @@ static void a_client_that_may_not_come_in_is_refused(void **state) {
     }
 }
 
+enum { RECORDS = 6000, RECORD_BYTES = 100 };
+
+/// What a server says in many small records, before it falls silent or leaves.
+typedef struct burst {
+    bool leaves;
+    sv_tls *tls;
+    int listener;
+    uint16_t port;
+    // what the client saw
+    size_t arrived;
+    bool in_order, down;
+    char why[SV_WHY_MAX];
+} burst;
+
+static char burst_byte(size_t at) {
+    return (char) ('a' + at % 23);
+}
+
+/// Runs in a process of its own until the other side leaves.
+static void speak(const burst *b) {
+    SV_DEFER(sv_fd_drop) int fd = accept(b->listener, NULL, NULL);
+    SSL *ssl = sv_tls_server_ssl(b->tls);
+    if (fd < 0 || SSL_set_fd(ssl, fd) != 1 || SSL_accept(ssl) != 1) {
+        return;
+    }
+    char record[RECORD_BYTES];
+    for (size_t i = 0; i < RECORDS; i++) {
+        for (size_t k = 0; k < RECORD_BYTES; k++) {
+            record[k] = burst_byte(i * RECORD_BYTES + k);
+        }
+        (void) SSL_write(ssl, record, sizeof record);
+    }
+    if (b->leaves) {
+        (void) SSL_shutdown(ssl);
+    }
+    (void) SSL_read(ssl, record, sizeof record);
+    SSL_free(ssl);
+}
+
+static void nothing(void *arg) {
+    (void) arg;
+}
+
+static size_t count_bytes(void *arg, sv_text arrived) {
+    burst *b = arg;
+    // An odd number at a time, as a protocol with packets would.
+    size_t take = arrived.len > 1000 ? 777 : arrived.len;
+    for (size_t i = 0; i < take; i++) {
+        b->in_order = b->in_order && arrived.at[i] == burst_byte(b->arrived + i);
+    }
+    b->arrived += take;
+    return take;
+}
+
+static void count_end(void *arg, const sv_why *why) {
+    burst *b = arg;
+    b->down = true;
+    (void) snprintf(b->why, sizeof b->why, "%s", why->text);
+}
+
+static void open_listener(burst *b) {
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    b->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(b->listener, (const struct sockaddr *) &at, len), 0);
+    assert_int_equal(listen(b->listener, 1), 0);
+    assert_int_equal(getsockname(b->listener, (struct sockaddr *) &at, &len), 0);
+    b->port = ntohs(at.sin_port);
+}
+
+static void listen_to(burst *b, sv_tls *asked) {
+    static const sv_conn_events EVENTS = { .up = nothing, .bytes = count_bytes, .down = count_end };
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    SV_DEFER(sv_conn_drop) sv_conn *conn = NULL;
+    assert_int_equal(sv_loop_open(&loop, NULL), SV_OK);
+    assert_int_equal(
+        sv_conn_open(loop, "127.0.0.1", b->port, asked, PATIENCE_US, &EVENTS, b, &conn, NULL),
+        SV_OK);
+    int64_t end_us = sv_clock_monotonic_us() + PATIENCE_US;
+    while ((b->arrived < (size_t) RECORDS * RECORD_BYTES || b->down != b->leaves)
+           && sv_clock_monotonic_us() < end_us) {
+        // Slower than the other side, so that records pile up.
+        (void) usleep(1000);
+        sv_loop_turn(loop, 20000);
+    }
+    sv_conn_drop(&conn);
+}
+
+static void many_small_records_arrive_whole_and_so_does_the_end(void **state) {
+    (void) state;
+    meeting m = usual;
+    m.open_door = true;
+    for (int leaves = 0; leaves < 2; leaves++) {
+        burst b = { .leaves = leaves == 1, .in_order = true };
+        SV_DEFER(sv_tls_drop) sv_tls *served = server_tls(&m);
+        SV_DEFER(sv_tls_drop) sv_tls *asked = client_tls(&m);
+        b.tls = served;
+        open_listener(&b);
+        pid_t speaker = fork();
+        if (speaker == 0) {
+            speak(&b);
+            _exit(0);
+        }
+        listen_to(&b, asked);
+        sv_fd_drop(&b.listener);
+        assert_int_equal(waitpid(speaker, NULL, 0), speaker);
+        assert_int_equal(b.arrived, RECORDS * RECORD_BYTES);
+        assert_true(b.in_order);
+        assert_int_equal(b.down, b.leaves);
+        assert_true(!b.leaves || strstr(b.why, "closed by the other side") != NULL);
+    }
+}
+
 static void unusable_files_are_named(void **state) {
     (void) state;
     names hub = leaf_files("hub");
@@ -276,6 +395,7 @@ int main(void) {
         cmocka_unit_test(the_open_door_asks_for_no_certificate),
         cmocka_unit_test(a_server_that_is_not_the_right_one_is_refused),
         cmocka_unit_test(a_client_that_may_not_come_in_is_refused),
+        cmocka_unit_test(many_small_records_arrive_whole_and_so_does_the_end),
         cmocka_unit_test(unusable_files_are_named),
     };
     return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
