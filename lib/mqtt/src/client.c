@@ -13,6 +13,7 @@ enum {
     TOPIC_MAX = 65535,
     BACKOFF_DOUBLINGS_MAX = 16,
     DUP_FLAG = 8,
+    IDS = 65536, ///< after so many steps an id is met again
     GOODBYE_US = 1000000,
 };
 
@@ -22,7 +23,8 @@ typedef struct pending {
     uint64_t token;
     size_t bytes;
     size_t id_offset;
-    uint16_t id; ///< 0: never sent
+    uint64_t id_step; ///< the step at which it got its id
+    uint16_t id;      ///< 0: never sent
     char packet[];
 } pending;
 
@@ -43,7 +45,8 @@ struct sv_mqtt_client {
     sv_prng jitter;
     uint64_t generation; ///< rises whenever a connection begins or ends
     unsigned failures;
-    unsigned depth; ///< events of the owner or the connection under way
+    unsigned depth;    ///< events of the owner or the connection under way
+    uint64_t id_steps; ///< how often `last_id` has moved
     uint16_t last_id;
     bool up, dropped, pong_awaited;
     bool leaving; ///< DISCONNECT is on its way; the server closes, or GOODBYE_US passes
@@ -117,8 +120,13 @@ static void write_scratch(sv_mqtt_client *client) {
 }
 
 static bool id_is_taken(const sv_mqtt_client *client, uint16_t id) {
-    // Ids are given in order, so those still out form the head of the queue.
-    for (const pending *one = client->first; one != NULL && one->id != 0; one = one->next) {
+    // Ids are given in order, so those still out form the head of the queue, the oldest first. Less
+    // than a whole turn after the oldest none of them can be met.
+    const pending *oldest = client->first;
+    if (oldest == NULL || oldest->id == 0 || client->id_steps - oldest->id_step < IDS) {
+        return false;
+    }
+    for (const pending *one = oldest; one != NULL && one->id != 0; one = one->next) {
         if (one->id == id) {
             return true;
         }
@@ -129,6 +137,7 @@ static bool id_is_taken(const sv_mqtt_client *client, uint16_t id) {
 static uint16_t new_id(sv_mqtt_client *client) {
     do {
         client->last_id++;
+        client->id_steps++;
     } while (client->last_id == 0 || id_is_taken(client, client->last_id));
     return client->last_id;
 }
@@ -136,6 +145,7 @@ static uint16_t new_id(sv_mqtt_client *client) {
 static void send_pending(sv_mqtt_client *client, pending *one) {
     if (one->id == 0) {
         one->id = new_id(client);
+        one->id_step = client->id_steps;
         one->packet[one->id_offset] = (char) (uint8_t) (one->id >> 8);
         one->packet[one->id_offset + 1] = (char) (uint8_t) (one->id & 0xFFU);
     } else {

@@ -259,12 +259,89 @@ static void a_will_is_delivered_when_the_client_vanishes_and_not_after_a_goodbye
     assert_int_equal(to.messages, 1);
 }
 
+enum { PUBLISHES = 70000, PUBLISH_BYTES = 8, ID_OFFSET = 5 };
+
+static bool read_exactly(int fd, char *room, size_t bytes) {
+    for (size_t got = 0; got < bytes;) {
+        ssize_t more = read(fd, room + got, bytes - got);
+        if (more <= 0) {
+            return false;
+        }
+        got += (size_t) more;
+    }
+    return true;
+}
+
+static bool acknowledge(int fd, const char id[2]) {
+    const char puback[4] = { 0x40, 2, id[0], id[1] };
+    return write(fd, puback, sizeof puback) == (ssize_t) sizeof puback;
+}
+
+/// A server that keeps the first publish unacknowledged until all the others are through. 0: its id
+/// was given to no other.
+static int keep_the_first(int listener) {
+    static const char CONNACK[4] = { 0x20, 2, 0, 0 };
+    char first[PUBLISH_BYTES];
+    char other[256];
+    SV_DEFER(sv_fd_drop) int fd = accept(listener, NULL, NULL);
+    if (fd < 0 || read(fd, other, sizeof other) <= 0
+        || write(fd, CONNACK, sizeof CONNACK) != (ssize_t) sizeof CONNACK
+        || !read_exactly(fd, first, PUBLISH_BYTES)) {
+        return 1;
+    }
+    for (int i = 1; i < PUBLISHES; i++) {
+        if (!read_exactly(fd, other, PUBLISH_BYTES)
+            || memcmp(other + ID_OFFSET, first + ID_OFFSET, 2) == 0
+            || !acknowledge(fd, other + ID_OFFSET)) {
+            return 2;
+        }
+    }
+    return acknowledge(fd, first + ID_OFFSET) && read(fd, other, 1) == 0 ? 0 : 3;
+}
+
+static int listen_anywhere(uint16_t *port) {
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *) &at, len), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *) &at, &len), 0);
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+static void an_id_still_out_is_not_given_again_when_the_ids_go_round(void **state) {
+    (void) state;
+    broker b = { 0 };
+    SV_DEFER(sv_fd_drop) int listener = listen_anywhere(&b.port);
+    pid_t server = fork();
+    if (server == 0) {
+        (void) alarm(PATIENCE_US / 1000000);
+        _exit(keep_the_first(listener));
+    }
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    assert_int_equal(sv_loop_open(&loop, NULL), SV_OK);
+    SV_DEFER(peer_drop) peer from = { 0 };
+    peer_open(loop, &b, &from, "from", true, NULL);
+    for (uint64_t i = 1; i <= PUBLISHES; i++) {
+        publish(&from, "t", "x", i);
+    }
+    until(loop, &from.acked, PUBLISHES);
+    assert_int_equal(from.last_token, 1);
+    peer_drop(&from);
+    sv_loop_turn(loop, 0); // libevent closes the socket here
+    int status = 0;
+    assert_int_equal(waitpid(server, &status, 0), server);
+    assert_int_equal(status, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_published_is_acknowledged_and_arrives),
         cmocka_unit_test(a_message_not_acknowledged_comes_again_after_a_reconnect),
         cmocka_unit_test(a_killed_broker_loses_no_publish),
         cmocka_unit_test(a_will_is_delivered_when_the_client_vanishes_and_not_after_a_goodbye),
+        cmocka_unit_test(an_id_still_out_is_not_given_again_when_the_ids_go_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
