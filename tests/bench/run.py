@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shutil
 import signal
 import socket
@@ -28,6 +29,7 @@ READY_S = 20
 SETTLE_S = 90
 POLL_S = 0.02
 BURST = 75_000  # below mosquitto's max_queued_messages, so that a slow consumer loses nothing
+WINDOWS = 5
 SUB_LINE = len("1700000000.123456789\n")
 
 
@@ -135,6 +137,7 @@ class Site:
     def __init__(self, folder):
         self.dir = folder
         self.running = []
+        self.number = 0  # of the gateway's configuration: each has a store of its own
         self.pki = folder / "pki"
         self.run("selvedge", "pki", "init", "--dir", self.pki, "--org", "Selvedge bench")
         self.issue("gateway-1", "gateway")
@@ -179,9 +182,9 @@ class Site:
         for _, process in reversed(list(self.running)):
             self.stop(process)
 
-    def died(self):
+    def died(self, but=""):
         for name, process in self.running:
-            if process.poll() is not None:
+            if name != but and process.poll() is not None:
                 tail = (self.dir / f"{name}.log").read_text(errors="replace")[-600:]
                 raise BenchError(f"{name} ended with code {process.returncode}:\n{tail}")
 
@@ -197,7 +200,8 @@ class Site:
 
     def write_gateway(self, fleet, alerts_port, group_ms):
         self.mqtt_port = free_port()
-        self.store = self.dir / f"gateway-{self.mqtt_port}.db"
+        self.number += 1
+        self.store = self.dir / f"gateway-{self.number}.db"
         group = f", group_ms: {group_ms}ms" if group_ms else ""
         text = (
             f"id: gateway-1\nsite: site-1\nbroker: {{host: 127.0.0.1, port: {self.mqtt_port}}}\n"
@@ -212,7 +216,7 @@ class Site:
         (self.dir / "gateway.yaml").write_text(text)
 
     def start_broker(self):
-        data = self.dir / f"mosquitto-{self.mqtt_port}"
+        data = self.dir / f"mosquitto-{self.number}"
         data.mkdir()
         conf = self.run(
             "selvedge-gateway", "--print-mosquitto-config", "--config", self.dir / "gateway.yaml",
@@ -315,7 +319,7 @@ class Watch:
         self.site, self.count, self.processes, self.samples = site, count, processes, []
 
     def look(self):
-        self.site.died_but_simulate()
+        self.site.died(but="simulate")
         count = self.count()
         if not self.samples or count != self.samples[-1][1]:
             self.samples.append((time.monotonic(), count, [cpu_s(p) for p in self.processes]))
@@ -343,15 +347,6 @@ class Watch:
         return {"readings": last[1], "per_s": readings / (last[0] - first[0]), "cpu_s_per_million": cpu}
 
 
-def died_but_simulate(self):
-    for name, process in self.running:
-        if name != "simulate" and process.poll() is not None:
-            self.died()
-
-
-Site.died_but_simulate = died_but_simulate
-
-
 def stored_counter(path):
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
     return lambda: db.execute("SELECT coalesce(max(id), 0) FROM reading").fetchone()[0]
@@ -374,7 +369,7 @@ def into_gateway(site, devices, rate, seconds):
 def into_mosquitto_sub(site, devices, rate, seconds):
     site.write_gateway(fleet=False, alerts_port=None, group_ms=None)
     broker = site.start_broker()
-    lines = site.dir / f"sub-{site.mqtt_port}.txt"
+    lines = site.dir / f"sub-{site.number}.txt"
     with open(lines, "wb") as out:
         sub = site.start(
             "mosquitto_sub", "stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", site.mqtt_port, "-q", "1", "-t", "sensors/#", "-F", "%U",
@@ -445,8 +440,14 @@ def probed(site, process, samples):
     return times
 
 
+def windows_of(values):
+    """Five stretches of equal length, so that one disturbance of the machine spoils one of them."""
+    size = len(values) // WINDOWS
+    return [values[i * size : (i + 1) * size] for i in range(WINDOWS)]
+
+
 def alert_latency(results, site, quick, group_ms):
-    samples = 200 if quick else 600
+    samples = WINDOWS * (40 if quick else 200)
     alerts_port = free_port()
     programs = whole_site(site, alerts_port, group_ms)
     probe = start_probe(site, alerts_port, samples)
@@ -460,7 +461,8 @@ def alert_latency(results, site, quick, group_ms):
     paced = {"gateway": cpu_s(programs["gateway"]) - started[1], "mosquitto": cpu_s(programs["mosquitto"]) - started[2]}
     site.stop(load)
     site.stop_all()
-    of = lambda by, share: [percentile(times[by + "_us"], share) / 1000]
+    windows = {by: windows_of(times[by + "_us"]) for by in ("broker", "mqtt", "https")}
+    of = lambda by, share: [percentile(window, share) / 1000 for window in windows[by]]
     for share, label in ((0.5, "p50"), (0.99, "p99")):
         baseline = ("broker alone", of("broker", share))
         aim = 20 if label == "p99" else None
@@ -501,7 +503,7 @@ def picture(rows, path):
         out.append(f'<rect x="{left}" y="{y + 4}" width="{min(ratio, 2.8) * unit:.0f}" height="{height - 8}" fill="{colour}"/>')
         out.append(f'<text x="{left + min(ratio, 2.8) * unit + 6:.0f}" y="{y + 16}">{number(row["median"])}, {ratio:.2f} × {against}</text>')
     out.append(f'<text x="{left + unit}" y="{height * len(bars) + 18}" text-anchor="middle">1 = aim, or baseline</text></svg>')
-    path.write_text("\n".join(out).replace("/s (", "/s ("))
+    path.write_text("\n".join(out) + "\n")
 
 
 def write(results, quick, facts):
@@ -543,6 +545,8 @@ def measure(results, site, asked):
 
 def main():
     asked = options()
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # 500 devices are 500 connections, on either side
     facts, results = machine(), Results()
     folder = Path(tempfile.mkdtemp(prefix="selvedge-bench-"))
     print(f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}, {facts['mosquitto']}, load {facts['load_before']:.1f}")
