@@ -37,7 +37,7 @@ static int presses(void **state) {
                          SV_OK);
         made->online = i != 7;
         made->reported = i == 8 ? SV_FLEET_WARNING : SV_FLEET_HEALTHY;
-        made->last_seen_us = 1000 * (i % 4);
+        made->last_seen_us = INT64_C(1000) * (i % 4);
     }
     alert(f, 3, SV_SEVERITY_WARNING);
     alert(f, 5, SV_SEVERITY_CRITICAL);

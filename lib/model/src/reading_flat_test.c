@@ -34,7 +34,7 @@ static void assert_parser_agrees(sv_text payload) {
         return;
     }
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    sv_reading parsed;
+    sv_reading parsed = { .value = 0 };
     assert_true(parser_takes(payload, &parsed, &root));
     assert_same(&flat, &parsed);
 }
