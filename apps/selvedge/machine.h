@@ -9,7 +9,7 @@
 #include <base/text.h>
 #include <stdint.h>
 
-enum { SV_MACHINE_TYPES = 8, SV_MACHINE_SENSORS = 4, SV_MACHINE_FAULT_S = 25 };
+enum { SV_MACHINE_TYPES = 8, SV_MACHINE_SENSORS = 4, SV_MACHINE_FAULT_S = 45 };
 
 typedef enum sv_machine_sensor {
     SV_MACHINE_TEMPERATURE,

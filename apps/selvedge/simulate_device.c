@@ -11,7 +11,7 @@
 #include <sys/clock.h>
 #include <unistd.h>
 
-enum { TOPIC_ROOM = 160, PRESENCE_ROOM = 256, READING_ROOM = 512, FLEET_FAULT_EVERY_S = 180 };
+enum { TOPIC_ROOM = 160, PRESENCE_ROOM = 256, READING_ROOM = 512, FLEET_FAULT_EVERY_S = 90 };
 
 sv_err sim_device_prepare(simulation *sim, sim_device *device, unsigned number) {
     device->sim = sim;
