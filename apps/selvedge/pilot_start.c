@@ -209,10 +209,19 @@ static sv_err start_machines(pilot *p, pilot_site *site, sv_why *why) {
     (void) snprintf(address, sizeof address, "127.0.0.1:%u", site->mqtt.number);
     (void) snprintf(count, sizeof count, "%lld", (long long) site->device_count);
     (void) snprintf(first, sizeof first, "%lld", (long long) site->first_device);
-    const char *const args[] = { binary,      "simulate",      "--gateway",
-                                 address,     "--pki",         pki,
-                                 "--devices", count,           "--first",
-                                 first,       "--fault-after", p->options.check ? "3" : "15",
+    const char *const args[] = { binary,
+                                 "simulate",
+                                 "--gateway",
+                                 address,
+                                 "--pki",
+                                 pki,
+                                 "--devices",
+                                 count,
+                                 "--first",
+                                 first,
+                                 "--health",
+                                 "--fault-after",
+                                 p->options.check ? "3" : "15",
                                  NULL };
     pilot_say("starting %lld machines of %s", (long long) site->device_count, site->name);
     return spawn(p, name, log, args, false, &site->simulator, why);
