@@ -53,7 +53,7 @@ const Row = memo(function Row({ device, version }: { device: Device; version: bo
         </ul>
       </td>
       <td class="num">{device.alerts > 0 ? <a href={"/alerts" + query({ device: device.id })}>{device.alerts}<span class="hidden"> open alerts of {device.id}</span></a> : <span class="dim">0</span>}</td>
-      {version && <td class="wide">{device.firmware_version ?? "–"}</td>}
+      {version && <td class="wide widest">{device.firmware_version ?? "–"}</td>}
       <td><Time at={device.last_seen} /></td>
     </tr>
   );
@@ -122,7 +122,7 @@ export function Devices() {
         <table class="devices">
           <thead><tr>
             <th scope="col">Status</th><th scope="col">Device</th><th scope="col" class="wide">Site</th><th scope="col" class="wide">Type</th>
-            <th scope="col" class="keycell">Key readings</th><th scope="col" class="num">Alerts</th>{version && <th scope="col" class="wide">Version</th>}<th scope="col">Last seen</th>
+            <th scope="col" class="keycell">Key readings</th><th scope="col" class="num">Alerts</th>{version && <th scope="col" class="wide widest">Version</th>}<th scope="col">Last seen</th>
           </tr></thead>
           <tbody>{data.items.map((d) => <Row key={d.id} device={d} version={version} />)}</tbody>
         </table>

@@ -16,7 +16,7 @@ function Sentence({ data }: { data: Data }) {
   const text = need
     ? `${need} of ${count(total, "machine")} ${need === 1 ? "needs" : "need"} you${offline ? `, ${offline} ${offline === 1 ? "is" : "are"} offline` : ""}`
     : offline ? `${offline} of ${count(total, "machine")} ${offline === 1 ? "is" : "are"} offline`
-    : known ? `Nothing new: ${known} of ${count(total, "machine")} ${known === 1 ? "has" : "have"} an acknowledged alert`
+    : known ? `Nothing new, ${count(known, "known problem")}`
     : total === 1 ? "The one machine is well" : `All ${count(total, "machine")} are well`;
   return (
     <p class={`headline is-${mood}`} aria-live="polite">
@@ -39,7 +39,7 @@ function Figures({ data }: { data: Data }) {
         {data.alerts.critical > 0 && ` ${data.alerts.critical} critical`}
         {data.alerts.acknowledged > 0 && <> · <a href="/alerts?state=acknowledged">{data.alerts.acknowledged} acknowledged</a></>}</small></dd></div>
       <div><dt>Readings</dt><dd>{rate(data.readings_per_s)}<small> per second</small></dd></div>
-      <div><dt>Sent up</dt><dd>{share(up, into)}<small> {bytes(up)} of {bytes(into)} in</small></dd></div>
+      <div><dt>Sent up</dt><dd>{share(up, into)}<small> of {bytes(into)} in</small></dd></div>
     </dl>
   );
 }
