@@ -5,14 +5,14 @@
 #include <string.h>
 #include <sys/clock.h>
 
-enum { UPDATE_US = 60 * 1000000 };
+enum { UPDATE_US = 15 * 1000000 }; ///< what an open alert goes on to say is told so seldom
 
 static sv_err keep_open_alert(gw *g, const sv_alert *alert, sv_why *why) {
     sv_stmt *stmt = NULL;
     bool over = alert->event == SV_ALERT_CLEARED;
     SV_TRY(sv_db_stmt(g->db,
                       over ? "DELETE FROM alert WHERE device = ? AND sensor = ? AND type = ?"
-                           : "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?)",
+                           : "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                       &stmt, why));
     sv_stmt_bind_str(stmt, 1, alert->device_id);
     sv_stmt_bind_str(stmt, 2, alert->sensor);
@@ -22,6 +22,7 @@ static sv_err keep_open_alert(gw *g, const sv_alert *alert, sv_why *why) {
         sv_stmt_bind_int(stmt, 5, alert->at_us);
         sv_stmt_bind_int(stmt, 6, (int64_t) alert->severity);
         sv_stmt_bind_str(stmt, 7, alert->message);
+        sv_stmt_bind_number(stmt, 8, alert->value);
     }
     return sv_stmt_run(stmt, why);
 }
@@ -44,17 +45,29 @@ static sv_err tell(gw *g, const sv_alert *alert, bool up, sv_why *why) {
     return up ? gw_outbox_alert(g, sv_textbuf_text(&buf), why) : SV_OK;
 }
 
+/// Whether this event is worth telling now.
+static bool is_news(gw_open_alert *open, sv_alert_event event) {
+    int64_t now_us = sv_clock_monotonic_us();
+    if (event == SV_ALERT_NONE
+        || (event == SV_ALERT_UPDATED && now_us - open->sent_us < UPDATE_US)) {
+        return false;
+    }
+    open->sent_us = now_us;
+    return true;
+}
+
 sv_err gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
                           sv_alert_type type, sv_why *why) {
     bool high = type == SV_ALERT_HIGH;
     sv_alert_event event = high ? d->high : d->low;
     sv_bound_state *bound = high ? &s->stream.high : &s->stream.low;
-    int64_t *sent_us = &s->alert_sent_us[high ? 0 : 1];
-    int64_t now_us = sv_clock_monotonic_us();
-    if (event == SV_ALERT_NONE || (event == SV_ALERT_UPDATED && now_us - *sent_us < UPDATE_US)) {
+    gw_open_alert *open = high ? &s->high : &s->low;
+    if (d->has_verdict && d->verdict == type) {
+        open->broken = d->value;
+    }
+    if (!is_news(open, event)) {
         return SV_OK;
     }
-    *sent_us = now_us;
     if (event == SV_ALERT_RAISED) {
         sv_random_hex(bound->alert_id);
     }
@@ -68,7 +81,8 @@ sv_err gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const 
     memcpy(alert.device_id, s->device, sizeof alert.device_id);
     memcpy(alert.sensor, s->sensor, sizeof alert.sensor);
     SV_TRY(sv_text_copy(reading->timestamp, alert.timestamp, sizeof alert.timestamp));
-    sv_alert_threshold_message(type, d->value, alert.message);
+    // What was wrong, also when it is over: the value now is in the data.
+    sv_alert_threshold_message(type, open->broken, alert.message);
     return tell(g, &alert, s->rules.uplink != SV_UPLINK_NEVER, why);
 }
 
@@ -115,6 +129,7 @@ sv_err gw_alert_health(gw *g, gw_device *device, const sv_health *health, sv_why
         memcpy(alert.message, device->health.message, sizeof alert.message);
     }
     memcpy(alert.id, device->health.alert_id, sizeof alert.id);
+    device->changed = true;
     device->health.open = alert.event != SV_ALERT_CLEARED;
     device->health.severity = alert.severity;
     memcpy(device->health.message, alert.message, sizeof alert.message);
@@ -142,6 +157,7 @@ static sv_err reopen_bound(gw *g, sv_stmt *row) {
     bool high = sv_stmt_int(row, 2) == SV_ALERT_HIGH;
     sv_bound_state *bound = high ? &s->stream.high : &s->stream.low;
     bound->open = true;
+    (high ? &s->high : &s->low)->broken = sv_stmt_number(row, 6);
     return sv_text_copy(sv_stmt_text(row, 3), bound->alert_id, sizeof bound->alert_id);
 }
 

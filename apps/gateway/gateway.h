@@ -35,6 +35,12 @@ enum {
     GW_LOCAL_MAX = 8 * 1024 * 1024, ///< bytes of one answer of the local page
 };
 
+/// An open threshold alert, besides what the stream itself knows of it.
+typedef struct gw_open_alert {
+    int64_t sent_us; ///< when it was last told
+    double broken;   ///< the last average that was outside the bound
+} gw_open_alert;
+
 /// What a stream said last.
 typedef struct gw_last {
     double value, average;
@@ -51,7 +57,7 @@ typedef struct gw_stream {
         double value;
     } ring[GW_RING];
     unsigned ring_filled, ring_next;
-    int64_t alert_sent_us[2]; ///< last post of the HIGH and of the LOW alert
+    gw_open_alert high, low;
     gw_last last;
     uint64_t count; ///< accepted since the gateway started
 } gw_stream;
@@ -65,10 +71,11 @@ typedef struct gw_device {
     char id[SV_ID_ROOM];
     char type[SV_ID_ROOM]; ///< what its presence says it is; empty: unknown
     bool online;
-    bool changed;        ///< presence or type: the fleet has not been told
-    bool report_changed; ///< so for the report
+    bool changed;        ///< presence, type or HEALTH alert: the fleet is told with the next beat
+    bool report_changed; ///< a report it has not been told
     int64_t since_us, last_seen_us;
     int64_t told_us, told_seen_us; ///< when (monotonic) and with which last_seen the fleet was told
+    int64_t report_told_us;        ///< so for the report
     char *report;                  ///< the last health report, or NULL
     struct {
         bool open;

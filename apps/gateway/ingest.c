@@ -283,7 +283,7 @@ sv_err gw_ingest_prime(gw *g, sv_why *why) {
         "stream.id = stream WHERE reading.id > (SELECT coalesce(max(id), 0) FROM "
         "reading) - 20000 ORDER BY reading.id",
         replay, why));
-    return each_row(g, "SELECT device, sensor, type, id, severity, message FROM alert",
+    return each_row(g, "SELECT device, sensor, type, id, severity, message, value FROM alert",
                     gw_alert_reopen, why);
 }
 

@@ -7,7 +7,7 @@ CREATE TABLE reading (
     value REAL NOT NULL, epoch TEXT, seq INTEGER);
 CREATE TABLE alert (
     device TEXT NOT NULL, sensor TEXT NOT NULL, type INTEGER NOT NULL, id TEXT NOT NULL, sent INTEGER NOT NULL,
-    severity INTEGER NOT NULL, message TEXT NOT NULL,
+    severity INTEGER NOT NULL, message TEXT NOT NULL, value REAL,
     PRIMARY KEY (device, sensor, type));
 CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, average INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE alert_post (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);

@@ -14,7 +14,8 @@ enum {
     TIMEOUT_US = 10 * 1000000,
     BACKOFF_US = 1000000,
     BACKOFF_MAX_US = 60 * 1000000,
-    SEEN_US = 10 * 1000000, ///< a device that only goes on sending is mentioned so seldom
+    SEEN_US = 10 * 1000000,   ///< a device that only goes on sending is mentioned so seldom
+    REPORT_US = 15 * 1000000, ///< a health report that says nothing new goes up so seldom
 };
 
 static bool is_due(const gw_peer *peer) {
@@ -190,10 +191,11 @@ static void put_device(sv_json_out *out, gw_device *device, int64_t now_us) {
     if (device->report != NULL && device->report_changed) {
         sv_json_key(out, "report");
         sv_json_put_raw(out, sv_text_of(device->report));
+        device->report_told_us = now_us;
+        device->report_changed = false;
     }
     sv_json_close_object(out);
     device->changed = false;
-    device->report_changed = false;
     device->told_seen_us = device->last_seen_us;
     device->told_us = now_us;
 }
@@ -206,8 +208,9 @@ static void put_devices(const gw *g, sv_json_out *out) {
         gw_device *device = sv_map_at(g->devices, i, NULL);
         bool seen =
             device->last_seen_us != device->told_seen_us && now_us - device->told_us >= SEEN_US;
+        bool report = device->report_changed && now_us - device->report_told_us >= REPORT_US;
         // Room for one more report; the others follow with the next beat.
-        if ((device->changed || device->report_changed || seen)
+        if ((device->changed || report || seen)
             && out->buf->len < BODY_BYTES - 2 * SV_HEALTH_BYTES_MAX) {
             put_device(out, device, now_us);
         }

@@ -163,9 +163,7 @@ static void tend(void *arg) {
     }
 }
 
-enum { LINK_ROOM = 2 * SV_PATH_MAX };
-
-static sv_err login_link(pilot *p, char link[LINK_ROOM], sv_why *why) {
+sv_err pilot_login_link(pilot *p, char link[PILOT_LINK_ROOM], sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(4096);
     char location[SV_PATH_MAX] = "";
     int status = pilot_ask(p, p->http, "POST", "/api/v1/login-links", "{}", &body, location, why);
@@ -174,7 +172,7 @@ static sv_err login_link(pilot *p, char link[LINK_ROOM], sv_why *why) {
                            : sv_fail(why, SV_ERR_UNAVAILABLE,
                                      "the fleet server gave no login link (HTTP %d)", status);
     }
-    (void) snprintf(link, LINK_ROOM, "%s%s", p->operator_url, location);
+    (void) snprintf(link, PILOT_LINK_ROOM, "%s%s", p->operator_url, location);
     return SV_OK;
 }
 
@@ -194,8 +192,8 @@ static sv_err run(pilot *p, bool *passed, sv_why *why) {
         *passed = pilot_check(p);
         return SV_OK;
     }
-    char link[LINK_ROOM];
-    SV_TRY(login_link(p, link, why));
+    char link[PILOT_LINK_ROOM];
+    SV_TRY(pilot_login_link(p, link, why));
     if (p->options.bind != NULL) {
         pilot_say("the dashboard speaks HTTPS with this pilot's own CA: import %s/pki/ca.crt into "
                   "your browser as an authority",

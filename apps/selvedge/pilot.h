@@ -19,6 +19,7 @@ enum {
     PILOT_DEVICES_MAX = 10000,
     PILOT_CHILDREN_MAX = 4 + 3 * PILOT_SITES_MAX,
     PILOT_TOKEN_MAX = 128,
+    PILOT_LINK_ROOM = 2 * SV_PATH_MAX,
     PILOT_READY_US = 30 * 1000000, ///< for one program to answer
     PILOT_ASK_US = 5 * 1000000,    ///< for one answer
 };
@@ -99,7 +100,10 @@ void pilot_wait(pilot *p, int64_t us);
 
 /// Run the checks of every hop within `options.seconds`; prints the summary. True when all passed.
 bool pilot_check(pilot *p);
-/// The compact live status, until interrupted or the seconds are over.
+/// An address that logs in once.
+sv_err pilot_login_link(pilot *p, char link[PILOT_LINK_ROOM], sv_why *why);
+/// The compact live status, until interrupted or the seconds are over; Enter gives a new login
+/// link.
 void pilot_watch(pilot *p, const char *login_link);
 
 /// Take the drawn status away, so that something else can be printed.

@@ -142,7 +142,7 @@ static const char RULES[] =
     "    vibration: {high: 7.1, severity: critical}\n"
     "change:\n"
     "  default: 1.0\n"
-    "  sensors: {temperature: 0.4, vibration: 0.15, pressure: 0.08, current: 0.4}\n"
+    "  sensors: {temperature: 0.5, vibration: 0.2, pressure: 5%, current: 5%}\n"
     "uplink: {default: change}\n";
 
 static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why) {

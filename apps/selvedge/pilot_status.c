@@ -2,6 +2,7 @@
 #include "pilot.h"
 #include <codec/json.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/clock.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -100,20 +101,74 @@ static void draw(pilot *p) {
     drawn = true;
 }
 
+/// The terminal's keyboard: Enter asks for a new login link.
+typedef struct keyboard {
+    sv_watch *watch;
+    bool enter;
+} keyboard;
+
+static void on_key(void *arg) {
+    keyboard *keys = arg;
+    char typed[256];
+    ssize_t len = read(STDIN_FILENO, typed, sizeof typed);
+    keys->enter = keys->enter || (len > 0 && memchr(typed, '\n', (size_t) len) != NULL);
+    if (len <= 0) {
+        sv_watch_drop(&keys->watch);
+    }
+}
+
+static void print_link(const char *link) {
+    pilot_status_clear();
+    (void) printf("The dashboard, with a login that works once:\n  %s\n\n", link);
+    (void) fflush(stdout);
+}
+
+static void print_new_link(pilot *p) {
+    char link[PILOT_LINK_ROOM];
+    sv_why why = { 0 };
+    if (pilot_login_link(p, link, &why) == SV_OK) {
+        print_link(link);
+    } else {
+        pilot_say("no login link: %s", why.text);
+    }
+}
+
+/// One second of watching.
+static void watch_on(pilot *p, keyboard *keys) {
+    draw(p);
+    for (int i = 0; i < 10 && !keys->enter; i++) {
+        pilot_wait(p, EVERY_US / 10);
+    }
+    if (keys->enter) {
+        keys->enter = false;
+        // The Enter has moved the cursor down a line.
+        (void) fputs("\033[A", stdout);
+        print_new_link(p);
+    }
+}
+
 void pilot_watch(pilot *p, const char *login_link) {
     bool terminal = isatty(STDOUT_FILENO) == 1;
-    (void) printf("\nThe dashboard, with a login that works once:\n  %s\nCtrl-C stops everything "
-                  "and keeps the data.\n\n",
-                  login_link);
+    bool typing = terminal && isatty(STDIN_FILENO) == 1;
+    keyboard keys = { .watch = NULL };
+    if (typing) {
+        keys.watch = sv_watch_readable(p->loop, STDIN_FILENO, on_key, &keys);
+    }
+    (void) printf("\n");
+    print_link(login_link);
+    (void) printf("%sCtrl-C stops everything and keeps the data.\n\n",
+                  typing ? "Enter gives a new link. " : "");
     (void) fflush(stdout);
     int64_t end_us = p->options.seconds == 0
                          ? INT64_MAX
                          : sv_clock_monotonic_us() + p->options.seconds * 1000000;
     while (!p->interrupted && sv_clock_monotonic_us() < end_us) {
         if (terminal) {
-            draw(p);
+            watch_on(p, &keys);
+        } else {
+            pilot_wait(p, EVERY_US);
         }
-        pilot_wait(p, EVERY_US);
     }
+    sv_watch_drop(&keys.watch);
     pilot_status_clear();
 }

@@ -40,7 +40,7 @@ grep -q '^503 /hook?site=north ' "$work/taken" || fail "path and query of the ad
 
 # The average comes back: cleared, the same id, and once.
 for _ in 1 2 3 4 5 6 7 8 9 10; do say press-1 40; done
-within 10 taken '.event == "cleared"' || fail "no clearing"
+within 10 taken '.event == "cleared" and .message == "Value 91.2 exceeds high threshold" and .data.value == 65.6' || fail "no clearing: $(cat "$work/taken")"
 [ "$(sed 's/^[0-9]* [^ ]* //' "$work/taken" | jq -r .id | sort -u | wc -l)" = 1 ] || fail "one condition became several alerts"
 metric_is alerts_open 0 || fail "an alert is still open"
 

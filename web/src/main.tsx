@@ -102,7 +102,7 @@ function Login({ error, retry }: { error: string; retry: () => void }) {
       <h1>Selvedge</h1>
       <p>To log in, open the login link that <code>selvedge pilot</code> prints; each link works once.</p>
       <Command text="selvedge pilot" />
-      <p class="dim">Lost it? Stop the pilot with Ctrl-C and start it again: it goes on with the same data and prints a new link.</p>
+      <p class="dim">Used already? Press Enter in the pilot’s terminal: it prints a new one.</p>
       {error && <p class="error" role="alert">{error}</p>}
       <button type="button" onClick={retry}>Look again</button>
     </main>
