@@ -312,13 +312,14 @@ static sv_err check_all(sv_replay *replay, sv_why *why) {
 }
 
 sv_err sv_replay_open(const char *path, const char *sensor, sv_replay **out, sv_why *why) {
-    SV_DEFER(sv_replay_drop) sv_replay *replay = sv_mem_new(sizeof *replay);
-    replay->path = sv_mem_copy_str(path, strlen(path));
-    replay->file = fopen(path, "re");
-    if (replay->file == NULL) {
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
         return sv_fail(why, SV_ERR_INVALID, "cannot open --replay '%s': %m", path);
     }
-    replay->lines.file = replay->file;
+    SV_DEFER(sv_replay_drop) sv_replay *replay = sv_mem_new(sizeof *replay);
+    replay->file = file;
+    replay->path = sv_mem_copy_str(path, strlen(path));
+    replay->lines.file = file;
     SV_TRY(read_header(replay, sensor, why));
     off_t rows_from = ftello(replay->file);
     if (rows_from >= 0) { // a pipe cannot be read twice
