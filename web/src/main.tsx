@@ -117,7 +117,8 @@ async function enter(): Promise<Session> {
     await call("/session", "POST", { token: decodeURIComponent(token) }).catch((error) => (refused = error));
   }
   return call<Session>("/session").catch((error) => {
-    throw refused ?? error;
+    if (refused) throw refused;
+    throw error instanceof Problem && error.status === 401 ? new Problem(401, "") : error; // nobody has tried yet
   });
 }
 
@@ -126,7 +127,7 @@ function App() {
   const [error, setError] = useState<string | null>(null);
   const look = () => enter().then(
     (found) => { setSession(found); startLive(); },
-    (e) => setError(e instanceof Problem && e.status === 401 && !/link|token/i.test(e.message) ? "" : e.message));
+    (e) => setError(e.message));
   const leave = () => call("/session", "DELETE").then(() => location.assign("/"), (e) => setError(e.message));
   useEffect(() => {
     look();

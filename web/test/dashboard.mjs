@@ -117,6 +117,7 @@ try {
   watch(page);
   await open(page, "/", ".login h1:not(.hidden)");
   await inspect(page, "login-1440-light");
+  check(await page.locator(".login .error").count() === 0, "who has not tried to log in is told of no error");
   await page.goto("about:blank");
   await page.goto(login);
   await page.waitForSelector(".headline", { timeout: 30000 });
