@@ -205,6 +205,15 @@ void sv_stmt_bind_text(sv_stmt *stmt, int index, sv_text value) {
     note_bind(stmt, sqlite3_bind_text(stmt->handle, index, at, (int) value.len, SQLITE_TRANSIENT));
 }
 
+void sv_stmt_bind_bytes(sv_stmt *stmt, int index, sv_text value) {
+    if (value.len > INT_MAX) {
+        note_bind(stmt, SQLITE_TOOBIG);
+        return;
+    }
+    const char *at = value.at == NULL ? "" : value.at;
+    note_bind(stmt, sqlite3_bind_blob(stmt->handle, index, at, (int) value.len, SQLITE_TRANSIENT));
+}
+
 void sv_stmt_bind_str(sv_stmt *stmt, int index, const char *value) {
     if (value == NULL) {
         sv_stmt_bind_null(stmt, index);
@@ -255,6 +264,12 @@ void sv_stmt_reset(sv_stmt *stmt) {
 sv_text sv_stmt_text(sv_stmt *stmt, int column) {
     // The length is valid only after the text was asked for.
     const char *at = (const char *) sqlite3_column_text(stmt->handle, column);
+    int len = sqlite3_column_bytes(stmt->handle, column);
+    return at == NULL ? SV_TEXT("") : (sv_text){ .at = at, .len = (size_t) len };
+}
+
+sv_text sv_stmt_bytes(sv_stmt *stmt, int column) {
+    const char *at = sqlite3_column_blob(stmt->handle, column);
     int len = sqlite3_column_bytes(stmt->handle, column);
     return at == NULL ? SV_TEXT("") : (sv_text){ .at = at, .len = (size_t) len };
 }

@@ -18,6 +18,7 @@ struct sv_worker {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
+    pthread_cond_t idle; ///< everything accepted has run
     task *ring;
     size_t max;
     size_t accepted, ran, finished; ///< counts since the start
@@ -42,6 +43,9 @@ static void *work(void *arg) {
         (void) pthread_mutex_lock(&worker->lock);
         worker->ran++;
         (void) eventfd_write(worker->bell, 1);
+        if (worker->ran == worker->accepted) {
+            (void) pthread_cond_signal(&worker->idle);
+        }
     }
     (void) pthread_mutex_unlock(&worker->lock);
     return NULL;
@@ -86,6 +90,7 @@ sv_err sv_worker_open(sv_loop *loop, size_t queue_max, sv_worker **out, sv_why *
     worker->bell = bell;
     (void) pthread_mutex_init(&worker->lock, NULL);
     (void) pthread_cond_init(&worker->wake, NULL);
+    (void) pthread_cond_init(&worker->idle, NULL);
     if (start_thread(worker) != 0) {
         free(worker->ring);
         free(worker);
@@ -118,6 +123,15 @@ size_t sv_worker_waiting(const sv_worker *worker) {
     return waiting;
 }
 
+void sv_worker_wait(sv_worker *worker) {
+    (void) pthread_mutex_lock(&worker->lock);
+    while (worker->ran < worker->accepted) {
+        (void) pthread_cond_wait(&worker->idle, &worker->lock);
+    }
+    (void) pthread_mutex_unlock(&worker->lock);
+    hand_back(worker);
+}
+
 void sv_worker_drop(sv_worker **worker) {
     sv_worker *mine = *worker;
     if (mine == NULL) {
@@ -133,6 +147,7 @@ void sv_worker_drop(sv_worker **worker) {
     sv_fd_drop(&mine->bell);
     (void) pthread_mutex_destroy(&mine->lock);
     (void) pthread_cond_destroy(&mine->wake);
+    (void) pthread_cond_destroy(&mine->idle);
     free(mine->ring);
     free(mine);
     *worker = NULL;

@@ -35,6 +35,7 @@ sv_err sv_db_stmt(sv_db *db, const char *sql, sv_stmt **out, sv_why *why);
 /// Parameters are numbered from 1. Texts are copied.
 void sv_stmt_bind_text(sv_stmt *stmt, int index, sv_text value);
 void sv_stmt_bind_str(sv_stmt *stmt, int index, const char *value); ///< NULL binds NULL
+void sv_stmt_bind_bytes(sv_stmt *stmt, int index, sv_text value);   ///< a BLOB
 void sv_stmt_bind_int(sv_stmt *stmt, int index, int64_t value);
 void sv_stmt_bind_number(sv_stmt *stmt, int index, double value); ///< not finite binds NULL
 void sv_stmt_bind_null(sv_stmt *stmt, int index);
@@ -47,6 +48,7 @@ sv_err sv_stmt_next(sv_stmt *stmt, sv_why *why);
 void sv_stmt_reset(sv_stmt *stmt);
 /// Columns are numbered from 0; texts are borrowed until the next step.
 sv_text sv_stmt_text(sv_stmt *stmt, int column);
+sv_text sv_stmt_bytes(sv_stmt *stmt, int column);
 int64_t sv_stmt_int(sv_stmt *stmt, int column);
 double sv_stmt_number(sv_stmt *stmt, int column); ///< NULL gives NaN
 bool sv_stmt_is_null(sv_stmt *stmt, int column);

@@ -20,6 +20,9 @@ sv_err sv_worker_submit(sv_worker *worker, sv_worker_fn *run, sv_worker_fn *done
 
 size_t sv_worker_waiting(const sv_worker *worker);
 
+/// Wait until every job that was accepted has run, and call their `done`. Not from within a `done`.
+void sv_worker_wait(sv_worker *worker);
+
 /// Finishes every job that was accepted, calling its `done`, then ends the thread.
 void sv_worker_drop(sv_worker **worker);
 
