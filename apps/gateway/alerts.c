@@ -4,27 +4,24 @@
 #include <crypto/random.h>
 #include <string.h>
 #include <sys/clock.h>
+#include <sys/log.h>
 
 enum { UPDATE_US = 15 * 1000000 }; ///< what an open alert goes on to say is told so seldom
 
-static sv_err keep_open_alert(gw *g, const sv_alert *alert, sv_why *why) {
-    sv_stmt *stmt = NULL;
+static void keep_open_alert(gw *g, const sv_alert *alert) {
     bool over = alert->event == SV_ALERT_CLEARED;
-    SV_TRY(sv_db_stmt(g->db,
-                      over ? "DELETE FROM alert WHERE device = ? AND sensor = ? AND type = ?"
-                           : "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                      &stmt, why));
-    sv_stmt_bind_str(stmt, 1, alert->device_id);
-    sv_stmt_bind_str(stmt, 2, alert->sensor);
-    sv_stmt_bind_int(stmt, 3, (int64_t) alert->type);
+    sv_writer_add(g->writer, over ? "DELETE FROM alert WHERE device = ? AND sensor = ? AND type = ?"
+                                  : "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    sv_writer_str(g->writer, alert->device_id);
+    sv_writer_str(g->writer, alert->sensor);
+    sv_writer_int(g->writer, (int64_t) alert->type);
     if (!over) {
-        sv_stmt_bind_str(stmt, 4, alert->id);
-        sv_stmt_bind_int(stmt, 5, alert->at_us);
-        sv_stmt_bind_int(stmt, 6, (int64_t) alert->severity);
-        sv_stmt_bind_str(stmt, 7, alert->message);
-        sv_stmt_bind_number(stmt, 8, alert->value);
+        sv_writer_str(g->writer, alert->id);
+        sv_writer_int(g->writer, alert->at_us);
+        sv_writer_int(g->writer, (int64_t) alert->severity);
+        sv_writer_str(g->writer, alert->message);
+        sv_writer_number(g->writer, alert->value);
     }
-    return sv_stmt_run(stmt, why);
 }
 
 static void count(gw *g, sv_alert_event event) {
@@ -34,15 +31,23 @@ static void count(gw *g, sv_alert_event event) {
     g->alerts_open -= event == SV_ALERT_CLEARED ? 1 : 0;
 }
 
-static sv_err tell(gw *g, const sv_alert *alert, bool up, sv_why *why) {
-    SV_TRY(keep_open_alert(g, alert, why));
-    count(g, alert->event);
+static void tell(gw *g, const sv_alert *alert, bool up) {
     char room[SV_ALERT_BYTES_MAX];
     sv_textbuf buf = SV_TEXTBUF(room);
     sv_alert_format(alert, &buf);
-    SV_TRY(sv_textbuf_end(&buf));
-    sv_textbuf_addf(&g->alerts, "%s\t%s\n", alert->device_id, room);
-    return up ? gw_outbox_alert(g, sv_textbuf_text(&buf), why) : SV_OK;
+    if (sv_textbuf_end(&buf) != SV_OK) {
+        SV_LOG(error, "alert.size", "an alert of %s does not fit %d bytes", alert->device_id,
+               SV_ALERT_BYTES_MAX);
+        return;
+    }
+    keep_open_alert(g, alert);
+    count(g, alert->event);
+    sv_textbuf_addf(&g->alerts, "%llu\t%s\t%s\n", (unsigned long long) sv_writer_group(g->writer),
+                    alert->device_id, room);
+    if (up) {
+        gw_outbox_alert(g, sv_textbuf_text(&buf));
+    }
+    sv_writer_hurry(g->writer);
 }
 
 /// Whether this event is worth telling now.
@@ -56,8 +61,8 @@ static bool is_news(gw_open_alert *open, sv_alert_event event) {
     return true;
 }
 
-sv_err gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
-                          sv_alert_type type, sv_why *why) {
+void gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
+                        sv_alert_type type) {
     bool high = type == SV_ALERT_HIGH;
     sv_alert_event event = high ? d->high : d->low;
     sv_bound_state *bound = high ? &s->stream.high : &s->stream.low;
@@ -66,7 +71,7 @@ sv_err gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const 
         open->broken = d->value;
     }
     if (!is_news(open, event)) {
-        return SV_OK;
+        return;
     }
     if (event == SV_ALERT_RAISED) {
         sv_random_hex(bound->alert_id);
@@ -80,10 +85,10 @@ sv_err gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const 
     memcpy(alert.id, bound->alert_id, sizeof alert.id);
     memcpy(alert.device_id, s->device, sizeof alert.device_id);
     memcpy(alert.sensor, s->sensor, sizeof alert.sensor);
-    SV_TRY(sv_text_copy(reading->timestamp, alert.timestamp, sizeof alert.timestamp));
+    (void) (sv_text_copy(reading->timestamp, alert.timestamp, sizeof alert.timestamp) == SV_OK);
     // What was wrong, also when it is over: the value now is in the data.
     sv_alert_threshold_message(type, open->broken, alert.message);
-    return tell(g, &alert, s->rules.uplink != SV_UPLINK_NEVER, why);
+    tell(g, &alert, s->rules.uplink != SV_UPLINK_NEVER);
 }
 
 /// Every complaint of the report in one sentence; the worst of them is the alert's severity.
@@ -111,7 +116,7 @@ static sv_alert_event health_event(const gw_device *device, const sv_alert *now)
     return same ? SV_ALERT_NONE : SV_ALERT_UPDATED;
 }
 
-sv_err gw_alert_health(gw *g, gw_device *device, const sv_health *health, sv_why *why) {
+void gw_alert_health(gw *g, gw_device *device, const sv_health *health) {
     sv_alert alert = {
         .type = SV_ALERT_HEALTH, .value = SV_NAN, .raw = SV_NAN, .at_us = health->metrics.at_us
     };
@@ -119,7 +124,7 @@ sv_err gw_alert_health(gw *g, gw_device *device, const sv_health *health, sv_why
     sum_up(health, &alert);
     alert.event = health_event(device, &alert);
     if (alert.event == SV_ALERT_NONE) {
-        return SV_OK;
+        return;
     }
     if (alert.event == SV_ALERT_RAISED) {
         sv_random_hex(device->health.alert_id);
@@ -133,7 +138,7 @@ sv_err gw_alert_health(gw *g, gw_device *device, const sv_health *health, sv_why
     device->health.open = alert.event != SV_ALERT_CLEARED;
     device->health.severity = alert.severity;
     memcpy(device->health.message, alert.message, sizeof alert.message);
-    return tell(g, &alert, true, why);
+    tell(g, &alert, true);
 }
 
 static sv_err reopen_health(gw *g, sv_stmt *row) {

@@ -52,9 +52,7 @@ static bool take_health(gw *g, gw_device *device, sv_text payload) {
     free(device->report);
     device->report = sv_mem_copy_str(payload.at, payload.len);
     device->report_changed = true;
-    if (gw_alert_health(g, device, &health, &why) != SV_OK) {
-        gw_store_failed(g, &why);
-    }
+    gw_alert_health(g, device, &health);
     return true;
 }
 

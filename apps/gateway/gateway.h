@@ -1,7 +1,7 @@
-// What the parts of the gateway share. Everything runs on the loop's thread. A message's effects
-// (the reading, its alerts, what goes up) are one transaction with those of its group; only after
-// the commit is it acknowledged, are alerts published and items sent. A commit that fails ends the
-// program: the broker still has what was not acknowledged.
+// What the parts of the gateway share. Everything runs on the loop's thread but the writing itself
+// (store/writer.h). A message's effects (the reading, its alerts, what goes up) are one transaction
+// with those of its group; only after the commit is it acknowledged, are alerts published and items
+// sent. While the disk is full nothing is acknowledged; a store that is broken ends the program.
 #ifndef SELVEDGE_GATEWAY_H
 #define SELVEDGE_GATEWAY_H
 
@@ -16,7 +16,7 @@
 #include <mqtt/client.h>
 #include <net/http_client.h>
 #include <net/http_server.h>
-#include <store/db.h>
+#include <store/writer.h>
 #include <sys/loop.h>
 
 enum {
@@ -25,14 +25,15 @@ enum {
     GW_SENDERS_MAX = 20000, ///< (device, epoch) pairs remembered
     GW_WINDOW = 1024,       ///< numbers below the highest that are told apart
     GW_RING = 16,           ///< (time, value) pairs per stream
-    GW_ACKS_MAX = 1000,
+    GW_ACKS_MAX = 65536,    ///< more packet ids than that there are not
     GW_BATCH_MAX = 500,
     GW_OUTBOX_MAX = 1000000,
     GW_QUARANTINE_MAX = 1000,
-    GW_PRESENCE_MAX = 1024,         ///< bytes of a presence message
-    GW_ALERT_TEXTS_MAX = 1 << 24,   ///< bytes of the alerts between two commits
-    GW_ITEM_MAX = 512,              ///< bytes of one average or summary
-    GW_LOCAL_MAX = 8 * 1024 * 1024, ///< bytes of one answer of the local page
+    GW_PRESENCE_MAX = 1024,            ///< bytes of a presence message
+    GW_ALERT_TEXTS_MAX = 1 << 24,      ///< bytes of the alerts that wait for their commit
+    GW_BEHIND_BYTES = 4 * 1024 * 1024, ///< recorded and not on disk; above it devices wait
+    GW_ITEM_MAX = 512,                 ///< bytes of one average or summary
+    GW_LOCAL_MAX = 8 * 1024 * 1024,    ///< bytes of one answer of the local page
 };
 
 /// An open threshold alert, besides what the stream itself knows of it.
@@ -93,32 +94,42 @@ typedef struct gw_peer {
     int64_t retry_at_us, backoff_us;
 } gw_peer;
 
+/// A message of the external broker that is acknowledged with its group.
+typedef struct gw_ack {
+    uint64_t group, token;
+} gw_ack;
+
 /// Messages that are no readings.
 typedef enum gw_state { GW_STATE_PRESENCE, GW_STATE_HEALTH, GW_STATE__COUNT } gw_state;
 
 typedef struct gw {
     gw_config config;
     sv_loop *loop;
-    sv_db *db;
-    bool in_group; ///< a transaction is open
+    sv_writer *writer;
+    sv_db *db;           ///< for reading what is committed
+    uint64_t committed;  ///< the last group on disk
+    bool full;           ///< the disk is: nothing is acknowledged
+    int64_t last_stream; ///< the highest row of the table `stream`
     char epoch[SV_EPOCH_MAX + 1];
     sv_map *streams, *senders, *devices;
     sv_mqtt_client *mqtt;
     sv_tls *tls;
-    uint64_t acks[GW_ACKS_MAX];
-    size_t ack_count;
-    sv_textbuf alerts; ///< lines "<device>\t<alert>" to publish after the commit
-    sv_timer *group_timer, *beat_timer, *batch_timer;
-    int64_t committed_us; ///< monotonic
+    gw_ack *acks; ///< a ring
+    size_t ack_first, ack_count;
+    sv_textbuf alerts; ///< lines "<group>\t<device>\t<alert>" to publish after the commit
+    sv_timer *beat_timer, *batch_timer;
     gw_peer fleet, alert_peer;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
     int64_t batch_last_seq, batch_items, batch_max, alert_last_id;
-    int64_t outbox_rows;
+    int64_t seq_settled, alert_settled; ///< sent and answered, up to here
+    int64_t outbox_added, outbox_gone;  ///< rows: recorded, and taken away on disk
+    int64_t outbox_dropped;
+    uint64_t trimmed;      ///< the group that last trimmed the outbox
     sv_http_server *local; ///< NULL: no local page
     int64_t started_us, quarantined_us;
-    uint64_t readings, stored, sent, bytes_in, bytes_up, dropped, uplink_refused, clocks_wrong;
+    uint64_t readings, stored, sent, bytes_in, bytes_up, uplink_refused, clocks_wrong;
     uint64_t raised, cleared;
     int64_t alerts_open, devices_online;
     uint64_t refused[SV_READING_FAULT__COUNT];
@@ -129,21 +140,22 @@ typedef struct gw {
 } gw;
 
 sv_err gw_store_open(gw *g, sv_why *why);
-/// Open the group's transaction unless it is open.
-void gw_group_begin(gw *g);
-/// Commit, acknowledge, publish, send.
-void gw_group_commit(gw *g);
-/// Commit soon: somebody waits for an alert. At once, unless the last commit was a moment ago.
-void gw_group_hurry(gw *g);
 void gw_store_trim(gw *g);
 /// Log why the store failed and end the program with exit code 5.
 void gw_store_failed(gw *g, const sv_why *why);
 
+sv_err gw_broker_open(gw *g, sv_why *why);
+void gw_broker_close(gw *g);
+/// Groups up to this one are on disk: acknowledge what waited for them.
+void gw_settled(gw *g, uint64_t group);
+/// To local subscribers, QoS 1. False when there was no room for it.
+bool gw_publish(gw *g, sv_text topic, sv_text payload);
+
 void gw_ingest_open(gw *g);
 sv_err gw_ingest_prime(gw *g, sv_why *why);
 void gw_ingest_close(gw *g);
-/// What the broker delivered; the group's commit acknowledges it.
-void gw_ingest_message(gw *g, const sv_mqtt_message *message);
+/// A message on sensors/, health/ or presence/. Returns the group whose commit acknowledges it.
+uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload);
 void gw_ingest_rules(gw *g);
 /// Send up the minutes of streams that have fallen silent.
 void gw_ingest_flush(gw *g);
@@ -161,24 +173,25 @@ gw_device *gw_device_of(gw *g, sv_text id);
 void gw_device_take(gw *g, sv_text topic, sv_text payload);
 
 /// What a reading did to the HIGH or LOW alert of its stream.
-sv_err gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
-                          sv_alert_type type, sv_why *why);
+void gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
+                        sv_alert_type type);
 /// What a report did to its device's HEALTH alert: one per device, as bad as the worst complaint.
-sv_err gw_alert_health(gw *g, gw_device *device, const sv_health *health, sv_why *why);
+void gw_alert_health(gw *g, gw_device *device, const sv_health *health);
 /// A row of the table `alert`: open since before this program started.
 sv_err gw_alert_reopen(gw *g, sv_stmt *row);
 
-/// All within the group's transaction; nothing is kept for a peer that is not configured.
+/// All within the group; nothing is kept for a peer that is not configured.
 sv_err gw_outbox_open(gw *g, sv_why *why);
-sv_err gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value, sv_why *why);
-sv_err gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary, sv_why *why);
-sv_err gw_outbox_alert(gw *g, sv_text alert, sv_why *why);
-sv_err gw_outbox_trim(gw *g, sv_why *why);
+void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value);
+void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary);
+void gw_outbox_alert(gw *g, sv_text alert);
+void gw_outbox_trim(gw *g);
+int64_t gw_outbox_rows(const gw *g);
 /// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.
 sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
 sv_err gw_outbox_next_batch(gw *g, int64_t items_max, int64_t *last_seq, int64_t *items,
                             sv_textbuf *body, sv_why *why);
-/// Taken away and committed.
+/// Taken away, and not sent again by this process.
 void gw_outbox_forget_batch(gw *g, int64_t up_to_seq);
 void gw_outbox_forget_alert(gw *g, int64_t id);
 

@@ -23,20 +23,24 @@ static sv_text pair(sv_textbuf *room, sv_text left, sv_text right) {
     return sv_textbuf_text(room);
 }
 
+/// The row of the stream: the one it has on disk, or a new one.
 static sv_err row_of(gw *g, gw_stream *s, sv_why *why) {
     sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, "INSERT OR IGNORE INTO stream (device, sensor) VALUES (?, ?)", &stmt,
-                      why));
-    sv_stmt_bind_str(stmt, 1, s->device);
-    sv_stmt_bind_str(stmt, 2, s->sensor);
-    SV_TRY(sv_stmt_run(stmt, why));
     SV_TRY(sv_db_stmt(g->db, "SELECT id FROM stream WHERE device = ? AND sensor = ?", &stmt, why));
     sv_stmt_bind_str(stmt, 1, s->device);
     sv_stmt_bind_str(stmt, 2, s->sensor);
-    SV_TRY(sv_stmt_next(stmt, why));
-    s->row = sv_stmt_int(stmt, 0);
-    sv_stmt_reset(stmt);
-    return SV_OK;
+    sv_err err = sv_stmt_next(stmt, why);
+    if (err == SV_OK) {
+        s->row = sv_stmt_int(stmt, 0);
+        sv_stmt_reset(stmt);
+    } else if (err == SV_ERR_NOT_FOUND) {
+        s->row = ++g->last_stream;
+        sv_writer_add(g->writer, "INSERT INTO stream (id, device, sensor) VALUES (?, ?, ?)");
+        sv_writer_int(g->writer, s->row);
+        sv_writer_str(g->writer, s->device);
+        sv_writer_str(g->writer, s->sensor);
+    }
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
 gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor) {
@@ -81,22 +85,20 @@ static gw_sender *sender_of(gw *g, const sv_reading *reading) {
     return sender;
 }
 
-static sv_err put_reading(gw *g, const gw_stream *s, const sv_reading *reading, int64_t received_us,
-                          sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db,
-                      "INSERT INTO reading (stream, received, at, value, epoch, seq) VALUES (?, ?, "
-                      "?, ?, ?, ?)",
-                      &stmt, why));
-    sv_stmt_bind_int(stmt, 1, s->row);
-    sv_stmt_bind_int(stmt, 2, received_us);
-    sv_stmt_bind_int(stmt, 3, reading->at_us);
-    sv_stmt_bind_number(stmt, 4, reading->value);
-    if (reading->epoch.len > 0) {
-        sv_stmt_bind_text(stmt, 5, reading->epoch);
-        sv_stmt_bind_int(stmt, 6, reading->seq);
+static void put_reading(gw *g, const gw_stream *s, const sv_reading *reading, int64_t received_us) {
+    bool numbered = reading->epoch.len > 0;
+    sv_writer_add(g->writer, numbered ? "INSERT INTO reading (stream, received, at, value, epoch, "
+                                        "seq) VALUES (?, ?, ?, ?, ?, ?)"
+                                      : "INSERT INTO reading (stream, received, at, value) VALUES "
+                                        "(?, ?, ?, ?)");
+    sv_writer_int(g->writer, s->row);
+    sv_writer_int(g->writer, received_us);
+    sv_writer_int(g->writer, reading->at_us);
+    sv_writer_number(g->writer, reading->value);
+    if (numbered) {
+        sv_writer_text(g->writer, reading->epoch);
+        sv_writer_int(g->writer, reading->seq);
     }
-    return sv_stmt_run(stmt, why);
 }
 
 /// A clock from 1970 or 2099 must not decide about minutes and durations: then the receive time
@@ -106,20 +108,21 @@ static int64_t judged_us(const sv_reading *reading, int64_t received_us) {
     return plausible ? reading->at_us : received_us;
 }
 
-static sv_err send_average(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us,
-                           sv_why *why) {
+static void send_average(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us) {
     sv_uplink uplink = s->rules.uplink;
-    bool wanted = uplink == SV_UPLINK_ALL || (uplink == SV_UPLINK_CHANGE && d->significant);
-    return wanted ? gw_outbox_average(g, s, at_us, d->value, why) : SV_OK;
+    if (uplink == SV_UPLINK_ALL || (uplink == SV_UPLINK_CHANGE && d->significant)) {
+        gw_outbox_average(g, s, at_us, d->value);
+    }
 }
 
-static sv_err send_summary(gw *g, const gw_stream *s, const sv_summary *summary, sv_why *why) {
+static void send_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
     sv_uplink uplink = s->rules.uplink;
-    bool wanted = uplink == SV_UPLINK_AGGREGATE || uplink == SV_UPLINK_CHANGE;
-    return wanted ? gw_outbox_summary(g, s, summary, why) : SV_OK;
+    if (uplink == SV_UPLINK_AGGREGATE || uplink == SV_UPLINK_CHANGE) {
+        gw_outbox_summary(g, s, summary);
+    }
 }
 
-static sv_err settle(const delivery *in, gw_stream *s, const sv_reading *reading, sv_why *why) {
+static void settle(const delivery *in, gw_stream *s, const sv_reading *reading) {
     gw *g = in->g;
     sv_decision d;
     int64_t at_us = judged_us(reading, in->received_us);
@@ -127,46 +130,35 @@ static sv_err settle(const delivery *in, gw_stream *s, const sv_reading *reading
     sv_stream_take(&s->stream, &s->rules, reading->value, at_us, &d);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
     s->count++;
-    SV_TRY(put_reading(g, s, reading, in->received_us, why));
-    SV_TRY(gw_alert_threshold(g, s, reading, &d, SV_ALERT_HIGH, why));
-    SV_TRY(gw_alert_threshold(g, s, reading, &d, SV_ALERT_LOW, why));
-    SV_TRY(send_average(g, s, &d, at_us, why));
-    return d.summary_done ? send_summary(g, s, &d.summary, why) : SV_OK;
-}
-
-/// The open minute of a stream that has fallen silent.
-static sv_err flush(gw *g, gw_stream *s, int64_t now_us, sv_why *why) {
-    sv_summary summary;
-    bool done = sv_stream_flush_minute(&s->stream, now_us - LATE_US, &summary);
-    return done ? send_summary(g, s, &summary, why) : SV_OK;
+    put_reading(g, s, reading, in->received_us);
+    gw_alert_threshold(g, s, reading, &d, SV_ALERT_HIGH);
+    gw_alert_threshold(g, s, reading, &d, SV_ALERT_LOW);
+    send_average(g, s, &d, at_us);
+    if (d.summary_done) {
+        send_summary(g, s, &d.summary);
+    }
 }
 
 void gw_ingest_flush(gw *g) {
-    int64_t now_us = sv_clock_wall_us();
-    sv_why why = { 0 };
-    gw_group_begin(g);
-    for (size_t i = 0; g->exit_code == 0 && i < sv_map_count(g->streams); i++) {
-        if (flush(g, sv_map_at(g->streams, i, NULL), now_us, &why) != SV_OK) {
-            gw_store_failed(g, &why);
+    int64_t before_us = sv_clock_wall_us() - LATE_US;
+    sv_summary summary;
+    for (size_t i = 0; i < sv_map_count(g->streams); i++) {
+        gw_stream *s = sv_map_at(g->streams, i, NULL);
+        if (sv_stream_flush_minute(&s->stream, before_us, &summary)) {
+            send_summary(g, s, &summary);
         }
     }
 }
 
-static sv_err put_quarantine(gw *g, const char *reason, sv_text topic, const sv_why *fault,
-                             sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, "INSERT INTO quarantine (at, reason, topic, why) VALUES (?, ?, ?, ?)",
-                      &stmt, why));
-    sv_stmt_bind_int(stmt, 1, sv_clock_wall_us());
-    sv_stmt_bind_str(stmt, 2, reason);
-    sv_stmt_bind_text(stmt, 3, topic);
-    sv_stmt_bind_str(stmt, 4, fault->text);
-    SV_TRY(sv_stmt_run(stmt, why));
-    SV_TRY(sv_db_stmt(g->db,
-                      "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
-                      &stmt, why));
-    sv_stmt_bind_int(stmt, 1, GW_QUARANTINE_MAX);
-    return sv_stmt_run(stmt, why);
+static void put_quarantine(gw *g, const char *reason, sv_text topic, const sv_why *fault) {
+    sv_writer_add(g->writer, "INSERT INTO quarantine (at, reason, topic, why) VALUES (?, ?, ?, ?)");
+    sv_writer_int(g->writer, sv_clock_wall_us());
+    sv_writer_str(g->writer, reason);
+    sv_writer_text(g->writer, topic);
+    sv_writer_str(g->writer, fault->text);
+    sv_writer_add(g->writer,
+                  "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?");
+    sv_writer_int(g->writer, GW_QUARANTINE_MAX);
 }
 
 static void refuse(void *arg, sv_reading_fault fault, const sv_why *fault_why) {
@@ -177,12 +169,8 @@ static void refuse(void *arg, sv_reading_fault fault, const sv_why *fault_why) {
         return;
     }
     in->g->quarantined_us = now_us;
-    sv_why why = { 0 };
-    if (put_quarantine(in->g, fault == SV_READING_FINE ? "full" : sv_reading_fault_name(fault),
-                       in->topic, fault_why, &why)
-        != SV_OK) {
-        gw_store_failed(in->g, &why);
-    }
+    put_quarantine(in->g, fault == SV_READING_FINE ? "full" : sv_reading_fault_name(fault),
+                   in->topic, fault_why);
 }
 
 static void take(void *arg, const sv_reading *reading) {
@@ -205,37 +193,29 @@ static void take(void *arg, const sv_reading *reading) {
         return;
     }
     (void) (sv_text_copy(reading->unit, s->unit, sizeof s->unit) == SV_OK);
-    if (settle(in, s, reading, &why) != SV_OK) {
-        gw_store_failed(g, &why);
-        return;
-    }
+    settle(in, s, reading);
     g->stored++;
 }
 
-void gw_ingest_message(gw *g, const sv_mqtt_message *message) {
+uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
     if (g->exit_code != 0) {
-        return;
+        return UINT64_MAX;
     }
-    gw_group_begin(g);
-    g->bytes_in += message->payload.len;
-    delivery in = { .g = g, .topic = message->topic, .received_us = sv_clock_wall_us() };
+    g->bytes_in += payload.len;
+    delivery in = { .g = g, .topic = topic, .received_us = sv_clock_wall_us() };
     sv_reading_key key;
     sv_why why = { 0 };
-    if (!sv_text_starts(message->topic, SV_TEXT("sensors/"))) {
-        gw_device_take(g, message->topic, message->payload);
-    } else if (sv_reading_key_parse(message->topic, &key, &why) != SV_OK) {
+    if (!sv_text_starts(topic, SV_TEXT("sensors/"))) {
+        gw_device_take(g, topic, payload);
+    } else if (sv_reading_key_parse(topic, &key, &why) != SV_OK) {
         refuse(&in, SV_READING_TOPIC, &why);
     } else {
-        sv_reading_payload_parse(&key, message->payload, in.received_us, take, refuse, &in);
+        sv_reading_payload_parse(&key, payload, in.received_us, take, refuse, &in);
     }
-    if (message->ack != 0) {
-        g->acks[g->ack_count++] = message->ack;
-    }
-    if (g->ack_count >= (size_t) g->config.store.group) {
-        gw_group_commit(g);
-    } else if (g->alerts.len > 0) {
-        gw_group_hurry(g);
-    }
+    // Also when it added nothing: a reading seen before may be on its way to the disk still.
+    uint64_t group = sv_writer_last(g->writer);
+    sv_writer_message(g->writer);
+    return group;
 }
 
 void gw_ingest_rules(gw *g) {

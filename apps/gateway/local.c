@@ -42,9 +42,9 @@ static void put_plain(const gw *g, sv_textbuf *out) {
         { "uplink_refused_total", "counter", "What was sent up and refused for good.",
           (double) g->uplink_refused },
         { "uplink_dropped_total", "counter", "What was dropped because the spool was full.",
-          (double) g->dropped },
+          (double) g->outbox_dropped },
         { "uplink_spool", "gauge", "Averages and summaries that wait to go up.",
-          (double) g->outbox_rows },
+          (double) gw_outbox_rows(g) },
         { "alerts_open", "gauge", "Alerts raised and not cleared.", (double) g->alerts_open },
         { "devices", "gauge", "Devices that have spoken.", (double) sv_map_count(g->devices) },
         { "devices_online", "gauge", "Devices that say they are online.",
@@ -89,6 +89,13 @@ static void show_metrics(gw *g, sv_http_request *request) {
 }
 
 static void show_health(gw *g, sv_http_request *request) {
+    if (g->full) {
+        sv_http_problem(request, 503, "Not ready",
+                        "the disk that holds '%s' is full: nothing is acknowledged until there is "
+                        "room",
+                        g->config.store.path);
+        return;
+    }
     if (g->mqtt == NULL || !sv_mqtt_client_is_up(g->mqtt)) {
         sv_http_problem(request, 503, "Not ready", "the broker at %s:%lld is not connected",
                         g->config.broker.host, (long long) g->config.broker.port);

@@ -44,40 +44,6 @@ typedef struct options {
 
 static const char *config_path;
 
-static void broker_up(void *arg, bool session_present) {
-    gw *g = arg;
-    (void) session_present;
-    SV_LOG(info, "broker.up", "connected to %s", g->config.broker.host);
-    static const sv_text FILTERS[] = { { "sensors/#", 9 },
-                                       { "health/+", 8 },
-                                       { "presence/+", 10 } };
-    for (size_t i = 0; i < SV_COUNT(FILTERS); i++) {
-        if (sv_mqtt_client_subscribe(g->mqtt, FILTERS[i], 1) != SV_OK) {
-            SV_LOG(error, "broker.subscribe", "cannot subscribe to %s", FILTERS[i].at);
-        }
-    }
-}
-
-static void broker_down(void *arg, const sv_why *why, int64_t retry_us) {
-    (void) arg;
-    SV_LOG(warn, "broker.down", "%s; next try in %lld ms", why->text, (long long) retry_us / 1000);
-}
-
-static void broker_subscribed(void *arg, bool granted) {
-    (void) arg;
-    if (!granted) {
-        SV_LOG(error, "broker.subscribe", "the broker refused a subscription: check its ACL");
-    }
-}
-
-static void on_message(void *arg, const sv_mqtt_message *message) {
-    gw_ingest_message(arg, message);
-}
-
-static void on_group(void *arg) {
-    gw_group_commit(arg);
-}
-
 static void on_beat(void *arg) {
     gw *g = arg;
     double now = (double) (g->readings - g->readings_before) * SV_TIME_SECOND_US / BEAT_US;
@@ -85,7 +51,6 @@ static void on_beat(void *arg) {
     g->readings_per_s = 0.6 * g->readings_per_s + 0.4 * now;
     gw_ingest_flush(g);
     gw_store_trim(g);
-    gw_group_commit(g);
     gw_uplink_beat(g);
 }
 
@@ -108,25 +73,12 @@ static void on_reload(void *arg) {
     SV_LOG(info, "config.reloaded", "rules read again from %s", config_path);
 }
 
-static sv_err open_broker(gw *g, sv_why *why) {
-    const sv_mqtt_client_options broker = { .host = g->config.broker.host,
-                                            .port = (uint16_t) g->config.broker.port,
-                                            .tls = g->tls,
-                                            .client_id = g->config.id,
-                                            .manual_ack = true };
-    static const sv_mqtt_client_events EVENTS = {
-        .up = broker_up, .down = broker_down, .message = on_message, .subscribed = broker_subscribed
-    };
-    return sv_mqtt_client_open(g->loop, &broker, &EVENTS, g, &g->mqtt, why);
-}
-
 static sv_err open_all(gw *g, sv_why *why) {
     const sv_tls_files files = { .ca = g->config.tls.ca,
                                  .cert = g->config.tls.cert,
                                  .key = g->config.tls.key,
                                  .crl = g->config.tls.crl[0] == '\0' ? NULL : g->config.tls.crl };
     SV_TRY(sv_loop_open(&g->loop, why));
-    g->group_timer = sv_timer_new(g->loop, on_group, g);
     g->beat_timer = sv_timer_new(g->loop, on_beat, g);
     SV_TRY(gw_store_open(g, why));
     SV_TRY(gw_ingest_prime(g, why));
@@ -136,22 +88,18 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_loop_on_signal(g->loop, SIGTERM, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
-    return open_broker(g, why);
+    return gw_broker_open(g, why);
 }
 
 static void close_all(gw *g) {
-    if (g->mqtt != NULL) {
-        gw_group_commit(g);
-        sv_loop_turn(g->loop, 0);
-        sv_mqtt_client_stop(g->mqtt, true);
-    }
+    // What is recorded is committed and acknowledged while there is somebody to hear it.
+    sv_writer_drop(&g->writer);
     g->exit_code = g->exit_code == 0 ? -1 : g->exit_code;
+    gw_broker_close(g);
     sv_http_server_drop(&g->local);
     gw_uplink_close(g);
-    sv_mqtt_client_drop(&g->mqtt);
     sv_tls_drop(&g->tls);
     gw_ingest_close(g);
-    sv_timer_drop(&g->group_timer);
     sv_timer_drop(&g->beat_timer);
     sv_db_drop(&g->db);
     sv_loop_drop(&g->loop);

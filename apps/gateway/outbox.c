@@ -1,23 +1,17 @@
 // What waits to go up: appended in the group's transaction, taken away after the answer.
 #include "gateway.h"
 #include <codec/json.h>
+#include <sys/log.h>
 
-static sv_err put(gw *g, const char *sql, sv_text body, int64_t average, sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, sql, &stmt, why));
-    sv_stmt_bind_text(stmt, 1, body);
-    if (average >= 0) {
-        sv_stmt_bind_int(stmt, 2, average);
+static void put_item(gw *g, sv_textbuf *body, bool average) {
+    if (sv_textbuf_end(body) != SV_OK) {
+        SV_LOG(error, "outbox.item", "an item of more than %d bytes was left out", GW_ITEM_MAX);
+        return;
     }
-    return sv_stmt_run(stmt, why);
-}
-
-static sv_err put_item(gw *g, sv_textbuf *body, bool average, sv_why *why) {
-    SV_TRY(sv_textbuf_end(body));
-    SV_TRY(put(g, "INSERT INTO outbox (body, average) VALUES (?, ?)", sv_textbuf_text(body),
-               average, why));
-    g->outbox_rows++;
-    return SV_OK;
+    sv_writer_add(g->writer, "INSERT INTO outbox (body, average) VALUES (?, ?)");
+    sv_writer_text(g->writer, sv_textbuf_text(body));
+    sv_writer_int(g->writer, average);
+    g->outbox_added++;
 }
 
 /// Without the opening brace: the number is put before it when it is sent.
@@ -29,21 +23,21 @@ static void put_head(sv_json_out *out, const gw_stream *s, const char *kind, int
     sv_json_add_int(out, "at", at_us);
 }
 
-sv_err gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value, sv_why *why) {
+void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value) {
     if (g->fleet.http == NULL) {
-        return SV_OK;
+        return;
     }
     char room[GW_ITEM_MAX];
     sv_textbuf body = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&body);
     put_head(&out, s, "average", at_us);
     sv_json_add_number(&out, "value", value);
-    return put_item(g, &body, true, why);
+    put_item(g, &body, true);
 }
 
-sv_err gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary, sv_why *why) {
+void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
     if (g->fleet.http == NULL) {
-        return SV_OK;
+        return;
     }
     char room[GW_ITEM_MAX];
     sv_textbuf body = SV_TEXTBUF(room);
@@ -53,18 +47,21 @@ sv_err gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary, s
     sv_json_add_number(&out, "min", summary->min);
     sv_json_add_number(&out, "mean", summary->mean);
     sv_json_add_number(&out, "max", summary->max);
-    return put_item(g, &body, false, why);
+    put_item(g, &body, false);
 }
 
-sv_err gw_outbox_alert(gw *g, sv_text alert, sv_why *why) {
-    return g->alert_peer.http == NULL
-               ? SV_OK
-               : put(g, "INSERT INTO alert_post (body) VALUES (?)", alert, -1, why);
+void gw_outbox_alert(gw *g, sv_text alert) {
+    if (g->alert_peer.http != NULL) {
+        sv_writer_add(g->writer, "INSERT INTO alert_post (body) VALUES (?)");
+        sv_writer_text(g->writer, alert);
+    }
 }
 
 sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
     sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, "SELECT id, body FROM alert_post ORDER BY id LIMIT 1", &stmt, why));
+    SV_TRY(sv_db_stmt(g->db, "SELECT id, body FROM alert_post WHERE id > ? ORDER BY id LIMIT 1",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, g->alert_settled);
     SV_TRY(sv_stmt_next(stmt, why));
     *id = sv_stmt_int(stmt, 0);
     sv_textbuf_add(body, sv_stmt_text(stmt, 1));
@@ -75,8 +72,10 @@ sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
 sv_err gw_outbox_next_batch(gw *g, int64_t items_max, int64_t *last_seq, int64_t *items,
                             sv_textbuf *body, sv_why *why) {
     sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, "SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", &stmt, why));
-    sv_stmt_bind_int(stmt, 1, items_max);
+    SV_TRY(sv_db_stmt(g->db, "SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, g->seq_settled);
+    sv_stmt_bind_int(stmt, 2, items_max);
     sv_textbuf_addf(body, "{\"epoch\":\"%s\",\"items\":[", g->epoch);
     sv_err err = sv_stmt_next(stmt, why);
     for (*items = 0; err == SV_OK; err = sv_stmt_next(stmt, why)) {
@@ -90,53 +89,45 @@ sv_err gw_outbox_next_batch(gw *g, int64_t items_max, int64_t *last_seq, int64_t
     return err == SV_ERR_NOT_FOUND && *items > 0 ? SV_OK : err;
 }
 
-static sv_err take_away(gw *g, const char *sql, int64_t up_to, sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, sql, &stmt, why));
-    sv_stmt_bind_int(stmt, 1, up_to);
-    return sv_stmt_run(stmt, why);
-}
-
 void gw_outbox_forget_batch(gw *g, int64_t up_to_seq) {
-    sv_why why = { 0 };
-    gw_group_begin(g);
-    if (take_away(g, "DELETE FROM outbox WHERE seq <= ?", up_to_seq, &why) != SV_OK) {
-        gw_store_failed(g, &why);
-        return;
-    }
-    g->outbox_rows -= sv_db_changes(g->db);
-    gw_group_commit(g);
+    g->seq_settled = up_to_seq > g->seq_settled ? up_to_seq : g->seq_settled;
+    sv_writer_add(g->writer, "DELETE FROM outbox WHERE seq <= ?");
+    sv_writer_int(g->writer, up_to_seq);
+    sv_writer_tally(g->writer, &g->outbox_gone);
+    gw_uplink_turn(g);
 }
 
 void gw_outbox_forget_alert(gw *g, int64_t id) {
-    sv_why why = { 0 };
-    gw_group_begin(g);
-    if (take_away(g, "DELETE FROM alert_post WHERE id <= ?", id, &why) != SV_OK) {
-        gw_store_failed(g, &why);
-        return;
-    }
-    gw_group_commit(g);
+    g->alert_settled = id > g->alert_settled ? id : g->alert_settled;
+    sv_writer_add(g->writer, "DELETE FROM alert_post WHERE id <= ?");
+    sv_writer_int(g->writer, id);
+    gw_uplink_turn(g);
 }
 
 sv_err gw_outbox_open(gw *g, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(g->db, "SELECT count(*) FROM outbox", &stmt, why));
     SV_TRY(sv_stmt_next(stmt, why));
-    g->outbox_rows = sv_stmt_int(stmt, 0);
+    g->outbox_added = sv_stmt_int(stmt, 0);
     sv_stmt_reset(stmt);
     return SV_OK;
 }
 
+int64_t gw_outbox_rows(const gw *g) {
+    return g->outbox_added - g->outbox_gone;
+}
+
 // The oldest averages go first; what is being sent stays until its answer.
-sv_err gw_outbox_trim(gw *g, sv_why *why) {
-    if (g->batch_under_way || g->outbox_rows <= GW_OUTBOX_MAX) {
-        return SV_OK;
+void gw_outbox_trim(gw *g) {
+    int64_t over = gw_outbox_rows(g) - GW_OUTBOX_MAX;
+    if (g->batch_under_way || over <= 0 || g->trimmed > g->committed) {
+        return;
     }
-    SV_TRY(take_away(g,
-                     "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY average "
-                     "DESC, seq LIMIT ?)",
-                     g->outbox_rows - GW_OUTBOX_MAX, why));
-    g->outbox_rows -= sv_db_changes(g->db);
-    g->dropped += (uint64_t) sv_db_changes(g->db);
-    return SV_OK;
+    g->trimmed = sv_writer_group(g->writer);
+    sv_writer_add(g->writer,
+                  "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY average DESC, "
+                  "seq LIMIT ?)");
+    sv_writer_int(g->writer, over);
+    sv_writer_tally(g->writer, &g->outbox_gone);
+    sv_writer_tally(g->writer, &g->outbox_dropped);
 }

@@ -1,10 +1,11 @@
 #include "gateway.h"
+#include <string.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 
 extern const char gw_schema[];
 
-enum { TRIM_ROWS = 2000, HURRY_US = 5000 };
+enum { TRIM_ROWS = 2000 };
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -12,9 +13,68 @@ void gw_store_failed(gw *g, const sv_why *why) {
     sv_loop_stop(g->loop);
 }
 
-sv_err gw_store_open(gw *g, sv_why *why) {
-    const sv_db_migration migrations[] = { { "first", gw_schema } };
-    SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
+static bool publish_line(gw *g, sv_text line) {
+    char room[SV_ID_ROOM + 8];
+    sv_textbuf topic = SV_TEXTBUF(room);
+    sv_textbuf_add_str(&topic, "alerts/");
+    sv_textbuf_add(&topic, sv_text_cut(&line, '\t'));
+    return gw_publish(g, sv_textbuf_text(&topic), line);
+}
+
+/// The alerts of the groups that are on disk, oldest first; the others move up.
+static void publish_alerts(gw *g) {
+    sv_text rest = sv_textbuf_text(&g->alerts);
+    while (rest.len > 0) {
+        sv_text after = rest;
+        sv_text line = sv_text_cut(&after, '\n');
+        uint64_t group = 0;
+        bool fine = sv_text_u64(sv_text_cut(&line, '\t'), UINT64_MAX, &group) == SV_OK;
+        if (!fine || group > g->committed) {
+            break;
+        }
+        if (!publish_line(g, line)) {
+            SV_LOG(warn, "alert.unpublished", "the queue to the broker is full");
+        }
+        rest = after;
+    }
+    if (rest.len > 0) {
+        memmove(g->alerts.at, rest.at, rest.len);
+    }
+    g->alerts.len = rest.len;
+}
+
+static void on_committed(void *arg, uint64_t group) {
+    gw *g = arg;
+    if (g->full) {
+        SV_LOG(info, "store.room", "there is room on the disk again; what waited is acknowledged");
+        g->full = false;
+    }
+    g->committed = group;
+    gw_settled(g, group);
+    publish_alerts(g);
+    gw_uplink_turn(g);
+}
+
+static void on_failed(void *arg, const sv_why *why) {
+    gw *g = arg;
+    if (why->code == SV_ERR_NO_SPACE) {
+        SV_LOG(error, "store.full", "%s; until then nothing is acknowledged", why->text);
+        g->full = true;
+    } else {
+        gw_store_failed(g, why);
+    }
+}
+
+static sv_err ask_int(gw *g, const char *sql, int64_t *out, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(g->db, sql, &stmt, why));
+    SV_TRY(sv_stmt_next(stmt, why));
+    *out = sv_stmt_int(stmt, 0);
+    sv_stmt_reset(stmt);
+    return SV_OK;
+}
+
+static sv_err read_epoch(gw *g, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(g->db, "SELECT epoch FROM meta", &stmt, why));
     SV_TRY(sv_stmt_next(stmt, why));
@@ -23,81 +83,27 @@ sv_err gw_store_open(gw *g, sv_why *why) {
     return err;
 }
 
-void gw_group_begin(gw *g) {
-    if (g->in_group) {
-        return;
-    }
-    sv_why why = { 0 };
-    if (sv_db_begin(g->db, &why) != SV_OK) {
-        gw_store_failed(g, &why);
-        return;
-    }
-    g->in_group = true;
-    sv_timer_once(g->group_timer, g->config.store.group_us);
-}
-
-static void publish_alerts(gw *g) {
-    sv_text rest = sv_textbuf_text(&g->alerts);
-    while (rest.len > 0) {
-        sv_text line = sv_text_cut(&rest, '\n');
-        char room[SV_ID_ROOM + 8];
-        sv_textbuf topic = SV_TEXTBUF(room);
-        sv_textbuf_add_str(&topic, "alerts/");
-        sv_textbuf_add(&topic, sv_text_cut(&line, '\t'));
-        if (sv_mqtt_client_publish(g->mqtt, sv_textbuf_text(&topic), line, 1, false, 0) != SV_OK) {
-            SV_LOG(warn, "alert.unpublished", "the queue to the broker is full");
-        }
-    }
-    sv_textbuf_clear(&g->alerts);
-}
-
-void gw_group_commit(gw *g) {
-    sv_timer_stop(g->group_timer);
-    if (!g->in_group || g->exit_code != 0) {
-        return;
-    }
-    g->in_group = false;
-    g->committed_us = sv_clock_monotonic_us();
-    sv_why why = { 0 };
-    if (sv_db_commit(g->db, &why) != SV_OK) {
-        gw_store_failed(g, &why);
-        return;
-    }
-    for (size_t i = 0; i < g->ack_count; i++) {
-        sv_mqtt_client_ack(g->mqtt, g->acks[i]);
-    }
-    g->ack_count = 0;
-    publish_alerts(g);
-    gw_uplink_turn(g);
-}
-
-void gw_group_hurry(gw *g) {
-    int64_t since_us = sv_clock_monotonic_us() - g->committed_us;
-    if (since_us >= HURRY_US) {
-        gw_group_commit(g);
-    } else {
-        sv_timer_once(g->group_timer, HURRY_US - since_us);
-    }
-}
-
-static sv_err trim_readings(gw *g, sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db,
-                      "DELETE FROM reading WHERE id IN (SELECT id FROM reading ORDER BY id LIMIT "
-                      "?1) AND (received < ?2 OR (SELECT (page_count - freelist_count) * page_size"
-                      " FROM pragma_page_count, pragma_freelist_count, pragma_page_size) > ?3)",
-                      &stmt, why));
-    sv_stmt_bind_int(stmt, 1, TRIM_ROWS);
-    sv_stmt_bind_int(stmt, 2, sv_clock_wall_us() - g->config.store.retention_us);
-    sv_stmt_bind_int(stmt, 3, g->config.store.bytes);
-    return sv_stmt_run(stmt, why);
+sv_err gw_store_open(gw *g, sv_why *why) {
+    static const sv_writer_events EVENTS = { .committed = on_committed, .failed = on_failed };
+    const sv_db_migration migrations[] = { { "first", gw_schema } };
+    const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
+                                        .wait_us = g->config.store.group_us,
+                                        .behind_bytes = GW_BEHIND_BYTES };
+    SV_DEFER(sv_db_drop) sv_db *db = NULL;
+    SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &db, why));
+    SV_TRY(sv_writer_open(g->loop, &db, &options, &EVENTS, g, &g->writer, why));
+    SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
+    SV_TRY(read_epoch(g, why));
+    return ask_int(g, "SELECT coalesce(max(id), 0) FROM stream", &g->last_stream, why);
 }
 
 void gw_store_trim(gw *g) {
-    sv_why why = { 0 };
-    gw_group_begin(g);
-    if (g->exit_code == 0
-        && (trim_readings(g, &why) != SV_OK || gw_outbox_trim(g, &why) != SV_OK)) {
-        gw_store_failed(g, &why);
-    }
+    sv_writer_add(g->writer,
+                  "DELETE FROM reading WHERE id IN (SELECT id FROM reading ORDER BY id LIMIT ?1) "
+                  "AND (received < ?2 OR (SELECT (page_count - freelist_count) * page_size FROM "
+                  "pragma_page_count, pragma_freelist_count, pragma_page_size) > ?3)");
+    sv_writer_int(g->writer, TRIM_ROWS);
+    sv_writer_int(g->writer, sv_clock_wall_us() - g->config.store.retention_us);
+    sv_writer_int(g->writer, g->config.store.bytes);
+    gw_outbox_trim(g);
 }

@@ -153,8 +153,7 @@ static sv_err send_batch(gw *g, sv_why *why) {
 }
 
 void gw_uplink_turn(gw *g) {
-    // Only what is committed may leave: inside a group the commit comes here by itself.
-    if (g->in_group || g->exit_code != 0) {
+    if (g->exit_code != 0) {
         return;
     }
     sv_why why = { 0 };
@@ -163,8 +162,8 @@ void gw_uplink_turn(gw *g) {
     if (is_due(&g->alert_peer) && !g->alert_under_way) {
         alert = send_alert(g, &why);
     }
-    bool enough = g->batch_due || g->outbox_rows >= GW_BATCH_MAX;
-    if (is_due(&g->fleet) && enough && g->outbox_rows > 0 && !g->batch_under_way) {
+    bool enough = g->batch_due || gw_outbox_rows(g) >= GW_BATCH_MAX;
+    if (is_due(&g->fleet) && enough && gw_outbox_rows(g) > 0 && !g->batch_under_way) {
         batch = send_batch(g, &why);
     }
     if ((alert != SV_OK && alert != SV_ERR_NOT_FOUND)
@@ -228,7 +227,7 @@ static void put_gateway(const gw *g, sv_json_out *out) {
     sv_json_add_int(out, "bytes_in", (int64_t) g->bytes_in);
     sv_json_add_int(out, "bytes_up", (int64_t) g->bytes_up);
     sv_json_add_int(out, "refused", (int64_t) gw_refused(g));
-    sv_json_add_int(out, "spool", g->outbox_rows);
+    sv_json_add_int(out, "spool", gw_outbox_rows(g));
     sv_json_close_object(out);
 }
 

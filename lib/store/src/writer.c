@@ -320,6 +320,10 @@ uint64_t sv_writer_group(const sv_writer *writer) {
     return writer->number;
 }
 
+uint64_t sv_writer_last(const sv_writer *writer) {
+    return writer->open->entries.len > 0 ? writer->number : writer->number - 1;
+}
+
 void sv_writer_message(sv_writer *writer) {
     writer->open->messages++;
     if (writer->open->messages >= writer->options.messages_max) {

@@ -161,7 +161,9 @@ static void hurry_never_cuts_a_message_in_two(void **state) {
     add(&s, 2);
     sv_writer_message(s.writer);
     assert_true(sv_writer_group(s.writer) == 1);
+    assert_true(sv_writer_last(s.writer) == 1);
     turn_until(&s, 1);
+    assert_true(sv_writer_last(s.writer) == 1);
     assert_int_equal(rows(&s), 2);
     close_site(&s);
 }

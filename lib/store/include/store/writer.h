@@ -58,6 +58,8 @@ void sv_writer_tally(sv_writer *writer, int64_t *sum);
 
 /// The number of the group that is being recorded; numbers rise by one, from 1.
 uint64_t sv_writer_group(const sv_writer *writer);
+/// The group that holds the last thing recorded; 0: nothing was yet.
+uint64_t sv_writer_last(const sv_writer *writer);
 /// One message is complete: the group may be closed here.
 void sv_writer_message(sv_writer *writer);
 /// Commit as soon as the one before is done.
