@@ -1,12 +1,17 @@
 #include "config.h"
+#include <base/mem.h>
 #include <codec/config.h>
 #include <codec/url.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/disk.h>
 
 #define ROOT(member)                                                                               \
     .offset = offsetof(gw_config, member), .size = sizeof(((gw_config *) 0)->member)
+#define LISTEN(member)                                                                             \
+    .offset = (offsetof(gw_config, listen.member) - offsetof(gw_config, listen)),                  \
+    .size = sizeof(((gw_config *) 0)->listen.member)
 #define BROKER(member) .offset = (offsetof(gw_config, broker.member) - offsetof(gw_config, broker))
 #define TLS(member)                                                                                \
     .offset = (offsetof(gw_config, tls.member) - offsetof(gw_config, tls)),                        \
@@ -40,6 +45,28 @@ static bool is_readable_filter(sv_text filter) {
     return known && filter.len > root.len + 1;
 }
 
+static void add_right(gw_config *config, sv_text id, const sv_config_node *one,
+                      sv_config_faults *faults) {
+    sv_text filter =
+        sv_config_node_kind(one) == SV_CONFIG_SCALAR ? sv_config_node_text(one) : SV_TEXT("");
+    if (!is_readable_filter(filter) || filter.len > GW_FILTER_MAX) {
+        sv_config_fault(faults, one,
+                        "apps: \"" SV_TEXT_FMT "\" is none of sensors/#, health/+, presence/+, "
+                        "alerts/#, results/# or a part of them",
+                        SV_TEXT_ARG(filter));
+        return;
+    }
+    if (config->app_count == GW_APP_RIGHTS_MAX) {
+        sv_config_fault(faults, one, "apps: more than %d rights", GW_APP_RIGHTS_MAX);
+        return;
+    }
+    gw_app_right *right = &config->apps[config->app_count++];
+    if (sv_text_copy(id, right->id, sizeof right->id) != SV_OK
+        || sv_text_copy(filter, right->filter, sizeof right->filter) != SV_OK) {
+        abort();
+    }
+}
+
 static void read_app(sv_text id, const sv_config_node *filters, gw_config *config,
                      sv_config_faults *faults) {
     sv_why why;
@@ -47,37 +74,121 @@ static void read_app(sv_text id, const sv_config_node *filters, gw_config *confi
         sv_config_fault(faults, filters, "apps: write <app id>: [topic filter, ...]");
         return;
     }
-    sv_textbuf_addf(&config->apps, "user " SV_TEXT_FMT "\n", SV_TEXT_ARG(id));
     for (size_t i = 0; i < sv_config_node_count(filters); i++) {
-        const sv_config_node *one = sv_config_node_at(filters, i, NULL);
-        sv_text filter =
-            sv_config_node_kind(one) == SV_CONFIG_SCALAR ? sv_config_node_text(one) : SV_TEXT("");
-        if (is_readable_filter(filter)) {
-            sv_textbuf_addf(&config->apps, "topic read " SV_TEXT_FMT "\n", SV_TEXT_ARG(filter));
-        } else {
-            sv_config_fault(faults, one,
-                            "apps: \"" SV_TEXT_FMT "\" is none of sensors/#, health/+, presence/+, "
-                            "alerts/#, results/# or a part of them",
-                            SV_TEXT_ARG(filter));
-        }
+        add_right(config, id, sv_config_node_at(filters, i, NULL), faults);
     }
-    sv_textbuf_add_char(&config->apps, '\n');
 }
 
 static void read_apps(const sv_config_node *node, void *target, sv_config_faults *faults) {
     gw_config *config = target;
-    config->apps = SV_TEXTBUF_HEAP(GW_APPS_BYTES_MAX);
-    if (node != NULL && sv_config_node_kind(node) != SV_CONFIG_MAP) {
+    if (node == NULL) {
+        return;
+    }
+    if (sv_config_node_kind(node) != SV_CONFIG_MAP) {
         sv_config_fault(faults, node, "apps: write <app id>: [topic filter, ...]");
         return;
     }
-    for (size_t i = 0; node != NULL && i < sv_config_node_count(node); i++) {
+    config->apps = sv_mem_array(GW_APP_RIGHTS_MAX, sizeof *config->apps);
+    for (size_t i = 0; i < sv_config_node_count(node); i++) {
         sv_text id;
         const sv_config_node *filters = sv_config_node_at(node, i, &id);
         read_app(id, filters, config, faults);
     }
 }
 
+static void read_deny(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    gw_config *config = target;
+    if (node == NULL) {
+        return;
+    }
+    if (sv_config_node_kind(node) != SV_CONFIG_LIST || sv_config_node_count(node) > GW_DENY_MAX) {
+        sv_config_fault(faults, node, "deny: write [topic filter, ...], %d at most", GW_DENY_MAX);
+        return;
+    }
+    config->deny = sv_mem_array(GW_DENY_MAX, sizeof *config->deny);
+    for (size_t i = 0; i < sv_config_node_count(node); i++) {
+        const sv_config_node *one = sv_config_node_at(node, i, NULL);
+        sv_text filter =
+            sv_config_node_kind(one) == SV_CONFIG_SCALAR ? sv_config_node_text(one) : SV_TEXT("");
+        if (filter.len == 0
+            || sv_text_copy(filter, config->deny[config->deny_count], GW_FILTER_ROOM) != SV_OK) {
+            sv_config_fault(faults, one, "deny: \"" SV_TEXT_FMT "\" is no topic filter",
+                            SV_TEXT_ARG(filter));
+            continue;
+        }
+        config->deny_count++;
+    }
+}
+
+static const char *const CLASSIC[] = { "refuse", "allow", NULL };
+static const sv_config_key LISTEN_KEYS[] = {
+    { .name = "bind",
+      .type = SV_CONFIG_TEXT,
+      LISTEN(bind),
+      .fallback = "0.0.0.0",
+      .help = "address that devices come to; 127.0.0.1: only this machine" },
+    { .name = "port",
+      .type = SV_CONFIG_INT,
+      LISTEN(port),
+      .fallback = "8883",
+      .min = 1,
+      .max = 65535,
+      .help = "port for MQTT over mutual TLS" },
+    { .name = "socket",
+      .type = SV_CONFIG_TEXT,
+      LISTEN(socket),
+      .fallback = "",
+      .help = "path of a unix socket for programs on this machine: who may open it may hear all" },
+    { .name = "keepalive",
+      .type = SV_CONFIG_DURATION,
+      LISTEN(keepalive_us),
+      .fallback = "60s",
+      .min = 1000000,
+      .max = INT64_C(65535000000),
+      .help = "the longest keep alive; who is silent one and a half times as long is gone" },
+    { .name = "packet",
+      .type = SV_CONFIG_BYTES,
+      LISTEN(packet_bytes),
+      .fallback = "256KiB",
+      .min = 1024,
+      .max = 16 * 1024 * 1024,
+      .help = "the largest packet taken" },
+    { .name = "connections",
+      .type = SV_CONFIG_INT,
+      LISTEN(connections),
+      .fallback = "12000",
+      .min = 1,
+      .max = 60000,
+      .help = "devices connected at once" },
+    { .name = "session",
+      .type = SV_CONFIG_DURATION,
+      LISTEN(session_us),
+      .fallback = "14d",
+      .min = 1000000,
+      .max = INT64_C(315360000000000),
+      .help = "how long a session outlives its connection at most" },
+    { .name = "queue_messages",
+      .type = SV_CONFIG_INT,
+      LISTEN(queue_messages),
+      .fallback = "1000",
+      .min = 1,
+      .max = 1000000,
+      .help = "messages that may wait for one client" },
+    { .name = "queue_bytes",
+      .type = SV_CONFIG_BYTES,
+      LISTEN(queue_bytes),
+      .fallback = "1MiB",
+      .min = 1024,
+      .max = 1 << 30,
+      .help = "and their bytes" },
+    { .name = "classic_certificates",
+      .type = SV_CONFIG_CHOICE,
+      LISTEN(classic),
+      .choices = CLASSIC,
+      .fallback = "refuse",
+      .help = "X.509 v1 leaves made with plain openssl count as devices, or are refused" },
+    { .name = NULL },
+};
 static const sv_config_key BROKER_KEYS[] = {
     { .name = "host",
       .type = SV_CONFIG_TEXT,
@@ -195,12 +306,23 @@ static const sv_config_key KEYS[] = {
       ROOT(site),
       .check = sv_id_config_check,
       .help = "the site it stands at" },
+    { .name = "listen",
+      .type = SV_CONFIG_SECTION,
+      ROOT(listen),
+      .keys = LISTEN_KEYS,
+      .fallback = "",
+      .help = "the gateway's own MQTT front door (the default)" },
+    { .name = "deny",
+      .type = SV_CONFIG_CUSTOM,
+      .read = read_deny,
+      .fallback = "",
+      .help = "topic filters that nobody may publish to or hear at that door: [lab/#, ...]" },
     { .name = "broker",
       .type = SV_CONFIG_SECTION,
       ROOT(broker),
       .keys = BROKER_KEYS,
       .fallback = "",
-      .help = "the MQTT broker that devices and this gateway meet at" },
+      .help = "instead of it: the MQTT broker that devices and this gateway meet at" },
     { .name = "tls",
       .type = SV_CONFIG_SECTION,
       ROOT(tls),
@@ -272,6 +394,13 @@ sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults) {
     SV_DEFER(gw_config_drop) gw_config read = { .id = "" };
     SV_TRY(sv_config_parse(yaml, &root, faults));
     sv_err err = sv_config_read(root, KEYS, &read, faults);
+    const sv_config_node *broker = sv_config_node_get(root, "broker");
+    read.own_door = broker == NULL;
+    if (broker != NULL && sv_config_node_get(root, "listen") != NULL) {
+        sv_config_fault(faults, broker,
+                        "broker: and listen: exclude each other: the gateway is its devices' "
+                        "MQTT server, or stands behind one");
+    }
     check_url("fleet", read.fleet.url, root, faults);
     check_url("alerts", read.alerts.url, root, faults);
     sv_err rules = sv_rules_read(root, &read.rules, faults);
@@ -297,7 +426,8 @@ sv_err gw_config_load(const char *path, gw_config *out, sv_why *why) {
 
 void gw_config_drop(gw_config *config) {
     sv_rules_drop(&config->rules);
-    sv_textbuf_drop(&config->apps);
+    free(config->apps);
+    free(config->deny);
 }
 
 void gw_config_help(sv_textbuf *out) {

@@ -5,11 +5,31 @@
 #include <edge/rules.h>
 #include <model/id.h>
 
-enum { GW_APPS_BYTES_MAX = 65536 };
+enum {
+    GW_FILTER_MAX = 255,
+    GW_FILTER_ROOM = GW_FILTER_MAX + 1,
+    GW_APP_RIGHTS_MAX = 1000,
+    GW_DENY_MAX = 100,
+};
+
+/// One line of `apps:`: what a local program with an app certificate may read.
+typedef struct gw_app_right {
+    char id[SV_ID_ROOM];
+    char filter[GW_FILTER_ROOM];
+} gw_app_right;
 
 typedef struct gw_config {
     char id[SV_ID_ROOM];
     char site[SV_ID_ROOM];
+    bool own_door; ///< devices come to `listen`; else to `broker`
+    struct {
+        char bind[64];
+        int64_t port;
+        char socket[100]; ///< path of the unix socket for local programs; empty: none
+        int64_t keepalive_us, packet_bytes, connections, session_us;
+        int64_t queue_messages, queue_bytes;
+        int classic; ///< GW_CLASSIC_REFUSE or _ALLOW
+    } listen;
     struct {
         char host[256];
         int64_t port;
@@ -33,8 +53,13 @@ typedef struct gw_config {
         int64_t retention_us, bytes, group, group_us;
     } store;
     sv_rules *rules;
-    sv_textbuf apps; ///< their part of the broker's access list
+    gw_app_right *apps;
+    size_t app_count;
+    char (*deny)[GW_FILTER_ROOM]; ///< filters that nobody may use
+    size_t deny_count;
 } gw_config;
+
+enum { GW_CLASSIC_REFUSE, GW_CLASSIC_ALLOW };
 
 /// The whole file's faults in `faults`; SV_ERR_INVALID when there are any, and `out` untouched.
 sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults);

@@ -31,7 +31,10 @@ void gw_mosquitto_acl(const gw_config *config, sv_textbuf *out) {
                     "topic read results/#\ntopic write alerts/#\ntopic write updates/#\n"
                     "topic write commands/#\ntopic write acks/#\n\n",
                     config->id);
-    sv_textbuf_add(out, sv_textbuf_text(&config->apps));
+    for (size_t i = 0; i < config->app_count; i++) {
+        sv_textbuf_addf(out, "user %s\ntopic read %s\n", config->apps[i].id,
+                        config->apps[i].filter);
+    }
     sv_textbuf_add_str(out, "pattern write sensors/%u/#\npattern write health/%u\n"
                             "pattern write presence/%u\npattern write results/%u/#\n"
                             "pattern read updates/%u\npattern read commands/%u/#\n"
