@@ -166,9 +166,11 @@ static void send_queue(sv_mqtt_client *client) {
 static void on_conn_up(void *arg) {
     sv_mqtt_client *client = arg;
     sv_mqtt_connect connect = {
+        .version = SV_MQTT_V311,
         .client_id = sv_text_of(client->client_id),
         .clean_session = client->options.clean_session,
         .keepalive_s = client->options.keepalive_s,
+        .has_will = client->will_topic != NULL && client->will_topic[0] != '\0',
         .will_topic = sv_text_of(client->will_topic),
         .will_payload = sv_text_of(client->will_payload),
         .will_qos = 1,
@@ -235,11 +237,11 @@ static void handle_connack(sv_mqtt_client *client, const sv_mqtt_packet *packet)
         "not authorised",
     };
     if (packet->code != 0) {
+        assert(packet->code < SV_COUNT(REFUSALS)); // nothing else parses
         sv_why why;
-        bool known = packet->code < SV_COUNT(REFUSALS);
         (void) sv_fail(&why, packet->code == 3 ? SV_ERR_UNAVAILABLE : SV_ERR_UNTRUSTED,
                        "the MQTT server refused '%s': %s (%u)", client->client_id,
-                       known ? REFUSALS[packet->code] : "unknown reason", packet->code);
+                       REFUSALS[packet->code], packet->code);
         lose(client, &why);
         return;
     }
@@ -330,6 +332,7 @@ static void handle(sv_mqtt_client *client, const sv_mqtt_packet *packet) {
     case SV_MQTT_UNSUBSCRIBE:
     case SV_MQTT_PINGREQ:
     case SV_MQTT_DISCONNECT:
+    case SV_MQTT_AUTH:
         return;
     }
 }
@@ -350,7 +353,9 @@ static size_t take_packet(sv_mqtt_client *client, sv_text arrived) {
     }
     sv_mqtt_packet packet;
     sv_why why;
-    if (sv_mqtt_packet_parse((sv_text){ .at = arrived.at, .len = len }, &packet, &why) != SV_OK) {
+    if (sv_mqtt_packet_parse((sv_text){ .at = arrived.at, .len = len }, SV_MQTT_V311,
+                             SV_MQTT_FOR_CLIENT, &packet, NULL, &why)
+        != SV_OK) {
         lose(client, &why);
         return 0;
     }
@@ -455,7 +460,8 @@ static sv_err publish_now(sv_mqtt_client *client, sv_text topic, sv_text payload
     if (sv_conn_waiting(client->conn) > client->options.queue_bytes_max) {
         return SV_ERR_NO_SPACE;
     }
-    sv_mqtt_add_publish(&client->scratch, topic, payload, 0, retain, false, 0);
+    sv_mqtt_publish publish = { .topic = topic, .payload = payload, .retain = retain };
+    sv_mqtt_add_publish(&client->scratch, SV_MQTT_V311, &publish);
     write_scratch(client);
     return SV_OK;
 }
@@ -486,7 +492,14 @@ sv_err sv_mqtt_client_publish(sv_mqtt_client *client, sv_text topic, sv_text pay
     pending *one = sv_mem_new(sizeof *one + bytes_max);
     // The id is put in when the packet is sent first; 1 holds its place.
     sv_textbuf out = { .at = one->packet, .cap = bytes_max };
-    sv_mqtt_add_publish(&out, topic, payload, 1, retain, false, 1);
+    sv_mqtt_publish publish = {
+        .topic = topic,
+        .payload = payload,
+        .qos = 1,
+        .retain = retain,
+        .id = 1,
+    };
+    sv_mqtt_add_publish(&out, SV_MQTT_V311, &publish);
     assert(!out.overflowed);
     one->token = token;
     one->bytes = out.len;
@@ -508,7 +521,7 @@ sv_err sv_mqtt_client_subscribe(sv_mqtt_client *client, sv_text filter, uint8_t 
     if (!client->up) {
         return SV_ERR_UNAVAILABLE;
     }
-    sv_mqtt_add_subscribe(&client->scratch, new_id(client), filter, qos);
+    sv_mqtt_add_subscribe(&client->scratch, SV_MQTT_V311, new_id(client), filter, qos, 0);
     write_scratch(client);
     return SV_OK;
 }
@@ -517,7 +530,8 @@ void sv_mqtt_client_ack(sv_mqtt_client *client, uint64_t ack) {
     if (!client->up || ack >> 16 != client->generation) {
         return;
     }
-    sv_mqtt_add_ack(&client->scratch, SV_MQTT_PUBACK, (uint16_t) (ack & 0xFFFFU));
+    sv_mqtt_add_ack(&client->scratch, SV_MQTT_V311, SV_MQTT_PUBACK, (uint16_t) (ack & 0xFFFFU),
+                    SV_MQTT_SUCCESS);
     write_scratch(client);
 }
 
@@ -526,7 +540,7 @@ void sv_mqtt_client_stop(sv_mqtt_client *client, bool graceful) {
         close_connection(client);
         return;
     }
-    sv_mqtt_add_empty(&client->scratch, SV_MQTT_DISCONNECT);
+    sv_mqtt_add_disconnect(&client->scratch, SV_MQTT_V311, SV_MQTT_SUCCESS, SV_TEXT(""), NULL);
     write_scratch(client);
     sv_timer_stop(client->ping);
     client->up = false;
