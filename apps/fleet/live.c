@@ -50,7 +50,7 @@ void sv_live_drop(sv_live **live) {
 
 static void on_closed(void *arg) {
     client *gone = arg;
-    gone->events = NULL;
+    sv_http_events_drop(&gone->events);
     gone->live->client_count--;
 }
 
