@@ -4,7 +4,10 @@
 #include <strings.h>
 
 void http_answer_start(http_answer *answer, bool to_head, size_t body_max) {
-    *answer = (http_answer){ .to_head = to_head, .body = SV_TEXTBUF_HEAP(body_max) };
+    // One byte more for the buffer's NUL: a body of just the limit fits.
+    *answer = (http_answer){ .to_head = to_head,
+                             .body_max = body_max,
+                             .body = SV_TEXTBUF_HEAP(body_max + 1) };
 }
 
 void http_answer_drop(http_answer *answer) {
@@ -61,9 +64,9 @@ static sv_err take_header(http_answer *answer, sv_text name, sv_text value, sv_w
 }
 
 static sv_err check_size(const http_answer *answer, size_t more, sv_why *why) {
-    if (more > answer->body.cap_max || answer->body.len > answer->body.cap_max - more) {
+    if (more > answer->body_max || answer->body.len > answer->body_max - more) {
         return sv_fail(why, SV_ERR_NO_SPACE, "the answer is larger than %zu bytes",
-                       answer->body.cap_max);
+                       answer->body_max);
     }
     return SV_OK;
 }

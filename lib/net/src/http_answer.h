@@ -29,6 +29,7 @@ typedef struct http_answer {
     size_t head_bytes;
     bool has_location;
     char location[HTTP_LOCATION_ROOM];
+    size_t body_max;
     sv_textbuf body;
 } http_answer;
 

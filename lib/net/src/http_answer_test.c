@@ -115,6 +115,38 @@ static void what_is_no_answer_is_refused_by_its_fault(void **state) {
     }
 }
 
+static void a_body_of_just_the_limit_is_read_and_one_byte_more_refused(void **state) {
+    (void) state;
+    static const struct {
+        const char *fits, *does_not, *tail;
+    } framings[] = {
+        { "HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nContent-Length: 65\r\n\r\n", "" },
+        { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n",
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n41\r\n", "\r\n0\r\n\r\n" },
+        { "HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n", "" },
+    };
+    char body[BODY_MAX + 2] = { 0 };
+    memset(body, 'x', BODY_MAX + 1);
+    for (size_t i = 0; i < SV_COUNT(framings); i++) {
+        char fits[4 * BODY_MAX];
+        char does_not[4 * BODY_MAX];
+        (void) snprintf(fits, sizeof fits, "%s%s%s", framings[i].fits, body + 1, framings[i].tail);
+        (void) snprintf(does_not, sizeof does_not, "%s%s%s", framings[i].does_not, body,
+                        framings[i].tail);
+        for (size_t piece = 1; piece < 200; piece++) {
+            SV_DEFER(http_answer_drop) http_answer whole;
+            SV_DEFER(http_answer_drop) http_answer refused;
+            http_answer_start(&whole, false, BODY_MAX);
+            http_answer_start(&refused, false, BODY_MAX);
+            assert_int_equal(feed(&whole, fits, piece, NULL), SV_OK);
+            assert_true(http_answer_end(&whole));
+            assert_true(sv_text_is(sv_textbuf_text(&whole.body), body + 1));
+            assert_int_equal(feed(&refused, does_not, piece, NULL), SV_ERR_NO_SPACE);
+        }
+    }
+}
+
 static void headers_without_end_are_given_up(void **state) {
     (void) state;
     SV_DEFER(http_answer_drop) http_answer answer;
@@ -134,6 +166,7 @@ int main(void) {
         cmocka_unit_test(an_answer_without_length_ends_with_the_connection),
         cmocka_unit_test(a_cut_answer_is_not_whole),
         cmocka_unit_test(what_is_no_answer_is_refused_by_its_fault),
+        cmocka_unit_test(a_body_of_just_the_limit_is_read_and_one_byte_more_refused),
         cmocka_unit_test(headers_without_end_are_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
