@@ -156,11 +156,23 @@ static void check(sv_text bytes, sv_mqtt_version version, sv_mqtt_side side) {
     must_be_same(&packet, &again);
 }
 
+/// Whatever is said of the beginning of a packet holds for the whole of it.
+static void check_length(sv_text bytes) {
+    size_t whole = 0;
+    sv_err last = sv_mqtt_packet_length(bytes, &whole);
+    for (size_t len = 0; len < bytes.len && len <= SV_MQTT_HEADER_MAX; len++) {
+        size_t said = 0;
+        sv_err err = sv_mqtt_packet_length((sv_text){ .at = bytes.at, .len = len }, &said);
+        must(err == SV_ERR_STATE ? len < SV_MQTT_HEADER_MAX : err == last && said == whole);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0) {
         return 0;
     }
     sv_text bytes = { .at = (const char *) data + 1, .len = size - 1 };
+    check_length(bytes);
     check(bytes, (data[0] & 1U) != 0 ? SV_MQTT_V5 : SV_MQTT_V311,
           (data[0] & 2U) != 0 ? SV_MQTT_FOR_SERVER : SV_MQTT_FOR_CLIENT);
     return 0;
