@@ -196,11 +196,24 @@ static sv_err parse_body(sv_mqtt_reader *reader, uint8_t flags, sv_mqtt_packet *
     return sv_mqtt_take_end(reader);
 }
 
+/// Member by member: `*out` is large, and a PUBLISH should write each part of it once.
+static void reset(sv_mqtt_packet *out, sv_mqtt_type type) {
+    out->type = type;
+    out->dup = false;
+    out->retain = false;
+    out->qos = 0;
+    out->id = 0;
+    out->topic = SV_TEXT("");
+    out->payload = SV_TEXT("");
+    out->session_present = false;
+    out->code = 0;
+    out->properties = SV_MQTT_NO_PROPERTIES;
+}
+
 static sv_err parse_packet(sv_mqtt_reader *reader, sv_text bytes, sv_mqtt_packet *out) {
     SV_TRY(sv_mqtt_reader_open(reader, bytes));
     uint8_t first = (uint8_t) bytes.at[0];
-    *out = (sv_mqtt_packet){ .type = (sv_mqtt_type) (first >> 4) };
-    out->properties = SV_MQTT_NO_PROPERTIES;
+    reset(out, (sv_mqtt_type) (first >> 4));
     if ((receivers_of(out->type, reader->version) & (unsigned) reader->receiver) == 0) {
         return sv_fail(sv_mqtt_blame(reader, SV_MQTT_PROTOCOL_ERROR), SV_ERR_INVALID,
                        "MQTT packet of type %d is not for a %s here [§2.1.2]", (int) out->type,

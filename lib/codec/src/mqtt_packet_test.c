@@ -199,6 +199,45 @@ static void packets_against_the_standard_are_refused_with_the_reason_that_is_the
     }
 }
 
+/// The tables of 5 §3.2.2.2, §3.4.2.1 .. §3.15.2.1: what stands around the code, and every code.
+static const struct {
+    sv_text before, after, codes;
+} CODES[] = {
+    { SV_TEXT("\x20\3\0"), SV_TEXT("\0"),
+      SV_TEXT("\0\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8c\x90\x95\x97\x99\x9a\x9b\x9c\x9d"
+              "\x9f") },
+    { SV_TEXT("\x40\3\0\1"), SV_TEXT(""), SV_TEXT("\0\x10\x80\x83\x87\x90\x91\x97\x99") },
+    { SV_TEXT("\x50\3\0\1"), SV_TEXT(""), SV_TEXT("\0\x10\x80\x83\x87\x90\x91\x97\x99") },
+    { SV_TEXT("\x62\3\0\1"), SV_TEXT(""), SV_TEXT("\0\x92") },
+    { SV_TEXT("\x70\3\0\1"), SV_TEXT(""), SV_TEXT("\0\x92") },
+    { SV_TEXT("\x90\4\0\1\0"), SV_TEXT(""), SV_TEXT("\0\1\2\x80\x83\x87\x8f\x91\x97\x9e\xa1\xa2") },
+    { SV_TEXT("\xb0\4\0\1\0"), SV_TEXT(""), SV_TEXT("\0\x11\x80\x83\x87\x8f\x91") },
+    { SV_TEXT("\xe0\1"), SV_TEXT(""),
+      SV_TEXT("\0\4\x80\x81\x82\x83\x87\x89\x8b\x8c\x8d\x8e\x8f\x90\x93\x94\x95\x96\x97\x98\x99\x9a"
+              "\x9b\x9c\x9d\x9e\x9f\xa0\xa1\xa2") },
+    { SV_TEXT("\xf0\6"), SV_TEXT("\4\x15\0\1m"), SV_TEXT("\0\x18\x19") },
+};
+
+static void a_packet_carries_the_reason_codes_of_its_table_and_no_other(void **state) {
+    (void) state;
+    for (size_t i = 0; i < SV_COUNT(CODES); i++) {
+        for (unsigned code = 0; code <= UINT8_MAX; code++) {
+            char room[32];
+            sv_textbuf out = SV_TEXTBUF(room);
+            sv_textbuf_add(&out, CODES[i].before);
+            sv_textbuf_add_char(&out, (char) (uint8_t) code);
+            sv_textbuf_add(&out, CODES[i].after);
+            sv_mqtt_packet packet;
+            sv_err err = sv_mqtt_packet_parse(sv_textbuf_text(&out), SV_MQTT_V5, SV_MQTT_FOR_CLIENT,
+                                              &packet, NULL, NULL);
+            bool known = memchr(CODES[i].codes.at, (int) code, CODES[i].codes.len) != NULL;
+            if ((err == SV_OK) != known) {
+                fail_msg("type %u, code 0x%02x: %d", (uint8_t) room[0] >> 4, code, (int) err);
+            }
+        }
+    }
+}
+
 static void what_is_refused_in_one_place_is_taken_in_the_other(void **state) {
     (void) state;
     sv_mqtt_packet packet;
@@ -338,6 +377,7 @@ int main(void) {
         cmocka_unit_test(headers_against_the_standard_are_refused),
         cmocka_unit_test(lengths_are_those_of_the_standards_table),
         cmocka_unit_test(packets_against_the_standard_are_refused_with_the_reason_that_is_theirs),
+        cmocka_unit_test(a_packet_carries_the_reason_codes_of_its_table_and_no_other),
         cmocka_unit_test(what_is_refused_in_one_place_is_taken_in_the_other),
         cmocka_unit_test(the_filters_of_the_standards_example_are_walked_in_order),
         cmocka_unit_test(the_options_of_a_filter_come_apart),

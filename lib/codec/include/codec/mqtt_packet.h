@@ -1,7 +1,8 @@
 // MQTT control packets, 3.1.1 (OASIS standard, 29 October 2014) and 5.0 (7 March 2019), as bytes
 // and back, for both sides of a connection. No I/O, no memory of its own: parsed packets borrow
 // from the bytes, written ones go to a sv_textbuf. What parses keeps every rule of its version that
-// can be judged from one packet alone; the sentence of a refusal names the section.
+// can be judged from one packet alone; the sentence of a refusal names the section, that of 5.0
+// unless it says otherwise.
 #ifndef SV_CODEC_MQTT_PACKET_H
 #define SV_CODEC_MQTT_PACKET_H
 
@@ -173,7 +174,9 @@ typedef enum sv_mqtt_side { SV_MQTT_FOR_CLIENT = 1, SV_MQTT_FOR_SERVER = 2 } sv_
 
 /// Any packet but CONNECT that `receiver` may be sent; `bytes` is exactly one packet. `*out_reason`
 /// (may be NULL) says how a 5 side would name the fault: MALFORMED, PROTOCOL_ERROR or
-/// TOPIC_INVALID, ... SV_ERR_NO_SPACE: too many user properties. SV_ERR_INVALID otherwise.
+/// TOPIC_INVALID, QUOTA_EXCEEDED, and SUCCESS when there is none. SV_ERR_NO_SPACE: too many user
+/// properties. SV_ERR_INVALID otherwise. `*out` is to be read only after SV_OK; properties that
+/// were absent, and all of 3.1.1, have their default values then.
 sv_err sv_mqtt_packet_parse(sv_text bytes, sv_mqtt_version version, sv_mqtt_side receiver,
                             sv_mqtt_packet *out, sv_mqtt_reason *out_reason, sv_why *why);
 
@@ -191,7 +194,7 @@ bool sv_mqtt_filter_next(sv_mqtt_type type, sv_text *rest, sv_mqtt_filter *out);
 /// §4.7: `+` and `#` alone in their level, `#` last, not empty, at most SV_MQTT_LEVELS_MAX levels.
 bool sv_mqtt_filter_is_valid(sv_text filter);
 /// `$share/<name>/<filter>`: cuts it apart. False for any other filter; a `$share/` filter that is
-/// broken [5 §4.8.2] gives true and an empty *out_filter.
+/// broken [5 §4.8.2], or whose <filter> is not valid, gives true and an empty *out_filter.
 bool sv_mqtt_filter_shared(sv_text filter, sv_text *out_name, sv_text *out_filter);
 
 /// Walk user properties in their order; false at the end.
@@ -234,8 +237,8 @@ void sv_mqtt_add_unsubscribe(sv_textbuf *out, sv_mqtt_version version, uint16_t 
 /// SUBACK, UNSUBACK (3.1.1: without codes).
 void sv_mqtt_add_codes(sv_textbuf *out, sv_mqtt_version version, sv_mqtt_type type, uint16_t id,
                        const uint8_t *codes, size_t count);
-/// In 5 with the reason, and the sentence as reason string when `text` is not empty. 3.1.1: the
-/// bare packet.
+/// In 5 with the reason, and the sentence as reason string when `text` is not empty (and is UTF-8:
+/// it may quote a peer). 3.1.1: the bare packet.
 void sv_mqtt_add_disconnect(sv_textbuf *out, sv_mqtt_version version, sv_mqtt_reason reason,
                             sv_text text, const sv_mqtt_properties *properties);
 /// PINGREQ, PINGRESP.
