@@ -69,7 +69,6 @@ static void an_empty_client_id_is_for_the_server_to_judge(void **state) {
     assert_true(connect.has_password && !connect.has_user);
 }
 
-// clang-format off
 static const struct {
     sv_text bytes;
     const char *sentence;
@@ -81,17 +80,21 @@ static const struct {
     { SV_TEXT("\x10\x0d\0\4MQTT\4\2\0\0\0\0\0"), "1 bytes too many [§2.1.4]" },
     { SV_TEXT("\x10\x0c\0\4MQTt\4\2\0\0\0\0"), "protocol name than MQTT [§3.1.2.1]" },
     { SV_TEXT("\x10\x0d\0\5MQTT5\4\2\0\0\0\0"), "protocol name than MQTT [§3.1.2.1]" },
-    { SV_TEXT("\x10\x0c\0\4MQ\xff" "T\4\2\0\0\0\0"), "protocol name is not UTF-8" },
+    { SV_TEXT("\x10\x0c\0\4MQ\xff"
+              "T\4\2\0\0\0\0"),
+      "protocol name is not UTF-8" },
     { SV_TEXT("\x10\x0e\0\6MQIsdp\3\2\0\0\0\0"), "version 3, not for 4 (3.1.1) or 5 [§3.1.2.2]" },
     { SV_TEXT("\x10\x0e\0\6MQIsdp\4\2\0\0\0\0"), "[§3.1.2.2]" },
     { SV_TEXT("\x10\x0c\0\4MQTT\6\2\0\0\0\0"), "version 6" },
     { SV_TEXT("\x10\x0c\0\4MQTT\4\3\0\0\0\0"), "reserved flag [§3.1.2.3]" },
     { SV_TEXT("\x10\x12\0\4MQTT\4\x1e\0\0\0\0\0\1w\0\1p"), "will of QoS 3 [§3.1.2.6]" },
     { SV_TEXT("\x10\x0c\0\4MQTT\4\x0a\0\0\0\0"), "no will, but QoS or retain" },
-    { SV_TEXT("\x10\x0c\0\4MQTT\4\x22\0\0\0\0"), "no will, but QoS or retain of one [§3.1.2.6, §3.1.2.7]" },
+    { SV_TEXT("\x10\x0c\0\4MQTT\4\x22\0\0\0\0"),
+      "no will, but QoS or retain of one [§3.1.2.6, §3.1.2.7]" },
     { SV_TEXT("\x10\x0f\0\4MQTT\4\x42\0\0\0\0\0\1p"), "password and no user [3.1.1 §3.1.2.9]" },
     { SV_TEXT("\x10\x0d\0\4MQTT\4\2\0\0\0\1\xff"), "client id is not UTF-8" },
-    { SV_TEXT("\x10\x0d\0\4MQTT\4\2\0\0\0\1\0"), "client id is not UTF-8 or holds a NUL character [§1.5.4]" },
+    { SV_TEXT("\x10\x0d\0\4MQTT\4\2\0\0\0\1\0"),
+      "client id is not UTF-8 or holds a NUL character [§1.5.4]" },
     { SV_TEXT("\x10\x0b\0\4MQTT\4\2\0\0\0"), "too early" },
     { SV_TEXT("\x10\x12\0\4MQTT\4\6\0\0\0\0\0\1#\0\1p"), "will topic holds a wildcard [§4.7.1]" },
     { SV_TEXT("\x10\x11\0\4MQTT\4\6\0\0\0\0\0\0\0\1p"), "will topic is empty [§4.7.3]" },
@@ -106,11 +109,12 @@ static const struct {
     { SV_TEXT("\x10\x12\0\4MQTT\5\2\0\0\5\x27\0\0\0\0\0\0"), "maximum packet size is 0" },
     { SV_TEXT("\x10\x0f\0\4MQTT\5\2\0\0\2\x17\2\0\0"), "request problem information is 2" },
     { SV_TEXT("\x10\x0f\0\4MQTT\5\2\0\0\2\x19\2\0\0"), "request response information is 2" },
-    { SV_TEXT("\x10\x11\0\4MQTT\5\2\0\0\4\x16\0\1d\0\0"), "no authentication method [§3.1.2.11.10]" },
-    { SV_TEXT("\x10\x19\0\4MQTT\5\6\0\0\0\0\0\5\x11\0\0\0\1\0\1w\0\1p"), "session expiry interval may not stand" },
+    { SV_TEXT("\x10\x11\0\4MQTT\5\2\0\0\4\x16\0\1d\0\0"),
+      "no authentication method [§3.1.2.11.10]" },
+    { SV_TEXT("\x10\x19\0\4MQTT\5\6\0\0\0\0\0\5\x11\0\0\0\1\0\1w\0\1p"),
+      "session expiry interval may not stand" },
     { SV_TEXT("\x10\x16\0\4MQTT\5\6\0\0\0\0\0\2\1\2\0\1w\0\1p"), "payload format indicator is 2" },
 };
-// clang-format on
 
 static void a_connect_against_the_standard_is_refused_with_its_section(void **state) {
     (void) state;

@@ -20,7 +20,6 @@ static sv_err take(sv_text block_with_length, unsigned type, sv_mqtt_properties 
     return err;
 }
 
-// clang-format off
 static const struct {
     unsigned type;
     sv_text block;
@@ -28,9 +27,11 @@ static const struct {
     const char *sentence;
 } REFUSALS[] = {
     { SV_MQTT_PUBLISH, SV_TEXT(""), SV_MQTT_MALFORMED, "too early" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\x80\x80\x80\x80\1"), SV_MQTT_MALFORMED, "more than 4 bytes [§1.5.5]" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\x80\x80\x80\x80\1"), SV_MQTT_MALFORMED,
+      "more than 4 bytes [§1.5.5]" },
     { SV_MQTT_PUBLISH, SV_TEXT("\x80\x80"), SV_MQTT_MALFORMED, "too early" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\3\1\1"), SV_MQTT_MALFORMED, "of 3 bytes do not fit their packet [§2.2.2.1]" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\3\1\1"), SV_MQTT_MALFORMED,
+      "of 3 bytes do not fit their packet [§2.2.2.1]" },
     { SV_MQTT_PUBLISH, SV_TEXT("\1\1"), SV_MQTT_MALFORMED, "too early" },
     { SV_MQTT_PUBLISH, SV_TEXT("\2\0\1"), SV_MQTT_MALFORMED, "0x00 is not known [§2.2.2.2]" },
     { SV_MQTT_PUBLISH, SV_TEXT("\2\4\1"), SV_MQTT_MALFORMED, "0x04 is not known" },
@@ -38,31 +39,41 @@ static const struct {
     { SV_MQTT_PUBLISH, SV_TEXT("\3\xff\x7f\1"), SV_MQTT_MALFORMED, "is not known" },
     { SV_MQTT_PUBLISH, SV_TEXT("\5\x80\x80\x80\x80\1"), SV_MQTT_MALFORMED, "more than 4 bytes" },
     { SV_MQTT_PUBLISH, SV_TEXT("\2\1\2"), SV_MQTT_PROTOCOL_ERROR, "payload format indicator is 2" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\4\1\1\1\1"), SV_MQTT_PROTOCOL_ERROR, "payload format indicator stands twice" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\4\1\1\1\1"), SV_MQTT_PROTOCOL_ERROR,
+      "payload format indicator stands twice" },
     { SV_MQTT_PUBLISH, SV_TEXT("\4\2\0\0\0"), SV_MQTT_MALFORMED, "too early" },
     { SV_MQTT_PUBLISH, SV_TEXT("\4\3\0\2x"), SV_MQTT_MALFORMED, "too early" },
     { SV_MQTT_PUBLISH, SV_TEXT("\4\3\0\1\xff"), SV_MQTT_MALFORMED, "content type is not UTF-8" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\4\x08\0\1+"), SV_MQTT_TOPIC_INVALID, "response topic holds a wildcard" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\3\x08\0\0"), SV_MQTT_PROTOCOL_ERROR, "response topic is empty [§4.7.3]" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\2\x0b\0"), SV_MQTT_PROTOCOL_ERROR, "subscription identifier is 0" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\6\x0b\x80\x80\x80\x80\1"), SV_MQTT_MALFORMED, "more than 4 bytes" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\4\x08\0\1+"), SV_MQTT_TOPIC_INVALID,
+      "response topic holds a wildcard" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\3\x08\0\0"), SV_MQTT_PROTOCOL_ERROR,
+      "response topic is empty [§4.7.3]" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\2\x0b\0"), SV_MQTT_PROTOCOL_ERROR,
+      "subscription identifier is 0" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\6\x0b\x80\x80\x80\x80\1"), SV_MQTT_MALFORMED,
+      "more than 4 bytes" },
     { SV_MQTT_PUBLISH, SV_TEXT("\3\x23\0\0"), SV_MQTT_PROTOCOL_ERROR, "topic alias is 0" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\6\x23\0\1\x23\0\1"), SV_MQTT_PROTOCOL_ERROR, "topic alias stands twice" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\4\x1f\0\1r"), SV_MQTT_PROTOCOL_ERROR, "reason string may not stand" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\6\x23\0\1\x23\0\1"), SV_MQTT_PROTOCOL_ERROR,
+      "topic alias stands twice" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\4\x1f\0\1r"), SV_MQTT_PROTOCOL_ERROR,
+      "reason string may not stand" },
     { SV_MQTT_PUBLISH, SV_TEXT("\6\x26\0\1k\0\1"), SV_MQTT_MALFORMED, "too early" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\7\x26\0\1\xff\0\1v"), SV_MQTT_MALFORMED, "property's name is not UTF-8" },
-    { SV_MQTT_PUBLISH, SV_TEXT("\7\x26\0\1k\0\1\0"), SV_MQTT_MALFORMED, "property's value is not UTF-8" },
-    { SV_MQTT_SUBSCRIBE, SV_TEXT("\4\x0b\1\x0b\1"), SV_MQTT_PROTOCOL_ERROR, "subscription identifier stands twice" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\7\x26\0\1\xff\0\1v"), SV_MQTT_MALFORMED,
+      "property's name is not UTF-8" },
+    { SV_MQTT_PUBLISH, SV_TEXT("\7\x26\0\1k\0\1\0"), SV_MQTT_MALFORMED,
+      "property's value is not UTF-8" },
+    { SV_MQTT_SUBSCRIBE, SV_TEXT("\4\x0b\1\x0b\1"), SV_MQTT_PROTOCOL_ERROR,
+      "subscription identifier stands twice" },
     { SV_MQTT_SUBSCRIBE, SV_TEXT("\2\1\1"), SV_MQTT_PROTOCOL_ERROR, "may not stand" },
     { SV_MQTT_UNSUBSCRIBE, SV_TEXT("\2\x0b\1"), SV_MQTT_PROTOCOL_ERROR, "may not stand" },
     { SV_MQTT_CONNACK, SV_TEXT("\2\x24\2"), SV_MQTT_PROTOCOL_ERROR, "maximum QoS is 2" },
     { SV_MQTT_CONNACK, SV_TEXT("\2\x25\2"), SV_MQTT_PROTOCOL_ERROR, "retain available is 2" },
     { SV_MQTT_CONNACK, SV_TEXT("\2\x2a\xff"), SV_MQTT_PROTOCOL_ERROR, "is 255" },
     { SV_MQTT_CONNACK, SV_TEXT("\4\x16\0\1d"), SV_MQTT_PROTOCOL_ERROR, "no authentication method" },
-    { SV_MQTT_PUBACK, SV_TEXT("\4\x1c\0\1s"), SV_MQTT_PROTOCOL_ERROR, "server reference may not stand" },
+    { SV_MQTT_PUBACK, SV_TEXT("\4\x1c\0\1s"), SV_MQTT_PROTOCOL_ERROR,
+      "server reference may not stand" },
     { SV_MQTT_WILL, SV_TEXT("\3\x23\0\1"), SV_MQTT_PROTOCOL_ERROR, "topic alias may not stand" },
 };
-// clang-format on
 
 static void a_block_against_the_standard_is_refused_with_the_reason_that_is_its(void **state) {
     (void) state;
