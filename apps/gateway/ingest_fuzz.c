@@ -43,7 +43,7 @@ static void open_store(void) {
 }
 
 static void close_store(void) {
-    gw_group_commit(&g);
+    sv_writer_drop(&g.writer);
     must(g.exit_code == 0);
     gw_ingest_close(&g);
     sv_db_drop(&g.db);
@@ -55,7 +55,6 @@ static void stop(void) {
     close_store();
     (void) !sv_disk_remove_tree(folder, NULL);
     sv_http_client_drop(&g.fleet.http);
-    sv_timer_drop(&g.group_timer);
     sv_loop_drop(&g.loop);
     gw_config_drop(&g.config);
 }
@@ -76,7 +75,6 @@ static void start(void) {
                 == SV_OK);
     g.fleet.retry_at_us = INT64_MAX;
     g.alert_peer = g.fleet;
-    g.group_timer = sv_timer_new(g.loop, NULL, NULL);
     sv_log_open("fuzz", SV_LOG_error);
     open_store();
     must(atexit(stop) == 0);
@@ -93,13 +91,11 @@ static void start_anew(void) {
 }
 
 static void send(sv_text line) {
-    sv_mqtt_message message = { .topic = sv_text_cut(&line, ' '), .payload = line };
+    sv_text topic = sv_text_cut(&line, ' ');
     uint64_t arrived = g.readings - g.stored;
     uint64_t refused = g.refused[SV_READING_FINE] + g.refused[SV_READING_REPEATED];
-    // No commit in the middle: there is no broker that the alerts could be published to.
-    g.committed_us = sv_clock_monotonic_us() + SV_TIME_HOUR_US;
-    gw_ingest_message(&g, &message);
-    must(g.exit_code == 0);
+    uint64_t group = gw_ingest_message(&g, topic, line);
+    must(g.exit_code == 0 && group <= sv_writer_group(g.writer));
     must(g.readings - g.stored - arrived
          == g.refused[SV_READING_FINE] + g.refused[SV_READING_REPEATED] - refused);
 }
@@ -109,10 +105,14 @@ static void look_at_alerts(void) {
     sv_text rest = sv_textbuf_text(&g.alerts);
     while (rest.len > 0) {
         sv_text line = sv_text_cut(&rest, '\n');
+        uint64_t group = 0;
+        must(sv_text_u64(sv_text_cut(&line, '\t'), sv_writer_group(g.writer), &group) == SV_OK);
         must(sv_id_is_valid(sv_text_cut(&line, '\t')));
         must_be_json(line);
     }
-    sv_textbuf_clear(&g.alerts);
+    // There is nobody to publish them to; that is logged and no more.
+    sv_writer_wait(g.writer);
+    must(g.alerts.len == 0 && g.committed == sv_writer_last(g.writer));
     must(g.alerts_open >= 0 && g.devices_online >= 0);
 }
 
@@ -121,12 +121,13 @@ static void look_at_outbox(void) {
     int64_t last_seq = 0;
     int64_t items = 0;
     if (gw_outbox_next_batch(&g, GW_BATCH_MAX, &last_seq, &items, &body, NULL) != SV_OK) {
-        must(items == 0 && g.outbox_rows == 0);
+        must(items == 0 && gw_outbox_rows(&g) == 0);
         return;
     }
     must(!body.overflowed);
     must_be_json(sv_textbuf_text(&body));
     gw_outbox_forget_batch(&g, last_seq);
+    sv_writer_wait(g.writer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -129,11 +129,13 @@ static void talk(const use *u, sv_text bytes, sv_textbuf *sent) {
 static bool is_sound(sv_text bytes, bool first) {
     unsigned type = (uint8_t) bytes.at[0] >> 4;
     sv_mqtt_packet packet;
+    sv_mqtt_reason reason;
     if (first || type == SV_MQTT_SUBSCRIBE) { // which only servers read
         return type == (first ? SV_MQTT_CONNECT : SV_MQTT_SUBSCRIBE);
     }
     return (type == SV_MQTT_PUBLISH || type == SV_MQTT_PUBACK)
-           && sv_mqtt_packet_parse(bytes, &packet, NULL) == SV_OK;
+           && sv_mqtt_packet_parse(bytes, SV_MQTT_V311, SV_MQTT_FOR_SERVER, &packet, &reason, NULL)
+                  == SV_OK;
 }
 
 /// The last packet may be cut where the connection ended.
