@@ -12,6 +12,7 @@
 enum {
     BODY_BYTES = 1024 * 1024,
     TIMEOUT_US = 10 * 1000000,
+    COMPRESS_FROM = 256, ///< bytes; smaller bodies gain nothing
     BACKOFF_US = 1000000,
     BACKOFF_MAX_US = 60 * 1000000,
     SEEN_US = 10 * 1000000,   ///< a device that only goes on sending is mentioned so seldom
@@ -130,11 +131,13 @@ static void health_done(void *arg, const sv_http_reply_view *reply, const sv_why
 
 static bool post(gw *g, gw_peer *peer, const char *path, const sv_textbuf *body,
                  sv_http_done *done) {
-    g->bytes_up += body->len;
-    return !body->overflowed
-           && sv_http_client_send(peer->http, "POST", path, NULL, "application/json",
-                                  sv_textbuf_text(body), done, g)
-                  == SV_OK;
+    uint64_t before = sv_http_client_body_bytes(peer->http);
+    bool sent = !body->overflowed
+                && sv_http_client_send(peer->http, "POST", path, NULL, "application/json",
+                                       sv_textbuf_text(body), done, g)
+                       == SV_OK;
+    g->bytes_up += sv_http_client_body_bytes(peer->http) - before;
+    return sent;
 }
 
 static sv_err send_alert(gw *g, sv_why *why) {
@@ -273,6 +276,7 @@ sv_err gw_uplink_open(gw *g, sv_why *why) {
     if (g->config.fleet.url[0] != '\0') {
         SV_TRY(sv_http_client_open(g->loop, g->config.fleet.url, g->tls, TIMEOUT_US, &g->fleet.http,
                                    why));
+        sv_http_client_compress(g->fleet.http, COMPRESS_FROM);
     }
     SV_TRY(open_alert_peer(g, why));
     SV_TRY(gw_outbox_open(g, why));

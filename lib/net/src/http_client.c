@@ -1,6 +1,7 @@
 #include "http_answer.h"
 
 #include <base/mem.h>
+#include <codec/compress.h>
 #include <codec/url.h>
 #include <net/conn.h>
 #include <net/http_client.h>
@@ -37,6 +38,8 @@ struct sv_http_client {
     sv_timer *next;     ///< starts the next question outside of any callback
     STAILQ_HEAD(http_question_queue, http_question) questions;
     size_t waiting;
+    size_t compress_from; ///< 0: never
+    uint64_t body_bytes;
 };
 
 static void start_question(void *arg);
@@ -229,6 +232,20 @@ static void add_host(sv_textbuf *buf, const sv_url *origin) {
     sv_textbuf_add_str(buf, "\r\n");
 }
 
+void sv_http_client_compress(sv_http_client *client, size_t from_bytes) {
+    client->compress_from = from_bytes;
+}
+
+uint64_t sv_http_client_body_bytes(const sv_http_client *client) {
+    return client->body_bytes;
+}
+
+/// The body as it goes: `packed` when that is wanted and succeeded.
+static sv_text body_to_send(const sv_http_client *client, sv_text body, sv_textbuf *packed) {
+    bool wanted = client->compress_from > 0 && body.len >= client->compress_from;
+    return wanted && sv_compress(body, packed) == SV_OK ? sv_textbuf_text(packed) : body;
+}
+
 sv_err sv_http_client_send(sv_http_client *client, const char *method, const char *path,
                            const char *authorization, const char *content_type, sv_text body,
                            sv_http_done *done, void *arg) {
@@ -239,16 +256,18 @@ sv_err sv_http_client_send(sv_http_client *client, const char *method, const cha
         || has_line_break(content_type)) {
         return SV_ERR_INVALID;
     }
-    sv_textbuf bytes = SV_TEXTBUF_HEAP(HEAD_MAX + body.len);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf packed = SV_TEXTBUF_HEAP(HEAD_MAX + 2 * body.len);
+    sv_text sent = body_to_send(client, body, &packed);
+    sv_textbuf bytes = SV_TEXTBUF_HEAP(HEAD_MAX + sent.len);
     sv_textbuf_addf(&bytes, "%s %s HTTP/1.1\r\n", method, path);
     add_host(&bytes, &client->origin);
     add_header(&bytes, "Authorization", authorization);
     add_header(&bytes, "Content-Type", content_type);
     if (body.len > 0 || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)) {
-        sv_textbuf_addf(&bytes, "Content-Length: %zu\r\n", body.len);
+        sv_textbuf_addf(&bytes, "Content-Length: %zu\r\n", sent.len);
     }
-    sv_textbuf_add_str(&bytes, "\r\n");
-    sv_textbuf_add(&bytes, body);
+    sv_textbuf_add_str(&bytes, packed.len > 0 ? "Content-Encoding: zstd\r\n\r\n" : "\r\n");
+    sv_textbuf_add(&bytes, sent);
     if (bytes.overflowed) {
         sv_textbuf_drop(&bytes);
         return SV_ERR_INVALID;
@@ -257,6 +276,7 @@ sv_err sv_http_client_send(sv_http_client *client, const char *method, const cha
     *question = (http_question){
         .is_head = strcmp(method, "HEAD") == 0, .bytes = bytes, .done = done, .arg = arg
     };
+    client->body_bytes += sent.len;
     STAILQ_INSERT_TAIL(&client->questions, question, link);
     if (++client->waiting == 1 && !client->in_done) {
         sv_timer_once(client->next, 0);

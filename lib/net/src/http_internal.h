@@ -32,6 +32,7 @@ struct sv_http_server {
     sv_http_handler *handler;
     void *arg;
     uint16_t port;
+    size_t body_max;
     size_t peers_max;
     size_t peer_count;
     LIST_HEAD(http_peer_list, http_peer) peers;
@@ -40,11 +41,15 @@ struct sv_http_server {
 struct sv_http_request {
     struct evhttp_request *raw; ///< NULL when it went with its connection
     http_peer *peer;            ///< NULL when the connection has gone
-    sv_textbuf path;            ///< decoded; `overflowed` when it could not be
+    sv_textbuf plain;           ///< the body, when it came compressed
+    bool was_packed;
+    sv_textbuf path; ///< decoded; `overflowed` when it could not be
     char address[HTTP_ADDRESS_MAX];
 };
 
 sv_http_request *sv_http_request_new(http_peer *peer, struct evhttp_request *raw);
+/// Unpacks a compressed body. False, with the request answered, when that cannot be done.
+bool sv_http_request_unpack(sv_http_request *request, size_t body_max);
 /// The connection is being freed, its request not answered yet. What the owner does with it from
 /// here on has no effect.
 void sv_http_request_lost(sv_http_request *request);

@@ -1,6 +1,7 @@
 #include "http_internal.h"
 
 #include <base/mem.h>
+#include <codec/compress.h>
 #include <codec/encode.h>
 #include <codec/json.h>
 #include <event2/buffer.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { PROBLEM_MAX = 4096, NUMBER_ROOM = 24 };
 
@@ -63,6 +65,7 @@ static void request_free(sv_http_request *request) {
         request->peer->request = NULL;
     }
     sv_textbuf_drop(&request->path);
+    sv_textbuf_drop(&request->plain);
     free(request);
 }
 
@@ -121,7 +124,31 @@ const char *sv_http_header(const sv_http_request *request, const char *name) {
                : NULL;
 }
 
+bool sv_http_request_unpack(sv_http_request *request, size_t body_max) {
+    const char *encoding = sv_http_header(request, "Content-Encoding");
+    if (encoding == NULL || strcasecmp(encoding, "identity") == 0) {
+        return true;
+    }
+    if (strcasecmp(encoding, "zstd") != 0) {
+        sv_http_reply_header(request, "Accept-Encoding", "zstd, identity");
+        sv_http_problem(request, 415, "Unknown encoding", "bodies come plain or as zstd");
+        return false;
+    }
+    sv_why why = { 0 };
+    request->plain = SV_TEXTBUF_HEAP(body_max);
+    sv_err err = sv_expand(sv_http_body(request), &request->plain, &why);
+    if (err != SV_OK) {
+        sv_http_problem(request, err == SV_ERR_NO_SPACE ? 413 : 400, "Bad body", "%s", why.text);
+        return false;
+    }
+    request->was_packed = true;
+    return true;
+}
+
 sv_text sv_http_body(const sv_http_request *request) {
+    if (request->was_packed) {
+        return sv_textbuf_text(&request->plain);
+    }
     if (request->raw == NULL) {
         return SV_TEXT("");
     }

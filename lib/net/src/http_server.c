@@ -152,7 +152,7 @@ static void request_came(struct evhttp_request *raw, void *arg) {
     sv_http_request *request = sv_http_request_new(peer, raw);
     if (request->path.overflowed) {
         sv_http_problem(request, 400, "Bad path", "the path is no valid percent-encoded UTF-8");
-    } else if (knows_peer(peer, request)) {
+    } else if (knows_peer(peer, request) && sv_http_request_unpack(request, server->body_max)) {
         server->handler(request, server->arg);
     }
 }
@@ -212,6 +212,7 @@ static uint16_t port_of(const struct evconnlistener *listener) {
 
 static void set_up(sv_http_server *server, size_t body_max) {
     evhttp_set_max_headers_size(server->http, SV_HTTP_HEADERS_MAX);
+    server->body_max = body_max;
     evhttp_set_max_body_size(server->http, (ev_ssize_t) body_max);
     evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT
                                                  | EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD

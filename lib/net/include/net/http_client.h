@@ -29,6 +29,11 @@ sv_err sv_http_client_open(sv_loop *loop, const char *origin, sv_tls *tls, int64
 sv_err sv_http_client_send(sv_http_client *client, const char *method, const char *path,
                            const char *authorization, const char *content_type, sv_text body,
                            sv_http_done *done, void *arg);
+/// From now on bodies of at least `from_bytes` go compressed (Content-Encoding: zstd); for servers
+/// that are known to take them.
+void sv_http_client_compress(sv_http_client *client, size_t from_bytes);
+/// Bytes of all bodies so far, as they went.
+uint64_t sv_http_client_body_bytes(const sv_http_client *client);
 size_t sv_http_client_waiting(const sv_http_client *client);
 /// Requests still under way are called back with status 0.
 void sv_http_client_drop(sv_http_client **client);

@@ -46,6 +46,8 @@ sv_err sv_http_query(const sv_http_request *request, const char *name, char *roo
                      size_t room_bytes);
 /// NULL when absent; names are compared without case.
 const char *sv_http_header(const sv_http_request *request, const char *name);
+/// A body that came compressed (Content-Encoding: zstd) is shown as it was before; `body_max` holds
+/// for both.
 sv_text sv_http_body(const sv_http_request *request);
 const char *sv_http_peer(const sv_http_request *request); ///< address of the other side
 /// Who the client certificate says; NULL without one. A certificate that TLS accepts but that has
