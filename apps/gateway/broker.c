@@ -40,19 +40,15 @@ static void on_message(void *arg, const sv_mqtt_message *message) {
     g->acks[(g->ack_first + g->ack_count) % GW_ACKS_MAX] =
         (gw_ack){ .group = group, .token = message->ack };
     g->ack_count++;
-    gw_settled(g, g->committed);
+    gw_broker_settled(g, g->committed);
 }
 
-void gw_settled(gw *g, uint64_t group) {
-    while (g->mqtt != NULL && g->ack_count > 0 && g->acks[g->ack_first].group <= group) {
+void gw_broker_settled(gw *g, uint64_t group) {
+    while (g->ack_count > 0 && g->acks[g->ack_first].group <= group) {
         sv_mqtt_client_ack(g->mqtt, g->acks[g->ack_first].token);
         g->ack_first = (g->ack_first + 1) % GW_ACKS_MAX;
         g->ack_count--;
     }
-}
-
-bool gw_publish(gw *g, sv_text topic, sv_text payload) {
-    return sv_mqtt_client_publish(g->mqtt, topic, payload, 1, false, 0) == SV_OK;
 }
 
 sv_err gw_broker_open(gw *g, sv_why *why) {

@@ -253,6 +253,14 @@ static const sv_config_key STORE_KEYS[] = {
       .min = 1000,
       .max = 5000000,
       .help = "how long a message waits for others" },
+    { .name = "endurance",
+      .type = SV_CONFIG_BYTES,
+      STORE(endurance),
+      .fallback = "0",
+      .min = 0,
+      .max = INT64_C(1) << 60,
+      .help =
+          "what the disk or flash may be written in its life, from its data sheet; 0: unknown" },
     { .name = NULL },
 };
 static const sv_config_key FLEET_KEYS[] = {
@@ -292,7 +300,7 @@ static const sv_config_key HTTP_KEYS[] = {
       .fallback = "0",
       .min = 0,
       .max = 65535,
-      .help = "of /metrics, /healthz and /v1/streams on 127.0.0.1; 0: none" },
+      .help = "of /metrics, /healthz, /v1/status and /v1/streams on 127.0.0.1; 0: none" },
     { .name = NULL },
 };
 static const sv_config_key KEYS[] = {

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include <base/map.h>
+#include <base/ranges.h>
 #include <base/time.h>
 #include <codec/url.h>
 #include <edge/stream.h>
@@ -14,6 +15,7 @@
 #include <model/health.h>
 #include <model/reading.h>
 #include <mqtt/client.h>
+#include <mqtt/server.h>
 #include <net/http_client.h>
 #include <net/http_server.h>
 #include <store/writer.h>
@@ -22,10 +24,12 @@
 enum {
     GW_DEVICES_MAX = 10000,
     GW_STREAMS_MAX = 100000,
-    GW_SENDERS_MAX = 20000, ///< (device, epoch) pairs remembered
-    GW_WINDOW = 1024,       ///< numbers below the highest that are told apart
-    GW_RING = 16,           ///< (time, value) pairs per stream
-    GW_ACKS_MAX = 65536,    ///< more packet ids than that there are not
+    GW_SENDERS_MAX = 20000, ///< (device, epoch) pairs remembered; the longest unused goes first
+    GW_CHECKPOINT_MAX = 32 * 1024 * 1024,
+    GW_CHECKPOINT_US = 60 * 1000000,
+    GW_PRIME_ROWS = 20000, ///< readings that streams are started with
+    GW_RING = 16,          ///< (time, value) pairs per stream
+    GW_ACKS_MAX = 65536,   ///< more packet ids than that there are not
     GW_BATCH_MAX = 500,
     GW_OUTBOX_MAX = 1000000,
     GW_QUARANTINE_MAX = 1000,
@@ -63,9 +67,10 @@ typedef struct gw_stream {
     uint64_t count; ///< accepted since the gateway started
 } gw_stream;
 
+/// A device since one of its starts.
 typedef struct gw_sender {
-    int64_t highest;
-    uint64_t seen[GW_WINDOW / 64]; ///< bit seq % GW_WINDOW
+    sv_ranges seen;  ///< its numbers
+    int64_t used_us; ///< monotonic
 } gw_sender;
 
 typedef struct gw_device {
@@ -112,12 +117,13 @@ typedef struct gw {
     int64_t last_stream; ///< the highest row of the table `stream`
     char epoch[SV_EPOCH_MAX + 1];
     sv_map *streams, *senders, *devices;
-    sv_mqtt_client *mqtt;
-    sv_tls *tls;
+    sv_mqtt_client *mqtt; ///< to the external broker, or NULL
+    sv_mqtt_server *door; ///< the own front door, or NULL
+    sv_tls *tls, *door_tls;
     gw_ack *acks; ///< a ring
     size_t ack_first, ack_count;
     sv_textbuf alerts; ///< lines "<group>\t<device>\t<alert>" to publish after the commit
-    sv_timer *beat_timer, *batch_timer;
+    sv_timer *beat_timer, *batch_timer, *checkpoint_timer;
     gw_peer fleet, alert_peer;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
@@ -144,12 +150,24 @@ void gw_store_trim(gw *g);
 /// Log why the store failed and end the program with exit code 5.
 void gw_store_failed(gw *g, const sv_why *why);
 
-sv_err gw_broker_open(gw *g, sv_why *why);
-void gw_broker_close(gw *g);
+/// Where messages come from: the own front door or an external broker.
+sv_err gw_front_open(gw *g, sv_why *why);
+void gw_front_close(gw *g);
+bool gw_front_is_up(const gw *g);
 /// Groups up to this one are on disk: acknowledge what waited for them.
 void gw_settled(gw *g, uint64_t group);
 /// To local subscribers, QoS 1. False when there was no room for it.
 bool gw_publish(gw *g, sv_text topic, sv_text payload);
+
+sv_err gw_broker_open(gw *g, sv_why *why);
+void gw_broker_settled(gw *g, uint64_t group);
+void gw_broker_close(gw *g);
+
+sv_err gw_door_open(gw *g, sv_why *why);
+void gw_door_settled(gw *g, uint64_t group);
+/// Certificates and revocation list read again.
+void gw_door_reload(gw *g);
+void gw_door_close(gw *g);
 
 void gw_ingest_open(gw *g);
 sv_err gw_ingest_prime(gw *g, sv_why *why);
@@ -166,6 +184,15 @@ uint64_t gw_refused(const gw *g);
 
 /// False: seen before. Pure apart from `stream` and `sender` (NULL: not numbered).
 bool gw_is_new(gw_stream *stream, gw_sender *sender, const sv_reading *reading);
+/// NULL when the reading has no number.
+gw_sender *gw_sender_of(gw *g, const sv_reading *reading);
+/// A reading from before this start.
+void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading);
+/// Keep what has been seen, with the group.
+void gw_senders_checkpoint(gw *g);
+/// What the last checkpoint says, and the last reading that it covers.
+sv_err gw_senders_restore(gw *g, int64_t *reading, sv_why *why);
+void gw_senders_close(gw *g);
 
 /// NULL when there is no room for another one.
 gw_device *gw_device_of(gw *g, sv_text id);
@@ -187,6 +214,8 @@ void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary);
 void gw_outbox_alert(gw *g, sv_text alert);
 void gw_outbox_trim(gw *g);
 int64_t gw_outbox_rows(const gw *g);
+/// How long the oldest item has waited; -1 when nothing waits.
+int64_t gw_outbox_oldest_s(const gw *g);
 /// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.
 sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
 sv_err gw_outbox_next_batch(gw *g, int64_t items_max, int64_t *last_seq, int64_t *items,
@@ -202,5 +231,6 @@ void gw_uplink_close(gw *g);
 
 /// The page on loopback for Prometheus and people at the machine (docs/spec/gateway-local.md).
 sv_err gw_local_open(gw *g, sv_why *why);
+void gw_local_status(const gw *g, sv_textbuf *text);
 
 #endif

@@ -67,24 +67,6 @@ gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor) {
     return s;
 }
 
-static gw_sender *sender_of(gw *g, const sv_reading *reading) {
-    if (reading->epoch.len == 0) {
-        return NULL;
-    }
-    char room[SV_ID_ROOM + SV_EPOCH_MAX + 1];
-    sv_textbuf buf = SV_TEXTBUF(room);
-    sv_text name = pair(&buf, reading->key.device_id, reading->epoch);
-    gw_sender *sender = sv_map_get(g->senders, name);
-    if (sender == NULL) {
-        sender = sv_mem_new(sizeof *sender);
-        if (sv_map_put(g->senders, name, sender) != SV_OK) {
-            free(sender);
-            return NULL;
-        }
-    }
-    return sender;
-}
-
 static void put_reading(gw *g, const gw_stream *s, const sv_reading *reading, int64_t received_us) {
     bool numbered = reading->epoch.len > 0;
     sv_writer_add(g->writer, numbered ? "INSERT INTO reading (stream, received, at, value, epoch, "
@@ -188,7 +170,7 @@ static void take(void *arg, const sv_reading *reading) {
         return;
     }
     device->last_seen_us = in->received_us;
-    if (!gw_is_new(s, sender_of(g, reading), reading)) {
+    if (!gw_is_new(s, gw_sender_of(g, reading), reading)) {
         refuse(in, SV_READING_REPEATED, &why);
         return;
     }
@@ -235,19 +217,16 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
         return SV_ERR_NO_SPACE;
     }
     reading.key.device_id = sv_text_of(s->device);
-    if (gw_is_new(s, sender_of(g, &reading), &reading)) {
-        sv_decision ignored;
-        sv_stream_take(&s->stream, &s->rules, reading.value,
-                       judged_us(&reading, sv_stmt_int(stmt, 6)), &ignored);
-    }
+    gw_senders_remember(g, s, &reading);
+    sv_decision ignored;
+    sv_stream_take(&s->stream, &s->rules, reading.value, judged_us(&reading, sv_stmt_int(stmt, 6)),
+                   &ignored);
     s->stream.high.open = false;
     s->stream.low.open = false;
     return SV_OK;
 }
 
-static sv_err each_row(gw *g, const char *sql, sv_err (*row)(gw *g, sv_stmt *stmt), sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, sql, &stmt, why));
+static sv_err each_row(gw *g, sv_stmt *stmt, sv_err (*row)(gw *g, sv_stmt *stmt), sv_why *why) {
     sv_err err = sv_stmt_next(stmt, why);
     while (err == SV_OK) {
         SV_TRY(row(g, stmt));
@@ -257,14 +236,20 @@ static sv_err each_row(gw *g, const char *sql, sv_err (*row)(gw *g, sv_stmt *stm
 }
 
 sv_err gw_ingest_prime(gw *g, sv_why *why) {
-    SV_TRY(each_row(
-        g,
-        "SELECT device, sensor, at, value, epoch, seq, received FROM reading JOIN stream ON "
-        "stream.id = stream WHERE reading.id > (SELECT coalesce(max(id), 0) FROM "
-        "reading) - 20000 ORDER BY reading.id",
-        replay, why));
-    return each_row(g, "SELECT device, sensor, type, id, severity, message, value FROM alert",
-                    gw_alert_reopen, why);
+    int64_t covered = 0;
+    sv_stmt *stmt = NULL;
+    SV_TRY(gw_senders_restore(g, &covered, why));
+    SV_TRY(sv_db_stmt(g->db,
+                      "SELECT device, sensor, at, value, epoch, seq, received FROM reading JOIN "
+                      "stream ON stream.id = stream WHERE reading.id > min(?, (SELECT "
+                      "coalesce(max(id), 0) FROM reading) - ?) ORDER BY reading.id",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, covered);
+    sv_stmt_bind_int(stmt, 2, GW_PRIME_ROWS);
+    SV_TRY(each_row(g, stmt, replay, why));
+    SV_TRY(sv_db_stmt(g->db, "SELECT device, sensor, type, id, severity, message, value FROM alert",
+                      &stmt, why));
+    return each_row(g, stmt, gw_alert_reopen, why);
 }
 
 void gw_ingest_open(gw *g) {
@@ -289,7 +274,7 @@ void gw_ingest_close(gw *g) {
         free(device->report);
     }
     close_map(&g->streams);
-    close_map(&g->senders);
+    gw_senders_close(g);
     close_map(&g->devices);
     sv_textbuf_drop(&g->alerts);
 }

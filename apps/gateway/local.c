@@ -50,8 +50,9 @@ static void put_plain(const gw *g, sv_textbuf *out) {
         { "devices_online", "gauge", "Devices that say they are online.",
           (double) g->devices_online },
         { "streams", "gauge", "Sensors of devices.", (double) sv_map_count(g->streams) },
-        { "broker_up", "gauge", "1 while the broker is connected.",
-          g->mqtt != NULL && sv_mqtt_client_is_up(g->mqtt) ? 1 : 0 },
+        { "front_up", "gauge", "1 while devices can be heard.", gw_front_is_up(g) ? 1 : 0 },
+        { "store_full", "gauge", "1 while the disk is full and nothing is acknowledged.",
+          g->full ? 1 : 0 },
         { "uplink_up", "gauge", "1 while the fleet server answers.", g->fleet.up ? 1 : 0 },
     };
     for (size_t i = 0; i < SV_COUNT(plain); i++) {
@@ -96,12 +97,18 @@ static void show_health(gw *g, sv_http_request *request) {
                         g->config.store.path);
         return;
     }
-    if (g->mqtt == NULL || !sv_mqtt_client_is_up(g->mqtt)) {
+    if (!gw_front_is_up(g)) {
         sv_http_problem(request, 503, "Not ready", "the broker at %s:%lld is not connected",
                         g->config.broker.host, (long long) g->config.broker.port);
         return;
     }
     sv_http_reply(request, 200, "text/plain; charset=utf-8", SV_TEXT("ok\n"));
+}
+
+static void show_status(gw *g, sv_http_request *request) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(GW_LOCAL_MAX);
+    gw_local_status(g, &text);
+    sv_http_reply(request, 200, "application/json", sv_textbuf_text(&text));
 }
 
 static void put_stream(sv_json_out *out, const gw_stream *s) {
@@ -147,6 +154,7 @@ static const struct {
 } PAGES[] = {
     { "/metrics", show_metrics },
     { "/healthz", show_health },
+    { "/v1/status", show_status },
     { "/v1/streams", show_streams },
 };
 
@@ -163,7 +171,8 @@ static void answer(sv_http_request *request, void *arg) {
         PAGES[i].show(arg, request);
         return;
     }
-    sv_http_problem(request, 404, "Not found", "there are /metrics, /healthz and /v1/streams");
+    sv_http_problem(request, 404, "Not found",
+                    "there are /metrics, /healthz, /v1/status and /v1/streams");
 }
 
 sv_err gw_local_open(gw *g, sv_why *why) {

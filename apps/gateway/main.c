@@ -14,19 +14,20 @@ static const char HELP[] =
     "       selvedge-gateway --config FILE --print-mosquitto-config --acl FILE\n"
     "                        --broker-cert FILE --broker-key FILE --data DIR\n"
     "       selvedge-gateway --help | --version\n\n"
-    "Reads a site's readings from its MQTT broker, keeps them, raises alerts, sends up what\n"
-    "matters.\n\n"
+    "The MQTT server of a site's devices: keeps their readings, raises alerts, sends up what\n"
+    "matters. With broker: it stands behind another MQTT server instead.\n\n"
     "  --config FILE               the configuration (YAML, keys below)\n"
     "  --check-config              say everything that is wrong with it, or nothing, and end\n"
     "  --print-mosquitto-config    print the configuration of a mosquitto for this site; its\n"
     "                              access list is written to the file --acl\n\n"
-    "Signals: SIGHUP reads the rules (thresholds, change, uplink) again, SIGTERM ends.\n"
+    "Signals: SIGHUP reads the rules (thresholds, change, uplink) and the certificates again,\n"
+    "SIGTERM ends.\n"
     "Exit codes: 0 done, 2 wrong usage or configuration, 5 this machine (disk full, port "
     "taken).\n\n"
     "A small site:\n\n"
     "  id: gateway-1\n"
     "  site: pune\n"
-    "  broker: {host: 127.0.0.1, port: 8883}\n"
+    "  listen: {port: 8883}\n"
     "  tls: {ca: ca.crt, cert: gateway-1.crt, key: gateway-1.key}\n"
     "  store: {path: /var/lib/selvedge/gateway.db}\n"
     "  fleet: {url: 'https://fleet.example:8444'}\n"
@@ -54,6 +55,10 @@ static void on_beat(void *arg) {
     gw_uplink_beat(g);
 }
 
+static void on_checkpoint(void *arg) {
+    gw_senders_checkpoint(arg);
+}
+
 static void on_end(void *arg) {
     sv_loop_stop(((gw *) arg)->loop);
 }
@@ -70,6 +75,9 @@ static void on_reload(void *arg) {
     g->config.rules = fresh.rules;
     fresh.rules = old;
     gw_ingest_rules(g);
+    if (g->door != NULL) {
+        gw_door_reload(g);
+    }
     SV_LOG(info, "config.reloaded", "rules read again from %s", config_path);
 }
 
@@ -80,6 +88,7 @@ static sv_err open_all(gw *g, sv_why *why) {
                                  .crl = g->config.tls.crl[0] == '\0' ? NULL : g->config.tls.crl };
     SV_TRY(sv_loop_open(&g->loop, why));
     g->beat_timer = sv_timer_new(g->loop, on_beat, g);
+    g->checkpoint_timer = sv_timer_new(g->loop, on_checkpoint, g);
     SV_TRY(gw_store_open(g, why));
     SV_TRY(gw_ingest_prime(g, why));
     SV_TRY(sv_tls_client(&files, &g->tls, why));
@@ -88,19 +97,23 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_loop_on_signal(g->loop, SIGTERM, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
-    return gw_broker_open(g, why);
+    return gw_front_open(g, why);
 }
 
 static void close_all(gw *g) {
+    if (g->writer != NULL && g->exit_code == 0) {
+        gw_senders_checkpoint(g);
+    }
     // What is recorded is committed and acknowledged while there is somebody to hear it.
     sv_writer_drop(&g->writer);
     g->exit_code = g->exit_code == 0 ? -1 : g->exit_code;
-    gw_broker_close(g);
+    gw_front_close(g);
     sv_http_server_drop(&g->local);
     gw_uplink_close(g);
     sv_tls_drop(&g->tls);
     gw_ingest_close(g);
     sv_timer_drop(&g->beat_timer);
+    sv_timer_drop(&g->checkpoint_timer);
     sv_db_drop(&g->db);
     sv_loop_drop(&g->loop);
 }
@@ -112,6 +125,7 @@ static int run(gw *g) {
     sv_err err = open_all(g, &why);
     if (err == SV_OK) {
         sv_timer_every(g->beat_timer, BEAT_US);
+        sv_timer_every(g->checkpoint_timer, GW_CHECKPOINT_US);
         err = sv_loop_run(g->loop, &why);
     }
     close_all(g);

@@ -1,6 +1,9 @@
 // What waits to go up: appended in the group's transaction, taken away after the answer.
 #include "gateway.h"
 #include <codec/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/clock.h>
 #include <sys/log.h>
 
 static void put_item(gw *g, sv_textbuf *body, bool average) {
@@ -109,12 +112,33 @@ sv_err gw_outbox_open(gw *g, sv_why *why) {
     SV_TRY(sv_db_stmt(g->db, "SELECT count(*) FROM outbox", &stmt, why));
     SV_TRY(sv_stmt_next(stmt, why));
     g->outbox_added = sv_stmt_int(stmt, 0);
+    g->outbox_gone = 0;
+    g->seq_settled = 0;
+    g->alert_settled = 0;
     sv_stmt_reset(stmt);
     return SV_OK;
 }
 
 int64_t gw_outbox_rows(const gw *g) {
     return g->outbox_added - g->outbox_gone;
+}
+
+int64_t gw_outbox_oldest_s(const gw *g) {
+    static const char AT[] = "\"at\":";
+    sv_stmt *stmt = NULL;
+    int64_t at_us = 0;
+    if (sv_db_stmt(g->db, "SELECT body FROM outbox WHERE seq > ? ORDER BY seq LIMIT 1", &stmt, NULL)
+        != SV_OK) {
+        return -1;
+    }
+    sv_stmt_bind_int(stmt, 1, g->seq_settled);
+    if (sv_stmt_next(stmt, NULL) == SV_OK) {
+        const char *at = strstr(sv_stmt_text(stmt, 0).at, AT);
+        at_us = at == NULL ? 0 : strtoll(at + sizeof AT - 1, NULL, 10);
+        sv_stmt_reset(stmt);
+    }
+    int64_t age_us = sv_clock_wall_us() - at_us;
+    return at_us == 0 ? -1 : age_us < 0 ? 0 : age_us / SV_TIME_SECOND_US;
 }
 
 // The oldest averages go first; what is being sent stays until its answer.

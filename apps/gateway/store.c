@@ -4,6 +4,7 @@
 #include <sys/log.h>
 
 extern const char gw_schema[];
+extern const char gw_schema_door[];
 
 enum { TRIM_ROWS = 2000 };
 
@@ -85,11 +86,13 @@ static sv_err read_epoch(gw *g, sv_why *why) {
 
 sv_err gw_store_open(gw *g, sv_why *why) {
     static const sv_writer_events EVENTS = { .committed = on_committed, .failed = on_failed };
-    const sv_db_migration migrations[] = { { "first", gw_schema } };
+    const sv_db_migration migrations[] = { { "first", gw_schema }, { "door", gw_schema_door } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
     SV_DEFER(sv_db_drop) sv_db *db = NULL;
+    g->committed = 0;
+    g->trimmed = 0;
     SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &db, why));
     SV_TRY(sv_writer_open(g->loop, &db, &options, &EVENTS, g, &g->writer, why));
     SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
@@ -100,7 +103,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
 void gw_store_trim(gw *g) {
     sv_writer_add(g->writer,
                   "DELETE FROM reading WHERE id IN (SELECT id FROM reading ORDER BY id LIMIT ?1) "
-                  "AND (received < ?2 OR (SELECT (page_count - freelist_count) * page_size FROM "
+                  "AND id < (SELECT max(id) FROM reading) AND (received < ?2 OR (SELECT "
+                  "(page_count - freelist_count) * page_size FROM "
                   "pragma_page_count, pragma_freelist_count, pragma_page_size) > ?3)");
     sv_writer_int(g->writer, TRIM_ROWS);
     sv_writer_int(g->writer, sv_clock_wall_us() - g->config.store.retention_us);

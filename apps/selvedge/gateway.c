@@ -1,6 +1,8 @@
 // `selvedge gateway`: the operator's noun for what the program selvedge-gateway does from the
-// command line. It becomes that program, found beside this one or in PATH.
+// command line. It becomes that program, found beside this one or in PATH; `status` asks a running
+// one.
 #include "command.h"
+#include "gateway_status.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/disk.h>
@@ -94,8 +96,9 @@ static int check(int argc, char **argv) {
 
 int cmd_gateway(int argc, char **argv) {
     static const sv_command verbs[] = {
+        { "status", "how the gateway on this machine is doing", cmd_gateway_status },
         { "check", "is this configuration one a gateway can start with?", check },
-        { "mosquitto-config", "print the configuration of the gateway's broker", mosquitto_config },
+        { "mosquitto-config", "print the configuration of a broker for it", mosquitto_config },
     };
     return sv_command_run("selvedge gateway", "A site's gateway, from the command line.", verbs,
                           SV_COUNT(verbs), argc, argv);

@@ -8,7 +8,7 @@ static const sv_command COMMANDS[] = {
     { "publish", "send one reading, for trying and scripting", cmd_publish },
     { "pki", "certificates: make a CA, issue, sign, verify, revoke", cmd_pki },
     { "firmware", "make a key, sign a firmware file, verify it", cmd_firmware },
-    { "gateway", "check a gateway's configuration, print its broker's", cmd_gateway },
+    { "gateway", "how a gateway is doing; check its configuration", cmd_gateway },
     { "backtest", "what the gateway's rules would have decided on recorded readings",
       cmd_backtest },
 };

@@ -1,4 +1,4 @@
-// A complete site on one machine: PKI, brokers, gateways, fleet server and devices as child
+// A complete site on one machine: PKI, gateways, fleet server and devices as child
 // processes, watched, restarted and shown. Everything lives under one folder and binds to loopback.
 //
 //   DIR/pilot.json   what runs where (DESIGN: commands)     DIR/pilot.lock   held while a pilot
@@ -17,7 +17,7 @@
 enum {
     PILOT_SITES_MAX = 16,
     PILOT_DEVICES_MAX = 10000,
-    PILOT_CHILDREN_MAX = 4 + 3 * PILOT_SITES_MAX,
+    PILOT_CHILDREN_MAX = 4 + 2 * PILOT_SITES_MAX,
     PILOT_TOKEN_MAX = 128,
     PILOT_LINK_ROOM = 2 * SV_PATH_MAX,
     PILOT_READY_US = 30 * 1000000, ///< for one program to answer
@@ -48,7 +48,7 @@ typedef struct pilot_site {
     pilot_port mqtt, http;
     int64_t first_device; ///< number of its first simulated machine
     int64_t device_count; ///< simulated machines
-    pilot_child *broker, *gateway, *simulator;
+    pilot_child *gateway, *simulator;
 } pilot_site;
 
 typedef struct pilot {

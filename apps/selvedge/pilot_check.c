@@ -215,7 +215,7 @@ static bool alert_acknowledged(checks *c, sv_why *detail) {
     return status == 200;
 }
 
-/// A client that speaks once to the first site's broker.
+/// A client that speaks once to the first site's gateway.
 typedef struct probe {
     bool up, down, acknowledged;
     char reason[SV_WHY_MAX];
@@ -339,7 +339,7 @@ static bool wait_for_later(checks *c, const char *device, const char *sensor, sv
     return asked && now >= before + 2;
 }
 
-/// What a device publishes in the name of another one reaches the broker and not the gateway.
+/// What a device publishes in the name of another one does not arrive.
 static bool impostor_stopped(checks *c, sv_why *detail) {
     const char *victim = "lathe-01";
     const char *sensor = "temperature";

@@ -84,20 +84,6 @@ sv_err pilot_child_start(pilot_child *child, sv_why *why) {
     return SV_OK;
 }
 
-sv_err pilot_run_into(const char *const *args, const char *path, sv_why *why) {
-    pilot_child child;
-    SV_TRY(sv_disk_replace(path, SV_TEXT(""), 0600, why));
-    SV_TRY(pilot_child_define(&child, args[0], path, args, why));
-    SV_TRY(pilot_child_start(&child, why));
-    int status = 0;
-    if (waitpid(child.pid, &status, 0) != child.pid || status != 0) {
-        char words[SV_WHY_MAX / 2];
-        pilot_child_last_words(&child, words, sizeof words);
-        return sv_fail(why, SV_ERR_IO, "'%s' did not write '%s': %s", args[0], path, words);
-    }
-    return SV_OK;
-}
-
 /// True when it has ended; `status` as from waitpid.
 static bool reap(pilot_child *child, int *status) {
     if (child->pid == 0 || waitpid(child->pid, status, WNOHANG) != child->pid) {

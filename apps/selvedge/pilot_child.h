@@ -28,9 +28,6 @@ typedef struct pilot_child {
 sv_err pilot_child_define(pilot_child *child, const char *name, const char *log,
                           const char *const *args, sv_why *why);
 sv_err pilot_child_start(pilot_child *child, sv_why *why);
-/// Run a program to its end with its output in the file `path` (mode 0600). SV_ERR_IO unless it
-/// ends with success.
-sv_err pilot_run_into(const char *const *args, const char *path, sv_why *why);
 /// SIGTERM, and SIGKILL after `patience_us`; returns when it is gone.
 void pilot_child_stop(pilot_child *child, int64_t patience_us);
 /// Call now and then: reaps, says what died, starts again what is due. True when its process id

@@ -10,7 +10,8 @@ enum {
     PORT_MQTT = 8883,
     PORT_OPERATOR = 8443,
     PORT_DEVICE = 8444,
-    PORT_LOCAL = 9464
+    PORT_LOCAL = 9464,
+    SOCKET_ROOM = 100, ///< what the address of a unix socket has room for
 };
 
 /// What lies in the folder and is ours; --fresh removes these and nothing else.
@@ -91,9 +92,6 @@ static sv_err make_pki(const pilot *p, sv_why *why) {
     }
     SV_TRY(issue(p, "this-machine", SV_ROLE_DEVICE, NULL, why));
     for (size_t i = 0; i < p->site_count; i++) {
-        char broker[SV_ID_ROOM];
-        (void) snprintf(broker, sizeof broker, "broker-%zu", i + 1);
-        SV_TRY(issue(p, broker, SV_ROLE_SERVER, NULL, why));
         SV_TRY(issue(p, p->sites[i].gateway_id, SV_ROLE_GATEWAY, NULL, why));
     }
     return SV_OK;
@@ -149,7 +147,14 @@ static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why)
     char room[CONFIG_MAX];
     sv_textbuf yaml = SV_TEXTBUF(room);
     sv_textbuf_addf(&yaml, "id: %s\nsite: %s\n", site->gateway_id, site->name);
-    sv_textbuf_addf(&yaml, "broker: {host: 127.0.0.1, port: %u}\n", site->mqtt.number);
+    sv_textbuf_addf(&yaml,
+                    "listen:\n  bind: 127.0.0.1\n  port: %u\n  classic_certificates: allow\n",
+                    site->mqtt.number);
+    char socket[SV_PATH_MAX];
+    SV_TRY(sv_disk_join(socket, sizeof socket, site->folder, "mqtt.sock"));
+    if (strlen(socket) < SOCKET_ROOM) {
+        sv_textbuf_addf(&yaml, "  socket: %s\n", socket);
+    }
     sv_textbuf_addf(
         &yaml, "tls:\n  ca: %s/pki/ca.crt\n  cert: %s/keys/%s/%s.crt\n  key: %s/keys/%s/%s.key\n",
         p->dir, p->dir, site->gateway_id, site->gateway_id, p->dir, site->gateway_id,

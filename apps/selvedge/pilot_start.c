@@ -13,10 +13,7 @@ enum {
     TURN_US = 20000,
     STOP_PATIENCE_US = 5 * 1000000,
     LAST_WORDS_MAX = 600,
-    MOSQUITTO_CONF_MAX = 16384,
 };
-
-static const char *const MOSQUITTO = "/usr/sbin/mosquitto";
 
 static void program(const pilot *p, const char *name, char room[SV_PATH_MAX]) {
     if (sv_disk_join(room, SV_PATH_MAX, p->bin, name) != SV_OK) {
@@ -77,17 +74,6 @@ static bool fleet_ready(pilot *p, const pilot_site *site, sv_why *why) {
     return pilot_ask(p, p->http, "GET", "/readyz", NULL, &body, NULL, why) == 200;
 }
 
-static bool broker_ready(pilot *p, const pilot_site *site, sv_why *why) {
-    (void) p;
-    // Somebody listens: the port that was free a moment ago no longer is.
-    if (pilot_port_is_free("127.0.0.1", site->mqtt.number)) {
-        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "nothing listens on port %u yet",
-                       site->mqtt.number);
-        return false;
-    }
-    return true;
-}
-
 static bool gateway_ready(pilot *p, const pilot_site *site, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(4096);
     return pilot_ask_gateway(p, site, "/healthz", &body, why) == 200;
@@ -127,56 +113,6 @@ static sv_err start_fleet(pilot *p, sv_why *why) {
     return read_token(p, why);
 }
 
-/// The broker's configuration is what the gateway prints.
-static sv_err write_broker_config(const pilot *p, const pilot_site *site, size_t number,
-                                  sv_why *why) {
-    char gateway[SV_PATH_MAX];
-    char config[SV_PATH_MAX];
-    char acl[SV_PATH_MAX];
-    char cert[SV_PATH_MAX];
-    char key[SV_PATH_MAX];
-    char path[SV_PATH_MAX];
-    char relative[64];
-    program(p, "selvedge-gateway", gateway);
-    SV_TRY(sv_disk_join(config, sizeof config, site->folder, "gateway.yaml"));
-    SV_TRY(sv_disk_join(acl, sizeof acl, site->folder, "acl"));
-    SV_TRY(sv_disk_join(path, sizeof path, site->folder, "mosquitto.conf"));
-    (void) snprintf(relative, sizeof relative, "keys/broker-%zu/broker-%zu.crt", number, number);
-    pilot_path(p, cert, relative);
-    (void) snprintf(relative, sizeof relative, "keys/broker-%zu/broker-%zu.key", number, number);
-    pilot_path(p, key, relative);
-    const char *const args[] = { gateway,
-                                 "--print-mosquitto-config",
-                                 "--config",
-                                 config,
-                                 "--acl",
-                                 acl,
-                                 "--data",
-                                 site->folder,
-                                 "--broker-cert",
-                                 cert,
-                                 "--broker-key",
-                                 key,
-                                 NULL };
-    return pilot_run_into(args, path, why);
-}
-
-static sv_err start_broker(pilot *p, pilot_site *site, size_t number, sv_why *why) {
-    char name[PILOT_NAME_MAX];
-    char log[PILOT_NAME_MAX];
-    char config[SV_PATH_MAX];
-    SV_TRY(write_broker_config(p, site, number, why));
-    SV_TRY(sv_disk_join(config, sizeof config, site->folder, "mosquitto.conf"));
-    (void) snprintf(name, sizeof name, "mosquitto %s", site->name);
-    (void) snprintf(log, sizeof log, "mosquitto-%s", site->name);
-    const char *const args[] = { MOSQUITTO, "-c", config, NULL };
-    pilot_say("starting mosquitto for %s with mutual TLS on port %u", site->name,
-              site->mqtt.number);
-    pilot_port_release(&site->mqtt);
-    SV_TRY(spawn(p, name, log, args, false, &site->broker, why));
-    return wait_ready(p, site->broker, site, broker_ready, why);
-}
-
 static sv_err start_gateway(pilot *p, pilot_site *site, sv_why *why) {
     char name[PILOT_NAME_MAX];
     char binary[SV_PATH_MAX];
@@ -185,7 +121,9 @@ static sv_err start_gateway(pilot *p, pilot_site *site, sv_why *why) {
     SV_TRY(sv_disk_join(config, sizeof config, site->folder, "gateway.yaml"));
     (void) snprintf(name, sizeof name, "gateway %s", site->name);
     const char *const args[] = { binary, "--config", config, NULL };
-    pilot_say("starting the gateway of %s", site->name);
+    pilot_say("starting the gateway of %s; devices reach it with mutual TLS on port %u", site->name,
+              site->mqtt.number);
+    pilot_port_release(&site->mqtt);
     pilot_port_release(&site->http);
     SV_TRY(spawn(p, name, site->gateway_id, args, false, &site->gateway, why));
     return wait_ready(p, site->gateway, site, gateway_ready, why);
@@ -240,7 +178,6 @@ static sv_err start_agent(pilot *p, sv_why *why) {
 sv_err pilot_start(pilot *p, sv_why *why) {
     SV_TRY(start_fleet(p, why));
     for (size_t i = 0; i < p->site_count; i++) {
-        SV_TRY(start_broker(p, &p->sites[i], i + 1, why));
         SV_TRY(start_gateway(p, &p->sites[i], why));
     }
     for (size_t i = 0; i < p->site_count; i++) {

@@ -113,10 +113,12 @@ static void on_acknowledged(void *arg, uint64_t token) {
 static void on_up(void *arg, bool session_present) {
     probe *p = arg;
     (void) session_present;
-    char room[TOPIC_ROOM];
-    sv_textbuf own = SV_TEXTBUF(room);
+    char room[2][TOPIC_ROOM];
+    sv_textbuf own = SV_TEXTBUF(room[0]);
+    sv_textbuf mine = SV_TEXTBUF(room[1]);
     sv_textbuf_addf(&own, "sensors/%s/#", p->id);
-    if (sv_mqtt_client_subscribe(p->mqtt, SV_TEXT("alerts/#"), 1) != SV_OK
+    sv_textbuf_addf(&mine, "alerts/%s", p->id);
+    if (sv_mqtt_client_subscribe(p->mqtt, sv_textbuf_text(&mine), 1) != SV_OK
         || sv_mqtt_client_subscribe(p->mqtt, sv_textbuf_text(&own), 1) != SV_OK) {
         abort();
     }

@@ -20,21 +20,18 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from site_programs import POLL_S, Site, SiteError, free_port, stored_counter, wait_until
+
 SOURCE = Path(__file__).resolve().parents[2]
 BIN = SOURCE / "build/release/bin"
 PROBES = SOURCE / "build/release/bench"
 CEILINGS = Path(__file__).with_name("ceilings.json")
 TICK = os.sysconf("SC_CLK_TCK")
-READY_S = 20
 SETTLE_S = 90
-POLL_S = 0.02
 BURST = 75_000  # below mosquitto's max_queued_messages, so that a slow consumer loses nothing
 WINDOWS = 5
 SUB_LINE = len("1700000000.123456789\n")
-
-
-class BenchError(Exception):
-    """Something did not start, answer or add up; the text says what."""
 
 
 # --- results ----------------------------------------------------------------------------------
@@ -108,177 +105,6 @@ def machine():
     }
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_until(true, what, seconds=READY_S):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if true():
-            return
-        time.sleep(POLL_S)
-    raise BenchError(f"{what} did not happen within {seconds} s")
-
-
-def answers(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-# --- a site of real programs ---------------------------------------------------------------------
-
-
-class Site:
-    """Folders, certificates, configurations and processes below one temporary folder."""
-
-    def __init__(self, folder):
-        self.dir = folder
-        self.running = []
-        self.number = 0  # of the gateway's configuration: each has a store of its own
-        self.pki = folder / "pki"
-        self.run("selvedge", "pki", "init", "--dir", self.pki, "--org", "Selvedge bench")
-        self.issue("gateway-1", "gateway")
-        self.issue("broker-1", "server", "--ip", "127.0.0.1", "--dns", "localhost")
-        self.issue("fleet-server", "server", "--ip", "127.0.0.1", "--dns", "localhost")
-        self.issue("bench-probe", "device")
-        self.issue("this-machine", "device")
-
-    def run(self, program, *arguments):
-        done = subprocess.run([BIN / program, *arguments], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise BenchError(f"{program} {' '.join(map(str, arguments))}: {done.stderr.strip()}")
-        return done.stdout
-
-    def issue(self, name, role, *more):
-        (self.dir / "keys").mkdir(exist_ok=True)
-        self.run("selvedge", "pki", "issue", "--dir", self.pki, "--id", name, "--role", role, *more, "--out", self.dir / "keys")
-
-    def key(self, name):
-        return self.dir / "keys" / f"{name}.key"
-
-    def cert(self, name):
-        return self.dir / "keys" / f"{name}.crt"
-
-    def start(self, name, *command, stdout=None):
-        log = open(self.dir / f"{name}.log", "ab")
-        process = subprocess.Popen(list(map(str, command)), stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL)
-        self.running.append((name, process))
-        return process
-
-    def stop(self, process, how=signal.SIGTERM):
-        if process.poll() is None:
-            process.send_signal(how)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self.running = [(name, p) for name, p in self.running if p is not process]
-
-    def stop_all(self):
-        for _, process in reversed(list(self.running)):
-            self.stop(process)
-
-    def died(self, but=""):
-        for name, process in self.running:
-            if name != but and process.poll() is not None:
-                tail = (self.dir / f"{name}.log").read_text(errors="replace")[-600:]
-                raise BenchError(f"{name} ended with code {process.returncode}:\n{tail}")
-
-    def wait_port(self, port, what):
-        def up():
-            self.died()
-            return answers(port)
-
-        wait_until(up, f"{what} on port {port}")
-
-    def tls(self, name):
-        return f"{{ca: {self.pki}/ca.crt, cert: {self.cert(name)}, key: {self.key(name)}}}"
-
-    def write_gateway(self, fleet, alerts_port, group_ms):
-        self.mqtt_port = free_port()
-        self.number += 1
-        self.store = self.dir / f"gateway-{self.number}.db"
-        group = f", group_ms: {group_ms}ms" if group_ms else ""
-        text = (
-            f"id: gateway-1\nsite: site-1\nbroker: {{host: 127.0.0.1, port: {self.mqtt_port}}}\n"
-            f"tls: {self.tls('gateway-1')}\nstore: {{path: {self.store}{group}}}\n"
-            "thresholds: {default: {high: 500}, sensors: {temperature: {high: 80}, vibration: {high: 7.1}}}\n"
-            "change: {default: 1.0, sensors: {temperature: 0.4, vibration: 0.15, pressure: 0.08, current: 0.4}}\n"
-        )
-        if fleet:
-            text += f"fleet: {{url: 'https://127.0.0.1:{self.device_port}'}}\n"
-        if alerts_port:
-            text += f"alerts: {{url: 'https://127.0.0.1:{alerts_port}/alerts', ca: {self.pki}/ca.crt}}\n"
-        (self.dir / "gateway.yaml").write_text(text)
-
-    def start_broker(self):
-        data = self.dir / f"mosquitto-{self.number}"
-        data.mkdir()
-        conf = self.run(
-            "selvedge-gateway", "--print-mosquitto-config", "--config", self.dir / "gateway.yaml",
-            "--acl", data / "acl", "--data", data, "--broker-cert", self.cert("broker-1"), "--broker-key", self.key("broker-1"),
-        )
-        with open(data / "acl", "a") as acl:  # what the probe of the latency listens to
-            acl.write("\nuser bench-probe\ntopic read alerts/#\ntopic read sensors/bench-probe/#\n")
-        (data / "mosquitto.conf").write_text(conf)
-        broker = self.start("mosquitto", "/usr/sbin/mosquitto", "-c", data / "mosquitto.conf")
-        self.wait_port(self.mqtt_port, "mosquitto")
-        return broker
-
-    def start_gateway(self):
-        log = self.dir / "gateway.log"
-        log.write_bytes(b"")
-        gateway = self.start("gateway", BIN / "selvedge-gateway", "--config", self.dir / "gateway.yaml")
-
-        def up():
-            self.died()
-            return b"broker.up" in log.read_bytes()
-
-        wait_until(up, "the gateway's connection to the broker")
-        return gateway
-
-    def start_fleet(self):
-        self.device_port, operator_port = free_port(), free_port()
-        (self.dir / "fleet.yaml").write_text(
-            f"id: fleet-server\nstore: {{path: {self.dir}/fleet-{self.device_port}.db}}\n"
-            f"operator: {{bind: 127.0.0.1, port: {operator_port}}}\n"
-            f"device:\n  bind: 127.0.0.1\n  port: {self.device_port}\n  tls: {self.tls('fleet-server')}\n"
-            f"pki: {self.pki}\nadmin_token_file: {self.dir}/admin.token\ngateways: {{gateway-1: site-1}}\n"
-        )
-        fleet = self.start("fleet", BIN / "selvedge-fleet", "--config", self.dir / "fleet.yaml")
-        self.wait_port(self.device_port, "the fleet server")
-        return fleet
-
-    def start_agent(self):
-        (self.dir / "agent.yaml").write_text(
-            f"id: this-machine\ngateway: {{host: 127.0.0.1, port: {self.mqtt_port}}}\n"
-            f"tls: {self.tls('this-machine')}\nhealth: {{interval: 5s}}\n"
-        )
-        return self.start("agent", BIN / "selvedge-agent", "--config", self.dir / "agent.yaml")
-
-    def simulate(self, devices, rate, seconds):
-        report = tempfile.TemporaryFile(dir=self.dir)
-        process = self.start(
-            "simulate", BIN / "selvedge", "simulate", "--gateway", f"127.0.0.1:{self.mqtt_port}", "--pki", self.pki,
-            "--devices", devices, "--rate", rate, "--seconds", seconds, "--output", "json", stdout=report,
-        )
-        process.report = report
-        return process
-
-    def simulated(self, process, must=True):
-        code = process.wait()
-        self.running = [(name, p) for name, p in self.running if p is not process]
-        process.report.seek(0)
-        text = process.report.read().decode()
-        if must and code != 0:
-            raise BenchError(f"selvedge simulate ended with code {code}: {text}{(self.dir / 'simulate.log').read_text()[-400:]}")
-        return json.loads(text)
-
-
 # --- (a) the pipeline in process -------------------------------------------------------------------
 
 
@@ -335,7 +161,7 @@ class Watch:
             self.look()
             time.sleep(POLL_S)
         if self.samples[-1][1] != wanted or report["acknowledged"] != wanted:
-            raise BenchError(f"published {wanted}, acknowledged {report['acknowledged']}, arrived {self.samples[-1][1]}")
+            raise SiteError(f"published {wanted}, acknowledged {report['acknowledged']}, arrived {self.samples[-1][1]}")
         return self.figures()
 
     def figures(self):
@@ -347,11 +173,6 @@ class Watch:
         return {"readings": last[1], "per_s": readings / (last[0] - first[0]), "cpu_s_per_million": cpu}
 
 
-def stored_counter(path):
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-    return lambda: db.execute("SELECT coalesce(max(id), 0) FROM reading").fetchone()[0]
-
-
 def into_gateway(site, devices, rate, seconds):
     site.write_gateway(fleet=False, alerts_port=None, group_ms=None)
     broker = site.start_broker()
@@ -360,7 +181,7 @@ def into_gateway(site, devices, rate, seconds):
     figures = watch.follow(site.simulate(devices, rate, seconds))
     rows = sqlite3.connect(f"file:{site.store}?mode=ro", uri=True).execute("SELECT count(*) FROM reading").fetchone()[0]
     if rows != figures["readings"]:
-        raise BenchError(f"the gateway's store has {rows} readings of {figures['readings']}")
+        raise SiteError(f"the gateway's store has {rows} readings of {figures['readings']}")
     site.stop(gateway)
     site.stop(broker)
     return figures
@@ -396,14 +217,81 @@ def through_mosquitto(results, site, devices, pairs, seconds):
     results.add(f"mosquitto, {devices} devices", "CPU s/million", of(ours, 1), ("to mosquitto_sub", of(theirs, 1)))
 
 
-# --- (c) publish to alert, (d) memory -------------------------------------------------------------------
+# --- (c) the front door -----------------------------------------------------------------------------------
+
+
+def established(port):
+    """TLS or not: connections that the server on this port has accepted."""
+    wanted = f":{port:04X} "
+    with open("/proc/net/tcp") as table:
+        return sum(1 for line in table if wanted in line[:21] and line.split()[3] == "01")
+
+
+def ingest(site, server, devices, rate, seconds):
+    """CPU and rate of whoever serves the devices, from the last connection to the last acknowledgement."""
+    before = established(site.mqtt_port)
+    load = site.simulate(devices, rate, seconds)
+    wait_until(lambda: established(site.mqtt_port) >= before + devices, f"{devices} connections", 120)
+    began, cpu = time.monotonic(), cpu_s(server)
+    last = (began, cpu)
+    while load.poll() is None:
+        last = (time.monotonic(), cpu_s(server))
+        time.sleep(POLL_S)
+    report = site.simulated(load)
+    if report["acknowledged"] != report["published"]:
+        raise SiteError(f"published {report['published']}, acknowledged {report['acknowledged']}")
+    readings = report["acknowledged"]
+    return {"readings": readings, "per_s": readings / (last[0] - began), "cpu": (last[1] - cpu) / readings * 1e6}
+
+
+def into_door(site, devices, rate, seconds):
+    site.write_gateway(fleet=False, alerts_port=None, group_ms=None, door=True)
+    gateway = site.start_gateway()
+    figures = ingest(site, gateway, devices, rate, seconds)
+    site.stop(gateway)
+    rows = sqlite3.connect(f"file:{site.store}?mode=ro", uri=True).execute("SELECT count(*) FROM reading").fetchone()[0]
+    if rows != figures["readings"]:
+        raise SiteError(f"the gateway acknowledged {figures['readings']} readings, its store has {rows}")
+    return figures
+
+
+def into_mosquitto(site, devices, rate, seconds, subscriber):
+    site.write_gateway(fleet=False, alerts_port=None, group_ms=None)
+    broker = site.start_broker()
+    if subscriber:
+        site.start(
+            "mosquitto_sub", "mosquitto_sub", "-h", "127.0.0.1", "-p", site.mqtt_port, "-q", "1", "-t", "sensors/#",
+            "--cafile", site.pki / "ca.crt", "--cert", site.cert("gateway-1"), "--key", site.key("gateway-1"), stdout=subprocess.DEVNULL,
+        )
+        time.sleep(1)
+    figures = ingest(site, broker, devices, rate, seconds)
+    site.stop_all()
+    return figures
+
+
+def front_door(results, site, devices, pairs, seconds, rate):
+    ours, alone, subscribed = [], [], []
+    for _ in range(pairs):
+        ours.append(into_door(site, devices, rate, seconds))
+        alone.append(into_mosquitto(site, devices, rate, seconds, subscriber=False))
+        subscribed.append(into_mosquitto(site, devices, rate, seconds, subscriber=True))
+    of = lambda all_, key: [f[key] for f in all_]
+    name = f"front door, {devices} devices"
+    results.add(name, "CPU s/million", of(ours, "cpu"), ("mosquitto, ingest alone", of(alone, "cpu")), aim=9)
+    results.add(f"{name}, against one subscriber", "CPU s/million", of(ours, "cpu"), ("mosquitto, null subscriber", of(subscribed, "cpu")))
+    results.add(name, "readings/s", of(ours, "per_s"), ("mosquitto, ingest alone", of(alone, "per_s")))
+
+
+# --- (d) publish to alert, (e) memory -------------------------------------------------------------------
 
 
 def whole_site(site, alerts_port=None, group_ms=None):
+    """Devices come to the gateway's own door."""
     fleet = site.start_fleet()
-    site.write_gateway(fleet=True, alerts_port=alerts_port, group_ms=group_ms)
-    broker = site.start_broker()
-    return {"fleet": fleet, "mosquitto": broker, "gateway": site.start_gateway(), "agent": site.start_agent()}
+    site.write_gateway(fleet=True, alerts_port=alerts_port, group_ms=group_ms, door=True)
+    gateway = site.start_gateway()
+    site.write_agent()
+    return {"fleet": fleet, "gateway": gateway, "agent": site.start_agent()}
 
 
 def wait_load(site):
@@ -436,7 +324,7 @@ def probed(site, process, samples):
     times = json.loads(process.report.read() or "{}")
     if code != 0 or any(len(times.get(by + "_us", [])) != samples for by in ("broker", "puback", "mqtt", "https")):
         arrived = {by: len(values) for by, values in times.items() if isinstance(values, list)}
-        raise BenchError(f"of {samples} alerts arrived {arrived}: {(site.dir / 'probe.log').read_text()[-300:]}")
+        raise SiteError(f"of {samples} alerts arrived {arrived}: {(site.dir / 'probe.log').read_text()[-300:]}")
     return times
 
 
@@ -453,12 +341,12 @@ def alert_latency(results, site, quick, group_ms):
     probe = start_probe(site, alerts_port, samples)
     load = site.simulate(499, 960, 3600)  # the probe is the 500th, with 40 readings/s
     wait_load(site)
-    count, started = stored_counter(site.store), (time.monotonic(), cpu_s(programs["gateway"]), cpu_s(programs["mosquitto"]))
+    count, started = stored_counter(site.store), (time.monotonic(), cpu_s(programs["gateway"]))
     before = count()
     times = probed(site, probe, samples)
     readings = count() - before
     rate = readings / (time.monotonic() - started[0])
-    paced = {"gateway": cpu_s(programs["gateway"]) - started[1], "mosquitto": cpu_s(programs["mosquitto"]) - started[2]}
+    paced = {"gateway": cpu_s(programs["gateway"]) - started[1]}
     site.stop(load)
     site.stop_all()
     windows = {by: windows_of(times[by + "_us"]) for by in ("broker", "mqtt", "https")}
@@ -515,14 +403,14 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "through", "latency", "memory")
+PARTS = ("pipeline", "gateway", "through", "latency", "memory")
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be repeated")
-    parser.add_argument("--group-ms", type=int, help="the gateway's store.group_ms for the latency")
+    parser.add_argument("--group-ms", type=int, help="the gateway's store.group_wait for the latency")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder with the logs")
     return parser.parse_args()
 
@@ -533,6 +421,9 @@ def measure(results, site, asked):
     if "pipeline" in parts:
         pipeline(results, asked.quick)
         good = instructions(results)
+    if "gateway" in parts:
+        for devices in (20, 500):
+            front_door(results, site, devices, 2 if asked.quick else 5, 3, BURST // 3)
     if "through" in parts:
         for devices in (20, 500):
             through_mosquitto(results, site, devices, 2 if asked.quick else 5, 3)
@@ -552,10 +443,10 @@ def main():
     print(f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}, {facts['mosquitto']}, load {facts['load_before']:.1f}")
     site = None
     try:
-        site = Site(folder)
+        site = Site(folder, BIN)
         good = measure(results, site, asked)
         write(results, asked.quick, facts)
-    except (BenchError, subprocess.CalledProcessError) as failure:
+    except (SiteError, subprocess.CalledProcessError) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         good = False
     finally:

@@ -22,7 +22,19 @@ say() { # say DEVICE VALUE
 taken() { # taken JQ-FILTER: some alert that was answered 2xx fits
   sed -n 's/^2[0-9][0-9] [^ ]* //p' "$work/taken" | jq -es "any(.[]; $1)"
 }
-mosquitto_sub -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/hmi.crt" --key "$work/keys/hmi.key" -q 1 -t 'alerts/#' >"$work/local" 2>/dev/null &
+# A local program that comes back when the connection is lost, to the session it had.
+hears() {
+  local sub=
+  trap 'kill "$sub" 2>/dev/null; exit' TERM
+  while :; do
+    mosquitto_sub -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/hmi.crt" --key "$work/keys/hmi.key" \
+      -i hmi -c -q 1 -t 'alerts/#' >>"$work/local" 2>/dev/null &
+    sub=$!
+    wait "$sub" || true
+    sleep 0.1
+  done
+}
+hears &
 started+=("$!")
 
 # Nobody takes alerts yet: the alert waits on disk, also through a kill -9 of the gateway.

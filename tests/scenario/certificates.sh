@@ -48,10 +48,10 @@ try "an expired certificate" "$work/old.crt" "$work/old.key"
 dated "$work/future.crt" 20900101000000Z 20910101000000Z
 try "a certificate that is not valid yet" "$work/future.crt" "$work/old.key"
 
-# Revoked: refused once the broker has read the new list.
+# Revoked: refused once the new list has been read.
 "$selvedge" pki revoke --dir "$work/pki" press-2
 "$selvedge" pki crl --dir "$work/pki" --out "$work/pki/crl.pem"
-kill -HUP "$broker"
+kill -HUP "$(front_pid)"
 refused_now() { ! as press-2 -t sensors/press-2/a -m '{"value":1,"timestamp":"2026-11-22T06:15:04","device_id":"press-2"}'; }
 within 5 refused_now || fail "a revoked device is let in"
 as press-1 -t sensors/press-1/b -m "$reading" || fail "the others must not suffer from a revocation"

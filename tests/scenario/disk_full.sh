@@ -13,7 +13,7 @@ store_path=$work/disk/gateway.db
 site_open ""
 readings() { # readings FROM TO
   seq "$1" "$2" | sed 's/.*/{"value":&,"timestamp":"2026-11-22T06:15:04","device_id":"press-1","epoch":"e","seq":&}/' |
-    as press-1 -t sensors/press-1/temperature -l
+    persistent press-1 sensors/press-1/temperature
 }
 stored() { sqlite3 -readonly "$store_path" 'SELECT count(*), count(DISTINCT seq) FROM reading' 2>/dev/null; }
 is_stored() { [ "$(stored)" = "$1|$1" ]; }
@@ -21,7 +21,9 @@ is_stored() { [ "$(stored)" = "$1|$1" ]; }
 readings 1 20
 within 10 is_stored 20 || fail "before: $(stored)"
 dd if=/dev/zero of="$work/disk/filler" bs=4096 2>/dev/null || true
-readings 21 600
+readings 21 600 &
+publisher=$!
+started+=("$publisher")
 is_full() { [ "$(curl -s -o "$work/health.txt" -w '%{http_code}' "http://127.0.0.1:$http_port/healthz")" = 503 ] && grep -q 'is full' "$work/health.txt"; }
 within 20 is_full || fail "healthz does not say that the disk is full: $(cat "$work/health.txt")"
 kill -0 "$gateway" || fail "the gateway has ended"
@@ -29,4 +31,5 @@ kill -0 "$gateway" || fail "the gateway has ended"
 before=$(stored)
 rm "$work/disk/filler"
 within 20 is_stored 600 || fail "after: $(stored), before: $before"
+wait "$publisher" || fail "the device was not told that all is kept"
 grep -q 'store.room' "$work/gateway.log" || fail "the log does not say that there is room again"

@@ -15,7 +15,7 @@ seq 1 $count | awk '{ r = sprintf("{\"value\":%d,\"timestamp\":\"2026-11-22T06:1
     echo "$line"
     sleep 0.001
   done <"$work/readings"
-) | as press-1 -t sensors/press-1/temperature -l &
+) | persistent press-1 sensors/press-1/temperature &
 publisher=$!
 started+=("$publisher")
 

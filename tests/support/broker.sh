@@ -14,6 +14,7 @@ exits() {
     [ -z "$words" ] || grep -q -e "$words" said || fail "wrong sentence, not '$words': $*"
 }
 
+front=mosquitto
 mqtt_port=$(free_port)
 port=$mqtt_port
 make_pki

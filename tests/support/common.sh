@@ -3,6 +3,8 @@
 # that are stopped by their id; ports that are free; a PKI. Sourced; SV_BIN names the programs.
 selvedge=$SV_BIN/selvedge
 mqtt_port=0
+# What devices come to: the gateway's own door, or mosquitto with the gateway behind it.
+front=${front:-door}
 work=$(mktemp -d)
 started=()
 
@@ -54,16 +56,20 @@ issue() { "$selvedge" pki issue --dir "$work/pki" --out "$work/keys" --id "$@"; 
 make_pki() {
   "$selvedge" pki init --dir "$work/pki" --org Scenario
   "$selvedge" pki crl --dir "$work/pki" --out "$work/pki/crl.pem"
-  issue gw --role gateway
+  issue gw --role gateway --ip 127.0.0.1
   issue broker --role server --ip 127.0.0.1
 }
 
-# gateway_yaml [more lines of YAML]: the gateway's configuration, with the broker at $mqtt_port
+# gateway_yaml [more lines of YAML]: the gateway's configuration, devices come to $mqtt_port
 gateway_yaml() {
+  local way="broker: {host: 127.0.0.1, port: $mqtt_port}"
+  if [ "$front" = door ]; then
+    way="listen: {bind: 127.0.0.1, port: $mqtt_port, socket: $work/mqtt.sock, classic_certificates: ${classic:-refuse}}"
+  fi
   cat >"$work/gateway.yaml" <<YAML
 id: gw
 site: north
-broker: {host: 127.0.0.1, port: $mqtt_port}
+$way
 tls: {ca: $work/pki/ca.crt, cert: $work/keys/gw.crt, key: $work/keys/gw.key, crl: $work/pki/crl.pem}
 store: {path: ${store_path:-$work/gateway.db}}
 $*

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# A real site for a scenario: PKI, mosquitto with mutual TLS, a gateway and, where it is wanted, a
-# fleet server, on free loopback ports. Sourced.
+# A real site for a scenario: PKI, a gateway (behind mosquitto when $front says so) and, where it is
+# wanted, a fleet server, on free loopback ports. Sourced.
 # shellcheck source=tests/support/common.sh
 . "$SV_SOURCE/tests/support/common.sh"
 
@@ -21,15 +21,30 @@ site_open() {
   issue press-1
   issue press-2
   site_config "$@"
-  open_broker
+  [ "$front" = door ] || open_broker
   start_gateway
 }
+
+# What devices are connected to: its id, its good end, its return, and a new revocation list.
+front_pid() { if [ "$front" = door ]; then echo "$gateway"; else echo "$broker"; fi; }
+front_end() {
+  local pid
+  pid=$(front_pid)
+  kill "$pid"
+  wait "$pid" || true
+}
+front_start() { if [ "$front" = door ]; then start_gateway; else start_broker; fi; }
 
 # as DEVICE mosquitto_pub's options...
 as() {
   local id=$1
   shift
   mosquitto_pub -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/$id.crt" --key "$work/keys/$id.key" -q 1 "$@"
+}
+
+# persistent DEVICE TOPIC: every line of stdin, until all are acknowledged, whatever happens to the connection
+persistent() {
+  "$SV_SOURCE/tests/support/publish_lines.py" "$mqtt_port" "$work/pki/ca.crt" "$work/keys/$1.crt" "$work/keys/$1.key" "$1" "$2"
 }
 
 # metric NAME: its value at the gateway

@@ -1,15 +1,14 @@
 #include "http_internal.h"
+#include "listen_socket.h"
 
-#include <arpa/inet.h>
+#include <base/fd.h>
 #include <base/mem.h>
 #include <crypto/identity.h>
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/listener.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,54 +161,6 @@ void sv_http_peer_replied(http_peer *peer, size_t reply_bytes) {
     sv_timer_once(peer->deadline, SV_HTTP_DEADLINE_US + extra_us);
 }
 
-static sv_err listener_failed(const sv_http_server_options *options, sv_why *why) {
-    int number = errno;
-    sv_err code = number == EADDRINUSE ? SV_ERR_STATE : SV_ERR_IO;
-    const char *fault = number == EADDRINUSE ? "the port is taken" : sv_errno_text(number);
-    return sv_fail(why, code, "cannot listen on %s:%u: %s", options->bind, options->port, fault);
-}
-
-/// The address of a socket as each of the calls wants to see it.
-typedef union place {
-    struct sockaddr head;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_storage any;
-} place;
-
-static sv_err make_listener(struct event_base *base, const sv_http_server_options *options,
-                            struct evconnlistener **out, sv_why *why) {
-    place at = { .any = { 0 } };
-    int len = (int) sizeof at;
-    if (evutil_parse_sockaddr_port(options->bind, &at.head, &len) != 0) {
-        return sv_fail(why, SV_ERR_INVALID, "'%s' is no address to listen on", options->bind);
-    }
-    if (at.head.sa_family == AF_INET6) {
-        at.v6.sin6_port = htons(options->port);
-    } else {
-        at.v4.sin_port = htons(options->port);
-    }
-    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
-    *out = evconnlistener_new_bind(base, NULL, NULL, flags, BACKLOG, &at.head, len);
-    if (*out == NULL) {
-        return listener_failed(options, why);
-    }
-    // Accepted sockets inherit it.
-    int on = 1;
-    (void) setsockopt(evconnlistener_get_fd(*out), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return SV_OK;
-}
-
-static uint16_t port_of(const struct evconnlistener *listener) {
-    place at = { .any = { 0 } };
-    socklen_t len = sizeof at;
-    evutil_socket_t fd = evconnlistener_get_fd((struct evconnlistener *) (uintptr_t) listener);
-    if (getsockname(fd, &at.head, &len) != 0) {
-        return 0;
-    }
-    return ntohs(at.head.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
-}
-
 static void set_up(sv_http_server *server, size_t body_max) {
     evhttp_set_max_headers_size(server->http, SV_HTTP_HEADERS_MAX);
     server->body_max = body_max;
@@ -225,11 +176,20 @@ static void set_up(sv_http_server *server, size_t body_max) {
 
 sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                            sv_http_handler *handler, void *arg, sv_http_server **out, sv_why *why) {
-    struct evconnlistener *listener = NULL;
-    SV_TRY(make_listener(sv_loop_base(loop), options, &listener, why));
+    SV_DEFER(sv_fd_drop) int fd = -1;
+    SV_TRY(net_listen_tcp(options->bind, options->port, BACKLOG, &fd, why));
+    uint16_t port = net_port_of(fd);
     struct evhttp *http = evhttp_new(sv_loop_base(loop));
-    if (http == NULL || evhttp_bind_listener(http, listener) == NULL) {
-        evconnlistener_free(listener);
+    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
+    struct evconnlistener *listener =
+        evconnlistener_new(sv_loop_base(loop), NULL, NULL, flags, 0, fd);
+    if (listener != NULL) {
+        (void) sv_fd_take(&fd); // it closes it
+    }
+    if (http == NULL || listener == NULL || evhttp_bind_listener(http, listener) == NULL) {
+        if (listener != NULL) {
+            evconnlistener_free(listener);
+        }
         if (http != NULL) {
             evhttp_free(http);
         }
@@ -241,7 +201,7 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                                 .tls = options->tls,
                                 .handler = handler,
                                 .arg = arg,
-                                .port = port_of(listener),
+                                .port = port,
                                 .peers_max = options->connections_max };
     LIST_INIT(&server->peers);
     set_up(server, options->body_max);

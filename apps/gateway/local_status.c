@@ -1,0 +1,131 @@
+// `GET /v1/status`: how the gateway itself is doing; what `selvedge gateway status` shows.
+#include "gateway.h"
+#include <codec/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/clock.h>
+#include <sys/disk.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+enum { IO_BYTES_MAX = 4096 };
+
+/// Bytes this process has had written to disk, from /proc/self/io; -1: unknown.
+static int64_t bytes_written(void) {
+    static const char NAME[] = "\nwrite_bytes: ";
+    char room[IO_BYTES_MAX];
+    sv_textbuf text = SV_TEXTBUF(room);
+    if (sv_disk_read("/proc/self/io", &text, NULL) != SV_OK || sv_textbuf_end(&text) != SV_OK) {
+        return -1;
+    }
+    const char *line = strstr(room, NAME);
+    return line == NULL ? -1 : strtoll(line + sizeof NAME - 1, NULL, 10);
+}
+
+static int64_t file_bytes(const char *path, const char *suffix) {
+    char whole[SV_PATH_MAX + 8];
+    struct stat info;
+    (void) snprintf(whole, sizeof whole, "%s%s", path, suffix);
+    return stat(whole, &info) == 0 ? (int64_t) info.st_size : 0;
+}
+
+static void put_front(const gw *g, sv_json_out *out) {
+    sv_json_key(out, "front");
+    sv_json_open_object(out);
+    sv_json_add_str(out, "kind", g->door != NULL ? "listen" : "broker");
+    sv_json_add_bool(out, "up", gw_front_is_up(g));
+    if (g->door != NULL) {
+        const sv_mqtt_server_counts counts = sv_mqtt_server_count(g->door);
+        sv_json_add_int(out, "clients", (int64_t) counts.broker.clients);
+        sv_json_add_int(out, "sessions", (int64_t) counts.broker.sessions);
+        sv_json_add_int(out, "retained", (int64_t) counts.broker.retained);
+        sv_json_add_int(out, "queued", (int64_t) counts.broker.queued);
+        sv_json_add_int(out, "dropped", (int64_t) counts.broker.events[SV_BROKER_DROPPED]);
+        sv_json_add_int(out, "denied", (int64_t) counts.broker.events[SV_BROKER_DENIED]);
+        sv_json_add_int(out, "refused",
+                        (int64_t) (counts.broker.events[SV_BROKER_REFUSED] + counts.tls.refused
+                                   + counts.local.refused));
+    }
+    sv_json_close_object(out);
+}
+
+static void put_readings(const gw *g, sv_json_out *out) {
+    sv_json_key(out, "readings");
+    sv_json_open_object(out);
+    sv_json_add_int(out, "stored", (int64_t) g->stored);
+    sv_json_add_number(out, "per_s", g->readings_per_s);
+    sv_json_add_int(out, "repeated", (int64_t) g->refused[SV_READING_REPEATED]);
+    sv_json_add_int(out, "refused", (int64_t) (gw_refused(g) - g->refused[SV_READING_REPEATED]));
+    sv_json_add_int(out, "streams", (int64_t) sv_map_count(g->streams));
+    sv_json_add_int(out, "devices", (int64_t) sv_map_count(g->devices));
+    sv_json_add_int(out, "devices_online", g->devices_online);
+    sv_json_close_object(out);
+}
+
+/// What the writing costs the medium: per reading, per day, and how long it lasts at this rate.
+static void put_wear(const gw *g, double uptime_s, sv_json_out *out) {
+    int64_t written = bytes_written();
+    if (written < 0 || uptime_s <= 0) {
+        return;
+    }
+    double per_day = (double) written / uptime_s * 86400;
+    sv_json_add_int(out, "written", written);
+    if (g->stored > 0) {
+        sv_json_add_number(out, "written_per_reading", (double) written / (double) g->stored);
+    }
+    sv_json_add_number(out, "written_per_day", per_day);
+    if (g->config.store.endurance > 0 && per_day > 0) {
+        sv_json_add_int(out, "endurance", g->config.store.endurance);
+        sv_json_add_number(out, "life_days", (double) g->config.store.endurance / per_day);
+    }
+}
+
+static void put_store(const gw *g, double uptime_s, sv_json_out *out) {
+    const char *path = g->config.store.path;
+    struct statvfs info;
+    sv_json_key(out, "store");
+    sv_json_open_object(out);
+    sv_json_add_str(out, "path", path);
+    sv_json_add_bool(out, "full", g->full);
+    sv_json_add_int(out, "bytes", file_bytes(path, "") + file_bytes(path, "-wal"));
+    sv_json_add_int(out, "bytes_max", g->config.store.bytes);
+    if (statvfs(path, &info) == 0) {
+        sv_json_add_int(out, "free", (int64_t) (info.f_bavail * info.f_frsize));
+    }
+    sv_json_add_int(out, "commits", (int64_t) g->committed);
+    put_wear(g, uptime_s, out);
+    sv_json_close_object(out);
+}
+
+static void put_uplink(const gw *g, sv_json_out *out) {
+    sv_json_key(out, "uplink");
+    sv_json_open_object(out);
+    sv_json_add_str(out, "url", g->config.fleet.url);
+    sv_json_add_bool(out, "up", g->fleet.up);
+    sv_json_add_int(out, "spool", gw_outbox_rows(g));
+    sv_json_add_int(out, "spool_max", GW_OUTBOX_MAX);
+    sv_json_add_int(out, "oldest_s", gw_outbox_oldest_s(g));
+    sv_json_add_int(out, "sent", (int64_t) g->sent);
+    sv_json_add_int(out, "dropped", g->outbox_dropped);
+    sv_json_add_int(out, "refused", (int64_t) g->uplink_refused);
+    sv_json_add_int(out, "bytes_in", (int64_t) g->bytes_in);
+    sv_json_add_int(out, "bytes_up", (int64_t) g->bytes_up);
+    sv_json_close_object(out);
+}
+
+void gw_local_status(const gw *g, sv_textbuf *text) {
+    double uptime_s = (double) (sv_clock_monotonic_us() - g->started_us) / SV_TIME_SECOND_US;
+    sv_json_out out = SV_JSON_OUT(text);
+    sv_json_open_object(&out);
+    sv_json_add_str(&out, "id", g->config.id);
+    sv_json_add_str(&out, "site", g->config.site);
+    sv_json_add_str(&out, "version", SV_VERSION);
+    sv_json_add_int(&out, "uptime_s", (int64_t) uptime_s);
+    put_front(g, &out);
+    put_readings(g, &out);
+    put_store(g, uptime_s, &out);
+    put_uplink(g, &out);
+    sv_json_add_int(&out, "alerts_open", g->alerts_open);
+    sv_json_close_object(&out);
+}

@@ -1,0 +1,155 @@
+// Which readings have been seen: by number, else by time and value. The numbers of every sender are
+// kept as ranges; once a minute all of them are written as one checkpoint, together with the last
+// reading they cover, so that a restart reads the checkpoint and what came after it.
+#include "gateway.h"
+#include <base/mem.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/clock.h>
+#include <sys/log.h>
+
+static bool seen_in_ring(const gw_stream *s, const sv_reading *reading) {
+    for (unsigned i = 0; i < s->ring_filled; i++) {
+        if (s->ring[i].at_us == reading->at_us && s->ring[i].value == reading->value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_in_ring(gw_stream *s, const sv_reading *reading) {
+    s->ring[s->ring_next].at_us = reading->at_us;
+    s->ring[s->ring_next].value = reading->value;
+    s->ring_next = (s->ring_next + 1) % GW_RING;
+    s->ring_filled += s->ring_filled < GW_RING ? 1 : 0;
+}
+
+bool gw_is_new(gw_stream *stream, gw_sender *sender, const sv_reading *reading) {
+    sv_ranges_said said =
+        sender == NULL ? SV_RANGES_UNKNOWN : sv_ranges_add(&sender->seen, reading->seq);
+    // What the numbers do not say, the time and the value do.
+    bool is_new =
+        said == SV_RANGES_UNKNOWN ? !seen_in_ring(stream, reading) : said == SV_RANGES_NEW;
+    if (is_new) {
+        note_in_ring(stream, reading);
+    }
+    return is_new;
+}
+
+static void forget_longest_unused(gw *g) {
+    sv_text oldest_name = SV_TEXT("");
+    gw_sender *oldest = NULL;
+    for (size_t i = 0; i < sv_map_count(g->senders); i++) {
+        sv_text name;
+        gw_sender *sender = sv_map_at(g->senders, i, &name);
+        if (oldest == NULL || sender->used_us < oldest->used_us) {
+            oldest = sender;
+            oldest_name = name;
+        }
+    }
+    if (oldest != NULL) {
+        (void) sv_map_remove(g->senders, oldest_name);
+        sv_ranges_drop(&oldest->seen);
+        free(oldest);
+    }
+}
+
+static gw_sender *sender_named(gw *g, sv_text name) {
+    gw_sender *sender = sv_map_get(g->senders, name);
+    if (sender == NULL) {
+        if (sv_map_count(g->senders) == GW_SENDERS_MAX) {
+            forget_longest_unused(g);
+        }
+        sender = sv_mem_new(sizeof *sender);
+        sender->seen = SV_RANGES_EMPTY;
+        if (sv_map_put(g->senders, name, sender) != SV_OK) {
+            free(sender);
+            return NULL;
+        }
+    }
+    sender->used_us = sv_clock_monotonic_us();
+    return sender;
+}
+
+gw_sender *gw_sender_of(gw *g, const sv_reading *reading) {
+    if (reading->epoch.len == 0) {
+        return NULL;
+    }
+    char room[SV_ID_ROOM + SV_EPOCH_MAX + 1];
+    sv_textbuf name = SV_TEXTBUF(room);
+    sv_textbuf_add(&name, reading->key.device_id);
+    sv_textbuf_add_char(&name, '/');
+    sv_textbuf_add(&name, reading->epoch);
+    return sender_named(g, sv_textbuf_text(&name));
+}
+
+void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading) {
+    gw_sender *sender = gw_sender_of(g, reading);
+    if (sender != NULL) {
+        (void) sv_ranges_add(&sender->seen, reading->seq);
+    }
+    note_in_ring(stream, reading);
+}
+
+void gw_senders_checkpoint(gw *g) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(GW_CHECKPOINT_MAX);
+    for (size_t i = 0; i < sv_map_count(g->senders); i++) {
+        sv_text name;
+        const gw_sender *sender = sv_map_at(g->senders, i, &name);
+        sv_textbuf_add(&text, name);
+        sv_textbuf_add_char(&text, ' ');
+        sv_ranges_format(&sender->seen, &text);
+        sv_textbuf_add_char(&text, '\n');
+    }
+    if (text.overflowed) {
+        // The last one stays true: more readings are read at the next start.
+        SV_LOG(error, "senders.checkpoint", "the numbers of all senders take more than %d bytes",
+               GW_CHECKPOINT_MAX);
+        return;
+    }
+    sv_writer_add(g->writer, "INSERT OR REPLACE INTO checkpoint SELECT 1, coalesce(max(id), 0), ? "
+                             "FROM reading");
+    sv_writer_text(g->writer, sv_textbuf_text(&text));
+}
+
+static sv_err restore_line(gw *g, sv_text line) {
+    sv_text name = sv_text_cut(&line, ' ');
+    sv_ranges seen = SV_RANGES_EMPTY;
+    SV_TRY(sv_ranges_parse(line, &seen));
+    gw_sender *sender = sender_named(g, name);
+    if (sender == NULL) {
+        sv_ranges_drop(&seen);
+        return SV_ERR_NO_SPACE;
+    }
+    sv_ranges_drop(&sender->seen);
+    sender->seen = seen;
+    return SV_OK;
+}
+
+sv_err gw_senders_restore(gw *g, int64_t *reading, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    *reading = 0;
+    SV_TRY(sv_db_stmt(g->db, "SELECT reading, senders FROM checkpoint", &stmt, why));
+    sv_err err = sv_stmt_next(stmt, why);
+    if (err != SV_OK) {
+        return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+    }
+    *reading = sv_stmt_int(stmt, 0);
+    sv_text rest = sv_stmt_text(stmt, 1);
+    while (rest.len > 0) {
+        if (restore_line(g, sv_text_cut(&rest, '\n')) != SV_OK) {
+            SV_LOG(error, "senders.damaged", "a line of the checkpoint was left out");
+        }
+    }
+    sv_stmt_reset(stmt);
+    return SV_OK;
+}
+
+void gw_senders_close(gw *g) {
+    for (size_t i = 0; g->senders != NULL && i < sv_map_count(g->senders); i++) {
+        gw_sender *sender = sv_map_at(g->senders, i, NULL);
+        sv_ranges_drop(&sender->seen);
+        free(sender);
+    }
+    sv_map_drop(&g->senders);
+}

@@ -1,0 +1,234 @@
+// `selvedge gateway status`: asks the gateway's local page and shows it as a person reads it.
+#include "gateway_status.h"
+#include "command.h"
+#include <codec/json.h>
+#include <math.h>
+#include <net/http_client.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/loop.h>
+
+enum { ASK_US = 5 * 1000000, TURN_US = 50000, PORT = 9464, LIFE_DAYS_MAX = 36500 };
+
+typedef struct answer {
+    bool done;
+    int status;
+    sv_textbuf body;
+    sv_why why;
+} answer;
+
+static void take_answer(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
+    answer *mine = arg;
+    mine->done = true;
+    mine->status = reply->status;
+    sv_textbuf_add(&mine->body, reply->body);
+    if (why != NULL) {
+        mine->why = *why;
+    }
+}
+
+static sv_err ask(uint16_t port, answer *out, sv_why *why) {
+    char origin[64];
+    (void) snprintf(origin, sizeof origin, "http://127.0.0.1:%u", port);
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    SV_DEFER(sv_http_client_drop) sv_http_client *client = NULL;
+    SV_TRY(sv_loop_open(&loop, why));
+    SV_TRY(sv_http_client_open(loop, origin, NULL, ASK_US, &client, why));
+    SV_TRY(sv_http_client_send(client, "GET", "/v1/status", NULL, NULL, SV_TEXT(""), take_answer,
+                               out));
+    while (!out->done) {
+        sv_loop_turn(loop, TURN_US);
+    }
+    if (out->status == 0) {
+        return sv_fail(why, SV_ERR_UNAVAILABLE,
+                       "no gateway answers on port %u of this machine (%s); --port is `http: port` "
+                       "of its configuration",
+                       port, out->why.text);
+    }
+    return out->status == 200
+               ? sv_textbuf_end(&out->body)
+               : sv_fail(why, SV_ERR_UNAVAILABLE, "the page on port %u answered %d: no gateway?",
+                         port, out->status);
+}
+
+static double number(const sv_json *root, const char *section, const char *key) {
+    double value = NAN;
+    (void) sv_json_number(sv_json_get(sv_json_get(root, section), key), &value);
+    return value;
+}
+
+static bool flag(const sv_json *root, const char *section, const char *key) {
+    bool value = false;
+    (void) sv_json_bool(sv_json_get(sv_json_get(root, section), key), &value);
+    return value;
+}
+
+static sv_text words(const sv_json *root, const char *section, const char *key) {
+    sv_text value = SV_TEXT("");
+    (void) sv_json_text(sv_json_get(sv_json_get(root, section), key), &value);
+    return value;
+}
+
+/// "1.4 GiB"
+static const char *bytes(double value, char room[32]) {
+    static const char *const UNITS[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < SV_COUNT(UNITS); unit++) {
+        value /= 1024;
+    }
+    (void) snprintf(room, 32, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value,
+                    UNITS[unit]);
+    return room;
+}
+
+/// "3 d 4 h", "12 min", "9 s"
+static const char *span(double s, char room[32]) {
+    long long whole = (long long) s;
+    if (whole >= 86400) {
+        (void) snprintf(room, 32, "%lld d %lld h", whole / 86400, whole % 86400 / 3600);
+    } else if (whole >= 3600) {
+        (void) snprintf(room, 32, "%lld h %lld min", whole / 3600, whole % 3600 / 60);
+    } else if (whole >= 60) {
+        (void) snprintf(room, 32, "%lld min", whole / 60);
+    } else {
+        (void) snprintf(room, 32, "%lld s", whole);
+    }
+    return room;
+}
+
+static void show_front(const sv_json *root) {
+    if (!sv_text_is(words(root, "front", "kind"), "listen")) {
+        (void) printf("broker    %s\n", flag(root, "front", "up") ? "connected" : "NOT CONNECTED");
+        return;
+    }
+    (void) printf("door      %.0f clients, %.0f sessions, %.0f retained, %.0f messages waiting\n",
+                  number(root, "front", "clients"), number(root, "front", "sessions"),
+                  number(root, "front", "retained"), number(root, "front", "queued"));
+    (void) printf("          %.0f refused, %.0f denied, %.0f dropped since the start\n",
+                  number(root, "front", "refused"), number(root, "front", "denied"),
+                  number(root, "front", "dropped"));
+}
+
+static void show_store(const sv_json *root) {
+    char room[4][32];
+    sv_text path = words(root, "store", "path");
+    (void) printf("store     %s of at most %s, %s free on the disk, " SV_TEXT_FMT "\n",
+                  bytes(number(root, "store", "bytes"), room[0]),
+                  bytes(number(root, "store", "bytes_max"), room[1]),
+                  bytes(number(root, "store", "free"), room[2]), SV_TEXT_ARG(path));
+    if (flag(root, "store", "full")) {
+        (void) puts("          THE DISK IS FULL: nothing is acknowledged until there is room");
+    }
+    double per_reading = number(root, "store", "written_per_reading");
+    if (isfinite(per_reading)) {
+        (void) printf("disk      %.0f bytes written per reading, %s a day at this rate\n",
+                      per_reading, bytes(number(root, "store", "written_per_day"), room[3]));
+    }
+    double days = number(root, "store", "life_days");
+    if (isfinite(days)) {
+        (void) printf("          its endurance of %s lasts %s%s\n",
+                      bytes(number(root, "store", "endurance"), room[0]),
+                      days > LIFE_DAYS_MAX ? "more than " : "",
+                      span(fmin(days, LIFE_DAYS_MAX) * 86400, room[1]));
+    }
+}
+
+static void show_uplink(const sv_json *root) {
+    char room[3][32];
+    sv_text url = words(root, "uplink", "url");
+    if (url.len == 0) {
+        (void) puts("uplink    none: this gateway stands alone");
+        return;
+    }
+    (void) printf("uplink    %s, " SV_TEXT_FMT "\n", flag(root, "uplink", "up") ? "up" : "DOWN",
+                  SV_TEXT_ARG(url));
+    (void) printf("          %.0f of %.0f items wait", number(root, "uplink", "spool"),
+                  number(root, "uplink", "spool_max"));
+    double oldest = number(root, "uplink", "oldest_s");
+    if (oldest >= 0) {
+        (void) printf(", the oldest for %s", span(oldest, room[0]));
+    }
+    (void) printf("; %.0f dropped, %.0f refused since the start\n",
+                  number(root, "uplink", "dropped"), number(root, "uplink", "refused"));
+    double in = number(root, "uplink", "bytes_in");
+    if (in > 0) {
+        (void) printf("          %s up of %s in (%.0f %%)\n",
+                      bytes(number(root, "uplink", "bytes_up"), room[1]), bytes(in, room[2]),
+                      100 * number(root, "uplink", "bytes_up") / in);
+    }
+}
+
+static void show(const sv_json *root) {
+    char room[32];
+    sv_text id = SV_TEXT("");
+    sv_text site = SV_TEXT("");
+    double uptime_s = 0;
+    double alerts = 0;
+    (void) sv_json_text(sv_json_get(root, "id"), &id);
+    (void) sv_json_text(sv_json_get(root, "site"), &site);
+    (void) sv_json_number(sv_json_get(root, "uptime_s"), &uptime_s);
+    (void) sv_json_number(sv_json_get(root, "alerts_open"), &alerts);
+    (void) printf("gateway   " SV_TEXT_FMT " at " SV_TEXT_FMT ", running for %s\n", SV_TEXT_ARG(id),
+                  SV_TEXT_ARG(site), span(uptime_s, room));
+    show_front(root);
+    (void) printf("readings  %.1f a second, %.0f stored, %.0f refused, %.0f seen before; %.0f of "
+                  "%.0f devices online, %.0f alerts open\n",
+                  number(root, "readings", "per_s"), number(root, "readings", "stored"),
+                  number(root, "readings", "refused"), number(root, "readings", "repeated"),
+                  number(root, "readings", "devices_online"), number(root, "readings", "devices"),
+                  alerts);
+    show_store(root);
+    show_uplink(root);
+}
+
+int cmd_gateway_status(int argc, char **argv) {
+    int64_t port = PORT;
+    const char *output = "table";
+    const sv_option options[] = {
+        { .name = "port",
+          .value = "PORT",
+          .kind = SV_OPTION_INT,
+          .target = &port,
+          .min = 1,
+          .max = 65535,
+          .help = "the gateway's local page, `http: port` of its configuration [9464]" },
+        { .name = "output",
+          .value = "FORM",
+          .kind = SV_OPTION_TEXT,
+          .target = &output,
+          .help = "table or json [table]" },
+    };
+    bool json = false;
+    sv_why why = { .text = "" };
+    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), NULL, 0, &why);
+    if (err == SV_ERR_STATE) {
+        sv_options_help("selvedge gateway status [--port PORT]",
+                        "How the gateway on this machine is doing: who is connected, what waits "
+                        "to go up and since when, what\nwas dropped, and what its writing costs "
+                        "the disk. Exit 0; 1 when its disk is full or devices cannot be\nheard; 3 "
+                        "when no gateway answers.",
+                        options, SV_COUNT(options));
+        return SV_EXIT_DONE;
+    }
+    if (err == SV_OK) {
+        err = sv_output_parse(output, &json, &why);
+    }
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX) };
+    if (err == SV_OK) {
+        err = ask((uint16_t) port, &got, &why);
+    }
+    if (err == SV_OK) {
+        err = sv_json_parse(sv_textbuf_text(&got.body), &root, NULL, &why);
+    }
+    if (err == SV_OK && json) {
+        (void) puts(got.body.at);
+    } else if (err == SV_OK) {
+        show(root);
+    }
+    sv_textbuf_drop(&got.body);
+    if (err != SV_OK) {
+        return sv_exit_with(err, &why);
+    }
+    return flag(root, "store", "full") || !flag(root, "front", "up") ? SV_EXIT_NO : SV_EXIT_DONE;
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""kill -9 at random moments: of the gateway, of the fleet server, of an agent, while twenty devices publish.
+
+At the end every reading that a device was told is kept is there once: in the gateway's store, number by number, and at the
+fleet server. What `./dev chaos` runs; a short form is one of the tests. Exit 1: something was lost or doubled.
+"""
+import argparse
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from site_programs import Site, SiteError, free_port, wait_until
+
+RULES = "uplink: {default: all}\n"
+VICTIMS = ("gateway", "gateway", "gateway", "fleet", "agent")
+DEVICES, RATE = 20, 400
+
+
+class Chaos:
+    """A site whose programs die and come back."""
+
+    def __init__(self, site, prng):
+        self.site, self.prng = site, prng
+        self.deaths = {name: 0 for name in VICTIMS}
+        self.sensor = site.dir / "sensor"
+        self.sensor.write_text("20\n")
+
+    def open(self):
+        self.fleet = self.site.start_fleet()
+        self.site.write_gateway(fleet=True, alerts_port=None, group_ms=None, door=True, more=RULES)
+        self.gateway = self.site.start_gateway()
+        self.load = self.site.simulate(DEVICES, RATE, 3600)
+        self.site.write_agent(
+            "machine: false\nsources:\n"
+            f"  - {{kind: file, path: {self.sensor}, sensor: level, unit: m, interval: 50ms}}\n"
+        )
+        self.agent = self.site.start_agent()
+        wait_until(lambda: self.stored() > 100, "the first readings", 60)
+
+    def kill(self):
+        name = self.prng.choice(VICTIMS)
+        self.deaths[name] += 1
+        process = getattr(self, name)
+        self.site.kill(process)
+        setattr(self, name, getattr(self.site, f"restart_{name}")())
+        time.sleep(self.prng.random() * 0.15)
+
+    def store(self):
+        return sqlite3.connect(f"file:{self.site.store}?mode=ro", uri=True, timeout=10)
+
+    def stored(self):
+        return self.store().execute("SELECT count(*) FROM reading").fetchone()[0]
+
+    def settle(self):
+        """The devices stop in peace; then everything goes up."""
+        self.load.send_signal(signal.SIGINT)
+        report = self.site.simulated(self.load)
+        self.site.stop(self.agent)
+        wait_until(lambda: self.store().execute("SELECT count(*) FROM outbox").fetchone()[0] == 0, "an empty outbox", 60)
+        return report
+
+
+def faults_of_numbers(db):
+    """Every sender's numbers are 1, 2, 3, ... once each."""
+    rows = db.execute(
+        "SELECT device, epoch, count(*), count(DISTINCT seq), min(seq), max(seq) FROM reading JOIN stream ON stream.id = stream "
+        "GROUP BY device, epoch"
+    )
+    for device, epoch, rows_, distinct, low, high in rows:
+        if rows_ != distinct:
+            yield f"{device} epoch {epoch}: {rows_ - distinct} readings are there twice"
+        if (low, high) != (1, distinct):
+            yield f"{device} epoch {epoch}: {distinct} numbers from {low} to {high}"
+
+
+def judge(chaos, report):
+    faults = []
+    if report["published"] != report["acknowledged"] or report["lost"] != 0:
+        faults.append(f"the devices published {report['published']} and were acknowledged {report['acknowledged']}")
+    db = chaos.store()
+    faults += faults_of_numbers(db)
+    simulated = db.execute("SELECT count(*) FROM reading JOIN stream ON stream.id = stream WHERE device <> 'this-machine'").fetchone()[0]
+    if simulated != report["acknowledged"]:
+        faults.append(f"{report['acknowledged']} readings of the machines were acknowledged, {simulated} are in the store")
+    kept = chaos.stored()
+    fleet = sqlite3.connect(f"file:{chaos.site.fleet_store}?mode=ro", uri=True, timeout=10)
+    above = fleet.execute("SELECT sum(n) FROM point WHERE kind = 0").fetchone()[0]
+    if above != kept:
+        faults.append(f"{kept} readings are in the gateway's store, {above} at the fleet server")
+    return kept, faults
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--programs", type=Path, required=True, help="folder of the programs")
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=None, help="of the choice of victims and moments")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary folder")
+    return parser.parse_args()
+
+
+def main():
+    asked = options()
+    seed = asked.seed if asked.seed is not None else time.time_ns() % 1_000_000
+    folder = Path(tempfile.mkdtemp(prefix="selvedge-chaos-"))
+    print(f"chaos: {asked.kills} kills, seed {seed}", flush=True)
+    site = None
+    try:
+        site = Site(folder, asked.programs)
+        chaos = Chaos(site, random.Random(seed))
+        chaos.open()
+        for done in range(1, asked.kills + 1):
+            chaos.kill()
+            if done % 50 == 0:
+                print(f"chaos: {done} kills, {chaos.stored()} readings stored", flush=True)
+        kept, faults = judge(chaos, chaos.settle())
+        deaths = ", ".join(f"{name} {count}" for name, count in chaos.deaths.items())
+        print(f"chaos: {kept} readings, deaths: {deaths}; {'; '.join(faults) or 'nothing lost, nothing doubled'}")
+    except SiteError as failure:
+        print(f"chaos: {failure}", file=sys.stderr)
+        faults = [str(failure)]
+    finally:
+        if site is not None:
+            site.stop_all()
+        if not asked.keep:
+            shutil.rmtree(folder)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
