@@ -38,7 +38,7 @@ class Chaos:
         self.load = self.site.simulate(DEVICES, RATE, 3600)
         self.site.write_agent(
             "machine: false\nsources:\n"
-            f"  - {{kind: file, path: {self.sensor}, sensor: level, unit: m, interval: 50ms}}\n"
+            f"  - {{kind: file, path: {self.sensor}, sensor: level, unit: m, interval: 100ms}}\n"
         )
         self.agent = self.site.start_agent()
         wait_until(lambda: self.stored() > 100, "the first readings", 60)

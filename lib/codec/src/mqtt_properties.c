@@ -422,6 +422,7 @@ size_t sv_mqtt_properties_bytes(const sv_mqtt_properties *properties) {
 }
 
 void sv_mqtt_add_properties(sv_textbuf *out, const sv_mqtt_properties *properties, unsigned type) {
+    (void) type; // only asserted
     if (properties == NULL || properties->present == 0) {
         return;
     }
