@@ -52,8 +52,14 @@ typedef struct gw_last {
     int64_t at_us;
 } gw_last;
 
+typedef struct gw_device gw_device;
+typedef struct gw_sender gw_sender;
+
 typedef struct gw_stream {
     char device[SV_ID_ROOM], sensor[SV_ID_ROOM], unit[SV_UNIT_MAX + 1];
+    gw_device *of;                ///< the device; NULL: not looked up yet
+    gw_sender *sender;            ///< of its last numbered reading, or NULL; see gw_sender_of
+    char epoch[SV_EPOCH_MAX + 1]; ///< that sender's
     sv_stream stream;
     sv_stream_rules rules;
     int64_t row;
@@ -68,12 +74,12 @@ typedef struct gw_stream {
 } gw_stream;
 
 /// A device since one of its starts.
-typedef struct gw_sender {
+struct gw_sender {
     sv_ranges seen;  ///< its numbers
-    int64_t used_us; ///< monotonic
-} gw_sender;
+    int64_t used_us; ///< monotonic, of its first reading after another sender's
+};
 
-typedef struct gw_device {
+struct gw_device {
     char id[SV_ID_ROOM];
     char type[SV_ID_ROOM]; ///< what its presence says it is; empty: unknown
     bool online;
@@ -89,7 +95,7 @@ typedef struct gw_device {
         char message[SV_ALERT_MESSAGE_MAX];
         char alert_id[SV_ALERT_ID_MAX + 1];
     } health; ///< its HEALTH alert
-} gw_device;
+};
 
 /// Somebody this gateway sends to.
 typedef struct gw_peer {
@@ -185,7 +191,7 @@ uint64_t gw_refused(const gw *g);
 /// False: seen before. Pure apart from `stream` and `sender` (NULL: not numbered).
 bool gw_is_new(gw_stream *stream, gw_sender *sender, const sv_reading *reading);
 /// NULL when the reading has no number.
-gw_sender *gw_sender_of(gw *g, const sv_reading *reading);
+gw_sender *gw_sender_of(gw *g, gw_stream *stream, const sv_reading *reading);
 /// A reading from before this start.
 void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading);
 /// Keep what has been seen, with the group.

@@ -160,21 +160,24 @@ static void take(void *arg, const sv_reading *reading) {
     gw *g = in->g;
     g->readings++;
     sv_why why = { 0 };
-    gw_device *device = gw_device_of(g, reading->key.device_id);
-    gw_stream *s =
-        device == NULL ? NULL : gw_stream_of(g, reading->key.device_id, reading->key.sensor);
-    if (s == NULL) {
+    gw_stream *s = gw_stream_of(g, reading->key.device_id, reading->key.sensor);
+    if (s != NULL && s->of == NULL) {
+        s->of = gw_device_of(g, reading->key.device_id);
+    }
+    if (s == NULL || s->of == NULL) {
         (void) (sv_fail(&why, SV_ERR_NO_SPACE, "more devices or streams than this gateway keeps")
                 == SV_OK);
         refuse(in, SV_READING_FINE, &why);
         return;
     }
-    device->last_seen_us = in->received_us;
-    if (!gw_is_new(s, gw_sender_of(g, reading), reading)) {
+    s->of->last_seen_us = in->received_us;
+    if (!gw_is_new(s, gw_sender_of(g, s, reading), reading)) {
         refuse(in, SV_READING_REPEATED, &why);
         return;
     }
-    (void) (sv_text_copy(reading->unit, s->unit, sizeof s->unit) == SV_OK);
+    if (!sv_text_is(reading->unit, s->unit)) {
+        (void) (sv_text_copy(reading->unit, s->unit, sizeof s->unit) == SV_OK);
+    }
     settle(in, s, reading);
     g->stored++;
 }

@@ -51,6 +51,10 @@ static void forget_longest_unused(gw *g) {
         (void) sv_map_remove(g->senders, oldest_name);
         sv_ranges_drop(&oldest->seen);
         free(oldest);
+        for (size_t i = 0; i < sv_map_count(g->streams); i++) {
+            gw_stream *stream = sv_map_at(g->streams, i, NULL);
+            stream->sender = stream->sender == oldest ? NULL : stream->sender;
+        }
     }
 }
 
@@ -71,20 +75,25 @@ static gw_sender *sender_named(gw *g, sv_text name) {
     return sender;
 }
 
-gw_sender *gw_sender_of(gw *g, const sv_reading *reading) {
+gw_sender *gw_sender_of(gw *g, gw_stream *stream, const sv_reading *reading) {
     if (reading->epoch.len == 0) {
         return NULL;
+    }
+    if (stream->sender != NULL && sv_text_is(reading->epoch, stream->epoch)) {
+        return stream->sender;
     }
     char room[SV_ID_ROOM + SV_EPOCH_MAX + 1];
     sv_textbuf name = SV_TEXTBUF(room);
     sv_textbuf_add(&name, reading->key.device_id);
     sv_textbuf_add_char(&name, '/');
     sv_textbuf_add(&name, reading->epoch);
-    return sender_named(g, sv_textbuf_text(&name));
+    stream->sender = sender_named(g, sv_textbuf_text(&name));
+    (void) (sv_text_copy(reading->epoch, stream->epoch, sizeof stream->epoch) == SV_OK);
+    return stream->sender;
 }
 
 void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading) {
-    gw_sender *sender = gw_sender_of(g, reading);
+    gw_sender *sender = gw_sender_of(g, stream, reading);
     if (sender != NULL) {
         (void) sv_ranges_add(&sender->seen, reading->seq);
     }

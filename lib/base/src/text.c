@@ -122,6 +122,16 @@ void sv_textbuf_add(sv_textbuf *buf, sv_text text) {
     buf->at[buf->len] = '\0';
 }
 
+char *sv_textbuf_grow(sv_textbuf *buf, size_t bytes) {
+    if (!make_room(buf, bytes)) {
+        return NULL;
+    }
+    char *room = buf->at + buf->len;
+    buf->len += bytes;
+    buf->at[buf->len] = '\0';
+    return room;
+}
+
 void sv_textbuf_add_str(sv_textbuf *buf, const char *nul_terminated) {
     sv_textbuf_add(buf, sv_text_of(nul_terminated));
 }

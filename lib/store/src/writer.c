@@ -261,20 +261,31 @@ static void too_much(sv_writer *writer) {
     writer->events.failed(writer->arg, &why);
 }
 
-static void put(sv_writer *writer, entry kind, const void *value, size_t bytes) {
-    sv_textbuf *entries = &writer->open->entries;
-    sv_textbuf_add_char(entries, (char) kind);
-    sv_textbuf_add(entries, (sv_text){ .at = value, .len = bytes });
-    if (entries->overflowed) {
+/// One entry: its kind and `bytes` of value, which the caller writes; NULL when it does not fit.
+static char *put_room(sv_writer *writer, entry kind, size_t bytes) {
+    char *room = sv_textbuf_grow(&writer->open->entries, 1 + bytes);
+    if (room == NULL) {
         too_much(writer);
+        return NULL;
+    }
+    *room = (char) kind;
+    return room + 1;
+}
+
+static void put(sv_writer *writer, entry kind, const void *value, size_t bytes) {
+    char *room = put_room(writer, kind, bytes);
+    if (room != NULL && bytes > 0) {
+        memcpy(room, value, bytes);
     }
 }
 
 static void put_text(sv_writer *writer, entry kind, sv_text value) {
-    put(writer, kind, &value.len, sizeof value.len);
-    sv_textbuf_add(&writer->open->entries, value);
-    if (writer->open->entries.overflowed) {
-        too_much(writer);
+    char *room = put_room(writer, kind, sizeof value.len + value.len);
+    if (room != NULL) {
+        memcpy(room, &value.len, sizeof value.len);
+        if (value.len > 0) {
+            memcpy(room + sizeof value.len, value.at, value.len);
+        }
     }
 }
 

@@ -52,6 +52,8 @@ typedef struct sv_textbuf {
 #define SV_TEXTBUF_HEAP(max) ((sv_textbuf){ .cap_max = (max) })
 
 void sv_textbuf_add(sv_textbuf *buf, sv_text text);
+/// Room for `bytes` more, which count as written; NULL when they do not fit.
+char *sv_textbuf_grow(sv_textbuf *buf, size_t bytes);
 void sv_textbuf_add_str(sv_textbuf *buf, const char *nul_terminated);
 void sv_textbuf_add_char(sv_textbuf *buf, char c);
 SV_PRINTF(2, 3) void sv_textbuf_addf(sv_textbuf *buf, const char *fmt, ...);
