@@ -158,7 +158,7 @@ static void leave(sv_broker *broker, sv_broker_session *session) {
         }
     }
     if (persists) {
-        sv_broker_pass_on(broker, session);
+        sv_broker_pass_on(broker, session, false);
         (void) sv_broker_keep_session(broker, session);
     } else {
         sv_broker_session_end(broker, session);

@@ -14,6 +14,7 @@ static site_link *open_app(site *here, size_t number, const char *id) {
     return link;
 }
 
+// [mqtt-1]
 static void a_version_we_do_not_speak_is_answered_in_its_own_way(void **state) {
     (void) state;
     static const struct {
@@ -39,6 +40,7 @@ static void a_version_we_do_not_speak_is_answered_in_its_own_way(void **state) {
     }
 }
 
+// [mqtt-2]
 static void a_client_id_is_the_certificates_and_nobody_elses(void **state) {
     (void) state;
     static const struct {
@@ -77,6 +79,7 @@ static void a_client_id_is_the_certificates_and_nobody_elses(void **state) {
     }
 }
 
+// [mqtt-2]
 static void a_local_program_without_a_name_gets_one_of_its_own(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -89,6 +92,7 @@ static void a_local_program_without_a_name_gets_one_of_its_own(void **state) {
     assert_int_equal(site_count(here).sessions, 2);
 }
 
+// [mqtt-5] [mqtt-6]
 static void what_differs_from_what_was_asked_is_told(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -106,6 +110,7 @@ static void what_differs_from_what_was_asked_is_told(void **state) {
     assert_got(link, "CONNACK 00 keepalive=600");
 }
 
+// [mqtt-3]
 static void there_is_no_other_authentication(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -123,6 +128,7 @@ static void there_is_no_other_authentication(void **state) {
     assert_got(link, "DISCONNECT:82; closed");
 }
 
+// [mqtt-3]
 static void user_and_password_are_not_asked_for_and_not_told(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -139,6 +145,7 @@ static void user_and_password_are_not_asked_for_and_not_told(void **state) {
     assert_non_null(strstr(here->last_why, "press-2"));
 }
 
+// [mqtt-4]
 static void who_connects_again_takes_its_session_over(void **state) {
     (void) state;
     for (size_t v = 0; v < SV_COUNT(VERSIONS); v++) {
@@ -156,6 +163,7 @@ static void who_connects_again_takes_its_session_over(void **state) {
     }
 }
 
+// [mqtt-2]
 static void another_identity_does_not_disturb_its_victim(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -175,6 +183,7 @@ static void another_identity_does_not_disturb_its_victim(void **state) {
     assert_got(victim, "PINGRESP");
 }
 
+// [mqtt-4]
 static void an_app_has_so_many_sessions_and_no_more(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -193,6 +202,7 @@ static void an_app_has_so_many_sessions_and_no_more(void **state) {
     }
 }
 
+// [mqtt-1] [mqtt-5]
 static void who_says_nothing_is_cut(void **state) {
     (void) state;
     for (size_t v = 0; v < SV_COUNT(VERSIONS); v++) {
@@ -214,6 +224,7 @@ static void who_says_nothing_is_cut(void **state) {
     }
 }
 
+// [mqtt-5]
 static void an_old_client_keeps_the_keep_alive_it_asked_for(void **state) {
     (void) state;
     static const struct {
@@ -236,6 +247,7 @@ static void an_old_client_keeps_the_keep_alive_it_asked_for(void **state) {
     }
 }
 
+// [mqtt-4]
 static void a_connection_ends_with_its_certificate(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -257,6 +269,7 @@ static void a_connection_ends_with_its_certificate(void **state) {
     assert_got(link, "CONNACK 87; closed");
 }
 
+// [mqtt-6]
 static void a_session_lives_as_long_as_was_asked(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -278,6 +291,7 @@ static void a_session_lives_as_long_as_was_asked(void **state) {
     assert_int_equal(site_count(here).sessions, 0);
 }
 
+// [mqtt-6]
 static void disconnect_changes_the_expiry_but_not_from_none(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -308,6 +322,7 @@ static void disconnect_changes_the_expiry_but_not_from_none(void **state) {
     assert_int_equal(here->record_count, 0);
 }
 
+// [mqtt-1] [mqtt-10] [mqtt-12]
 static void what_breaks_the_protocol_ends_the_connection_with_its_reason(void **state) {
     (void) state;
     static const struct {

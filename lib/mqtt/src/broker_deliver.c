@@ -91,6 +91,7 @@ static void unlink_delivery(sv_broker *broker, sv_broker_session *session,
     delivery->next = NULL;
     count_bytes(broker, session, delivery, 0);
     session->queued--;
+    session->queued_0 -= delivery->qos == 0 ? 1 : 0;
     broker->queued--;
 }
 
@@ -162,6 +163,7 @@ bool sv_broker_enqueue(sv_broker *broker, sv_broker_session *session,
     delivery->bytes = 0;
     count_bytes(broker, session, delivery, bytes);
     session->queued++;
+    session->queued_0 += delivery->qos == 0 ? 1 : 0;
     broker->queued++;
     return true;
 }
@@ -281,12 +283,13 @@ void sv_broker_deliver(sv_broker *broker, sv_broker_session *session, sv_broker_
         if (client == NULL) {
             return;
         }
-        bool backed_up = is_backed_up(broker, client);
-        if (client->greeted && !backed_up) {
+        // What waits already is older and goes first.
+        bool waits = session->queued_0 > 0 || !client->greeted;
+        if (!waits && !is_backed_up(broker, client)) {
             send_now(broker, session, post, terms);
             return;
         }
-        if (client->greeted && !terms->patient) {
+        if (!waits && !terms->patient) {
             tell_dropped(broker, session, post->topic, "the client reads too slowly");
             return;
         }
@@ -462,7 +465,7 @@ static void pass_one(sv_broker *broker, sv_broker_session *session, sv_broker_de
     sv_broker_pump(broker, member->session);
 }
 
-void sv_broker_pass_on(sv_broker *broker, sv_broker_session *session) {
+void sv_broker_pass_on(sv_broker *broker, sv_broker_session *session, bool ends) {
     for (sv_broker_delivery *next = session->first; next != NULL;) {
         sv_broker_delivery *delivery = next;
         next = delivery->next;
@@ -470,6 +473,9 @@ void sv_broker_pass_on(sv_broker *broker, sv_broker_session *session) {
             continue;
         }
         const sv_broker_subscription *member = sv_broker_share_next(delivery->share, session, true);
+        if (member == NULL && ends) {
+            member = sv_broker_share_next(delivery->share, session, false);
+        }
         if (member != NULL) {
             pass_one(broker, session, delivery, member);
         }

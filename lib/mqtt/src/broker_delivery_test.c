@@ -53,6 +53,7 @@ static void qos_2_is_seen_through_on_both_sides(void **state) {
     assert_got(to, "PUBCOMP#5:92");
 }
 
+// [mqtt-8]
 static void answers_wait_for_their_group_in_order(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -74,6 +75,7 @@ static void answers_wait_for_their_group_in_order(void **state) {
     assert_got(from, "PUBREC#3");
 }
 
+// [mqtt-7]
 static void a_persistent_session_keeps_messages_while_its_client_is_away(void **state) {
     (void) state;
     for (size_t v = 0; v < SV_COUNT(VERSIONS); v++) {
@@ -123,6 +125,7 @@ static sv_mqtt_connect connect5(const char *id) {
     return connect;
 }
 
+// [mqtt-11]
 static void no_more_is_in_flight_than_the_client_takes(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -147,6 +150,7 @@ static void no_more_is_in_flight_than_the_client_takes(void **state) {
     assert_got(to, "a=x q1#4");
 }
 
+// [mqtt-10]
 static void a_client_may_not_send_more_than_ours_at_once(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -169,6 +173,7 @@ static void a_client_may_not_send_more_than_ours_at_once(void **state) {
     assert_got(from, "DISCONNECT:93; closed");
 }
 
+// [mqtt-10]
 static void a_packet_id_that_is_taken_is_refused(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -186,6 +191,7 @@ static void a_packet_id_that_is_taken_is_refused(void **state) {
     assert_int_equal(here->messages, 2);
 }
 
+// [mqtt-11]
 static void what_a_client_cannot_take_is_not_sent(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -207,6 +213,7 @@ static void what_a_client_cannot_take_is_not_sent(void **state) {
     assert_int_equal(site_count(here).queued, 1);
 }
 
+// [mqtt-12]
 static void topics_that_come_again_are_told_by_a_number(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -237,6 +244,7 @@ static void topics_that_come_again_are_told_by_a_number(void **state) {
     assert_int_equal(here->events[SV_BROKER_DENIED], 2);
 }
 
+// [mqtt-11]
 static void messages_expire_and_tell_the_time_they_have_left(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -264,6 +272,7 @@ static void messages_expire_and_tell_the_time_they_have_left(void **state) {
     assert_int_equal(site_count(here).queued, 0);
 }
 
+// [mqtt-11]
 static void properties_travel_in_their_order(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -288,6 +297,7 @@ static void properties_travel_in_their_order(void **state) {
     assert_got(old, "SUBACK#1 01; a=x; a=x q1#1");
 }
 
+// [mqtt-13]
 static void a_full_queue_drops_its_oldest_and_says_so(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -314,6 +324,7 @@ static void a_full_queue_drops_its_oldest_and_says_so(void **state) {
     assert_int_equal(here->record_count, 2);
 }
 
+// [mqtt-13]
 static void who_reads_slowly_waits_and_loses_what_may_be_lost(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -332,6 +343,48 @@ static void who_reads_slowly_waits_and_loses_what_may_be_lost(void **state) {
     to->waiting = here->limits.waiting_max + (1 << 20) + 1;
     site_ping(to);
     assert_got(to, "closed");
+}
+
+// [mqtt-8]
+static void a_repeated_publish_waits_for_the_first_ones_group(void **state) {
+    (void) state;
+    SV_DEFER(site_drop) site *here = site_new();
+    here->grouped = true;
+    site_link *from = site_join(here, 0, SV_MQTT_V5, "from", false);
+    site_settle(here);
+    assert_got(from, "CONNACK 00");
+    site_publish(from, "a", "x", 2, 1, false);
+    site_lose(from);
+    // CONNACK waits for a later group; only PUBREC and PUBCOMP are looked at here.
+    from = site_join(here, 0, SV_MQTT_V5, "from", false);
+    here->group++;
+    site_publish(from, "a", "x", 2, 1, false);
+    site_publish(from, "a", "y", 2, 2, false);
+    sv_broker_settled(here->broker, here->group - 1);
+    assert_got(from, "CONNACK 00 present; PUBREC#1");
+    site_ack(from, SV_MQTT_PUBREL, 1, SV_MQTT_SUCCESS);
+    site_lose(from);
+    from = site_join(here, 0, SV_MQTT_V5, "from", false);
+    here->grouped = false;
+    site_ack(from, SV_MQTT_PUBREL, 1, SV_MQTT_SUCCESS);
+    assert_got(from, "");
+    site_settle(here);
+    assert_got(from, "CONNACK 00 present; PUBCOMP#1:92");
+}
+
+// A live QoS 0 message does not overtake the retained one of its topic.
+static void what_was_retained_comes_before_what_is_new(void **state) {
+    (void) state;
+    SV_DEFER(site_drop) site *here = site_new();
+    site_link *to = site_joined(here, 0, SV_MQTT_V311, "to", true, false);
+    site_link *from = site_joined(here, 1, SV_MQTT_V311, "from", true, false);
+    site_publish(from, "a", "old", 0, 0, true);
+    to->waiting = here->limits.waiting_max + 1;
+    site_subscribe(to, 1, "a", 0, 0);
+    assert_got(to, "SUBACK#1 00");
+    to->waiting = 0;
+    site_publish(from, "a", "new", 0, 0, false);
+    assert_got(to, "a=old retain; a=new");
 }
 
 static void what_the_owner_publishes_goes_the_same_way(void **state) {
@@ -401,6 +454,8 @@ int main(void) {
         cmocka_unit_test(properties_travel_in_their_order),
         cmocka_unit_test(a_full_queue_drops_its_oldest_and_says_so),
         cmocka_unit_test(who_reads_slowly_waits_and_loses_what_may_be_lost),
+        cmocka_unit_test(a_repeated_publish_waits_for_the_first_ones_group),
+        cmocka_unit_test(what_was_retained_comes_before_what_is_new),
         cmocka_unit_test(what_the_owner_publishes_goes_the_same_way),
         cmocka_unit_test(records_that_do_not_read_are_left_out),
     };

@@ -122,6 +122,7 @@ struct sv_broker_session {
     sv_broker_delivery *first, *last;
     sv_broker_delivery *unsent; ///< the first that has not been sent on this connection
     size_t queued, queued_bytes;
+    size_t queued_0; ///< of QoS 0 among them
     size_t inflight; ///< of this connection
     uint64_t next_number;
     uint16_t last_id;
@@ -273,8 +274,9 @@ sv_mqtt_reason sv_broker_take_ack(sv_broker *broker, sv_broker_client *client,
                                   const sv_mqtt_packet *packet, sv_why *why);
 /// The connection has gone: what was sent on it will be sent again.
 void sv_broker_rewind(sv_broker *broker, sv_broker_session *session);
-/// Gives what came by a share to other members: all that nobody may have seen.
-void sv_broker_pass_on(sv_broker *broker, sv_broker_session *session);
+/// Gives what came by a share to members that are there, or, when the session ends, that will be:
+/// everything but what is halfway through exactly once.
+void sv_broker_pass_on(sv_broker *broker, sv_broker_session *session, bool ends);
 void sv_broker_delivery_drop(sv_broker *broker, sv_broker_session *session,
                              sv_broker_delivery *delivery);
 void sv_broker_sweep_queue(sv_broker *broker, sv_broker_session *session);

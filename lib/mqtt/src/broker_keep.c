@@ -283,7 +283,7 @@ static void take_subscription(record *reader, sv_broker *broker, sv_broker_sessi
     uint64_t qos = take_number(reader, 1);
     uint64_t flags = take_number(reader, 1);
     uint64_t id = take_number(reader, 4);
-    if (reader->broken || qos > 2 || !is_subscribable(filter)
+    if (reader->broken || qos > 2 || id > SV_MQTT_REMAINING_MAX || !is_subscribable(filter)
         || sv_broker_subscribed(session, filter) != NULL) {
         reader->broken = true;
         return;
@@ -400,6 +400,8 @@ static bool restore_received(sv_broker_session *session, uint64_t number, const 
 static void read_ids(record *reader, sv_broker_delivery *delivery) {
     for (size_t i = 0; i < delivery->id_count; i++) {
         delivery->ids[i] = (uint32_t) take_number(reader, 4);
+        reader->broken =
+            reader->broken || delivery->ids[i] == 0 || delivery->ids[i] > SV_MQTT_REMAINING_MAX;
     }
 }
 
@@ -425,6 +427,11 @@ static sv_broker_delivery *read_delivery(record *reader, const sv_broker *broker
     delivery->kept = true;
     delivery->id_count = count;
     read_ids(reader, delivery);
+    if (reader->broken) {
+        sv_broker_let_go(&delivery->held);
+        free(delivery);
+        return NULL;
+    }
     return delivery;
 }
 

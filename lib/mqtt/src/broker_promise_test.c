@@ -235,6 +235,7 @@ static void finish(tale *story) {
     }
 }
 
+// [mqtt-8]
 static void what_was_acknowledged_arrives_and_qos_2_once(void **state) {
     (void) state;
     size_t delivered = 0;

@@ -1,5 +1,6 @@
 // From a client to the broker: PUBLISH with its checks, and the ids of QoS 2 until their PUBREL.
 #include "broker_internal.h"
+#include <assert.h>
 #include <base/mem.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,7 @@ sv_mqtt_reason sv_broker_take_publish(sv_broker *broker, sv_broker_client *clien
 
 uint64_t sv_broker_publish(sv_broker *broker, sv_text topic, sv_text payload, uint8_t qos,
                            bool keep, int64_t now_us) {
+    assert(qos <= 2);
     broker->now_us = now_us;
     if (!sv_mqtt_topic_is_valid(topic) || sv_broker_levels(topic) > SV_MQTT_LEVELS_MAX) {
         return 0;

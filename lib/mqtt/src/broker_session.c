@@ -78,7 +78,7 @@ void sv_broker_forget_queue(sv_broker *broker, sv_broker_session *session) {
 }
 
 void sv_broker_session_end(sv_broker *broker, sv_broker_session *session) {
-    sv_broker_pass_on(broker, session);
+    sv_broker_pass_on(broker, session, true);
     sv_broker_forget_queue(broker, session);
     session->expiry_s = 0;
     sv_broker_will_drop(&session->will);

@@ -2,6 +2,7 @@
 
 static const sv_mqtt_version VERSIONS[] = { SV_MQTT_V311, SV_MQTT_V5 };
 
+// [mqtt-14]
 static void filters_match_as_the_standard_says(void **state) {
     (void) state;
     static const struct {
@@ -48,6 +49,7 @@ static void filters_match_as_the_standard_says(void **state) {
     }
 }
 
+// [mqtt-14]
 static void overlapping_subscriptions_make_one_delivery(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -65,6 +67,7 @@ static void overlapping_subscriptions_make_one_delivery(void **state) {
                 || strcmp(got, "t/x=1 q1#1 id=2 id=300") == 0);
 }
 
+// [mqtt-14]
 static void options_of_a_subscription_hold(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -83,6 +86,7 @@ static void options_of_a_subscription_hold(void **state) {
     assert_got(link, "own=2; kept=3 retain; kept=4; plain=5");
 }
 
+// [mqtt-14] [mqtt-17]
 static void retained_messages_come_as_the_handling_says(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -107,6 +111,7 @@ static void retained_messages_come_as_the_handling_says(void **state) {
     assert_got(link, "SUBACK#7 00");
 }
 
+// [mqtt-7] [mqtt-11]
 static void retained_messages_outlive_a_restart(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -134,6 +139,7 @@ static void retained_messages_outlive_a_restart(void **state) {
     assert_int_equal(here->record_count, 0);
 }
 
+// [mqtt-17]
 static void the_store_of_retained_messages_is_bounded(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -160,6 +166,7 @@ static void the_store_of_retained_messages_is_bounded(void **state) {
     assert_got(link, "PUBACK#6:97");
 }
 
+// [mqtt-9] [mqtt-15]
 static void what_is_not_allowed_is_said_and_has_no_effect(void **state) {
     (void) state;
     for (size_t v = 0; v < SV_COUNT(VERSIONS); v++) {
@@ -190,6 +197,7 @@ static void what_is_not_allowed_is_said_and_has_no_effect(void **state) {
     }
 }
 
+// [mqtt-9]
 static void an_answer_cannot_be_sent_to_a_foreign_topic(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -206,6 +214,7 @@ static void an_answer_cannot_be_sent_to_a_foreign_topic(void **state) {
     assert_got(link, "ask= reply=here correlation=id; PUBACK#1");
 }
 
+// [mqtt-15]
 static void the_number_of_subscriptions_is_bounded(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -220,6 +229,7 @@ static void the_number_of_subscriptions_is_bounded(void **state) {
     assert_got(link, "SUBACK#1 00; SUBACK#2 00; SUBACK#3 97; SUBACK#4 01");
 }
 
+// [mqtt-9] [mqtt-15]
 static void topics_deeper_than_the_limit_are_refused(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -232,6 +242,7 @@ static void topics_deeper_than_the_limit_are_refused(void **state) {
     assert_got(link, "PUBACK#1:90; PUBACK#2; SUBACK#3 8f; SUBACK#4 00");
 }
 
+// [mqtt-16]
 static void a_share_takes_turns_among_those_who_are_there(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -264,6 +275,7 @@ static void a_share_takes_turns_among_those_who_are_there(void **state) {
     assert_int_equal(got_one + got_two, 1);
 }
 
+// [mqtt-16]
 static void what_one_member_leaves_another_gets(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -284,6 +296,7 @@ static void what_one_member_leaves_another_gets(void **state) {
     assert_got(two, "UNSUBACK#2");
 }
 
+// [mqtt-18]
 static void a_will_goes_out_when_its_client_is_lost_and_only_then(void **state) {
     (void) state;
     static const struct {
@@ -340,6 +353,7 @@ static sv_mqtt_connect with_will(uint32_t delay_s, uint32_t expiry_s) {
     return connect;
 }
 
+// [mqtt-18]
 static void a_will_waits_and_is_called_off_by_who_comes_back(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -371,6 +385,7 @@ static void a_will_waits_and_is_called_off_by_who_comes_back(void **state) {
     assert_int_equal(here->wills, 3);
 }
 
+// [mqtt-18]
 static void a_will_without_the_right_to_it_refuses_the_connection(void **state) {
     (void) state;
     SV_DEFER(site_drop) site *here = site_new();
@@ -383,6 +398,7 @@ static void a_will_without_the_right_to_it_refuses_the_connection(void **state) 
     assert_int_equal(site_count(here).sessions, 0);
 }
 
+// [mqtt-18]
 static void after_a_restart_a_will_gives_its_client_time(void **state) {
     (void) state;
     for (int back = 0; back < 3; back++) {
