@@ -49,12 +49,12 @@ static void forget_longest_unused(gw *g) {
     }
     if (oldest != NULL) {
         (void) sv_map_remove(g->senders, oldest_name);
-        sv_ranges_drop(&oldest->seen);
-        free(oldest);
         for (size_t i = 0; i < sv_map_count(g->streams); i++) {
             gw_stream *stream = sv_map_at(g->streams, i, NULL);
             stream->sender = stream->sender == oldest ? NULL : stream->sender;
         }
+        sv_ranges_drop(&oldest->seen);
+        free(oldest);
     }
 }
 

@@ -58,7 +58,8 @@ class Chaos:
         return self.store().execute("SELECT count(*) FROM reading").fetchone()[0]
 
     def settle(self):
-        """The devices stop in peace; then everything goes up."""
+        """Everybody comes back, the devices stop in peace, everything goes up."""
+        wait_until(lambda: self.site.gateway_status()["front"]["clients"] == DEVICES + 1, "the return of every device", 120)
         self.load.send_signal(signal.SIGINT)
         report = self.site.simulated(self.load)
         self.site.stop(self.agent)

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 READY_S = 20
 POLL_S = 0.02
@@ -109,14 +110,14 @@ class Site:
         return f"{{ca: {self.pki}/ca.crt, cert: {self.cert(name)}, key: {self.key(name)}}}"
 
     def write_gateway(self, fleet, alerts_port, group_ms, door=False, more=""):
-        self.mqtt_port = free_port()
+        self.mqtt_port, self.http_port = free_port(), free_port()
         self.number += 1
         self.store = self.dir / f"gateway-{self.number}.db"
         group = f", group_wait: {group_ms}ms" if group_ms else ""
         way = f"listen: {{bind: 127.0.0.1, port: {self.mqtt_port}}}" if door else f"broker: {{host: 127.0.0.1, port: {self.mqtt_port}}}"
         text = (
             f"id: gateway-1\nsite: site-1\n{way}\n"
-            f"tls: {self.tls('gateway-1')}\nstore: {{path: {self.store}{group}}}\n"
+            f"http: {{port: {self.http_port}}}\ntls: {self.tls('gateway-1')}\nstore: {{path: {self.store}{group}}}\n"
             "thresholds: {default: {high: 500}, sensors: {temperature: {high: 80}, vibration: {high: 7.1}}}\n"
             "change: {default: 1.0, sensors: {temperature: 0.4, vibration: 0.15, pressure: 0.08, current: 0.4}}\n"
         )
@@ -153,6 +154,10 @@ class Site:
 
         wait_until(up, "the gateway's start")
         return gateway
+
+    def gateway_status(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/v1/status", timeout=10) as answer:
+            return json.load(answer)
 
     def start_fleet(self):
         self.device_port, self.operator_port = free_port(), free_port()
