@@ -5,12 +5,12 @@
 #include <string.h>
 
 const sv_broker_limits SV_BROKER_DEFAULTS = {
-    .packet_max = 256 * 1024,
+    .packet_max = (size_t) 256 * 1024,
     .keepalive_max_s = 600,
     .receive_max = 1000,
     .inflight_max = 100,
     .topic_alias_max = 32,
-    .session_expiry_max_s = 7 * 24 * 3600,
+    .session_expiry_max_s = UINT32_C(7) * 24 * 3600,
     .queue_messages_max = 2000,
     .queue_bytes_max = 4 << 20,
     .subscriptions_max = 256,

@@ -213,11 +213,11 @@ static void who_says_nothing_is_cut(void **state) {
         assert_non_null(mute->client);
         site_wait(here, 1);
         assert_got(mute, "closed");
-        site_wait(here, 80 * (int64_t) SECOND);
+        site_wait(here, 80 * SECOND);
         assert_got(link, "");
         site_ping(link);
         assert_got(link, "PINGRESP");
-        site_wait(here, 90 * (int64_t) SECOND);
+        site_wait(here, 90 * SECOND);
         assert_got(link, "");
         site_wait(here, 1);
         assert_got(link, VERSIONS[v] == SV_MQTT_V5 ? "DISCONNECT:8d; closed" : "closed");
@@ -275,17 +275,17 @@ static void a_session_lives_as_long_as_was_asked(void **state) {
     SV_DEFER(site_drop) site *here = site_new();
     site_link *link = site_joined(here, 0, SV_MQTT_V5, "a", false, false);
     site_disconnect(link, SV_MQTT_SUCCESS);
-    site_wait(here, 3599 * (int64_t) SECOND);
+    site_wait(here, 3599 * SECOND);
     link = site_joined(here, 0, SV_MQTT_V5, "a", false, true);
     site_lose(link);
-    site_wait(here, 3600 * (int64_t) SECOND);
+    site_wait(here, 3600 * SECOND);
     assert_int_equal(site_count(here).sessions, 0);
     site_compact(here, UINT64_MAX);
     assert_int_equal(here->record_count, 0);
     // An old client's session that is not clean lives for as long as any may.
     site_link *old = site_joined(here, 1, SV_MQTT_V311, "b", false, false);
     site_lose(old);
-    site_wait(here, 604799 * (int64_t) SECOND);
+    site_wait(here, 604799 * SECOND);
     assert_int_equal(site_count(here).sessions, 1);
     site_wait(here, SECOND);
     assert_int_equal(site_count(here).sessions, 0);

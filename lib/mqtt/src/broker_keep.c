@@ -336,6 +336,9 @@ static void read_session(record *reader, sv_broker *broker, sv_broker_session *s
     uint64_t flags = take_number(reader, 1);
     take_identity(reader, session, flags);
     session->expiry_s = (uint32_t) take_number(reader, 4);
+    if (session->expiry_s > broker->limits.session_expiry_max_s) {
+        session->expiry_s = broker->limits.session_expiry_max_s;
+    }
     session->expires_us = take_time(reader, broker);
     session->next_number = take_number(reader, 8);
     session->last_id = (uint16_t) take_number(reader, 2);

@@ -219,7 +219,7 @@ static void step(tale *story) {
         hear(story, number, true);
     }
     sv_broker_counts counts = site_count(story->here);
-    assert_true(counts.queued <= SUBSCRIBERS * story->here->limits.queue_messages_max);
+    assert_true(counts.queued <= (size_t) SUBSCRIBERS * story->here->limits.queue_messages_max);
 }
 
 /// Nobody is cut any more: everything comes to its end.
@@ -270,7 +270,7 @@ static void what_was_acknowledged_arrives_and_qos_2_once(void **state) {
         assert_int_equal(site_count(here).queued, 0);
         assert_int_equal(site_count(here).queued_bytes, 0);
     }
-    assert_true(delivered > SEEDS * 500);
+    assert_true(delivered > (size_t) SEEDS * 500);
 }
 
 int main(void) {

@@ -149,7 +149,8 @@ static void answer(sv_broker *broker, sv_broker_client *client, const sv_mqtt_pa
                                     .reason = (uint8_t) reason });
 }
 
-static void retain(sv_broker *broker, const sv_broker_client *client, sv_broker_post *post) {
+static void store_retained(sv_broker *broker, const sv_broker_client *client,
+                           sv_broker_post *post) {
     if (sv_broker_retained_fits(broker, post)) {
         sv_broker_retain(broker, post);
         return;
@@ -174,7 +175,7 @@ static uint64_t accept(sv_broker *broker, const sv_broker_client *client,
             later(post->group, sv_broker_keep_received(broker, client->session, packet->id, true));
     }
     if (post->retain) {
-        retain(broker, client, post);
+        store_retained(broker, client, post);
     }
     sv_broker_route(broker, post);
     sv_broker_post_drop(post);
@@ -263,7 +264,7 @@ sv_mqtt_reason sv_broker_take_publish(sv_broker *broker, sv_broker_client *clien
 }
 
 uint64_t sv_broker_publish(sv_broker *broker, sv_text topic, sv_text payload, uint8_t qos,
-                           bool keep, int64_t now_us) {
+                           bool retain, int64_t now_us) {
     assert(qos <= 2);
     broker->now_us = now_us;
     if (!sv_mqtt_topic_is_valid(topic) || sv_broker_levels(topic) > SV_MQTT_LEVELS_MAX) {
@@ -273,8 +274,8 @@ uint64_t sv_broker_publish(sv_broker *broker, sv_text topic, sv_text payload, ui
                             .payload = payload,
                             .expires_us = SV_BROKER_NEVER,
                             .qos = qos,
-                            .retain = keep };
-    if (keep && sv_broker_retained_fits(broker, &post)) {
+                            .retain = retain };
+    if (retain && sv_broker_retained_fits(broker, &post)) {
         sv_broker_retain(broker, &post);
     }
     sv_broker_route(broker, &post);

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SITE_LINKS = 12, SITE_RECORDS = 8192, SITE_LINE = 65536, SECOND = 1000000 };
+enum { SITE_LINKS = 12, SITE_RECORDS = 8192, SITE_LINE = 65536 };
+
+#define SECOND INT64_C(1000000)
 
 #define SITE_WALL_US INT64_C(1800000000000000)
 
@@ -156,7 +158,7 @@ static inline void site_start(site *here) {
 static inline site *site_new(void) {
     site *here = sv_mem_new(sizeof *here);
     here->limits = SV_BROKER_DEFAULTS;
-    here->now_us = 1000 * (int64_t) SECOND;
+    here->now_us = 1000 * SECOND;
     here->group = 1;
     for (size_t i = 0; i < SITE_LINKS; i++) {
         here->links[i].site = here;

@@ -381,7 +381,7 @@ static void a_will_waits_and_is_called_off_by_who_comes_back(void **state) {
     link = site_open(here, 0, NULL);
     site_connect(link, &connect);
     site_lose(link);
-    link = site_join(here, 0, SV_MQTT_V5, "a", true);
+    (void) site_join(here, 0, SV_MQTT_V5, "a", true);
     assert_int_equal(here->wills, 3);
 }
 
@@ -410,7 +410,7 @@ static void after_a_restart_a_will_gives_its_client_time(void **state) {
         site_wait(here, SV_BROKER_WILL_RESTORED_US - 1);
         assert_int_equal(here->wills, 0);
         if (back > 0) {
-            link = site_joined(here, 0, SV_MQTT_V5, "a", back == 1, false);
+            (void) site_joined(here, 0, SV_MQTT_V5, "a", back == 1, false);
         }
         site_wait(here, 1);
         assert_int_equal(here->wills, back == 0);
