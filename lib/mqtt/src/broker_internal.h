@@ -244,16 +244,7 @@ void sv_broker_take_subscribe(sv_broker *broker, sv_broker_client *client,
 void sv_broker_take_unsubscribe(sv_broker *broker, sv_broker_client *client,
                                 const sv_mqtt_packet *packet);
 
-// broker_deliver.c
-
-typedef struct sv_broker_terms {
-    uint8_t qos;
-    bool retain;
-    bool patient; ///< QoS 0 may wait in the queue
-    sv_broker_share *share;
-    const uint32_t *ids;
-    size_t id_count;
-} sv_broker_terms;
+// broker_held.c
 
 sv_broker_held *sv_broker_hold(sv_text topic, sv_text payload, sv_text forwarded,
                                int64_t expires_us);
@@ -264,6 +255,17 @@ sv_text sv_broker_held_forwarded(const sv_broker_held *held);
 /// A post of what is held; sv_broker_post_drop gives the post's own hold back.
 sv_broker_post sv_broker_post_of(sv_broker_held *held, uint8_t qos, bool retain);
 void sv_broker_post_drop(sv_broker_post *post);
+
+// broker_deliver.c
+
+typedef struct sv_broker_terms {
+    uint8_t qos;
+    bool retain;
+    bool patient; ///< QoS 0 may wait in the queue
+    sv_broker_share *share;
+    const uint32_t *ids;
+    size_t id_count;
+} sv_broker_terms;
 
 void sv_broker_deliver(sv_broker *broker, sv_broker_session *session, sv_broker_post *post,
                        const sv_broker_terms *terms);

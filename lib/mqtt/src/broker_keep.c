@@ -1,7 +1,7 @@
 // Records: how sessions, deliveries and retained messages are written, and how they are read again.
 // Numbers are big-endian, texts have their length before them, times are Unix microseconds. A
 // record that does not read to its very end is refused whole.
-#include "broker_internal.h"
+#include "broker_record.h"
 #include <base/mem.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,97 +24,6 @@ enum {
 /// Numbers of received ids come after those of deliveries.
 #define RECEIVED_BASE UINT64_C(0xFFFFFFFFFFFF0000)
 
-static void add_number(sv_textbuf *out, uint64_t value, unsigned bytes) {
-    for (unsigned i = bytes; i-- > 0;) {
-        sv_textbuf_add_char(out, (char) (uint8_t) (value >> (8 * i)));
-    }
-}
-
-static void add_text(sv_textbuf *out, sv_text text) {
-    add_number(out, text.len, 4);
-    sv_textbuf_add(out, text);
-}
-
-typedef struct record {
-    sv_text rest;
-    bool broken;
-} record;
-
-static uint64_t take_number(record *reader, unsigned bytes) {
-    if (reader->rest.len < bytes) {
-        reader->broken = true;
-        return 0;
-    }
-    uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | (uint8_t) reader->rest.at[i];
-    }
-    reader->rest.at += bytes;
-    reader->rest.len -= bytes;
-    return value;
-}
-
-static sv_text take_text(record *reader) {
-    size_t len = take_number(reader, 4);
-    if (reader->broken || reader->rest.len < len) {
-        reader->broken = true;
-        return SV_TEXT("");
-    }
-    sv_text text = { .at = reader->rest.at, .len = len };
-    reader->rest.at += len;
-    reader->rest.len -= len;
-    return text;
-}
-
-static void add_time(sv_textbuf *out, const sv_broker *broker, int64_t at_us) {
-    add_number(out, (uint64_t) sv_broker_wall(broker, at_us), 8);
-}
-
-/// As a time of this process; what lies before its start is due at once.
-static int64_t take_time(record *reader, const sv_broker *broker) {
-    int64_t wall_us = (int64_t) take_number(reader, 8);
-    int64_t left_us = 0;
-    int64_t at_us = 0;
-    if (wall_us == SV_BROKER_NEVER
-        || __builtin_sub_overflow(wall_us, sv_broker_wall(broker, broker->now_us), &left_us)
-        || __builtin_add_overflow(broker->now_us, left_us, &at_us)) {
-        return SV_BROKER_NEVER;
-    }
-    return at_us;
-}
-
-static void add_held(sv_textbuf *out, const sv_broker *broker, const sv_broker_held *held) {
-    add_time(out, broker, held->expires_us);
-    add_text(out, sv_broker_held_topic(held));
-    add_text(out, sv_broker_held_payload(held));
-    add_text(out, sv_broker_held_forwarded(held));
-}
-
-/// The forwarded block is what add_publish writes as it stands: only one that it would have made
-/// itself is taken.
-static bool is_forwardable(sv_text block) {
-    char room[256];
-    sv_textbuf copy = block.len < sizeof room ? SV_TEXTBUF(room) : SV_TEXTBUF_HEAP(block.len + 1);
-    sv_mqtt_add_forwarded(&copy, block);
-    bool same = sv_text_eq(sv_textbuf_text(&copy), block);
-    sv_textbuf_drop(&copy);
-    return same;
-}
-
-static sv_broker_held *take_held(record *reader, const sv_broker *broker) {
-    int64_t expires_us = take_time(reader, broker);
-    sv_text topic = take_text(reader);
-    sv_text payload = take_text(reader);
-    sv_text forwarded = take_text(reader);
-    if (reader->broken || !sv_mqtt_topic_is_valid(topic)
-        || sv_broker_levels(topic) > SV_MQTT_LEVELS_MAX || payload.len > SV_MQTT_REMAINING_MAX / 2
-        || !is_forwardable(forwarded)) {
-        reader->broken = true;
-        return NULL;
-    }
-    return sv_broker_hold(topic, payload, forwarded, expires_us);
-}
-
 static uint64_t keep(sv_broker *broker, sv_broker_kind kind, sv_text key, sv_text value) {
     return broker->hooks.keep == NULL ? 0 : broker->hooks.keep(broker->arg, kind, key, value);
 }
@@ -129,49 +38,52 @@ static uint64_t forget(sv_broker *broker, sv_broker_kind kind, sv_text key) {
 
 static void begin_record(sv_broker *broker) {
     sv_textbuf_clear(&broker->record);
-    add_number(&broker->record, RECORD_VERSION, 1);
+    sv_broker_add_number(&broker->record, RECORD_VERSION, 1);
 }
 
 static void add_will(sv_textbuf *out, const sv_broker *broker, const sv_broker_session *session) {
     const sv_broker_will *will = session->will;
-    add_number(out, will->qos, 1);
-    add_number(out, (will->retain ? RETAIN : 0U) | (will->has_expiry ? HAS_EXPIRY : 0U), 1);
-    add_number(out, will->expiry_s, 4);
-    add_number(out, will->delay_s, 4);
-    add_time(out, broker, session->will_due_us);
-    add_held(out, broker, will->held);
+    sv_broker_add_number(out, will->qos, 1);
+    sv_broker_add_number(out, (will->retain ? RETAIN : 0U) | (will->has_expiry ? HAS_EXPIRY : 0U),
+                         1);
+    sv_broker_add_number(out, will->expiry_s, 4);
+    sv_broker_add_number(out, will->delay_s, 4);
+    sv_broker_add_time(out, broker, session->will_due_us);
+    sv_broker_add_held(out, broker, will->held);
 }
 
 static void add_subscription(sv_textbuf *out, const sv_broker_subscription *subscription) {
-    add_text(out, (sv_text){ .at = subscription->filter, .len = subscription->filter_len });
-    add_number(out, subscription->qos, 1);
-    add_number(out,
-               (subscription->retain_as_published ? RETAIN : 0U)
-                   | (subscription->no_local ? NO_LOCAL : 0U),
-               1);
-    add_number(out, subscription->id, 4);
+    sv_broker_add_text(out,
+                       (sv_text){ .at = subscription->filter, .len = subscription->filter_len });
+    sv_broker_add_number(out, subscription->qos, 1);
+    sv_broker_add_number(out,
+                         (subscription->retain_as_published ? RETAIN : 0U)
+                             | (subscription->no_local ? NO_LOCAL : 0U),
+                         1);
+    sv_broker_add_number(out, subscription->id, 4);
 }
 
 static void write_session(sv_broker *broker, const sv_broker_session *session) {
     sv_textbuf *out = &broker->record;
     const sv_identity *identity = &session->identity;
     begin_record(broker);
-    add_number(out,
-               (session->client != NULL || session->up_before ? UP : 0U)
-                   | (session->will != NULL ? WILL : 0U) | (identity->classic ? CLASSIC : 0U),
-               1);
-    add_text(out, sv_text_of(identity->id));
-    add_number(out, identity->role, 1);
-    add_number(out, (uint64_t) identity->not_after_us, 8);
-    add_number(out, session->expiry_s, 4);
-    add_time(out, broker, session->expires_us);
-    add_number(out, session->next_number, 8);
-    add_number(out, session->last_id, 2);
+    sv_broker_add_number(out,
+                         (session->client != NULL || session->up_before ? UP : 0U)
+                             | (session->will != NULL ? WILL : 0U)
+                             | (identity->classic ? CLASSIC : 0U),
+                         1);
+    sv_broker_add_text(out, sv_text_of(identity->id));
+    sv_broker_add_number(out, identity->role, 1);
+    sv_broker_add_number(out, (uint64_t) identity->not_after_us, 8);
+    sv_broker_add_number(out, session->expiry_s, 4);
+    sv_broker_add_time(out, broker, session->expires_us);
+    sv_broker_add_number(out, session->next_number, 8);
+    sv_broker_add_number(out, session->last_id, 2);
     if (session->will != NULL) {
         add_will(out, broker, session);
     }
     size_t count = session->subscriptions == NULL ? 0 : sv_map_count(session->subscriptions);
-    add_number(out, count, 4);
+    sv_broker_add_number(out, count, 4);
     for (size_t i = 0; i < count; i++) {
         add_subscription(out, sv_map_at(session->subscriptions, i, NULL));
     }
@@ -206,16 +118,16 @@ uint64_t sv_broker_keep_delivery(sv_broker *broker, const sv_broker_session *ses
     sv_textbuf *out = &broker->record;
     bool released = delivery->state == SV_BROKER_RELEASED;
     begin_record(broker);
-    add_number(out, DELIVERY, 1);
-    add_number(out, (delivery->retain ? RETAIN : 0U) | (released ? IS_RELEASED : 0U), 1);
-    add_number(out, delivery->qos, 1);
-    add_number(out, delivery->id, 2);
+    sv_broker_add_number(out, DELIVERY, 1);
+    sv_broker_add_number(out, (delivery->retain ? RETAIN : 0U) | (released ? IS_RELEASED : 0U), 1);
+    sv_broker_add_number(out, delivery->qos, 1);
+    sv_broker_add_number(out, delivery->id, 2);
     if (!released) {
-        add_held(out, broker, delivery->held);
+        sv_broker_add_held(out, broker, delivery->held);
     }
-    add_number(out, delivery->id_count, 4);
+    sv_broker_add_number(out, delivery->id_count, 4);
     for (size_t i = 0; i < delivery->id_count; i++) {
-        add_number(out, delivery->ids[i], 4);
+        sv_broker_add_number(out, delivery->ids[i], 4);
     }
     char room[QUEUED_KEY_ROOM];
     delivery->kept = true;
@@ -242,14 +154,14 @@ uint64_t sv_broker_keep_received(sv_broker *broker, const sv_broker_session *ses
         return forget(broker, SV_BROKER_QUEUED, key);
     }
     begin_record(broker);
-    add_number(&broker->record, RECEIVED, 1);
+    sv_broker_add_number(&broker->record, RECEIVED, 1);
     return keep_record(broker, SV_BROKER_QUEUED, key);
 }
 
 uint64_t sv_broker_keep_retained(sv_broker *broker, const sv_broker_held *held, uint8_t qos) {
     begin_record(broker);
-    add_number(&broker->record, qos, 1);
-    add_held(&broker->record, broker, held);
+    sv_broker_add_number(&broker->record, qos, 1);
+    sv_broker_add_held(&broker->record, broker, held);
     return keep_record(broker, SV_BROKER_RETAINED, sv_broker_held_topic(held));
 }
 
@@ -257,16 +169,16 @@ uint64_t sv_broker_forget_retained(sv_broker *broker, sv_text topic) {
     return forget(broker, SV_BROKER_RETAINED, topic);
 }
 
-static void take_will(record *reader, sv_broker *broker, sv_broker_session *session) {
+static void take_will(sv_broker_record *reader, sv_broker *broker, sv_broker_session *session) {
     sv_broker_will *will = sv_mem_new(sizeof *will);
-    will->qos = (uint8_t) take_number(reader, 1);
-    uint64_t flags = take_number(reader, 1);
+    will->qos = (uint8_t) sv_broker_take_number(reader, 1);
+    uint64_t flags = sv_broker_take_number(reader, 1);
     will->retain = (flags & RETAIN) != 0;
     will->has_expiry = (flags & HAS_EXPIRY) != 0;
-    will->expiry_s = (uint32_t) take_number(reader, 4);
-    will->delay_s = (uint32_t) take_number(reader, 4);
-    session->will_due_us = take_time(reader, broker);
-    will->held = take_held(reader, broker);
+    will->expiry_s = (uint32_t) sv_broker_take_number(reader, 4);
+    will->delay_s = (uint32_t) sv_broker_take_number(reader, 4);
+    session->will_due_us = sv_broker_take_time(reader, broker);
+    will->held = sv_broker_take_held(reader, broker);
     session->will = will;
     reader->broken = reader->broken || will->qos > 2;
 }
@@ -278,11 +190,12 @@ static bool is_subscribable(sv_text filter) {
     return sv_mqtt_filter_is_valid(inner) && name.len <= SV_BROKER_SHARE_NAME_MAX;
 }
 
-static void take_subscription(record *reader, sv_broker *broker, sv_broker_session *session) {
-    sv_text filter = take_text(reader);
-    uint64_t qos = take_number(reader, 1);
-    uint64_t flags = take_number(reader, 1);
-    uint64_t id = take_number(reader, 4);
+static void take_subscription(sv_broker_record *reader, sv_broker *broker,
+                              sv_broker_session *session) {
+    sv_text filter = sv_broker_take_text(reader);
+    uint64_t qos = sv_broker_take_number(reader, 1);
+    uint64_t flags = sv_broker_take_number(reader, 1);
+    uint64_t id = sv_broker_take_number(reader, 4);
     if (reader->broken || qos > 2 || id > SV_MQTT_REMAINING_MAX || !is_subscribable(filter)
         || sv_broker_subscribed(session, filter) != NULL) {
         reader->broken = true;
@@ -295,11 +208,11 @@ static void take_subscription(record *reader, sv_broker *broker, sv_broker_sessi
     subscription->id = (uint32_t) id;
 }
 
-static void take_identity(record *reader, sv_broker_session *session, uint64_t flags) {
+static void take_identity(sv_broker_record *reader, sv_broker_session *session, uint64_t flags) {
     sv_identity *identity = &session->identity;
-    sv_text id = take_text(reader);
-    uint64_t role = take_number(reader, 1);
-    identity->not_after_us = (int64_t) take_number(reader, 8);
+    sv_text id = sv_broker_take_text(reader);
+    uint64_t role = sv_broker_take_number(reader, 1);
+    identity->not_after_us = (int64_t) sv_broker_take_number(reader, 8);
     identity->classic = (flags & CLASSIC) != 0;
     identity->role = role < SV_ROLE__COUNT ? (sv_role) role : SV_ROLE_DEVICE;
     reader->broken = reader->broken || role >= SV_ROLE__COUNT
@@ -332,20 +245,20 @@ static void set_clocks(sv_broker *broker, sv_broker_session *session, bool up) {
     }
 }
 
-static void read_session(record *reader, sv_broker *broker, sv_broker_session *session) {
-    uint64_t flags = take_number(reader, 1);
+static void read_session(sv_broker_record *reader, sv_broker *broker, sv_broker_session *session) {
+    uint64_t flags = sv_broker_take_number(reader, 1);
     take_identity(reader, session, flags);
-    session->expiry_s = (uint32_t) take_number(reader, 4);
+    session->expiry_s = (uint32_t) sv_broker_take_number(reader, 4);
     if (session->expiry_s > broker->limits.session_expiry_max_s) {
         session->expiry_s = broker->limits.session_expiry_max_s;
     }
-    session->expires_us = take_time(reader, broker);
-    session->next_number = take_number(reader, 8);
-    session->last_id = (uint16_t) take_number(reader, 2);
+    session->expires_us = sv_broker_take_time(reader, broker);
+    session->next_number = sv_broker_take_number(reader, 8);
+    session->last_id = (uint16_t) sv_broker_take_number(reader, 2);
     if ((flags & WILL) != 0) {
         take_will(reader, broker, session);
     }
-    uint64_t count = take_number(reader, 4);
+    uint64_t count = sv_broker_take_number(reader, 4);
     for (uint64_t i = 0; i < count && !reader->broken; i++) {
         take_subscription(reader, broker, session);
     }
@@ -359,7 +272,7 @@ static bool is_session_key(sv_text key) {
            && (key.at[0] == 'c' || key.at[0] == 'l') && memchr(key.at, '\0', key.len) == NULL;
 }
 
-static bool restore_session(sv_broker *broker, sv_text key, record *reader) {
+static bool restore_session(sv_broker *broker, sv_text key, sv_broker_record *reader) {
     if (!is_session_key(key) || sv_map_get(broker->sessions, key) != NULL
         || sv_map_count(broker->sessions) >= SV_BROKER_SESSIONS_MAX) {
         return false;
@@ -391,7 +304,8 @@ static bool split_key(sv_text key, sv_text *session, uint64_t *number) {
     return true;
 }
 
-static bool restore_received(sv_broker_session *session, uint64_t number, const record *reader) {
+static bool restore_received(sv_broker_session *session, uint64_t number,
+                             const sv_broker_record *reader) {
     uint16_t id = (uint16_t) (number & UINT16_MAX);
     if (number <= RECEIVED_BASE || reader->rest.len > 0) {
         return false;
@@ -400,21 +314,21 @@ static bool restore_received(sv_broker_session *session, uint64_t number, const 
     return true;
 }
 
-static void read_ids(record *reader, sv_broker_delivery *delivery) {
+static void read_ids(sv_broker_record *reader, sv_broker_delivery *delivery) {
     for (size_t i = 0; i < delivery->id_count; i++) {
-        delivery->ids[i] = (uint32_t) take_number(reader, 4);
+        delivery->ids[i] = (uint32_t) sv_broker_take_number(reader, 4);
         reader->broken =
             reader->broken || delivery->ids[i] == 0 || delivery->ids[i] > SV_MQTT_REMAINING_MAX;
     }
 }
 
-static sv_broker_delivery *read_delivery(record *reader, const sv_broker *broker) {
-    uint64_t flags = take_number(reader, 1);
-    uint64_t qos = take_number(reader, 1);
-    uint64_t id = take_number(reader, 2);
+static sv_broker_delivery *read_delivery(sv_broker_record *reader, const sv_broker *broker) {
+    uint64_t flags = sv_broker_take_number(reader, 1);
+    uint64_t qos = sv_broker_take_number(reader, 1);
+    uint64_t id = sv_broker_take_number(reader, 2);
     bool released = (flags & IS_RELEASED) != 0;
-    sv_broker_held *held = released ? NULL : take_held(reader, broker);
-    size_t count = take_number(reader, 4);
+    sv_broker_held *held = released ? NULL : sv_broker_take_held(reader, broker);
+    size_t count = sv_broker_take_number(reader, 4);
     if (reader->broken || qos < 1 || qos > 2 || id == 0 || (released && qos != 2)
         || reader->rest.len != count * 4) {
         sv_broker_let_go(&held);
@@ -439,7 +353,7 @@ static sv_broker_delivery *read_delivery(record *reader, const sv_broker *broker
 }
 
 static bool restore_delivery(sv_broker *broker, sv_broker_session *session, uint64_t number,
-                             record *reader) {
+                             sv_broker_record *reader) {
     bool in_order = session->last == NULL || session->last->number < number;
     sv_broker_delivery *delivery =
         in_order && number < RECEIVED_BASE ? read_delivery(reader, broker) : NULL;
@@ -457,7 +371,7 @@ static bool restore_delivery(sv_broker *broker, sv_broker_session *session, uint
     return true;
 }
 
-static bool restore_queued(sv_broker *broker, sv_text key, record *reader) {
+static bool restore_queued(sv_broker *broker, sv_text key, sv_broker_record *reader) {
     sv_text session_key;
     uint64_t number = 0;
     if (!split_key(key, &session_key, &number)) {
@@ -467,15 +381,15 @@ static bool restore_queued(sv_broker *broker, sv_text key, record *reader) {
     if (session == NULL || !sv_broker_session_persists(session)) {
         return false;
     }
-    uint64_t what = take_number(reader, 1);
+    uint64_t what = sv_broker_take_number(reader, 1);
     return what == RECEIVED   ? restore_received(session, number, reader)
            : what == DELIVERY ? restore_delivery(broker, session, number, reader)
                               : false;
 }
 
-static bool restore_retained(sv_broker *broker, sv_text key, record *reader) {
-    uint64_t qos = take_number(reader, 1);
-    sv_broker_held *held = take_held(reader, broker);
+static bool restore_retained(sv_broker *broker, sv_text key, sv_broker_record *reader) {
+    uint64_t qos = sv_broker_take_number(reader, 1);
+    sv_broker_held *held = sv_broker_take_held(reader, broker);
     sv_broker_post post = { .topic = key };
     bool good = held != NULL && reader->rest.len == 0 && qos <= 2
                 && sv_text_eq(key, sv_broker_held_topic(held)) && held->payload_len > 0;
@@ -493,8 +407,8 @@ static bool restore_retained(sv_broker *broker, sv_text key, record *reader) {
 
 sv_err sv_broker_restore(sv_broker *broker, sv_broker_kind kind, sv_text key, sv_text value,
                          sv_why *why) {
-    record reader = { .rest = value };
-    bool good = take_number(&reader, 1) == RECORD_VERSION;
+    sv_broker_record reader = { .rest = value };
+    bool good = sv_broker_take_number(&reader, 1) == RECORD_VERSION;
     switch (kind) {
     case SV_BROKER_SESSION:
         good = good && restore_session(broker, key, &reader);

@@ -10,6 +10,9 @@
 // make the same sessions again: queued messages, unacknowledged deliveries, received QoS 2 ids,
 // retained messages, and the wills of those that were connected.
 //
+// What is handed to `message` and `keep` within one call of the broker is to be committed together:
+// with one group for a whole call, QoS 2 is exactly once through a loss of power.
+//
 // Who may do what comes from the identity, never from a packet: the client id must be the
 // certificate's id (an app may add `.` and a word of its own), so nobody takes over another's
 // session. Local programs (no certificate) have a name space of client ids of their own.
@@ -128,7 +131,8 @@ sv_broker *sv_broker_new(const sv_broker_limits *limits, const sv_broker_hooks *
 void sv_broker_drop(sv_broker **broker);
 
 /// A record kept before, in the order of (kind, key), all before the first client. SV_ERR_INVALID:
-/// it is not what this broker writes; it was left out.
+/// it is not what this broker writes, or what it belongs to is not there; it was left out and the
+/// owner may forget it.
 sv_err sv_broker_restore(sv_broker *broker, sv_broker_kind kind, sv_text key, sv_text value,
                          sv_why *why);
 
