@@ -87,13 +87,13 @@ static uint16_t next_id(const sv_broker_session *session) {
     return id;
 }
 
-bool sv_broker_enqueue(sv_broker *broker, sv_broker_session *session,
-                       sv_broker_delivery *delivery) {
+bool sv_broker_enqueue(sv_broker *broker, sv_broker_session *session, sv_broker_delivery *delivery,
+                       bool at_cost) {
     size_t bytes = sizeof *delivery + delivery->id_count * sizeof delivery->ids[0];
     bytes += delivery->held == NULL ? 0
                                     : delivery->held->topic_len + delivery->held->payload_len
                                           + delivery->held->forwarded_len;
-    if (delivery->qos > 0 ? !make_room(broker, session, bytes) : !fits(broker, session, bytes)) {
+    if (at_cost ? !make_room(broker, session, bytes) : !fits(broker, session, bytes)) {
         return false;
     }
     delivery->previous = session->last;
@@ -134,7 +134,8 @@ static sv_broker_delivery *delivery_new(sv_broker_post *post, const sv_broker_te
 static void queue_delivery(sv_broker *broker, sv_broker_session *session,
                            sv_broker_delivery *delivery) {
     delivery->id = delivery->qos > 0 ? next_id(session) : 0;
-    if ((delivery->qos > 0 && delivery->id == 0) || !sv_broker_enqueue(broker, session, delivery)) {
+    if ((delivery->qos > 0 && delivery->id == 0)
+        || !sv_broker_enqueue(broker, session, delivery, delivery->qos > 0)) {
         tell_dropped(broker, session, sv_broker_held_topic(delivery->held), "its queue is full");
         sv_broker_let_go(&delivery->held);
         if (delivery->share != NULL) {
@@ -342,6 +343,7 @@ static void release(sv_broker *broker, sv_broker_session *session, sv_broker_del
     if (delivery->state != SV_BROKER_RELEASED) {
         delivery->state = SV_BROKER_RELEASED;
         sv_broker_let_go(&delivery->held);
+        delivery->id_count = 0;
         count_bytes(broker, session, delivery, sizeof *delivery);
         delivery->group = sv_broker_keep_delivery(broker, session, delivery);
     }

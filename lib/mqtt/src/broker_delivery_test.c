@@ -345,6 +345,23 @@ static void who_reads_slowly_waits_and_loses_what_may_be_lost(void **state) {
     assert_got(to, "closed");
 }
 
+/// Whoever reads the store while restoring is not written to.
+static void restoring_into_smaller_limits_leaves_out_and_forgets_nothing(void **state) {
+    (void) state;
+    SV_DEFER(site_drop) site *here = site_new();
+    site_link *to = site_joined(here, 0, SV_MQTT_V311, "to", false, false);
+    site_subscribe(to, 1, "#", 1, 0);
+    site_lose(to);
+    site_link *from = site_joined(here, 1, SV_MQTT_V311, "from", true, false);
+    for (uint16_t i = 1; i < 5; i++) {
+        site_publish(from, "a", "x", 1, i, false);
+    }
+    here->limits.queue_messages_max = 3;
+    assert_int_equal(site_restart(here, 0), 1);
+    assert_int_equal(here->record_count, 5);
+    assert_int_equal(site_count(here).queued, 3);
+}
+
 // [mqtt-8]
 static void a_repeated_publish_waits_for_the_first_ones_group(void **state) {
     (void) state;
@@ -454,6 +471,7 @@ int main(void) {
         cmocka_unit_test(properties_travel_in_their_order),
         cmocka_unit_test(a_full_queue_drops_its_oldest_and_says_so),
         cmocka_unit_test(who_reads_slowly_waits_and_loses_what_may_be_lost),
+        cmocka_unit_test(restoring_into_smaller_limits_leaves_out_and_forgets_nothing),
         cmocka_unit_test(a_repeated_publish_waits_for_the_first_ones_group),
         cmocka_unit_test(what_was_retained_comes_before_what_is_new),
         cmocka_unit_test(what_the_owner_publishes_goes_the_same_way),

@@ -282,8 +282,10 @@ void sv_broker_pass_on(sv_broker *broker, sv_broker_session *session, bool ends)
 void sv_broker_delivery_drop(sv_broker *broker, sv_broker_session *session,
                              sv_broker_delivery *delivery);
 void sv_broker_sweep_queue(sv_broker *broker, sv_broker_session *session);
-/// At the end of the session's queue. False when it does not fit.
-bool sv_broker_enqueue(sv_broker *broker, sv_broker_session *session, sv_broker_delivery *delivery);
+/// At the end of the session's queue; with `at_cost` older ones make room. False when it does not
+/// fit.
+bool sv_broker_enqueue(sv_broker *broker, sv_broker_session *session, sv_broker_delivery *delivery,
+                       bool at_cost);
 
 // broker_session.c
 

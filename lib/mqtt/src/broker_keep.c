@@ -361,7 +361,7 @@ static bool restore_delivery(sv_broker *broker, sv_broker_session *session, uint
         return false;
     }
     delivery->number = number;
-    if (!sv_broker_enqueue(broker, session, delivery)) {
+    if (!sv_broker_enqueue(broker, session, delivery, false)) {
         sv_broker_let_go(&delivery->held);
         free(delivery);
         return false;
