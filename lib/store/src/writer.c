@@ -338,14 +338,14 @@ uint64_t sv_writer_last(const sv_writer *writer) {
 void sv_writer_message(sv_writer *writer) {
     writer->open->messages++;
     if (writer->open->messages >= writer->options.messages_max) {
-        close_group(writer);
+        sv_writer_hurry(writer);
     }
 }
 
 void sv_writer_hurry(sv_writer *writer) {
     writer->due = true;
     if (writer->under_way == NULL) {
-        // Not here: the message that is in a hurry may not be complete.
+        // Not here: what belongs together may not be complete.
         sv_timer_once(writer->timer, 0);
     }
 }

@@ -5,8 +5,9 @@
 // later one.
 //
 // A group is closed when its first message has waited `wait_us`, when it holds `messages_max`
-// messages, or when somebody is in a hurry, but never before the one under way is committed: a slow
-// disk makes larger groups, not a queue of small ones. When the disk is full the group stays and is
+// messages, or when somebody is in a hurry, but always by the loop itself: what is recorded within
+// one event of the loop is one group. And never before the one under way is committed: a slow disk
+// makes larger groups, not a queue of small ones. When the disk is full the group stays and is
 // tried again every SV_WRITER_RETRY_US; any other failure is final.
 //
 // Everything is called on the loop's thread. What is read belongs on a second handle of the same
@@ -33,7 +34,7 @@ typedef struct sv_writer_events {
 } sv_writer_events;
 
 typedef struct sv_writer_options {
-    size_t messages_max;
+    size_t messages_max; ///< about; those of one turn of the loop stay together
     int64_t wait_us;
     size_t behind_bytes; ///< recorded and not committed, above which sv_writer_is_behind
 } sv_writer_options;
@@ -60,9 +61,9 @@ void sv_writer_tally(sv_writer *writer, int64_t *sum);
 uint64_t sv_writer_group(const sv_writer *writer);
 /// The group that holds the last thing recorded; 0: nothing was yet.
 uint64_t sv_writer_last(const sv_writer *writer);
-/// One message is complete: the group may be closed here.
+/// One message is complete.
 void sv_writer_message(sv_writer *writer);
-/// Commit as soon as the one before is done.
+/// Commit in the next turn of the loop, or as soon as the one before is done.
 void sv_writer_hurry(sv_writer *writer);
 bool sv_writer_is_behind(const sv_writer *writer);
 /// True from a `failed` for want of space until the next commit.
