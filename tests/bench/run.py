@@ -282,6 +282,26 @@ def front_door(results, site, devices, pairs, seconds, rate):
     results.add(name, "readings/s", of(ours, "per_s"), ("mosquitto, ingest alone", of(alone, "per_s")))
 
 
+def back_after_a_restart(results, site, devices):
+    """kill -9 of the gateway, and every device is connected again; how much memory a connection takes."""
+    site.write_gateway(fleet=False, alerts_port=None, group_ms=None, door=True)
+    gateway = site.start_gateway()
+    alone = memory_mb(gateway)[1]
+    load = site.simulate(devices, devices / 10, 3600)
+    connected = lambda: site.gateway_status()["front"]["clients"] == devices
+    wait_until(connected, f"{devices} connections", 600)
+    time.sleep(5)
+    each = (memory_mb(gateway)[1] - alone) * 1024 / devices
+    site.kill(gateway)
+    gateway = site.start_gateway()
+    began = time.monotonic()
+    wait_until(connected, "the return of every device", 120)
+    results.add(f"{devices} devices back after kill -9", "s", [time.monotonic() - began], aim=10)
+    results.add(f"memory of one of {devices} connections", "kB", [each], aim=25)
+    site.stop(load)
+    site.stop_all()
+
+
 # --- (d) publish to alert, (e) memory -------------------------------------------------------------------
 
 
@@ -403,7 +423,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "gateway", "through", "latency", "memory")
+PARTS = ("pipeline", "gateway", "restart", "through", "latency", "memory")
 
 
 def options():
@@ -424,6 +444,8 @@ def measure(results, site, asked):
     if "gateway" in parts:
         for devices in (20, 500):
             front_door(results, site, devices, 2 if asked.quick else 5, 3, BURST // 3)
+    if "restart" in parts:
+        back_after_a_restart(results, site, 200 if asked.quick else 2000)
     if "through" in parts:
         for devices in (20, 500):
             through_mosquitto(results, site, devices, 2 if asked.quick else 5, 3)
