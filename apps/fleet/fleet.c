@@ -6,9 +6,13 @@
 #include <sys/clock.h>
 
 extern const char sv_fleet_schema[];
+extern const char sv_fleet_schema_received[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
-    const sv_db_migration migrations[] = { { .name = "1-first", .sql = sv_fleet_schema } };
+    const sv_db_migration migrations[] = {
+        { .name = "1-first", .sql = sv_fleet_schema },
+        { .name = "2-received", .sql = sv_fleet_schema_received },
+    };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
                        .wall_us = sv_clock_wall_us,

@@ -4,11 +4,12 @@
 #include "series.h"
 
 #include <base/mem.h>
+#include <base/ranges.h>
 #include <codec/json.h>
 #include <model/alert.h>
 #include <stdlib.h>
 
-enum { EPOCH_LEN = 32 };
+enum { EPOCH_LEN = 32, NUMBERS_MAX = 65536 };
 
 static sv_err parse_object(sv_text body, sv_json **out, sv_why *why) {
     SV_TRY(sv_json_parse(body, out, NULL, why));
@@ -41,36 +42,40 @@ static bool is_fault_of_item(sv_err err) {
 
 // ---- readings -----------------------------------------------------------------------------------
 
-static sv_err read_watermark(sv_db *db, const sv_gateway *gateway, sv_text epoch, int64_t *out,
-                             sv_why *why) {
+static sv_err read_numbers(sv_db *db, const sv_gateway *gateway, sv_text epoch, sv_ranges *out,
+                           sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(
-        sv_db_stmt(db, "SELECT seq FROM watermark WHERE gateway = ?1 AND epoch = ?2", &stmt, why));
+    SV_TRY(sv_db_stmt(db, "SELECT numbers FROM received WHERE gateway = ?1 AND epoch = ?2", &stmt,
+                      why));
     sv_stmt_bind_str(stmt, 1, gateway->id);
     sv_stmt_bind_text(stmt, 2, epoch);
     sv_err err = sv_stmt_next(stmt, why);
-    *out = err == SV_OK ? sv_stmt_int(stmt, 0) : 0;
+    if (err == SV_OK && sv_ranges_parse(sv_stmt_text(stmt, 0), out) != SV_OK) {
+        err = sv_fail(why, SV_ERR_IO, "the numbers of gateway %s are damaged", gateway->id);
+    }
     sv_stmt_reset(stmt);
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
-static sv_err write_watermark(sv_fleet *fleet, const sv_gateway *gateway, sv_text epoch,
-                              int64_t seq, sv_why *why) {
+static sv_err write_numbers(sv_fleet *fleet, const sv_gateway *gateway, sv_text epoch,
+                            const sv_ranges *numbers, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(NUMBERS_MAX);
     sv_stmt *stmt;
+    sv_ranges_format(numbers, &text);
     SV_TRY(sv_db_stmt(fleet->db,
-                      "INSERT INTO watermark (gateway, epoch, seq, used_us)"
+                      "INSERT INTO received (gateway, epoch, numbers, used_us)"
                       " VALUES (?1, ?2, ?3, ?4)"
-                      " ON CONFLICT (gateway, epoch) DO UPDATE SET seq = ?3, used_us = ?4",
+                      " ON CONFLICT (gateway, epoch) DO UPDATE SET numbers = ?3, used_us = ?4",
                       &stmt, why));
     sv_stmt_bind_str(stmt, 1, gateway->id);
     sv_stmt_bind_text(stmt, 2, epoch);
-    sv_stmt_bind_int(stmt, 3, seq);
+    sv_stmt_bind_text(stmt, 3, sv_textbuf_text(&text));
     sv_stmt_bind_int(stmt, 4, fleet->wall_us());
     SV_TRY(sv_stmt_run(stmt, why));
     // The epoch in hand stays whatever the clock says.
     SV_TRY(sv_db_stmt(fleet->db,
-                      "DELETE FROM watermark WHERE gateway = ?1 AND epoch <> ?2 AND epoch NOT IN"
-                      " (SELECT epoch FROM watermark WHERE gateway = ?1"
+                      "DELETE FROM received WHERE gateway = ?1 AND epoch <> ?2 AND epoch NOT IN"
+                      " (SELECT epoch FROM received WHERE gateway = ?1"
                       " ORDER BY used_us DESC LIMIT ?3)",
                       &stmt, why));
     sv_stmt_bind_str(stmt, 1, gateway->id);
@@ -87,11 +92,16 @@ typedef struct taken_item {
 typedef struct batch {
     sv_fleet *fleet;
     sv_gateway *gateway;
-    int64_t seq; ///< the highest so far
+    sv_ranges numbers; ///< committed, and those of this batch
+    int64_t seq;       ///< the highest of this batch
     int64_t repeated, refused;
     taken_item *taken;
     size_t taken_count;
 } batch;
+
+static void drop_numbers(batch *b) {
+    sv_ranges_drop(&b->numbers);
+}
 
 static bool read_point(const sv_json *item, sv_point *out) {
     sv_text kind;
@@ -134,15 +144,16 @@ static sv_err store_item(batch *b, const sv_json *item, sv_why *why) {
     return SV_OK;
 }
 
-// An item is passed over when it is not above the watermark, counted when it is wrong, and stops
-// the batch only when the database does.
+// An item whose number is known is passed over, one that is wrong is counted, and only the database
+// stops the batch.
 static sv_err take_item(batch *b, const sv_json *item, sv_why *why) {
     int64_t seq;
     if (!sv_json_int(sv_json_get(item, "seq"), &seq) || seq < 1) {
         b->refused++;
         return SV_OK;
     }
-    if (seq <= b->seq) {
+    b->seq = seq > b->seq ? seq : b->seq;
+    if (sv_ranges_add(&b->numbers, seq) != SV_RANGES_NEW) {
         b->repeated++;
         return SV_OK;
     }
@@ -151,20 +162,19 @@ static sv_err take_item(batch *b, const sv_json *item, sv_why *why) {
         b->refused++;
         err = SV_OK;
     }
-    b->seq = seq;
     return err;
 }
 
-static sv_err take_batch(batch *b, sv_text epoch, const sv_json *items, sv_why *why) {
-    SV_TRY(read_watermark(b->fleet->db, b->gateway, epoch, &b->seq, why));
-    int64_t before = b->seq;
+static sv_err take_batch(batch *b, sv_text epoch, int64_t from, const sv_json *items, sv_why *why) {
+    SV_TRY(read_numbers(b->fleet->db, b->gateway, epoch, &b->numbers, why));
     for (size_t i = 0; i < sv_json_count(items); i++) {
         SV_TRY(take_item(b, sv_json_at(items, i), why));
     }
-    if (b->seq == before) {
-        return SV_OK;
+    if (from > 0 && b->seq >= from) {
+        // What is not among the items was dropped by the gateway: nothing is missing there.
+        sv_ranges_add_all(&b->numbers, from, b->seq);
     }
-    return write_watermark(b->fleet, b->gateway, epoch, b->seq, why);
+    return b->seq == 0 ? SV_OK : write_numbers(b->fleet, b->gateway, epoch, &b->numbers, why);
 }
 
 static void show_batch(batch *b) {
@@ -205,14 +215,23 @@ sv_err sv_uplink_readings(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv
     const sv_json *items = sv_json_get(root, "items");
     SV_DEFER(sv_mem_drop)
     taken_item *taken = sv_mem_array(sv_json_count(items) + 1, sizeof(taken_item));
-    batch b = { .fleet = fleet, .gateway = gateway, .taken = taken };
+    int64_t from = 0;
+    (void) sv_json_int(sv_json_get(root, "from"), &from);
+    int64_t began_us = fleet->mono_us();
+    SV_DEFER(drop_numbers)
+    batch b = { .fleet = fleet, .gateway = gateway, .numbers = SV_RANGES_EMPTY, .taken = taken };
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-    SV_TRY(end_transaction(fleet, sv_fleet_medium(take_batch(&b, epoch, items, why)), why));
+    SV_TRY(end_transaction(fleet, sv_fleet_medium(take_batch(&b, epoch, from, items, why)), why));
     show_batch(&b);
     sv_json_out out = SV_JSON_OUT(answer);
     sv_json_open_object(&out);
     sv_json_add_text(&out, "epoch", epoch);
     sv_json_add_int(&out, "seq", b.seq);
+    // As long as this one took: what waited takes half of the server's time at most.
+    int64_t pause_ms = (fleet->mono_us() - began_us) / 1000;
+    if (pause_ms > 0) {
+        sv_json_add_int(&out, "pause_ms", pause_ms);
+    }
     put_refused(&out, b.refused);
     sv_json_close_object(&out);
     return sv_textbuf_end(answer);

@@ -39,12 +39,62 @@ static void a_batch_sent_again_is_counted_once(void **state) {
     assert_int_equal(f->fleet.counts.points_stored, 0);
 }
 
+static sv_err post_numbers(fixture *f, int64_t from, int64_t first, int64_t last) {
+    char room[32768];
+    char answer[SV_UPLINK_ANSWER_MAX];
+    sv_textbuf body = SV_TEXTBUF(room);
+    sv_textbuf_addf(&body, "{\"epoch\":\"" EPOCH "\",\"from\":%lld,\"items\":[", (long long) from);
+    for (int64_t seq = first; seq <= last; seq++) {
+        sv_textbuf_addf(&body,
+                        "%s{\"seq\":%lld,\"kind\":\"average\",\"device_id\":\"press-1\","
+                        "\"sensor\":\"temperature\",\"at\":%lld,\"value\":1}",
+                        seq == first ? "" : ",", (long long) seq,
+                        (long long) (1800000000000000 + seq * 1000));
+    }
+    sv_textbuf_add_str(&body, "]}");
+    assert_int_equal(sv_textbuf_end(&body), SV_OK);
+    return post(f, sv_uplink_readings, "gw-a", room, answer);
+}
+
+static void numbers_are(fixture *f, const char *text) {
+    sv_stmt *stmt;
+    assert_int_equal(sv_db_stmt(f->fleet.db, "SELECT numbers FROM received", &stmt, NULL), SV_OK);
+    assert_int_equal(sv_stmt_next(stmt, NULL), SV_OK);
+    assert_true(sv_text_is(sv_stmt_text(stmt, 0), text));
+    sv_stmt_reset(stmt);
+}
+
+// [uplink-1]
+static void what_is_new_overtakes_what_waited_and_each_counts_once(void **state) {
+    fixture *f = *state;
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(post_numbers(f, 101, 101, 105), SV_OK);
+        assert_int_equal(post_numbers(f, 1, 1, 10), SV_OK);
+        assert_int_equal(post_numbers(f, 106, 106, 107), SV_OK);
+        assert_int_equal(fixture_count(f, "SELECT sum(n) FROM point"), 17);
+        numbers_are(f, "1-10,101-107");
+    }
+    assert_int_equal(post_numbers(f, 11, 9, 100), SV_OK);
+    assert_int_equal(fixture_count(f, "SELECT sum(n) FROM point"), 107);
+    numbers_are(f, "1-107");
+}
+
+// [uplink-1]
+static void what_the_gateway_dropped_is_no_gap(void **state) {
+    fixture *f = *state;
+    assert_int_equal(post_numbers(f, 1, 8, 9), SV_OK);
+    numbers_are(f, "1-9");
+    assert_int_equal(post_numbers(f, 10, 500, 500), SV_OK);
+    numbers_are(f, "1-500");
+    assert_int_equal(fixture_count(f, "SELECT sum(n) FROM point"), 3);
+}
+
 // [uplink-1]
 static void a_batch_that_fails_leaves_nothing_behind_and_can_be_sent_again(void **state) {
     fixture *f = *state;
     char answer[SV_UPLINK_ANSWER_MAX];
     assert_int_equal(sv_db_exec(f->fleet.db,
-                                "CREATE TRIGGER broken BEFORE INSERT ON watermark BEGIN"
+                                "CREATE TRIGGER broken BEFORE INSERT ON received BEGIN"
                                 " SELECT RAISE(ABORT, 'no'); END",
                                 NULL),
                      SV_OK);
@@ -177,6 +227,8 @@ static void what_is_shown_is_json_without_a_key_twice(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_batch_sent_again_is_counted_once),
+        TEST(what_is_new_overtakes_what_waited_and_each_counts_once),
+        TEST(what_the_gateway_dropped_is_no_gap),
         TEST(a_batch_that_fails_leaves_nothing_behind_and_can_be_sent_again),
         TEST(a_device_of_another_site_is_refused_and_the_others_are_taken),
         TEST(a_broken_item_costs_only_itself),

@@ -31,6 +31,7 @@ enum {
     GW_RING = 16,          ///< (time, value) pairs per stream
     GW_ACKS_MAX = 65536,   ///< more packet ids than that there are not
     GW_BATCH_MAX = 500,
+    GW_BACKFILL_BATCH = 5000, ///< a batch of what has waited
     GW_OUTBOX_MAX = 1000000,
     GW_QUARANTINE_MAX = 1000,
     GW_PRESENCE_MAX = 1024,            ///< bytes of a presence message
@@ -105,6 +106,18 @@ typedef struct gw_peer {
     int64_t retry_at_us, backoff_us;
 } gw_peer;
 
+/// A part of the outbox: numbers above `settled`, up to `last`.
+typedef struct gw_stretch {
+    int64_t settled; ///< sent and answered, or dropped, up to here
+    int64_t last;    ///< INT64_MAX: no end
+} gw_stretch;
+
+/// Items that go up in one request, out of one stretch.
+typedef struct gw_batch {
+    gw_stretch *of;
+    int64_t last, items;
+} gw_batch;
+
 /// A message of the external broker that is acknowledged with its group.
 typedef struct gw_ack {
     uint64_t group, token;
@@ -129,14 +142,18 @@ typedef struct gw {
     gw_ack *acks; ///< a ring
     size_t ack_first, ack_count;
     sv_textbuf alerts; ///< lines "<group>\t<device>\t<alert>" to publish after the commit
-    sv_timer *beat_timer, *batch_timer, *checkpoint_timer;
+    sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer;
     gw_peer fleet, alert_peer;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
-    int64_t batch_last_seq, batch_items, batch_max, alert_last_id;
-    int64_t seq_settled, alert_settled; ///< sent and answered, up to here
-    int64_t outbox_added, outbox_gone;  ///< rows: recorded, and taken away on disk
+    gw_batch batch; ///< the one under way
+    int64_t batch_max, alert_last_id;
+    gw_stretch live;                   ///< what is new; it goes first
+    gw_stretch backfill;               ///< what waited while the fleet server was away
+    int64_t backfill_at_us;            ///< monotonic: the server's time for the next of it
+    int64_t alert_settled;             ///< sent and answered, up to here
+    int64_t outbox_added, outbox_gone; ///< rows: recorded, and taken away on disk
     int64_t outbox_dropped;
     uint64_t trimmed;      ///< the group that last trimmed the outbox
     sv_http_server *local; ///< NULL: no local page
@@ -224,10 +241,12 @@ int64_t gw_outbox_rows(const gw *g);
 int64_t gw_outbox_oldest_s(const gw *g);
 /// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.
 sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
-sv_err gw_outbox_next_batch(gw *g, int64_t items_max, int64_t *last_seq, int64_t *items,
+sv_err gw_outbox_next_batch(gw *g, gw_stretch *of, int64_t items_max, gw_batch *out,
                             sv_textbuf *body, sv_why *why);
 /// Taken away, and not sent again by this process.
-void gw_outbox_forget_batch(gw *g, int64_t up_to_seq);
+void gw_outbox_forget_batch(gw *g, const gw_batch *batch);
+/// The fleet server is there again: what is in the outbox by now waits behind what is new.
+void gw_outbox_split(gw *g);
 void gw_outbox_forget_alert(gw *g, int64_t id);
 
 sv_err gw_uplink_open(gw *g, sv_why *why);

@@ -119,15 +119,14 @@ static void look_at_alerts(void) {
 
 static void look_at_outbox(void) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
-    int64_t last_seq = 0;
-    int64_t items = 0;
-    if (gw_outbox_next_batch(&g, GW_BATCH_MAX, &last_seq, &items, &body, NULL) != SV_OK) {
-        must(items == 0 && gw_outbox_rows(&g) == 0);
+    gw_batch batch = { 0 };
+    if (gw_outbox_next_batch(&g, &g.live, GW_BATCH_MAX, &batch, &body, NULL) != SV_OK) {
+        must(batch.items == 0 && gw_outbox_rows(&g) == 0);
         return;
     }
     must(!body.overflowed);
     must_be_json(sv_textbuf_text(&body));
-    gw_outbox_forget_batch(&g, last_seq);
+    gw_outbox_forget_batch(&g, &batch);
     sv_writer_wait(g.writer);
 }
 

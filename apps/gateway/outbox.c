@@ -72,32 +72,67 @@ sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
     return SV_OK;
 }
 
-sv_err gw_outbox_next_batch(gw *g, int64_t items_max, int64_t *last_seq, int64_t *items,
+sv_err gw_outbox_next_batch(gw *g, gw_stretch *of, int64_t items_max, gw_batch *out,
                             sv_textbuf *body, sv_why *why) {
     sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, "SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?",
-                      &stmt, why));
-    sv_stmt_bind_int(stmt, 1, g->seq_settled);
-    sv_stmt_bind_int(stmt, 2, items_max);
-    sv_textbuf_addf(body, "{\"epoch\":\"%s\",\"items\":[", g->epoch);
+    SV_TRY(sv_db_stmt(
+        g->db, "SELECT seq, body FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+        &stmt, why));
+    sv_stmt_bind_int(stmt, 1, of->settled);
+    sv_stmt_bind_int(stmt, 2, of->last);
+    sv_stmt_bind_int(stmt, 3, items_max);
+    sv_textbuf_addf(body, "{\"epoch\":\"%s\",\"from\":%lld,\"items\":[", g->epoch,
+                    (long long) of->settled + 1);
+    gw_batch batch = { .of = of };
     sv_err err = sv_stmt_next(stmt, why);
-    for (*items = 0; err == SV_OK; err = sv_stmt_next(stmt, why)) {
-        *last_seq = sv_stmt_int(stmt, 0);
-        sv_textbuf_addf(body, "%s{\"seq\":%lld,", *items == 0 ? "" : ",", (long long) *last_seq);
+    for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
+        batch.last = sv_stmt_int(stmt, 0);
+        sv_textbuf_addf(body, "%s{\"seq\":%lld,", batch.items == 0 ? "" : ",",
+                        (long long) batch.last);
         sv_textbuf_add(body, sv_stmt_text(stmt, 1));
         sv_textbuf_add_char(body, '}');
-        (*items)++;
+        batch.items++;
     }
     sv_textbuf_add_str(body, "]}");
-    return err == SV_ERR_NOT_FOUND && *items > 0 ? SV_OK : err;
+    if (err != SV_ERR_NOT_FOUND) {
+        return err;
+    }
+    *out = batch;
+    return batch.items > 0 ? SV_OK : SV_ERR_NOT_FOUND;
 }
 
-void gw_outbox_forget_batch(gw *g, int64_t up_to_seq) {
-    g->seq_settled = up_to_seq > g->seq_settled ? up_to_seq : g->seq_settled;
-    sv_writer_add(g->writer, "DELETE FROM outbox WHERE seq <= ?");
-    sv_writer_int(g->writer, up_to_seq);
+void gw_outbox_forget_batch(gw *g, const gw_batch *batch) {
+    sv_writer_add(g->writer, "DELETE FROM outbox WHERE seq > ? AND seq <= ?");
+    sv_writer_int(g->writer, batch->of->settled);
+    sv_writer_int(g->writer, batch->last);
     sv_writer_tally(g->writer, &g->outbox_gone);
+    batch->of->settled = batch->last;
+    if (batch->of == &g->backfill && g->backfill.settled >= g->backfill.last) {
+        SV_LOG(info, "backfill.done", "what waited for the fleet server is there");
+    }
     gw_uplink_turn(g);
+}
+
+void gw_outbox_split(gw *g) {
+    sv_stmt *stmt = NULL;
+    if (gw_outbox_rows(g) <= GW_BATCH_MAX
+        || sv_db_stmt(g->db, "SELECT coalesce(max(seq), 0) FROM outbox", &stmt, NULL) != SV_OK
+        || sv_stmt_next(stmt, NULL) != SV_OK) {
+        return;
+    }
+    int64_t last = sv_stmt_int(stmt, 0);
+    sv_stmt_reset(stmt);
+    if (last <= g->live.settled) {
+        return;
+    }
+    // One that is not done goes on with what has come since: what was sent in between is gone.
+    if (g->backfill.settled >= g->backfill.last) {
+        g->backfill.settled = g->live.settled;
+    }
+    g->backfill.last = last;
+    g->live.settled = last;
+    SV_LOG(info, "backfill.start", "%lld items have waited for the fleet server",
+           (long long) gw_outbox_rows(g));
 }
 
 void gw_outbox_forget_alert(gw *g, int64_t id) {
@@ -113,7 +148,8 @@ sv_err gw_outbox_open(gw *g, sv_why *why) {
     SV_TRY(sv_stmt_next(stmt, why));
     g->outbox_added = sv_stmt_int(stmt, 0);
     g->outbox_gone = 0;
-    g->seq_settled = 0;
+    g->live = (gw_stretch){ .last = INT64_MAX };
+    g->backfill = (gw_stretch){ 0 };
     g->alert_settled = 0;
     sv_stmt_reset(stmt);
     return SV_OK;
@@ -127,11 +163,12 @@ int64_t gw_outbox_oldest_s(const gw *g) {
     static const char AT[] = "\"at\":";
     sv_stmt *stmt = NULL;
     int64_t at_us = 0;
+    bool waits = g->backfill.settled < g->backfill.last;
     if (sv_db_stmt(g->db, "SELECT body FROM outbox WHERE seq > ? ORDER BY seq LIMIT 1", &stmt, NULL)
         != SV_OK) {
         return -1;
     }
-    sv_stmt_bind_int(stmt, 1, g->seq_settled);
+    sv_stmt_bind_int(stmt, 1, waits ? g->backfill.settled : g->live.settled);
     if (sv_stmt_next(stmt, NULL) == SV_OK) {
         const char *at = strstr(sv_stmt_text(stmt, 0).at, AT);
         at_us = at == NULL ? 0 : strtoll(at + sizeof AT - 1, NULL, 10);

@@ -13,6 +13,7 @@ enum {
     BODY_BYTES = 1024 * 1024,
     TIMEOUT_US = 10 * 1000000,
     COMPRESS_FROM = 256, ///< bytes; smaller bodies gain nothing
+    PAUSE_MAX_MS = 10000,
     BACKOFF_US = 1000000,
     BACKOFF_MAX_US = 60 * 1000000,
     SEEN_US = 10 * 1000000,   ///< a device that only goes on sending is mentioned so seldom
@@ -23,12 +24,15 @@ static bool is_due(const gw_peer *peer) {
     return peer->http != NULL && sv_clock_monotonic_us() >= peer->retry_at_us;
 }
 
+/// Decorrelated jitter: somewhere between the least and three times the last pause, so that many
+/// gateways do not come back in step.
 static void back_off(gw_peer *peer) {
     sv_prng prng = { .state = (uint64_t) sv_clock_monotonic_us() };
-    peer->backoff_us = peer->backoff_us == 0 ? BACKOFF_US : peer->backoff_us * 2;
+    int64_t last_us = peer->backoff_us < BACKOFF_US ? BACKOFF_US : peer->backoff_us;
+    double spread = (double) (3 * last_us - BACKOFF_US) * sv_prng_unit(&prng);
+    peer->backoff_us = BACKOFF_US + (int64_t) spread;
     peer->backoff_us = peer->backoff_us > BACKOFF_MAX_US ? BACKOFF_MAX_US : peer->backoff_us;
-    double jitter = 0.5 + sv_prng_unit(&prng);
-    peer->retry_at_us = sv_clock_monotonic_us() + (int64_t) ((double) peer->backoff_us * jitter);
+    peer->retry_at_us = sv_clock_monotonic_us() + peer->backoff_us;
 }
 
 /// The peer has read the request and will never take it: sending it again cannot help.
@@ -50,6 +54,7 @@ static bool answered(gw *g, gw_peer *peer, const sv_http_reply_view *reply, cons
     bool up = took || is_refused_for_good(reply->status);
     if (up && !peer->up && peer == &g->fleet) {
         all_devices_changed(g);
+        gw_outbox_split(g);
     }
     if (up != peer->up || (!up && peer->backoff_us == 0)) {
         const char *detail = reply->status == 0 && why != NULL ? why->text : "";
@@ -66,44 +71,47 @@ static bool answered(gw *g, gw_peer *peer, const sv_http_reply_view *reply, cons
     return took;
 }
 
-/// The highest number the fleet has on disk, and how many items it would not take.
-static int64_t settled_seq(gw *g, const sv_http_reply_view *reply) {
+/// What the fleet server says of a batch that it has taken.
+static void note_answer(gw *g, const sv_http_reply_view *reply) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    int64_t seq = 0;
     int64_t refused = 0;
-    if (sv_json_parse(reply->body, &root, NULL, NULL) != SV_OK
-        || !sv_json_int(sv_json_get(root, "seq"), &seq)) {
-        return 0;
+    int64_t pause_ms = 0;
+    if (sv_json_parse(reply->body, &root, NULL, NULL) != SV_OK) {
+        return;
     }
     if (sv_json_int(sv_json_get(root, "refused"), &refused) && refused > 0) {
         g->uplink_refused += (uint64_t) refused;
         SV_LOG(warn, "uplink.refused", "the fleet server refused %lld items of a batch",
                (long long) refused);
     }
-    return seq < g->batch_last_seq ? seq : g->batch_last_seq;
+    if (sv_json_int(sv_json_get(root, "pause_ms"), &pause_ms) && pause_ms > 0) {
+        int64_t pause_us = (pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms) * 1000;
+        g->backfill_at_us = sv_clock_monotonic_us() + pause_us;
+        sv_timer_once(g->backfill_timer, pause_us);
+    }
 }
 
 /// A batch that is refused whole is cut down until the one item at fault stands alone.
 static void batch_refused(gw *g, int status) {
-    if (g->batch_items > 1) {
-        g->batch_max = g->batch_items / 2;
-    } else {
-        SV_LOG(error, "uplink.refused", "the fleet server refused item %lld for good (status %d)",
-               (long long) g->batch_last_seq, status);
-        g->uplink_refused++;
-        gw_outbox_forget_batch(g, g->batch_last_seq);
+    if (g->batch.items > 1) {
+        g->batch_max = g->batch.items / 2;
+        gw_uplink_turn(g);
+        return;
     }
-    gw_uplink_turn(g);
+    SV_LOG(error, "uplink.refused", "the fleet server refused item %lld for good (status %d)",
+           (long long) g->batch.last, status);
+    g->uplink_refused++;
+    gw_outbox_forget_batch(g, &g->batch);
 }
 
 static void batch_done(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     g->batch_under_way = false;
     if (answered(g, &g->fleet, reply, why)) {
-        int64_t up_to = settled_seq(g, reply);
-        g->sent += up_to >= g->batch_last_seq ? (uint64_t) g->batch_items : 0;
+        note_answer(g, reply);
+        g->sent += (uint64_t) g->batch.items;
         g->batch_max = g->batch_max * 2 > GW_BATCH_MAX ? GW_BATCH_MAX : g->batch_max * 2;
-        gw_outbox_forget_batch(g, up_to);
+        gw_outbox_forget_batch(g, &g->batch);
     } else if (is_refused_for_good(reply->status)) {
         batch_refused(g, reply->status);
     }
@@ -147,12 +155,32 @@ static sv_err send_alert(gw *g, sv_why *why) {
     return SV_OK;
 }
 
-static sv_err send_batch(gw *g, sv_why *why) {
+static sv_err send_batch(gw *g, gw_stretch *of, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_BYTES);
-    SV_TRY(gw_outbox_next_batch(g, g->batch_max, &g->batch_last_seq, &g->batch_items, &body, why));
-    g->batch_due = false;
+    bool whole = of == &g->backfill && g->batch_max == GW_BATCH_MAX;
+    SV_TRY(gw_outbox_next_batch(g, of, whole ? GW_BACKFILL_BATCH : g->batch_max, &g->batch, &body,
+                                why));
     g->batch_under_way = post(g, &g->fleet, "/v1/readings", &body, batch_done);
     return SV_OK;
+}
+
+/// What is new first, when enough of it is there or its time has come; then what has waited, at the
+/// server's pace.
+static sv_err send_next(gw *g, sv_why *why) {
+    bool waits = g->backfill.settled < g->backfill.last;
+    int64_t rows = gw_outbox_rows(g);
+    sv_err err = SV_ERR_NOT_FOUND;
+    if (rows > 0 && (g->batch_due || (!waits && rows >= GW_BATCH_MAX))) {
+        g->batch_due = false;
+        err = send_batch(g, &g->live, why);
+    }
+    if (err == SV_ERR_NOT_FOUND && waits && sv_clock_monotonic_us() >= g->backfill_at_us) {
+        err = send_batch(g, &g->backfill, why);
+        if (err == SV_ERR_NOT_FOUND) {
+            g->backfill.settled = g->backfill.last; // the rest was dropped for want of room
+        }
+    }
+    return err;
 }
 
 void gw_uplink_turn(gw *g) {
@@ -165,14 +193,17 @@ void gw_uplink_turn(gw *g) {
     if (is_due(&g->alert_peer) && !g->alert_under_way) {
         alert = send_alert(g, &why);
     }
-    bool enough = g->batch_due || gw_outbox_rows(g) >= GW_BATCH_MAX;
-    if (is_due(&g->fleet) && enough && gw_outbox_rows(g) > 0 && !g->batch_under_way) {
-        batch = send_batch(g, &why);
+    if (is_due(&g->fleet) && !g->batch_under_way) {
+        batch = send_next(g, &why);
     }
     if ((alert != SV_OK && alert != SV_ERR_NOT_FOUND)
         || (batch != SV_OK && batch != SV_ERR_NOT_FOUND)) {
         gw_store_failed(g, &why);
     }
+}
+
+static void on_backfill_due(void *arg) {
+    gw_uplink_turn(arg);
 }
 
 static void on_batch_due(void *arg) {
@@ -281,12 +312,14 @@ sv_err gw_uplink_open(gw *g, sv_why *why) {
     SV_TRY(open_alert_peer(g, why));
     SV_TRY(gw_outbox_open(g, why));
     g->batch_timer = sv_timer_new(g->loop, on_batch_due, g);
+    g->backfill_timer = sv_timer_new(g->loop, on_backfill_due, g);
     sv_timer_every(g->batch_timer, g->config.fleet.every_us);
     return SV_OK;
 }
 
 void gw_uplink_close(gw *g) {
     sv_timer_drop(&g->batch_timer);
+    sv_timer_drop(&g->backfill_timer);
     sv_http_client_drop(&g->fleet.http);
     sv_http_client_drop(&g->alert_peer.http);
     sv_tls_drop(&g->alert_tls);

@@ -54,6 +54,29 @@ static void insert_at(sv_ranges *ranges, uint32_t at, sv_range range) {
     ranges->count++;
 }
 
+static void forget_lowest_of_too_many(sv_ranges *ranges) {
+    if (ranges->count > SV_RANGES_MAX) {
+        ranges->floor = ranges->at[1].from;
+        remove_at(ranges, 0);
+    }
+}
+
+void sv_ranges_add_all(sv_ranges *ranges, int64_t from, int64_t to) {
+    sv_range all = { .from = from > ranges->floor ? from : ranges->floor, .to = to };
+    if (all.to < all.from) {
+        return;
+    }
+    // Whatever it touches becomes part of it.
+    uint32_t at = find(ranges, all.from - 1);
+    while (at < ranges->count && ranges->at[at].from <= all.to + 1) {
+        all.from = ranges->at[at].from < all.from ? ranges->at[at].from : all.from;
+        all.to = ranges->at[at].to > all.to ? ranges->at[at].to : all.to;
+        remove_at(ranges, at);
+    }
+    insert_at(ranges, at, all);
+    forget_lowest_of_too_many(ranges);
+}
+
 sv_ranges_said sv_ranges_add(sv_ranges *ranges, int64_t number) {
     if (number < ranges->floor) {
         return SV_RANGES_UNKNOWN;
@@ -74,10 +97,7 @@ sv_ranges_said sv_ranges_add(sv_ranges *ranges, int64_t number) {
     } else {
         insert_at(ranges, at, (sv_range){ number, number });
     }
-    if (ranges->count > SV_RANGES_MAX) {
-        ranges->floor = ranges->at[1].from;
-        remove_at(ranges, 0);
-    }
+    forget_lowest_of_too_many(ranges);
     return SV_RANGES_NEW;
 }
 

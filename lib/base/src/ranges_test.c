@@ -66,6 +66,29 @@ static void it_knows_exactly_what_was_added(void **state) {
     }
 }
 
+static void a_stretch_swallows_what_it_touches(void **state) {
+    (void) state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        sv_prng prng = { .state = seed };
+        bool in[NUMBERS + 1] = { false };
+        SV_DEFER(sv_ranges_drop) sv_ranges ranges = SV_RANGES_EMPTY;
+        for (unsigned step = 0; step < 30; step++) {
+            int64_t from = 1 + (int64_t) (sv_prng_unit(&prng) * 350);
+            int64_t to = from + (int64_t) (sv_prng_unit(&prng) * 40);
+            sv_ranges_add_all(&ranges, from, to);
+            for (int64_t i = from; i <= to; i++) {
+                in[i] = true;
+            }
+            for (int64_t i = 0; i <= NUMBERS; i++) {
+                assert_int_equal(sv_ranges_has(&ranges, i), in[i]);
+            }
+            for (uint32_t i = 1; i < ranges.count; i++) {
+                assert_true(ranges.at[i].from > ranges.at[i - 1].to + 1);
+            }
+        }
+    }
+}
+
 static void too_many_gaps_forget_the_lowest_and_say_so(void **state) {
     (void) state;
     SV_DEFER(sv_ranges_drop) sv_ranges ranges = SV_RANGES_EMPTY;
@@ -105,6 +128,7 @@ int main(void) {
         cmocka_unit_test(numbers_in_order_are_one_range),
         cmocka_unit_test(live_numbers_overtake_older_ones),
         cmocka_unit_test(it_knows_exactly_what_was_added),
+        cmocka_unit_test(a_stretch_swallows_what_it_touches),
         cmocka_unit_test(too_many_gaps_forget_the_lowest_and_say_so),
         cmocka_unit_test(only_what_format_writes_is_read),
     };

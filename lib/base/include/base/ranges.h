@@ -27,6 +27,8 @@ void sv_ranges_drop(sv_ranges *ranges);
 
 /// Adds `number`. NEW: it was not in. KNOWN: it was. UNKNOWN: it lies below the floor; not added.
 sv_ranges_said sv_ranges_add(sv_ranges *ranges, int64_t number);
+/// Adds everything from `from` to `to`, both inside; `from` <= `to`.
+void sv_ranges_add_all(sv_ranges *ranges, int64_t from, int64_t to);
 bool sv_ranges_has(const sv_ranges *ranges, int64_t number);
 /// The end of the range that `first` lies in: everything from `first` to there is in; `first` - 1
 /// when `first` is not.
