@@ -152,9 +152,11 @@ static void link_down(void *owner, const sv_why *why) {
 
 static void link_refused(void *arg, const char *peer, const sv_why *why) {
     sv_mqtt_server *server = arg;
-    (void) peer;
     if (server->hooks.refused != NULL) {
-        server->hooks.refused(server->arg, why);
+        sv_why whole;
+        (void) sv_fail(&whole, why->code, "%s%s%.256s", peer, peer[0] == '\0' ? "" : ": ",
+                       why->text);
+        server->hooks.refused(server->arg, &whole);
     }
 }
 

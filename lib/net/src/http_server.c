@@ -1,14 +1,15 @@
 #include "http_internal.h"
-#include "listen_socket.h"
+#include "place.h"
 
-#include <base/fd.h>
 #include <base/mem.h>
 #include <crypto/identity.h>
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,22 @@ void sv_http_peer_replied(http_peer *peer, size_t reply_bytes) {
     sv_timer_once(peer->deadline, SV_HTTP_DEADLINE_US + extra_us);
 }
 
+static sv_err make_listener(struct event_base *base, const sv_http_server_options *options,
+                            struct evconnlistener **out, sv_why *why) {
+    sv_place at;
+    socklen_t len = 0;
+    SV_TRY(sv_place_parse(options->bind, options->port, &at, &len, why));
+    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
+    *out = evconnlistener_new_bind(base, NULL, NULL, flags, BACKLOG, &at.head, (int) len);
+    if (*out == NULL) {
+        return sv_place_refused(options->bind, options->port, errno, why);
+    }
+    // Accepted sockets inherit it.
+    int on = 1;
+    (void) setsockopt(evconnlistener_get_fd(*out), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return SV_OK;
+}
+
 static void set_up(sv_http_server *server, size_t body_max) {
     evhttp_set_max_headers_size(server->http, SV_HTTP_HEADERS_MAX);
     server->body_max = body_max;
@@ -176,20 +193,11 @@ static void set_up(sv_http_server *server, size_t body_max) {
 
 sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                            sv_http_handler *handler, void *arg, sv_http_server **out, sv_why *why) {
-    SV_DEFER(sv_fd_drop) int fd = -1;
-    SV_TRY(net_listen_tcp(options->bind, options->port, BACKLOG, &fd, why));
-    uint16_t port = net_port_of(fd);
+    struct evconnlistener *listener = NULL;
+    SV_TRY(make_listener(sv_loop_base(loop), options, &listener, why));
     struct evhttp *http = evhttp_new(sv_loop_base(loop));
-    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
-    struct evconnlistener *listener =
-        evconnlistener_new(sv_loop_base(loop), NULL, NULL, flags, 0, fd);
-    if (listener != NULL) {
-        (void) sv_fd_take(&fd); // it closes it
-    }
-    if (http == NULL || listener == NULL || evhttp_bind_listener(http, listener) == NULL) {
-        if (listener != NULL) {
-            evconnlistener_free(listener);
-        }
+    if (http == NULL || evhttp_bind_listener(http, listener) == NULL) {
+        evconnlistener_free(listener);
         if (http != NULL) {
             evhttp_free(http);
         }
@@ -201,7 +209,7 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                                 .tls = options->tls,
                                 .handler = handler,
                                 .arg = arg,
-                                .port = port,
+                                .port = sv_place_port(evconnlistener_get_fd(listener)),
                                 .peers_max = options->connections_max };
     LIST_INIT(&server->peers);
     set_up(server, options->body_max);

@@ -1,348 +1,293 @@
 #include "listener_internal.h"
 
-#include "listen_socket.h"
-
-#include <arpa/inet.h>
 #include <base/fd.h>
 #include <base/mem.h>
-#include <crypto/identity.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
-#include <stdio.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/clock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    BACKLOG = 1024,
-    ACCEPTS_PER_TURN = 8,
-    REST_US = 100000, ///< without a free descriptor
-    SWEEP_US = 250000,
+    // Tells us of a silent peer that has gone without a word. No TCP_USER_TIMEOUT: it would also
+    // end who reads slowly, and how long that may be is for the owner to say.
+    KEEPALIVE_IDLE_S = 60,
+    KEEPALIVE_EVERY_S = 15,
+    KEEPALIVE_TRIES = 4,
 };
 
-static void tell_refused(sv_listener *listener, const char *peer, const sv_why *why) {
-    listener->counts.refused++;
-    if (listener->events.refused != NULL) {
-        listener->events.refused(listener->arg, peer, why);
+/// Accepted sockets inherit all of it.
+static void set_tcp(int fd) {
+    static const struct {
+        int level, name, value;
+    } OPTIONS[] = {
+        { SOL_SOCKET, SO_REUSEADDR, 1 },
+        { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_NODELAY, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
+        { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EVERY_S },
+        { IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_TRIES },
+    };
+    for (size_t i = 0; i < SV_COUNT(OPTIONS); i++) {
+        (void) setsockopt(fd, OPTIONS[i].level, OPTIONS[i].name, &OPTIONS[i].value,
+                          sizeof OPTIONS[i].value);
     }
 }
 
-/// "192.0.2.7:50123: <sentence>", with the CN of the certificate when one was shown.
-static void refuse(sv_link *link, const sv_why *cause) {
-    sv_why why;
-    const char *open = link->subject[0] != '\0' ? " (certificate of '" : "";
-    const char *close_ = link->subject[0] != '\0' ? "')" : "";
-    (void) sv_fail(&why, cause->code, "%s: %.200s%s%s%s", link->peer, cause->text, open,
-                   link->subject, close_);
-    sv_listener *listener = link->listener;
-    char peer[SV_LISTENER_PEER_ROOM];
-    (void) snprintf(peer, sizeof peer, "%s", link->peer);
-    link_destroy(link);
-    tell_refused(listener, peer, &why);
+static sv_err listen_tcp(const sv_listener_options *options, int *out, sv_why *why) {
+    sv_place at;
+    socklen_t len = 0;
+    SV_TRY(sv_place_parse(options->bind, options->port, &at, &len, why));
+    SV_DEFER(sv_fd_drop)
+    int fd = socket(at.head.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return sv_place_refused(options->bind, options->port, errno, why);
+    }
+    set_tcp(fd);
+    if (bind(fd, &at.head, len) != 0 || listen(fd, SV_LISTENER_BACKLOG) != 0) {
+        return sv_place_refused(options->bind, options->port, errno, why);
+    }
+    *out = sv_fd_take(&fd);
+    return SV_OK;
 }
 
-/// Which certificate was judged, for the sentence: when it is refused it is gone afterwards.
-static int note_subject(int ok, X509_STORE_CTX *ctx) {
-    const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-    sv_link *link = ssl == NULL ? NULL : SSL_get_app_data(ssl);
-    const X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
-    if (link != NULL && leaf != NULL && link->subject[0] == '\0') {
-        (void) X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, link->subject,
-                                         (int) sizeof link->subject);
-    }
-    return ok;
-}
-
-static void bring_up(sv_link *link, const sv_identity *identity) {
-    sv_listener *listener = link->listener;
-    TAILQ_REMOVE(&listener->handshakes, link, of_state);
-    listener->counts.handshakes--;
-    link_enter(link, LINK_UP);
-    link->in_event = true;
-    void *owner = listener->events.up(listener->arg, link, identity);
-    if (!link_leave_event(link)) {
-        return;
-    }
-    if (owner == NULL) {
-        listener->counts.shed++;
-        link_destroy(link);
-    } else if (link->state == LINK_UP) {
-        link->owner = owner;
-        link_begin(link);
+void sv_listener_consider(sv_listener *listener) {
+    bool accept = !listener->dropped && !sv_timer_is_set(listener->rest)
+                  && listener->ready_count < SV_LISTENER_READY_MAX;
+    if (accept != listener->accepting) {
+        (void) (accept ? event_add(&listener->door, NULL) : event_del(&listener->door));
+        listener->accepting = accept;
     }
 }
 
-static void handshake_done(sv_link *link) {
-    const X509 *certificate = SSL_get0_peer_certificate(link->ssl);
-    sv_identity identity;
-    sv_why why = { 0 };
-    if (certificate == NULL) {
-        (void) sv_fail(&why, SV_ERR_UNTRUSTED, "no certificate was shown");
-        refuse(link, &why);
-    } else if (sv_identity_of(certificate, link->listener->options.tls->allow_classic, &identity,
-                              &why)
-               != SV_OK) {
-        refuse(link, &why);
-    } else {
-        bring_up(link, &identity);
+static void rest_for(sv_listener *listener, int64_t us) {
+    sv_timer_once(listener->rest, us);
+    sv_listener_consider(listener);
+}
+
+static void rested(void *arg) {
+    sv_listener_consider(arg);
+}
+
+/// Out of descriptors or memory: whoever waits is taken in later. Told once, until accepting has
+/// worked again.
+static void accept_failed(sv_listener *listener, int number) {
+    if (number != EMFILE && number != ENFILE && number != ENOBUFS && number != ENOMEM) {
+        return; // nobody is waiting, or who was has left
+    }
+    rest_for(listener, SV_LISTENER_REST_US);
+    if (!listener->starved) {
+        listener->starved = true;
+        listener->shed++;
+        sv_why why;
+        (void) sv_fail(&why, SV_ERR_NO_SPACE, "new links must wait: %s", sv_errno_text(number));
+        if (listener->events.refused != NULL) {
+            listener->events.refused(listener->arg, "", &why);
+        }
     }
 }
 
-static void say_handshake_failed(const sv_link *link, int error, int number, sv_why *why) {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
-    bool plain =
-        reason != NULL
-        && (strcmp(reason, "http request") == 0 || strcmp(reason, "wrong version number") == 0);
-    if (plain) {
-        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: %s: the other side does not speak TLS", reason);
-    } else if (error == SSL_ERROR_SYSCALL || !sv_tls_fault(link->ssl, code, false, why)) {
-        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "closed before the TLS handshake was done%s%s",
-                       number != 0 ? ": " : "", number != 0 ? sv_errno_text(number) : "");
+static void take_in(sv_listener *listener, int fd, const sv_place *from) {
+    sv_link *link = sv_link_new(listener, fd, from);
+    if (listener->count[SV_LINK_UP] >= listener->links_max) {
+        sv_why why;
+        (void) sv_fail(&why, SV_ERR_NO_SPACE, "%zu links are up, the most there may be",
+                       listener->count[SV_LINK_UP]);
+        sv_link_shed(link, &why);
+    } else if (listener->tls == NULL) {
+        sv_link_up(link, NULL);
+    } else if (!sv_timer_is_set(listener->deadline)) {
+        sv_timer_once(listener->deadline, listener->handshake_us);
     }
 }
 
-static void on_handshake(evutil_socket_t fd, short what, void *arg) {
+/// False: enough for now.
+static bool accept_one(sv_listener *listener, bool first) {
+    bool full =
+        listener->tls != NULL && listener->count[SV_LINK_HALF_OPEN] >= listener->handshakes_max;
+    // Only the first is sure to be there, and worth shedding another for.
+    if (full && (!first || !sv_handshake_room(listener))) {
+        return false;
+    }
+    sv_place from = { .any = { 0 } };
+    socklen_t len = sizeof from;
+    int fd = accept4(listener->fd, &from.head, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        accept_failed(listener, errno);
+        return false;
+    }
+    listener->starved = false;
+    listener->accepted++;
+    take_in(listener, fd, &from);
+    return !listener->dropped;
+}
+
+static void door_opens(evutil_socket_t fd, short what, void *arg) {
     (void) fd;
     (void) what;
-    sv_link *link = arg;
-    ERR_clear_error();
-    errno = 0;
-    int done = SSL_do_handshake(link->ssl);
-    int number = errno;
-    if (done == 1) {
-        handshake_done(link);
-        return;
-    }
-    int error = SSL_get_error(link->ssl, done);
-    if (error == SSL_ERROR_WANT_READ) {
-        return;
-    }
-    if (error == SSL_ERROR_WANT_WRITE) {
-        link_await_writable(link, on_handshake);
-        return;
-    }
-    sv_why why = { 0 };
-    link->broken = true;
-    say_handshake_failed(link, error, number, &why);
-    refuse(link, &why);
-}
-
-static void name_peer(const net_place *from, char room[SV_LISTENER_PEER_ROOM]) {
-    char address[INET6_ADDRSTRLEN] = "?";
-    if (from->head.sa_family == AF_INET) {
-        (void) inet_ntop(AF_INET, &from->v4.sin_addr, address, sizeof address);
-        (void) snprintf(room, SV_LISTENER_PEER_ROOM, "%s:%u", address, ntohs(from->v4.sin_port));
-    } else if (from->head.sa_family == AF_INET6) {
-        (void) inet_ntop(AF_INET6, &from->v6.sin6_addr, address, sizeof address);
-        (void) snprintf(room, SV_LISTENER_PEER_ROOM, "[%s]:%u", address, ntohs(from->v6.sin6_port));
-    } else {
-        (void) snprintf(room, SV_LISTENER_PEER_ROOM, "local");
-    }
-}
-
-static void shed_oldest(sv_listener *listener) {
-    sv_link *oldest = TAILQ_FIRST(&listener->handshakes);
-    if (oldest != NULL) {
-        listener->counts.shed++;
-        link_destroy(oldest);
-    }
-}
-
-static SSL *new_ssl(sv_listener *listener, sv_link *link) {
-    SSL *ssl = sv_tls_server_ssl(listener->options.tls);
-    if (ssl == NULL || SSL_set_fd(ssl, link->fd) != 1) {
-        SSL_free(ssl);
-        return NULL;
-    }
-    SSL_set_app_data(ssl, link);
-    SSL_set_verify(ssl, SSL_get_verify_mode(ssl), note_subject);
-    (void) SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
-    SSL_set_read_ahead(ssl, 1);
-    SSL_set_accept_state(ssl);
-    return ssl;
-}
-
-static void start_handshake(sv_link *link) {
-    sv_listener *listener = link->listener;
-    link->ssl = new_ssl(listener, link);
-    link->readable =
-        event_new(sv_loop_base(listener->loop), link->fd, EV_READ | EV_PERSIST, on_handshake, link);
-    if (link->ssl == NULL || link->readable == NULL
-        || event_priority_set(link->readable, SV_LOOP_BACKGROUND) != 0
-        || event_add(link->readable, NULL) != 0) {
-        abort();
-    }
-}
-
-static void welcome(sv_listener *listener, int fd, const net_place *from) {
-    if (listener->counts.links >= listener->options.links_max) {
-        listener->counts.shed++;
-        (void) close(fd);
-        return;
-    }
-    if (listener->counts.handshakes >= listener->options.handshakes_max) {
-        shed_oldest(listener);
-    }
-    listener->counts.accepted++;
-    sv_link *link = sv_mem_new(sizeof *link);
-    link->listener = listener;
-    link->fd = fd;
-    name_peer(from, link->peer);
-    link_enter(link, LINK_HANDSHAKE);
-    if (listener->options.tls != NULL) {
-        start_handshake(link);
-        return;
-    }
-    link->readable = event_new(sv_loop_base(listener->loop), fd, EV_READ, on_handshake, link);
-    if (link->readable == NULL) {
-        abort();
-    }
-    bring_up(link, NULL);
-}
-
-static void on_rested(void *arg) {
     sv_listener *listener = arg;
-    listener->resting = false;
-    (void) event_add(listener->acceptable, NULL);
-}
-
-/// Without a descriptor the one who waits would wait for ever: the spare one lets him in and out.
-static void out_of_descriptors(sv_listener *listener, int number) {
-    sv_why why;
-    sv_fd_drop(&listener->spare_fd);
-    SV_DEFER(sv_fd_drop) int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-    listener->counts.shed += fd >= 0 ? 1 : 0;
-    sv_fd_drop(&fd);
-    listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    (void) event_del(listener->acceptable);
-    sv_timer_once(listener->rest, REST_US);
-    if (!listener->resting) {
-        listener->resting = true;
-        (void) sv_fail(&why, SV_ERR_NO_SPACE, "connections are turned away: %s (raise LimitNOFILE)",
-                       sv_errno_text(number));
-        tell_refused(listener, "", &why);
+    sv_listener_enter(listener);
+    for (int i = 0; i < SV_LISTENER_ACCEPTS && accept_one(listener, i == 0); i++) {
     }
+    sv_listener_leave(listener);
 }
 
-static void on_acceptable(evutil_socket_t listening, short what, void *arg) {
+static void flush_due(evutil_socket_t fd, short what, void *arg) {
+    (void) fd;
     (void) what;
-    sv_listener *listener = arg;
-    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
-        net_place from = { .any = { 0 } };
-        socklen_t len = sizeof from;
-        int fd = accept4(listening, &from.head, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                out_of_descriptors(listener, errno);
-            }
-            return;
-        }
-        welcome(listener, fd, &from);
+    sv_links_flush(arg);
+}
+
+static void set_up(sv_listener *listener) {
+    sv_loop *loop = listener->loop;
+    struct event_base *base = sv_loop_base(loop);
+    for (int state = 0; state < SV_LINK__STATES; state++) {
+        TAILQ_INIT(&listener->links[state]);
+    }
+    TAILQ_INIT(&listener->ready);
+    TAILQ_INIT(&listener->again);
+    TAILQ_INIT(&listener->dirty);
+    listener->rest = sv_timer_new(loop, rested, listener);
+    listener->deadline = sv_timer_new(loop, sv_handshake_deadline, listener);
+    listener->parting = sv_timer_new(loop, sv_links_parting, listener);
+    listener->work = sv_timer_new(loop, sv_handshake_work, listener);
+    listener->more = sv_timer_new(loop, sv_links_more, listener);
+    if (event_assign(&listener->door, base, listener->fd, EV_READ | EV_PERSIST, door_opens,
+                     listener)
+            != 0
+        || event_assign(&listener->flush, base, -1, 0, flush_due, listener) != 0) {
+        abort();
+    }
+    sv_listener_consider(listener);
+}
+
+static void note_path(sv_listener *listener, const char *path) {
+    struct stat info;
+    if (lstat(path, &info) == 0) {
+        listener->path = sv_mem_copy_str(path, strlen(path));
+        listener->path_dev = info.st_dev;
+        listener->path_ino = info.st_ino;
     }
 }
 
-static void on_sweep(void *arg) {
-    sv_listener *listener = arg;
-    int64_t now_us = sv_clock_monotonic_us();
-    sv_link *link = NULL;
-    while ((link = TAILQ_FIRST(&listener->handshakes)) != NULL
-           && now_us - link->since_us >= SV_LISTENER_HANDSHAKE_US) {
-        sv_why why;
-        (void) sv_fail(&why, SV_ERR_UNAVAILABLE, "the TLS handshake was not done within %d s",
-                       SV_LISTENER_HANDSHAKE_US / 1000000);
-        refuse(link, &why);
+/// Another's socket may have taken the place of ours.
+static void remove_path(const sv_listener *listener) {
+    struct stat info;
+    if (listener->path != NULL && lstat(listener->path, &info) == 0
+        && info.st_dev == listener->path_dev && info.st_ino == listener->path_ino) {
+        (void) unlink(listener->path);
     }
-    while ((link = TAILQ_FIRST(&listener->closing)) != NULL
-           && now_us - link->since_us >= LISTENER_FLUSH_US) {
-        link_destroy(link);
-    }
-}
-
-static sv_err open_socket(const sv_listener_options *options, int *out_fd, sv_why *why) {
-    return options->bind != NULL
-               ? net_listen_tcp(options->bind, options->port, BACKLOG, out_fd, why)
-               : net_listen_local(options->path, BACKLOG, out_fd, why);
 }
 
 sv_err sv_listener_open(sv_loop *loop, const sv_listener_options *options,
                         const sv_listener_events *events, void *arg, sv_listener **out,
                         sv_why *why) {
     SV_DEFER(sv_fd_drop) int fd = -1;
-    SV_TRY(open_socket(options, &fd, why));
-    sv_listener *listener = sv_mem_new(sizeof *listener);
-    listener->loop = loop;
-    listener->options = *options;
-    listener->events = *events;
-    listener->arg = arg;
-    listener->port = net_port_of(fd);
-    listener->fd = sv_fd_take(&fd);
-    listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    TAILQ_INIT(&listener->handshakes);
-    TAILQ_INIT(&listener->up);
-    TAILQ_INIT(&listener->closing);
-    TAILQ_INIT(&listener->dirty);
-    struct event_base *base = sv_loop_base(loop);
-    listener->acceptable =
-        event_new(base, listener->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
-    listener->flush = event_new(base, -1, EV_PERSIST, link_flush, listener);
-    listener->rest = sv_timer_new(loop, on_rested, listener);
-    listener->sweep = sv_timer_new(loop, on_sweep, listener);
-    if (listener->acceptable == NULL || listener->flush == NULL
-        || event_priority_set(listener->acceptable, SV_LOOP_BACKGROUND) != 0
-        || event_add(listener->acceptable, NULL) != 0) {
-        abort();
+    if (options->bind == NULL && options->path == NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "a listener needs an address or a path");
     }
-    sv_timer_every(listener->sweep, SWEEP_US);
+    if (options->bind == NULL) {
+        SV_TRY(sv_listen_path(options->path, &fd, why));
+    } else if (options->tls == NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "a listener on %s:%u needs TLS", options->bind,
+                       options->port);
+    } else {
+        SV_TRY(listen_tcp(options, &fd, why));
+    }
+    sv_listener *listener = sv_mem_new(sizeof *listener);
+    *listener = (sv_listener){ .loop = loop, .events = *events, .arg = arg };
+    listener->tls = options->bind != NULL ? options->tls : NULL;
+    listener->links_max = options->links_max;
+    listener->handshakes_max = options->handshakes_max > 0 ? options->handshakes_max : 1;
+    listener->arrived_max = options->arrived_max;
+    listener->handshake_us = SV_LISTENER_HANDSHAKE_US;
+    listener->fd = sv_fd_take(&fd);
+    if (options->bind == NULL) {
+        note_path(listener, options->path);
+    }
+    set_up(listener);
     *out = listener;
     return SV_OK;
 }
 
 uint16_t sv_listener_port(const sv_listener *listener) {
-    return listener->port;
+    return sv_place_port(listener->fd);
 }
 
 void sv_listener_tls(sv_listener *listener, sv_tls *tls) {
-    listener->options.tls = tls;
+    if (listener->tls != NULL) {
+        listener->tls = tls;
+    }
 }
 
 sv_listener_counts sv_listener_count(const sv_listener *listener) {
-    return listener->counts;
+    return (sv_listener_counts){ .links = listener->count[SV_LINK_UP],
+                                 .handshakes = listener->count[SV_LINK_HALF_OPEN],
+                                 .accepted = listener->accepted,
+                                 .refused = listener->refused,
+                                 .shed = listener->shed };
 }
 
-void sv_listener_hold(sv_listener *listener, bool hold) {
-    if (listener->held != hold) {
-        link_held(listener, hold);
-    }
+static void free_listener(sv_listener *listener) {
+    sv_timer_drop(&listener->rest);
+    sv_timer_drop(&listener->deadline);
+    sv_timer_drop(&listener->parting);
+    sv_timer_drop(&listener->work);
+    sv_timer_drop(&listener->more);
+    free(listener->path);
+    free(listener);
 }
 
-static void close_list(struct link_list *list) {
-    sv_link *link = NULL;
-    while ((link = TAILQ_FIRST(list)) != NULL) {
-        link_destroy(link);
-    }
+void sv_listener_enter(sv_listener *listener) {
+    listener->inside++;
 }
 
-void sv_listener_drop(sv_listener **slot) {
-    sv_listener *listener = *slot;
-    if (listener == NULL) {
+void sv_listener_leave(sv_listener *listener) {
+    listener->inside--;
+    if (listener->inside > 0) {
         return;
     }
-    close_list(&listener->handshakes);
-    close_list(&listener->up);
-    close_list(&listener->closing);
-    event_free(listener->acceptable);
-    event_free(listener->flush);
-    sv_timer_drop(&listener->rest);
-    sv_timer_drop(&listener->sweep);
-    sv_fd_drop(&listener->fd);
-    sv_fd_drop(&listener->spare_fd);
-    if (listener->options.path != NULL) {
-        (void) unlink(listener->options.path);
+    sv_link_list *gone = &listener->links[SV_LINK_GONE];
+    for (sv_link *link = TAILQ_FIRST(gone); link != NULL; link = TAILQ_FIRST(gone)) {
+        TAILQ_REMOVE(gone, link, place);
+        listener->count[SV_LINK_GONE]--;
+        sv_link_free(link);
     }
-    free(listener);
-    *slot = NULL;
+    if (listener->dropped) {
+        free_listener(listener);
+    } else {
+        sv_listener_consider(listener);
+    }
+}
+
+static void close_all(sv_listener *listener) {
+    for (int state = 0; state < SV_LINK_GONE; state++) {
+        sv_link_list *links = &listener->links[state];
+        for (sv_link *link = TAILQ_FIRST(links); link != NULL; link = TAILQ_FIRST(links)) {
+            sv_link_last_try(link);
+            sv_link_part(link);
+        }
+    }
+}
+
+void sv_listener_drop(sv_listener **listener) {
+    sv_listener *gone = *listener;
+    if (gone == NULL) {
+        return;
+    }
+    *listener = NULL;
+    sv_listener_enter(gone);
+    (void) event_del(&gone->door);
+    remove_path(gone);
+    sv_fd_drop(&gone->fd);
+    gone->dropped = true;
+    close_all(gone);
+    (void) event_del(&gone->flush);
+    sv_timer_stop(gone->rest);
+    sv_timer_stop(gone->deadline);
+    sv_timer_stop(gone->parting);
+    sv_timer_stop(gone->work);
+    sv_timer_stop(gone->more);
+    sv_listener_leave(gone);
 }

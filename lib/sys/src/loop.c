@@ -43,16 +43,12 @@ sv_err sv_loop_open(sv_loop **out, sv_why *why) {
     if (config != NULL) {
         // Timers to the microsecond: the default clock ticks every four milliseconds.
         (void) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
-        // After each background event the others are looked at again.
-        (void) event_config_set_max_dispatch_interval(config, NULL, 1, SV_LOOP_BACKGROUND);
         base = event_base_new_with_config(config);
         event_config_free(config);
     }
     if (base == NULL) {
         return sv_fail(why, SV_ERR_IO, "cannot start an event loop: %m");
     }
-    // New events are in the middle: neither urgent nor in the background.
-    (void) event_base_priority_init(base, SV_LOOP_BACKGROUND + 1);
     (void) signal(SIGPIPE, SIG_IGN);
     *out = sv_mem_new(sizeof **out);
     (*out)->base = base;

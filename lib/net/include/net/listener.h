@@ -4,9 +4,10 @@
 // TLS link holds its SSL and no buffers of ours.
 //
 // Strangers cost little: before its handshake is done a link may live SV_LISTENER_HANDSHAKE_US and
-// there are at most `handshakes_max` such links (the oldest makes room for the next). Handshakes
-// run in the background of the loop (sys/loop.h), so that a storm of them does not hold up who is
-// in already. Without free descriptors accepting rests and goes on by itself.
+// there are at most `handshakes_max` such links (the oldest makes room for the next, once it has
+// had a second). Of all handshakes one makes one step in a turn of the loop, so that a storm of
+// them does not hold up who is in already. Without free descriptors accepting rests and goes on by
+// itself.
 #ifndef SV_NET_LISTENER_H
 #define SV_NET_LISTENER_H
 
@@ -30,16 +31,16 @@ typedef struct sv_listener_events {
     /// room for it, the link is closed. `identity` is NULL on a unix socket; a certificate that TLS
     /// accepts but that names nobody (grammar, role) never comes here.
     void *(*up)(void *arg, sv_link *link, const sv_identity *identity);
-    /// Looks at what has arrived and returns how many bytes it took; the rest is shown again with
-    /// more.
+    /// Looks at what has arrived and returns how many bytes it took; it is asked again about the
+    /// rest until it takes nothing, and then with more.
     size_t (*bytes)(void *owner, sv_text arrived);
     /// What was waiting has gone out (called after sv_link_waiting was above zero at the end of a
     /// turn). May be NULL.
     void (*drained)(void *owner);
     /// The other side has gone, once; the link is gone after it. Not called after sv_link_close.
     void (*down)(void *owner, const sv_why *why);
-    /// A link that never came up, with the cause in a sentence ("192.0.2.7:50123: TLS: certificate
-    /// has expired (press-1)"). May be NULL.
+    /// A link that never came up: `peer` "192.0.2.7:50123", `why` "TLS: certificate has expired
+    /// (press-1)". `peer` is "" when it is about accepting as such. May be NULL.
     void (*refused)(void *arg, const char *peer, const sv_why *why);
 } sv_listener_events;
 
@@ -47,7 +48,7 @@ typedef struct sv_listener_options {
     const char *bind; ///< an address; NULL: `path`
     uint16_t port;    ///< 0: any free one
     const char *path; ///< of a unix socket, mode 0660; one that nobody listens on is replaced
-    sv_tls *tls;      ///< for TCP: a server context; it must outlive the listener
+    sv_tls *tls;      ///< for TCP: a server context that asks for certificates; see sv_listener_tls
     size_t links_max; ///< up at once; more are closed at accept
     size_t handshakes_max;
     size_t arrived_max; ///< bytes kept of a link that `bytes` has not taken; more end it
@@ -55,7 +56,7 @@ typedef struct sv_listener_options {
 
 typedef struct sv_listener_counts {
     size_t links, handshakes;         ///< now
-    uint64_t accepted, refused, shed; ///< since the start; shed: for want of room
+    uint64_t accepted, refused, shed; ///< since the start; shed: for want of room, not refused
 } sv_listener_counts;
 
 /// SV_ERR_STATE when the address is taken or the path is somebody's (the sentence names it).
@@ -63,7 +64,8 @@ sv_err sv_listener_open(sv_loop *loop, const sv_listener_options *options,
                         const sv_listener_events *events, void *arg, sv_listener **out,
                         sv_why *why);
 uint16_t sv_listener_port(const sv_listener *listener);
-/// New handshakes use `tls` from now on; links that are up stay.
+/// New handshakes use `tls` from now on; links that are up and handshakes under way stay, and the
+/// context from before may be dropped. The one in use must outlive the listener.
 void sv_listener_tls(sv_listener *listener, sv_tls *tls);
 sv_listener_counts sv_listener_count(const sv_listener *listener);
 /// Stop reading from all links, or go on: while the owner cannot keep up. Accepting, handshakes and
@@ -77,8 +79,9 @@ const char *sv_link_peer(const sv_link *link);
 void sv_link_write(sv_link *link, sv_text bytes);
 /// Bytes queued or not yet taken by the kernel.
 size_t sv_link_waiting(const sv_link *link);
-/// Close; with `flush` what was written goes out first, for as long as a second. No event follows.
-/// Allowed inside an event of the same link.
+/// Close; with `flush` what was written goes out first and is given time to arrive, for as long as
+/// a second. No event follows. Allowed inside an event of the same link; `link` is not to be used
+/// afterwards.
 void sv_link_close(sv_link *link, bool flush);
 
 #endif

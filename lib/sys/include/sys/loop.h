@@ -21,10 +21,6 @@ sv_err sv_loop_run(sv_loop *loop, sv_why *why);
 void sv_loop_turn(sv_loop *loop, int64_t wait_us);
 void sv_loop_stop(sv_loop *loop);
 
-/// Priorities of libevent's events: of what is due, the urgent comes first, and background work (a
-/// storm of handshakes) one at a time, with a look at all others in between.
-enum { SV_LOOP_URGENT = 0, SV_LOOP_NORMAL = 1, SV_LOOP_BACKGROUND = 2 };
-
 /// libevent's base, for the modules that put its streams on this loop (net).
 struct event_base *sv_loop_base(sv_loop *loop);
 

@@ -1,0 +1,115 @@
+#include "tls_refusal.h"
+
+#include <crypto/identity.h>
+#include <ctype.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct words {
+    long code;
+    const char *text;
+} words;
+
+static const words VERDICTS[] = {
+    { X509_V_ERR_CERT_HAS_EXPIRED, "certificate has expired" },
+    { X509_V_ERR_CERT_NOT_YET_VALID, "certificate is not yet valid" },
+    { X509_V_ERR_CERT_REVOKED, "certificate is revoked" },
+    { X509_V_ERR_INVALID_PURPOSE, "certificate is a server's, not a client's" },
+    { X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "certificate is not from a CA we trust" },
+    { X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "certificate is not from a CA we trust" },
+    { X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "certificate is not from a CA we trust" },
+    { X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "certificate is not from a CA we trust" },
+    { X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "certificate is not from a CA we trust" },
+    { X509_V_ERR_CERT_SIGNATURE_FAILURE, "certificate is not from a CA we trust" },
+    { X509_V_ERR_CRL_HAS_EXPIRED, "our revocation list has expired" },
+};
+
+static const words FAULTS[] = {
+    { SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "the client shows no certificate" },
+    { SSL_R_HTTP_REQUEST, "the client speaks plain text, not TLS" },
+    { SSL_R_HTTPS_PROXY_REQUEST, "the client speaks plain text, not TLS" },
+    { SSL_R_WRONG_VERSION_NUMBER, "the client speaks plain text, not TLS" },
+    { SSL_R_UNSUPPORTED_PROTOCOL, "the client speaks nothing newer than TLS 1.1" },
+    { SSL_R_VERSION_TOO_LOW, "the client speaks nothing newer than TLS 1.1" },
+    { SSL_R_NO_SHARED_CIPHER, "the client knows none of our ciphers" },
+};
+
+static const char *find(const words *table, size_t count, long code, const char *otherwise) {
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].code == code) {
+            return table[i].text;
+        }
+    }
+    return otherwise;
+}
+
+void sv_tls_shown(const X509 *certificate, char *room, size_t room_bytes) {
+    room[0] = '\0';
+    const X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
+    int at = name != NULL ? X509_NAME_get_index_by_NID(name, NID_commonName, -1) : -1;
+    unsigned char *utf8 = NULL;
+    int len = at < 0 ? -1
+                     : ASN1_STRING_to_UTF8(&utf8,
+                                           X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+    sv_textbuf text = { .at = room, .cap = room_bytes - sizeof "..." };
+    for (int i = 0; i < len && !text.overflowed; i++) {
+        bool plain = utf8[i] >= ' ' && utf8[i] <= '~' && utf8[i] != '\\';
+        sv_textbuf_addf(&text, plain ? "%c" : "\\x%02x", utf8[i]);
+    }
+    (void) snprintf(room + text.len, room_bytes - text.len, "%s", text.overflowed ? "..." : "");
+    OPENSSL_free(utf8);
+}
+
+static void add_shown(const char *shown, sv_why *why) {
+    if (shown[0] != '\0' && strstr(why->text, shown) == NULL) {
+        char sentence[SV_WHY_MAX];
+        (void) snprintf(sentence, sizeof sentence, "%s", why->text);
+        (void) sv_fail(why, why->code, "%s (%s)", sentence, shown);
+    }
+}
+
+sv_err sv_tls_peer_identity(const SSL *ssl, bool allow_classic, sv_identity *out, sv_why *why) {
+    const X509 *certificate = SSL_get0_peer_certificate(ssl);
+    if (certificate == NULL) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "TLS: the client shows no certificate");
+    }
+    sv_err err = sv_identity_of(certificate, allow_classic, out, why);
+    if (err != SV_OK && why != NULL) {
+        char shown[SV_ID_ROOM * 2];
+        sv_tls_shown(certificate, shown, sizeof shown);
+        add_shown(shown, why);
+    }
+    return err;
+}
+
+/// An alert: what the client says about us.
+static bool is_alert(int reason) {
+    return reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
+}
+
+static void say_closed(int number, sv_why *why) {
+    const char *fault = number != 0 ? sv_errno_text(number) : "Closed by the other side";
+    (void) sv_fail(why, SV_ERR_UNAVAILABLE, "TLS: %c%s during the handshake",
+                   tolower((unsigned char) fault[0]), fault + 1);
+}
+
+void sv_tls_refusal(const SSL *ssl, int fault, int number, const char *shown, sv_why *why) {
+    unsigned long code = ERR_get_error();
+    int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
+    long verdict = SSL_get_verify_result(ssl);
+    const char *text = ERR_reason_error_string(code);
+    if (verdict != X509_V_OK) {
+        text = find(VERDICTS, SV_COUNT(VERDICTS), verdict, X509_verify_cert_error_string(verdict));
+        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: %s", text);
+    } else if (fault != SSL_ERROR_SSL || text == NULL) {
+        say_closed(number, why);
+    } else if (is_alert(reason)) {
+        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: the client refuses us: %s", text);
+    } else {
+        text = find(FAULTS, SV_COUNT(FAULTS), reason, text);
+        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: %s", text);
+    }
+    add_shown(shown, why);
+}
