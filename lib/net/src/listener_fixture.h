@@ -26,6 +26,7 @@ enum {
     TURN_US = 1000,
     OWNERS_MAX = 32,
     HEARD_MAX = 1024 * 1024,
+    ARRIVED_MAX = 256 * 1024,
     PATH_ROOM = 128,
 };
 
@@ -189,7 +190,7 @@ static inline site *site_open(const char *path, size_t links_max, size_t handsha
                                     .tls = s->tls,
                                     .links_max = links_max,
                                     .handshakes_max = handshakes_max,
-                                    .arrived_max = 256 * 1024 };
+                                    .arrived_max = ARRIVED_MAX };
     sv_why why;
     if (sv_listener_open(s->loop, &options, &EVENTS, s, &s->listener, &why) != SV_OK) {
         fail_msg("%s", why.text);

@@ -71,11 +71,26 @@ static SSL *make_ssl(sv_link *link) {
     return ssl;
 }
 
+static void drop_all(STACK_OF(X509) * certificates) {
+    while (sk_X509_num(certificates) > 0) {
+        X509_free(sk_X509_pop(certificates));
+    }
+}
+
+/// The stacks stay OpenSSL's; the certificates in them have been judged and would be carried along,
+/// parsed, as long as the link lives.
+static void forget_chains(const SSL *ssl) {
+    drop_all(SSL_get_peer_cert_chain(ssl));
+    drop_all(SSL_get0_verified_chain(ssl));
+}
+
 static void finish(sv_link *link) {
     const sv_listener *listener = link->listener;
     sv_why why;
     sv_identity identity;
-    if (sv_tls_peer_identity(link->ssl, link->allow_classic, &identity, &why) != SV_OK) {
+    sv_err err = sv_tls_peer_identity(link->ssl, link->allow_classic, &identity, &why);
+    forget_chains(link->ssl);
+    if (err != SV_OK) {
         sv_link_refuse(link, &why, true);
     } else if (listener->count[SV_LINK_UP] >= listener->links_max) {
         (void) sv_fail(&why, SV_ERR_NO_SPACE, "%zu links are up, the most there may be (%s)",

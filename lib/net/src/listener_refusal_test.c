@@ -4,7 +4,7 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 
-enum { DAY_S = 24 * 60 * 60 };
+enum { DAY_S = 24 * 60 * 60, TWO_DAYS_S = 2 * DAY_S };
 
 /// A leaf of the site with whatever is in it, which `selvedge pki` would not issue.
 typedef struct odd_leaf {
@@ -66,8 +66,8 @@ static void make_odd(const odd_leaf *leaf) {
 
 static int make_all_certificates(void **state) {
     static const odd_leaf ODD[] = {
-        { "old", "press-2", "clientAuth", -2 * DAY_S, -DAY_S },
-        { "young", "press-3", "clientAuth", DAY_S, 2 * DAY_S },
+        { "old", "press-2", "clientAuth", -TWO_DAYS_S, -DAY_S },
+        { "young", "press-3", "clientAuth", DAY_S, TWO_DAYS_S },
         { "odd", "press\x1b[2J 4\xc3\xa4\\", "clientAuth", -DAY_S, DAY_S },
         { "long", "pressssssssssssssssssssssssssssssssssssssssssssssssssssssss-\x01\x02\x03",
           "clientAuth", -DAY_S, DAY_S },

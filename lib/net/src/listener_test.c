@@ -357,7 +357,7 @@ static void without_descriptors_accepting_rests_and_goes_on_by_itself(void **sta
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     struct rlimit none = { .rlim_cur = (rlim_t) late.fd + 1, .rlim_max = before.rlim_max };
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    turn_for(s, 3 * SV_LISTENER_REST_US);
+    turn_for(s, SV_LISTENER_REST_US * INT64_C(3));
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(s->refusals, 1); // told once, not every time
     assert_string_equal(s->refused, "new links must wait: Too many open files");
