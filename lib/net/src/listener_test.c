@@ -200,6 +200,8 @@ static void last_words_arrive_though_more_had_come(void **state) {
     assert_int_equal(caller_read(&c, heard, sizeof heard), sizeof words);
     assert_memory_equal(heard, words, sizeof words);
     assert_int_equal(SSL_get_shutdown(c.ssl), SSL_RECEIVED_SHUTDOWN);
+    turn_for(s, 20000);
+    assert_int_equal(recv(c.fd, heard, 1, 0), 0); // the end, and no reset
     caller_drop(&c);
     TURN_UNTIL(s, s->listener->count[SV_LINK_LEAVING] == 0);
     assert_int_equal(s->owners[0].downs, 0);
