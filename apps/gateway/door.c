@@ -5,7 +5,7 @@
 #include "rights.h"
 #include <sys/log.h>
 
-enum { HANDSHAKES_MAX = 512, RECEIVE_MAX = 1000 };
+enum { HANDSHAKES_MAX = 2048, RECEIVE_MAX = 1000 };
 
 static bool may_publish(void *arg, const sv_broker_peer *who, sv_text topic) {
     const gw *g = arg;
