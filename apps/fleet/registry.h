@@ -53,6 +53,7 @@ typedef struct sv_gateway {
     int64_t last_seen_us;  ///< wall clock; 0: never
     double readings_per_s;
     int64_t bytes_in, bytes_up, refused, spool;
+    double available; ///< share of 30 days in which it served its devices; 0: not told
 } sv_gateway;
 
 struct sv_device;

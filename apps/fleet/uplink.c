@@ -279,6 +279,7 @@ static void take_gateway(sv_fleet *fleet, sv_gateway *gateway, const sv_json *fa
     (void) sv_json_int(sv_json_get(facts, "bytes_up"), &gateway->bytes_up);
     (void) sv_json_int(sv_json_get(facts, "refused"), &gateway->refused);
     (void) sv_json_int(sv_json_get(facts, "spool"), &gateway->spool);
+    (void) sv_json_number(sv_json_get(facts, "available"), &gateway->available);
 }
 
 static void take_report(sv_device *device, const sv_json *report) {

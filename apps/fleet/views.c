@@ -157,6 +157,9 @@ static void put_gateway(const sv_gateway *gateway, sv_json_out *out) {
     sv_json_add_int(out, "bytes_up", gateway->bytes_up);
     sv_json_add_int(out, "refused", gateway->refused);
     sv_json_add_int(out, "spool", gateway->spool);
+    if (gateway->available > 0) {
+        sv_json_add_number(out, "available", gateway->available);
+    }
     sv_json_close_object(out);
 }
 

@@ -5,6 +5,7 @@
 #ifndef SELVEDGE_GATEWAY_H
 #define SELVEDGE_GATEWAY_H
 
+#include "availability.h"
 #include "config.h"
 #include <base/map.h>
 #include <base/ranges.h>
@@ -27,6 +28,7 @@ enum {
     GW_SENDERS_MAX = 20000, ///< (device, epoch) pairs remembered; the longest unused goes first
     GW_CHECKPOINT_MAX = 32 * 1024 * 1024,
     GW_CHECKPOINT_US = 60 * 1000000,
+    GW_AVAILABILITY_US = 10 * 1000000,
     GW_PRIME_ROWS = 20000, ///< readings that streams are started with
     GW_RING = 16,          ///< (time, value) pairs per stream
     GW_ACKS_MAX = 65536,   ///< more packet ids than that there are not
@@ -142,7 +144,7 @@ typedef struct gw {
     gw_ack *acks; ///< a ring
     size_t ack_first, ack_count;
     sv_textbuf alerts; ///< lines "<group>\t<device>\t<alert>" to publish after the commit
-    sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer;
+    sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer, *availability_timer;
     gw_peer fleet, alert_peer;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
@@ -157,6 +159,7 @@ typedef struct gw {
     int64_t outbox_dropped;
     uint64_t trimmed;      ///< the group that last trimmed the outbox
     sv_http_server *local; ///< NULL: no local page
+    gw_availability availability;
     int64_t started_us, quarantined_us;
     uint64_t readings, stored, sent, bytes_in, bytes_up, uplink_refused, clocks_wrong;
     uint64_t raised, cleared;
@@ -170,6 +173,8 @@ typedef struct gw {
 
 sv_err gw_store_open(gw *g, sv_why *why);
 void gw_store_trim(gw *g);
+/// Account for the time since the last call, and keep it.
+void gw_store_availability(gw *g);
 /// Log why the store failed and end the program with exit code 5.
 void gw_store_failed(gw *g, const sv_why *why);
 

@@ -51,6 +51,8 @@ static void put_plain(const gw *g, sv_textbuf *out) {
           (double) g->devices_online },
         { "streams", "gauge", "Sensors of devices.", (double) sv_map_count(g->streams) },
         { "front_up", "gauge", "1 while devices can be heard.", gw_front_is_up(g) ? 1 : 0 },
+        { "available_ratio", "gauge", "Share of the last 30 days in which devices were served.",
+          gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()) },
         { "store_full", "gauge", "1 while the disk is full and nothing is acknowledged.",
           g->full ? 1 : 0 },
         { "uplink_up", "gauge", "1 while the fleet server answers.", g->fleet.up ? 1 : 0 },

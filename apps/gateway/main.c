@@ -59,6 +59,10 @@ static void on_checkpoint(void *arg) {
     gw_senders_checkpoint(arg);
 }
 
+static void on_availability(void *arg) {
+    gw_store_availability(arg);
+}
+
 static void on_end(void *arg) {
     sv_loop_stop(((gw *) arg)->loop);
 }
@@ -89,6 +93,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_loop_open(&g->loop, why));
     g->beat_timer = sv_timer_new(g->loop, on_beat, g);
     g->checkpoint_timer = sv_timer_new(g->loop, on_checkpoint, g);
+    g->availability_timer = sv_timer_new(g->loop, on_availability, g);
     SV_TRY(gw_store_open(g, why));
     SV_TRY(gw_ingest_prime(g, why));
     SV_TRY(sv_tls_client(&files, &g->tls, why));
@@ -103,6 +108,7 @@ static sv_err open_all(gw *g, sv_why *why) {
 static void close_all(gw *g) {
     if (g->writer != NULL && g->exit_code == 0) {
         gw_senders_checkpoint(g);
+        gw_store_availability(g);
     }
     // What is recorded is committed and acknowledged while there is somebody to hear it.
     sv_writer_drop(&g->writer);
@@ -114,6 +120,7 @@ static void close_all(gw *g) {
     gw_ingest_close(g);
     sv_timer_drop(&g->beat_timer);
     sv_timer_drop(&g->checkpoint_timer);
+    sv_timer_drop(&g->availability_timer);
     sv_db_drop(&g->db);
     sv_loop_drop(&g->loop);
 }
@@ -126,6 +133,7 @@ static int run(gw *g) {
     if (err == SV_OK) {
         sv_timer_every(g->beat_timer, BEAT_US);
         sv_timer_every(g->checkpoint_timer, GW_CHECKPOINT_US);
+        sv_timer_every(g->availability_timer, GW_AVAILABILITY_US);
         err = sv_loop_run(g->loop, &why);
     }
     close_all(g);

@@ -5,6 +5,7 @@
 
 extern const char gw_schema[];
 extern const char gw_schema_door[];
+extern const char gw_schema_availability[];
 
 enum { TRIM_ROWS = 2000 };
 
@@ -84,9 +85,38 @@ static sv_err read_epoch(gw *g, sv_why *why) {
     return err;
 }
 
+static sv_err restore_availability(gw *g, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(
+        sv_db_stmt(g->db, "SELECT day, up, down, mark FROM availability ORDER BY day", &stmt, why));
+    sv_err err = sv_stmt_next(stmt, why);
+    for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
+        const gw_day day = { .day = sv_stmt_int(stmt, 0),
+                             .up_us = sv_stmt_int(stmt, 1),
+                             .down_us = sv_stmt_int(stmt, 2) };
+        gw_availability_restore(&g->availability, &day, sv_stmt_int(stmt, 3));
+    }
+    gw_availability_start(&g->availability, sv_clock_wall_us(), sv_clock_monotonic_us());
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+void gw_store_availability(gw *g) {
+    int64_t wall_us = sv_clock_wall_us();
+    gw_availability_tick(&g->availability, gw_front_is_up(g) && !g->full, wall_us,
+                         sv_clock_monotonic_us());
+    const gw_day *today = gw_availability_day(&g->availability, wall_us);
+    sv_writer_add(g->writer, "INSERT OR REPLACE INTO availability VALUES (?, ?, ?, ?)");
+    sv_writer_int(g->writer, today->day);
+    sv_writer_int(g->writer, today->up_us);
+    sv_writer_int(g->writer, today->down_us);
+    sv_writer_int(g->writer, wall_us);
+}
+
 sv_err gw_store_open(gw *g, sv_why *why) {
     static const sv_writer_events EVENTS = { .committed = on_committed, .failed = on_failed };
-    const sv_db_migration migrations[] = { { "first", gw_schema }, { "door", gw_schema_door } };
+    const sv_db_migration migrations[] = { { "first", gw_schema },
+                                           { "door", gw_schema_door },
+                                           { "availability", gw_schema_availability } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
@@ -97,6 +127,7 @@ sv_err gw_store_open(gw *g, sv_why *why) {
     SV_TRY(sv_writer_open(g->loop, &db, &options, &EVENTS, g, &g->writer, why));
     SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
     SV_TRY(read_epoch(g, why));
+    SV_TRY(restore_availability(g, why));
     return ask_int(g, "SELECT coalesce(max(id), 0) FROM stream", &g->last_stream, why);
 }
 

@@ -262,6 +262,9 @@ static void put_gateway(const gw *g, sv_json_out *out) {
     sv_json_add_int(out, "bytes_up", (int64_t) g->bytes_up);
     sv_json_add_int(out, "refused", (int64_t) gw_refused(g));
     sv_json_add_int(out, "spool", gw_outbox_rows(g));
+    sv_json_add_number(
+        out, "available",
+        gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()));
     sv_json_close_object(out);
 }
 

@@ -16,7 +16,7 @@ export type DeviceDetail = Omit<Device, "alerts"> & {
   certificate: { serial: string; not_before: number | string; not_after: number | string; revoked: boolean } | null;
 };
 export type Gateway = {
-  id: string; online: boolean; last_seen: number | null; readings_per_s: number; bytes_in: number; bytes_up: number;
+  id: string; online: boolean; last_seen: number | null; readings_per_s: number; bytes_in: number; bytes_up: number; available?: number;
   refused: number; spool: number;
 };
 export type Site = {

@@ -55,6 +55,8 @@ export const capital = (text: string) => text.charAt(0).toUpperCase() + text.sli
 export const count = (n: number, one: string, many = one + "s") => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 
 export const share = (part: number, whole: number) => (whole > 0 ? `${num0((100 * part) / whole)} %` : "–");
+/* 99.98 %, and never 100 % when it is not. */
+export const percent = (part: number) => `${(part >= 1 ? 100 : Math.min(99.99, 100 * part)).toFixed(part >= 1 ? 0 : 2)} %`;
 const num0 = (n: number) => (n > 0 && n < 1 ? "< 1" : n.toFixed(0));
 
 export function bytes(n: number): string {

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { query, type Alert, type Device as Item, type Key, type Overview as Data, type Site } from "./api";
-import { bytes, count, num, rate, share, unitText, words } from "./format";
+import { bytes, count, num, rate, share, unitText, words, percent } from "./format";
 import { note, on } from "./live";
 import { useLoad } from "./load";
 import { AlertRow, byUrgency, mergeAlert, useMissed } from "./alerts";
@@ -82,6 +82,7 @@ function SiteCard({ site }: { site: Site }) {
           <div><dt>Heard</dt><dd><Time at={g.last_seen} /></dd></div>
           <div><dt>Readings</dt><dd>{rate(g.readings_per_s)} per second</dd></div>
           <div><dt>Sent up</dt><dd>{bytes(g.bytes_up)} of {bytes(g.bytes_in)} in</dd></div>
+          {g.available !== undefined && <div><dt>Served its machines</dt><dd>{percent(g.available)} of 30 days</dd></div>}
           <div><dt>Waiting to be sent</dt><dd>{g.spool.toLocaleString()}</dd></div>
           {g.refused > 0 && <div><dt>Refused</dt><dd>{g.refused.toLocaleString()}</dd></div>}
         </dl>
