@@ -118,20 +118,36 @@ sv_err sv_time_parse(sv_text text, int64_t *out_us) {
     return SV_OK;
 }
 
-void sv_time_add(sv_textbuf *buf, int64_t at_us) {
-    int64_t days = at_us / SV_TIME_DAY_US;
-    int64_t rest = at_us % SV_TIME_DAY_US;
-    if (rest < 0) {
-        rest += SV_TIME_DAY_US;
-        days--;
+sv_err sv_day_parse(sv_text text, int64_t *out) {
+    char room[] = "2026-11-22T00:00:00";
+    int64_t at_us = 0;
+    if (text.len != sizeof "2026-11-22" - 1) {
+        return SV_ERR_INVALID;
     }
+    memcpy(room, text.at, text.len);
+    SV_TRY(sv_time_parse((sv_text){ room, sizeof room - 1 }, &at_us));
+    *out = sv_day_of(at_us);
+    return SV_OK;
+}
+
+void sv_day_add(sv_textbuf *buf, int64_t day) {
     int year = 0;
     int month = 0;
-    int day = 0;
-    civil_from_days(days, &year, &month, &day);
-    sv_textbuf_addf(buf, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day,
-                    (int) (rest / SV_TIME_HOUR_US), (int) (rest / SV_TIME_MINUTE_US % 60),
-                    (int) (rest / SV_TIME_SECOND_US % 60));
+    int of_month = 0;
+    civil_from_days(day, &year, &month, &of_month);
+    sv_textbuf_addf(buf, "%04d-%02d-%02d", year, month, of_month);
+}
+
+int64_t sv_day_of(int64_t at_us) {
+    return at_us / SV_TIME_DAY_US - (at_us % SV_TIME_DAY_US < 0);
+}
+
+void sv_time_add(sv_textbuf *buf, int64_t at_us) {
+    int64_t day = sv_day_of(at_us);
+    int64_t rest = at_us - day * SV_TIME_DAY_US;
+    sv_day_add(buf, day);
+    sv_textbuf_addf(buf, "T%02d:%02d:%02d", (int) (rest / SV_TIME_HOUR_US),
+                    (int) (rest / SV_TIME_MINUTE_US % 60), (int) (rest / SV_TIME_SECOND_US % 60));
     if (rest % SV_TIME_SECOND_US != 0) {
         sv_textbuf_addf(buf, ".%06d", (int) (rest % SV_TIME_SECOND_US));
     }

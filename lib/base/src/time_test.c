@@ -55,6 +55,35 @@ static void what_is_not_a_time_is_refused(void **state) {
     }
 }
 
+static void days_are_read_and_written(void **state) {
+    (void) state;
+    static const struct {
+        const char *text;
+        int64_t day;
+    } CASES[] = { { "1970-01-01", 0 },
+                  { "1969-12-31", -1 },
+                  { "2026-11-29", 20786 },
+                  { "0001-01-01", -719162 },
+                  { "9999-12-31", 2932896 } };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        char room[16];
+        sv_textbuf out = SV_TEXTBUF(room);
+        int64_t day = 1;
+        assert_int_equal(sv_day_parse(sv_text_of(CASES[i].text), &day), SV_OK);
+        assert_int_equal(day, CASES[i].day);
+        sv_day_add(&out, day);
+        assert_true(sv_text_is(sv_textbuf_text(&out), CASES[i].text));
+        assert_int_equal(sv_day_of(day * SV_TIME_DAY_US), day);
+        assert_int_equal(sv_day_of(day * SV_TIME_DAY_US - 1), day - 1);
+    }
+    static const char *const BAD[] = { "", "2026-11-31", "2026-11-2", "2026-11-22T", "2026/11/22" };
+    for (size_t i = 0; i < SV_COUNT(BAD); i++) {
+        int64_t day = 7;
+        assert_int_equal(sv_day_parse(sv_text_of(BAD[i]), &day), SV_ERR_INVALID);
+        assert_int_equal(day, 7);
+    }
+}
+
 static void what_is_written_reads_back(void **state) {
     (void) state;
     sv_prng prng = { .state = 11 };
@@ -93,6 +122,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timestamps_are_read_with_and_without_a_zone),
         cmocka_unit_test(what_is_not_a_time_is_refused),
+        cmocka_unit_test(days_are_read_and_written),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(durations_carry_their_unit),
     };

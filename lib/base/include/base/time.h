@@ -21,6 +21,13 @@ sv_err sv_time_parse(sv_text text, int64_t *out_us);
 /// `2026-11-22T06:15:04.123456Z`; the fraction is left out when it is zero.
 void sv_time_add(sv_textbuf *buf, int64_t at_us);
 
+/// A day in UTC, `2026-11-22`, as days since 1970-01-01. SV_ERR_INVALID for anything else.
+sv_err sv_day_parse(sv_text text, int64_t *out);
+/// The inverse; days that a point in time can lie in.
+void sv_day_add(sv_textbuf *buf, int64_t day);
+/// The day that a point in time lies in.
+int64_t sv_day_of(int64_t at_us);
+
 /// A length of time with its unit: `500ms`, `30s`, `5m`, `2h`, `7d`, or several (`1h30m`); `0`
 /// needs none. SV_ERR_INVALID for anything else or beyond 100 years.
 sv_err sv_duration_parse(sv_text text, int64_t *out_us);
