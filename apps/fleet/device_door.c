@@ -1,5 +1,6 @@
 #include "device_door.h"
 
+#include "ledger.h"
 #include "uplink.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@ static const struct {
     { "/v1/readings", sv_uplink_readings },
     { "/v1/alerts", sv_uplink_alert },
     { "/v1/health", sv_uplink_health },
+    { "/v1/ledger", sv_ledger_take },
 };
 
 static void answer_failure(sv_http_request *request, sv_err err, const sv_why *why) {

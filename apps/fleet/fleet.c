@@ -7,11 +7,13 @@
 
 extern const char sv_fleet_schema[];
 extern const char sv_fleet_schema_received[];
+extern const char sv_fleet_schema_ledger[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
         { .name = "1-first", .sql = sv_fleet_schema },
         { .name = "2-received", .sql = sv_fleet_schema_received },
+        { .name = "3-ledger", .sql = sv_fleet_schema_ledger },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

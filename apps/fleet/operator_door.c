@@ -4,8 +4,10 @@
 #include "assets.h"
 #include "device_list.h"
 #include "inbox.h"
+#include "ledger_door.h"
 #include "series.h"
 #include "views.h"
+#include "visit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +15,7 @@
 
 extern const char sv_fleet_openapi[], sv_fleet_openapi_end[];
 
-enum { OPEN_TO_ALL = -1, WORD_MAX = 128 };
-
-/// One request on its way through the door.
-typedef struct visit {
-    sv_fleet *fleet;
-    sv_http_request *request;
-    sv_person person; ///< who asks; empty where the door is open
-    sv_text id;       ///< what `*` stands for in the route
-} visit;
+enum { OPEN_TO_ALL = -1 };
 
 static const struct {
     const char *name, *value;
@@ -34,89 +28,9 @@ static const struct {
     { "Referrer-Policy", "no-referrer" },
 };
 
-// ---- answers ------------------------------------------------------------------------------------
-
-static void answer_failure(const visit *v, sv_err err, const sv_why *why) {
-    if (err == SV_ERR_NOT_FOUND) {
-        sv_http_problem(v->request, 404, "Not found", "%s", why->text);
-    } else if (err == SV_ERR_INVALID) {
-        sv_http_problem(v->request, 400, "Bad request", "%s", why->text);
-    } else if (err == SV_ERR_STATE) {
-        sv_http_problem(v->request, 409, "Conflict", "%s", why->text);
-    } else {
-        SV_LOG(error, "operator.failed", "%s", why->text);
-        sv_http_problem(v->request, 503, "Not available", "%s", why->text);
-    }
-}
-
-// The JSON that was written, or why there is none.
-static void answer_json(const visit *v, sv_err err, sv_textbuf *json, const sv_why *why) {
-    if (err == SV_OK && sv_textbuf_end(json) != SV_OK) {
-        sv_http_problem(v->request, 507, "Too large",
-                        "the answer is larger than %d bytes; ask for less", SV_VIEW_BYTES_MAX);
-    } else if (err != SV_OK) {
-        answer_failure(v, err, why);
-    } else {
-        sv_http_reply(v->request, 200, "application/json", sv_textbuf_text(json));
-    }
-}
-
-// ---- parameters ---------------------------------------------------------------------------------
-
-// False when the parameter is broken; the request is answered then. Absent gives "".
-static bool read_word(const visit *v, const char *name, char room[WORD_MAX]) {
-    sv_err err = sv_http_query(v->request, name, room, WORD_MAX);
-    if (err == SV_ERR_NOT_FOUND) {
-        room[0] = '\0';
-        return true;
-    }
-    if (err != SV_OK) {
-        sv_http_problem(v->request, 400, "Bad request", "%s is broken or longer than %d bytes",
-                        name, WORD_MAX - 1);
-    }
-    return err == SV_OK;
-}
-
-static bool read_number(const visit *v, const char *name, int64_t max, int64_t *out) {
-    char word[WORD_MAX];
-    uint64_t number;
-    if (!read_word(v, name, word)) {
-        return false;
-    }
-    if (word[0] == '\0') {
-        return true;
-    }
-    if (sv_text_u64(sv_text_of(word), (uint64_t) max, &number) != SV_OK) {
-        sv_http_problem(v->request, 400, "Bad request", "%s: '%s' is not a number up to %lld", name,
-                        word, (long long) max);
-        return false;
-    }
-    *out = (int64_t) number;
-    return true;
-}
-
-/// One of `words` (NULL-terminated): its index into *out; untouched when absent.
-static bool read_choice(const visit *v, const char *name, const char *const *words, int *out) {
-    char word[WORD_MAX];
-    if (!read_word(v, name, word)) {
-        return false;
-    }
-    for (int i = 0; word[0] != '\0' && words[i] != NULL; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            *out = i;
-            return true;
-        }
-    }
-    if (word[0] != '\0') {
-        sv_http_problem(v->request, 400, "Bad request", "%s: '%s' is not one of the known words",
-                        name, word);
-    }
-    return word[0] == '\0';
-}
-
 // ---- session ------------------------------------------------------------------------------------
 
-static void login(visit *v) {
+static void login(sv_visit *v) {
     sv_why why = { 0 };
     SV_DEFER(sv_json_drop) sv_json *body = NULL;
     sv_text token;
@@ -137,14 +51,14 @@ static void login(visit *v) {
         return;
     }
     if (err != SV_OK) {
-        answer_failure(v, err, &why);
+        sv_visit_failure(v, err, &why);
         return;
     }
     sv_access_set_cookie(v->fleet, v->request, session);
     sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
 }
 
-static void show_session(visit *v) {
+static void show_session(sv_visit *v) {
     char room[512];
     sv_textbuf json = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&json);
@@ -153,28 +67,28 @@ static void show_session(visit *v) {
     sv_json_add_str(&out, "role", sv_person_role_name(v->person.role));
     sv_json_add_str(&out, "version", SV_VERSION);
     sv_json_close_object(&out);
-    answer_json(v, SV_OK, &json, NULL);
+    sv_visit_json(v, SV_OK, &json, NULL);
 }
 
-static void logout(visit *v) {
+static void logout(sv_visit *v) {
     sv_why why = { 0 };
     sv_err err = sv_people_logout(v->fleet->db, sv_access_cookie(v->request), &why);
     if (err != SV_OK) {
-        answer_failure(v, err, &why);
+        sv_visit_failure(v, err, &why);
         return;
     }
     sv_access_clear_cookie(v->fleet, v->request);
     sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
 }
 
-static void make_link(visit *v) {
+static void make_link(sv_visit *v) {
     sv_why why = { 0 };
     char token[SV_SECRET_ROOM];
     char location[SV_SECRET_ROOM + 16];
     sv_textbuf link = SV_TEXTBUF(location);
     sv_err err = sv_people_make_link(v->fleet->db, &v->person, v->fleet->wall_us(), token, &why);
     if (err != SV_OK) {
-        answer_failure(v, err, &why);
+        sv_visit_failure(v, err, &why);
         return;
     }
     sv_textbuf_addf(&link, "/#login=%s", token);
@@ -186,29 +100,31 @@ static void make_link(visit *v) {
 
 // ---- devices ------------------------------------------------------------------------------------
 
-static void show_overview(visit *v) {
+static void show_overview(sv_visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
-    answer_json(v, sv_view_overview(v->fleet, &out, &why), &json, &why);
+    sv_visit_json(v, sv_view_overview(v->fleet, &out, &why), &json, &why);
 }
 
-static void list_devices(visit *v) {
+static void list_devices(sv_visit *v) {
     static const char *const STATUS[] = { "offline", "online", NULL };
     static const char *const HEALTH[] = { "unknown", "healthy", "warning", "critical", NULL };
     static const char *const SORT[] = { "id", "last_seen", "urgency", NULL };
-    char text[WORD_MAX];
-    char site[WORD_MAX];
-    char cursor[WORD_MAX];
+    char text[SV_VISIT_WORD_MAX];
+    char site[SV_VISIT_WORD_MAX];
+    char cursor[SV_VISIT_WORD_MAX];
     int64_t limit = SV_DEVICE_LIMIT_DEFAULT;
     int sort = 0;
     sv_device_query query = {
         .text = text, .site = site, .cursor = cursor, .online = -1, .health = -1
     };
-    if (!read_word(v, "q", text) || !read_word(v, "site", site) || !read_word(v, "cursor", cursor)
-        || !read_choice(v, "status", STATUS, &query.online)
-        || !read_choice(v, "health", HEALTH, &query.health) || !read_choice(v, "sort", SORT, &sort)
-        || !read_number(v, "limit", SV_DEVICE_LIMIT_MAX, &limit)) {
+    if (!sv_visit_word(v, "q", text) || !sv_visit_word(v, "site", site)
+        || !sv_visit_word(v, "cursor", cursor)
+        || !sv_visit_choice(v, "status", STATUS, &query.online)
+        || !sv_visit_choice(v, "health", HEALTH, &query.health)
+        || !sv_visit_choice(v, "sort", SORT, &sort)
+        || !sv_visit_number(v, "limit", SV_DEVICE_LIMIT_MAX, &limit)) {
         return;
     }
     query.sort = (sv_device_sort) sort;
@@ -216,11 +132,11 @@ static void list_devices(visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
-    answer_json(v, sv_device_list(v->fleet, &query, &out, &why), &json, &why);
+    sv_visit_json(v, sv_device_list(v->fleet, &query, &out, &why), &json, &why);
 }
 
 // The device in the path; NULL when there is none, and the request is answered then.
-static sv_device *device_asked(const visit *v) {
+static sv_device *device_asked(const sv_visit *v) {
     sv_device *device = sv_registry_device(v->fleet->registry, v->id);
     if (device == NULL) {
         sv_http_problem(v->request, 404, "Not found", "there is no device '" SV_TEXT_FMT "'",
@@ -229,7 +145,7 @@ static sv_device *device_asked(const visit *v) {
     return device;
 }
 
-static void show_device(visit *v) {
+static void show_device(sv_visit *v) {
     const sv_device *device = device_asked(v);
     if (device == NULL) {
         return;
@@ -237,20 +153,21 @@ static void show_device(visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
-    answer_json(v, sv_view_device_whole(v->fleet, device, &out, &why), &json, &why);
+    sv_visit_json(v, sv_view_device_whole(v->fleet, device, &out, &why), &json, &why);
 }
 
-static void show_series(visit *v) {
-    char sensor[WORD_MAX];
+static void show_series(sv_visit *v) {
+    char sensor[SV_VISIT_WORD_MAX];
     const sv_device *device = device_asked(v);
-    if (device == NULL || !read_word(v, "sensor", sensor)) {
+    if (device == NULL || !sv_visit_word(v, "sensor", sensor)) {
         return;
     }
     int64_t to = v->fleet->wall_us() / 1000;
     int64_t from = -1;
     int64_t points = SV_SERIES_POINTS_DEFAULT;
-    if (!read_number(v, "to", INT64_MAX / 2, &to) || !read_number(v, "from", INT64_MAX / 2, &from)
-        || !read_number(v, "points", SV_SERIES_POINTS_MAX, &points)) {
+    if (!sv_visit_number(v, "to", INT64_MAX / 2, &to)
+        || !sv_visit_number(v, "from", INT64_MAX / 2, &from)
+        || !sv_visit_number(v, "points", SV_SERIES_POINTS_MAX, &points)) {
         return;
     }
     from = from >= 0 ? from : to - SV_TIME_HOUR_US / 1000; // the last hour, unless asked
@@ -270,7 +187,7 @@ static void show_series(visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
-    answer_json(v, sv_series_write(v->fleet->db, stream, &range, &out, &why), &json, &why);
+    sv_visit_json(v, sv_series_write(v->fleet->db, stream, &range, &out, &why), &json, &why);
 }
 
 // ---- alerts -------------------------------------------------------------------------------------
@@ -279,23 +196,23 @@ static const char *word_or_null(const char *word) {
     return word[0] != '\0' ? word : NULL;
 }
 
-static void list_alerts(visit *v) {
+static void list_alerts(sv_visit *v) {
     static const char *const STATES[] = {
         "active", "open", "acknowledged", "cleared", "all", NULL
     };
     static const unsigned MASKS[] = { SV_INBOX_OPEN | SV_INBOX_ACKNOWLEDGED, SV_INBOX_OPEN,
                                       SV_INBOX_ACKNOWLEDGED, SV_INBOX_CLEARED,
                                       SV_INBOX_OPEN | SV_INBOX_ACKNOWLEDGED | SV_INBOX_CLEARED };
-    char severity[WORD_MAX];
-    char site[WORD_MAX];
-    char device[WORD_MAX];
-    char cursor[WORD_MAX];
+    char severity[SV_VISIT_WORD_MAX];
+    char site[SV_VISIT_WORD_MAX];
+    char device[SV_VISIT_WORD_MAX];
+    char cursor[SV_VISIT_WORD_MAX];
     int state = 0;
     int64_t limit = SV_INBOX_LIMIT_DEFAULT;
-    if (!read_choice(v, "state", STATES, &state) || !read_word(v, "severity", severity)
-        || !read_word(v, "site", site) || !read_word(v, "device", device)
-        || !read_word(v, "cursor", cursor)
-        || !read_number(v, "limit", SV_INBOX_LIMIT_MAX, &limit)) {
+    if (!sv_visit_choice(v, "state", STATES, &state) || !sv_visit_word(v, "severity", severity)
+        || !sv_visit_word(v, "site", site) || !sv_visit_word(v, "device", device)
+        || !sv_visit_word(v, "cursor", cursor)
+        || !sv_visit_number(v, "limit", SV_INBOX_LIMIT_MAX, &limit)) {
         return;
     }
     sv_inbox_query query = { .states = MASKS[state],
@@ -315,10 +232,10 @@ static void list_alerts(visit *v) {
         sv_json_add_str(&out, "next", word_or_null(next));
         sv_json_close_object(&out);
     }
-    answer_json(v, err, &json, &why);
+    sv_visit_json(v, err, &json, &why);
 }
 
-static void answer_alert(const visit *v, sv_err err, const sv_why *why_not) {
+static void answer_alert(const sv_visit *v, sv_err err, const sv_why *why_not) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = *why_not;
@@ -326,17 +243,17 @@ static void answer_alert(const visit *v, sv_err err, const sv_why *why_not) {
         sv_fleet_tell_alert(v->fleet, v->id);
         err = sv_inbox_write(v->fleet->db, v->id, &out, NULL, &why);
     }
-    answer_json(v, err, &json, &why);
+    sv_visit_json(v, err, &json, &why);
 }
 
-static void acknowledge(visit *v) {
+static void acknowledge(sv_visit *v) {
     sv_why why = { 0 };
     sv_err err =
         sv_inbox_acknowledge(v->fleet->db, v->id, v->person.user, v->fleet->wall_us() / 1000, &why);
     answer_alert(v, err, &why);
 }
 
-static void unacknowledge(visit *v) {
+static void unacknowledge(sv_visit *v) {
     sv_why why = { 0 };
     sv_err err = sv_inbox_unacknowledge(v->fleet->db, v->id, v->fleet->wall_us() / 1000, &why);
     answer_alert(v, err, &why);
@@ -344,17 +261,17 @@ static void unacknowledge(visit *v) {
 
 // ---- the rest -----------------------------------------------------------------------------------
 
-static void join_live(visit *v) {
+static void join_live(sv_visit *v) {
     sv_live_join(v->fleet->live, v->request);
 }
 
-static void show_openapi(visit *v) {
+static void show_openapi(sv_visit *v) {
     sv_text text = { .at = sv_fleet_openapi,
                      .len = (size_t) (sv_fleet_openapi_end - sv_fleet_openapi) };
     sv_http_reply(v->request, 200, "application/json", text);
 }
 
-static void show_metrics(visit *v) {
+static void show_metrics(sv_visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     if (sv_view_metrics(v->fleet, &text) != SV_OK) {
         sv_http_problem(v->request, 503, "Not available", "the metrics cannot be read");
@@ -364,11 +281,11 @@ static void show_metrics(visit *v) {
                   sv_textbuf_text(&text));
 }
 
-static void show_alive(visit *v) {
+static void show_alive(sv_visit *v) {
     sv_http_reply(v->request, 200, "text/plain; charset=utf-8", SV_TEXT("ok\n"));
 }
 
-static void show_ready(visit *v) {
+static void show_ready(sv_visit *v) {
     sv_alert_count count;
     if (sv_inbox_counts(v->fleet->db, NULL, NULL, &count) != SV_OK) {
         sv_http_problem(v->request, 503, "Not ready", "the database does not answer");
@@ -382,7 +299,7 @@ static void show_ready(visit *v) {
 static const struct {
     const char *method, *path; ///< `*` is one segment
     int least;                 ///< role, or OPEN_TO_ALL
-    void (*answer)(visit *v);
+    void (*answer)(sv_visit *v);
 } ROUTES[] = {
     { "POST", "/api/v1/session", OPEN_TO_ALL, login },
     { "GET", "/api/v1/session", SV_PERSON_VIEWER, show_session },
@@ -395,6 +312,7 @@ static const struct {
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },
     { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, unacknowledge },
+    { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, sv_ledger_door },
     { "GET", "/api/v1/events", SV_PERSON_VIEWER, join_live },
     { "GET", "/api/v1/openapi.json", SV_PERSON_VIEWER, show_openapi },
     { "GET", "/metrics", SV_PERSON_VIEWER, show_metrics },
@@ -428,7 +346,7 @@ static void answer_unknown(sv_http_request *request, bool known_path) {
 }
 
 void sv_operator_door(sv_http_request *request, void *arg) {
-    visit v = { .fleet = arg, .request = request };
+    sv_visit v = { .fleet = arg, .request = request };
     bool known_path = false;
     for (size_t i = 0; i < SV_COUNT(HEADERS); i++) {
         sv_http_reply_header(request, HEADERS[i].name, HEADERS[i].value);

@@ -25,8 +25,7 @@ static void put_refused(sv_json_out *out, int64_t refused) {
     }
 }
 
-// Ends the transaction that `err` happened in.
-static sv_err end_transaction(sv_fleet *fleet, sv_err err, sv_why *why) {
+sv_err sv_uplink_end(sv_fleet *fleet, sv_err err, sv_why *why) {
     if (err == SV_OK) {
         err = sv_fleet_medium(sv_db_commit(fleet->db, why));
     } else {
@@ -36,7 +35,7 @@ static sv_err end_transaction(sv_fleet *fleet, sv_err err, sv_why *why) {
     return err;
 }
 
-static bool is_fault_of_item(sv_err err) {
+bool sv_uplink_is_fault_of_item(sv_err err) {
     return err == SV_ERR_INVALID || err == SV_ERR_UNTRUSTED || err == SV_ERR_STATE;
 }
 
@@ -158,7 +157,7 @@ static sv_err take_item(batch *b, const sv_json *item, sv_why *why) {
         return SV_OK;
     }
     sv_err err = store_item(b, item, why);
-    if (is_fault_of_item(err)) {
+    if (sv_uplink_is_fault_of_item(err)) {
         b->refused++;
         err = SV_OK;
     }
@@ -221,7 +220,7 @@ sv_err sv_uplink_readings(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv
     SV_DEFER(drop_numbers)
     batch b = { .fleet = fleet, .gateway = gateway, .numbers = SV_RANGES_EMPTY, .taken = taken };
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-    SV_TRY(end_transaction(fleet, sv_fleet_medium(take_batch(&b, epoch, from, items, why)), why));
+    SV_TRY(sv_uplink_end(fleet, sv_fleet_medium(take_batch(&b, epoch, from, items, why)), why));
     show_batch(&b);
     sv_json_out out = SV_JSON_OUT(answer);
     sv_json_open_object(&out);
@@ -260,7 +259,7 @@ sv_err sv_uplink_alert(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_te
         SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
         sv_err err = sv_inbox_take(fleet->db, &alert, gateway->site->name,
                                    stream != NULL ? stream->unit : NULL, why);
-        SV_TRY(end_transaction(fleet, sv_fleet_medium(err), why));
+        SV_TRY(sv_uplink_end(fleet, sv_fleet_medium(err), why));
         fleet->counts.alerts_taken++;
         sv_fleet_tell_alert(fleet, sv_text_of(alert.id));
     }
@@ -332,8 +331,8 @@ static sv_err take_devices(sv_fleet *fleet, sv_gateway *gateway, const sv_json *
                            int64_t *refused, sv_why *why) {
     for (size_t i = 0; i < sv_json_count(devices); i++) {
         sv_err err = take_device(fleet, gateway, sv_json_at(devices, i), why);
-        *refused += is_fault_of_item(err);
-        if (err != SV_OK && !is_fault_of_item(err)) {
+        *refused += sv_uplink_is_fault_of_item(err);
+        if (err != SV_OK && !sv_uplink_is_fault_of_item(err)) {
             return err;
         }
     }
@@ -354,7 +353,7 @@ sv_err sv_uplink_health(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_t
     int64_t refused = 0;
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
     sv_err err = take_devices(fleet, gateway, devices, &refused, why);
-    SV_TRY(end_transaction(fleet, err, why));
+    SV_TRY(sv_uplink_end(fleet, err, why));
     fleet->counts.items_refused += refused;
     sv_json_out out = SV_JSON_OUT(answer);
     sv_json_open_object(&out);

@@ -21,4 +21,9 @@ sv_uplink_fn sv_uplink_readings; ///< [uplink-1]
 sv_uplink_fn sv_uplink_alert;    ///< [uplink-2]
 sv_uplink_fn sv_uplink_health;   ///< [uplink-3]
 
+/// Ends the transaction that `err` happened in: committed, or nothing of it stays.
+sv_err sv_uplink_end(sv_fleet *fleet, sv_err err, sv_why *why);
+/// The item is counted as refused and the others are taken; any other failure is the medium's.
+bool sv_uplink_is_fault_of_item(sv_err err);
+
 #endif

@@ -3,6 +3,7 @@
 // afterwards is JSON.
 #include "fleet_fixture.h"
 
+#include "ledger.h"
 #include "uplink.h"
 #include "views.h"
 
@@ -67,7 +68,8 @@ static void look(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static sv_uplink_fn *const ways[] = { sv_uplink_readings, sv_uplink_alert, sv_uplink_health };
+    static sv_uplink_fn *const ways[] = { sv_uplink_readings, sv_uplink_alert, sv_uplink_health,
+                                          sv_ledger_take };
     static unsigned runs;
     if (size == 0) {
         return 0;
