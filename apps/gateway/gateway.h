@@ -14,6 +14,7 @@
 #include <edge/stream.h>
 #include <model/alert.h>
 #include <model/health.h>
+#include <model/ledger.h>
 #include <model/reading.h>
 #include <mqtt/client.h>
 #include <mqtt/server.h>
@@ -40,7 +41,11 @@ enum {
     GW_ALERT_TEXTS_MAX = 1 << 24,      ///< bytes of the alerts that wait for their commit
     GW_BEHIND_BYTES = 4 * 1024 * 1024, ///< recorded and not on disk; above it devices wait
     GW_ITEM_MAX = 512,                 ///< bytes of one average or summary
-    GW_LOCAL_MAX = 8 * 1024 * 1024,    ///< bytes of one answer of the local page
+    GW_LEDGER_ITEMS_MAX = 1000,        ///< senders that the fleet is told of at once
+    GW_LEDGER_BYTES = 1024 * 1024,     ///< or as many as fit
+    GW_LEDGER_US = 10 * 1000000,       ///< it is told what changed that often
+    GW_SENDER_ROOM = SV_ID_ROOM + 1 + SV_EPOCH_MAX, ///< bytes of "<device>/<epoch>"
+    GW_LOCAL_MAX = 8 * 1024 * 1024,                 ///< bytes of one answer of the local page
 };
 
 /// An open threshold alert, besides what the stream itself knows of it.
@@ -76,11 +81,25 @@ typedef struct gw_stream {
     uint64_t count; ///< accepted since the gateway started
 } gw_stream;
 
+/// What the fleet server knows of a sender.
+typedef enum gw_told { GW_UNTOLD, GW_BEING_TOLD, GW_TOLD } gw_told;
+
 /// A device since one of its starts.
 struct gw_sender {
     sv_ranges seen;  ///< its numbers
     int64_t used_us; ///< monotonic, of its first reading after another sender's
+    sv_ledger ledger;
+    gw_told told;
 };
+
+/// What is told next: put together, then sent when all of it is on disk.
+typedef struct gw_ledger {
+    sv_timer *timer;
+    sv_textbuf body;         ///< empty: nothing waits
+    uint64_t group;          ///< that has to be on disk before
+    size_t next;             ///< where the walk through the senders goes on
+    bool under_way, unknown; ///< to a fleet server that does not know of it
+} gw_ledger;
 
 struct gw_device {
     char id[SV_ID_ROOM];
@@ -146,6 +165,7 @@ typedef struct gw {
     sv_textbuf alerts; ///< lines "<group>\t<device>\t<alert>" to publish after the commit
     sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer, *availability_timer;
     gw_peer fleet, alert_peer;
+    gw_ledger ledger;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
@@ -214,13 +234,31 @@ uint64_t gw_refused(const gw *g);
 bool gw_is_new(gw_stream *stream, gw_sender *sender, const sv_reading *reading);
 /// NULL when the reading has no number.
 gw_sender *gw_sender_of(gw *g, gw_stream *stream, const sv_reading *reading);
-/// A reading from before this start.
-void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading);
+/// The sender itself, made if it is new and `make` says so; else NULL.
+gw_sender *gw_sender_named(gw *g, sv_text device, sv_text epoch, bool make);
+/// A reading from before this start. `received_us` 0: the checkpoint knows of it.
+void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading, int64_t received_us);
+/// One line of the checkpoint: "<device>/<epoch> <numbers> <ledger>"; in the epoch, what is no
+/// letter or digit stands as %XX. An older line ends after the numbers.
+void gw_sender_format(sv_text name, const gw_sender *sender, sv_textbuf *out);
+/// `name` and the sender's contents, which are the caller's to drop with gw_sender_clear.
+sv_err gw_sender_parse(sv_text line, sv_textbuf *name, gw_sender *out);
+void gw_sender_clear(gw_sender *sender);
 /// Keep what has been seen, with the group.
 void gw_senders_checkpoint(gw *g);
 /// What the last checkpoint says, and the last reading that it covers.
 sv_err gw_senders_restore(gw *g, int64_t *reading, sv_why *why);
 void gw_senders_close(gw *g);
+
+/// What the fleet server is told about the numbers of devices (docs/spec/uplink.md).
+void gw_ledger_open(gw *g);
+/// A new reading of `sender` (NULL: not numbered) was recorded.
+void gw_ledger_stored(gw_sender *sender, int64_t seq, int64_t received_us);
+/// One was not, because of `fault`. `reading` may be NULL, or hold no more than its number.
+void gw_ledger_refused(gw *g, const sv_reading *reading, sv_reading_fault fault);
+/// Send what waits, if it is on disk by now.
+void gw_ledger_turn(gw *g);
+void gw_ledger_close(gw *g);
 
 /// NULL when there is no room for another one.
 gw_device *gw_device_of(gw *g, sv_text id);
@@ -256,6 +294,12 @@ void gw_outbox_forget_alert(gw *g, int64_t id);
 
 sv_err gw_uplink_open(gw *g, sv_why *why);
 void gw_uplink_turn(gw *g);
+/// To the fleet server; false when it cannot be asked now.
+bool gw_uplink_post(gw *g, const char *path, const sv_textbuf *body, sv_http_done *done);
+/// It answered, or not; true when it took the request.
+bool gw_uplink_answered(gw *g, const sv_http_reply_view *reply, const sv_why *why);
+/// It has read the request and will never take it: sending it again cannot help.
+bool gw_uplink_is_refused(int status);
 void gw_uplink_beat(gw *g);
 void gw_uplink_close(gw *g);
 

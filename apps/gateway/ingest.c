@@ -143,9 +143,11 @@ static void put_quarantine(gw *g, const char *reason, sv_text topic, const sv_wh
     sv_writer_int(g->writer, GW_QUARANTINE_MAX);
 }
 
-static void refuse(void *arg, sv_reading_fault fault, const sv_why *fault_why) {
+static void refuse(void *arg, sv_reading_fault fault, const sv_reading *reading,
+                   const sv_why *fault_why) {
     delivery *in = arg;
     in->g->refused[fault]++;
+    gw_ledger_refused(in->g, reading, fault);
     int64_t now_us = sv_clock_monotonic_us();
     if (fault == SV_READING_REPEATED || now_us - in->g->quarantined_us < SV_TIME_SECOND_US) {
         return;
@@ -167,18 +169,20 @@ static void take(void *arg, const sv_reading *reading) {
     if (s == NULL || s->of == NULL) {
         (void) (sv_fail(&why, SV_ERR_NO_SPACE, "more devices or streams than this gateway keeps")
                 == SV_OK);
-        refuse(in, SV_READING_FINE, &why);
+        refuse(in, SV_READING_FINE, reading, &why);
         return;
     }
     s->of->last_seen_us = in->received_us;
-    if (!gw_is_new(s, gw_sender_of(g, s, reading), reading)) {
-        refuse(in, SV_READING_REPEATED, &why);
+    gw_sender *sender = gw_sender_of(g, s, reading);
+    if (!gw_is_new(s, sender, reading)) {
+        refuse(in, SV_READING_REPEATED, reading, &why);
         return;
     }
     if (!sv_text_is(reading->unit, s->unit)) {
         (void) (sv_text_copy(reading->unit, s->unit, sizeof s->unit) == SV_OK);
     }
     settle(in, s, reading);
+    gw_ledger_stored(sender, reading->seq, in->received_us);
     g->stored++;
 }
 
@@ -193,7 +197,7 @@ uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
     if (!sv_text_starts(topic, SV_TEXT("sensors/"))) {
         gw_device_take(g, topic, payload);
     } else if (sv_reading_key_parse(topic, &key, &why) != SV_OK) {
-        refuse(&in, SV_READING_TOPIC, &why);
+        refuse(&in, SV_READING_TOPIC, NULL, &why);
     } else {
         sv_reading_payload_parse(&key, payload, in.received_us, take, refuse, &in);
     }
@@ -220,7 +224,7 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
         return SV_ERR_NO_SPACE;
     }
     reading.key.device_id = sv_text_of(s->device);
-    gw_senders_remember(g, s, &reading);
+    gw_senders_remember(g, s, &reading, sv_stmt_int(stmt, 7) != 0 ? 0 : sv_stmt_int(stmt, 6));
     sv_decision ignored;
     sv_stream_take(&s->stream, &s->rules, reading.value, judged_us(&reading, sv_stmt_int(stmt, 6)),
                    &ignored);
@@ -242,11 +246,12 @@ sv_err gw_ingest_prime(gw *g, sv_why *why) {
     int64_t covered = 0;
     sv_stmt *stmt = NULL;
     SV_TRY(gw_senders_restore(g, &covered, why));
-    SV_TRY(sv_db_stmt(g->db,
-                      "SELECT device, sensor, at, value, epoch, seq, received FROM reading JOIN "
-                      "stream ON stream.id = stream WHERE reading.id > min(?, (SELECT "
-                      "coalesce(max(id), 0) FROM reading) - ?) ORDER BY reading.id",
-                      &stmt, why));
+    SV_TRY(
+        sv_db_stmt(g->db,
+                   "SELECT device, sensor, at, value, epoch, seq, received, reading.id <= ?1 FROM "
+                   "reading JOIN stream ON stream.id = stream WHERE reading.id > min(?1, "
+                   "(SELECT coalesce(max(id), 0) FROM reading) - ?2) ORDER BY reading.id",
+                   &stmt, why));
     sv_stmt_bind_int(stmt, 1, covered);
     sv_stmt_bind_int(stmt, 2, GW_PRIME_ROWS);
     SV_TRY(each_row(g, stmt, replay, why));

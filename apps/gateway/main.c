@@ -98,6 +98,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(gw_ingest_prime(g, why));
     SV_TRY(sv_tls_client(&files, &g->tls, why));
     SV_TRY(gw_uplink_open(g, why));
+    gw_ledger_open(g);
     SV_TRY(gw_local_open(g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGTERM, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
@@ -116,6 +117,7 @@ static void close_all(gw *g) {
     gw_front_close(g);
     sv_http_server_drop(&g->local);
     gw_uplink_close(g);
+    gw_ledger_close(g);
     sv_tls_drop(&g->tls);
     gw_ingest_close(g);
     sv_timer_drop(&g->beat_timer);

@@ -3,6 +3,7 @@
 // reading they cover, so that a restart reads the checkpoint and what came after it.
 #include "gateway.h"
 #include <base/mem.h>
+#include <codec/encode.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/clock.h>
@@ -36,6 +37,11 @@ bool gw_is_new(gw_stream *stream, gw_sender *sender, const sv_reading *reading) 
     return is_new;
 }
 
+void gw_sender_clear(gw_sender *sender) {
+    sv_ranges_drop(&sender->seen);
+    sv_ledger_drop(&sender->ledger);
+}
+
 static void forget_longest_unused(gw *g) {
     sv_text oldest_name = SV_TEXT("");
     gw_sender *oldest = NULL;
@@ -49,16 +55,17 @@ static void forget_longest_unused(gw *g) {
     }
     if (oldest != NULL) {
         (void) sv_map_remove(g->senders, oldest_name);
+        gw_sender_clear(oldest);
         for (size_t i = 0; i < sv_map_count(g->streams); i++) {
             gw_stream *stream = sv_map_at(g->streams, i, NULL);
             stream->sender = stream->sender == oldest ? NULL : stream->sender;
         }
-        sv_ranges_drop(&oldest->seen);
         free(oldest);
     }
 }
 
-static gw_sender *sender_named(gw *g, sv_text name) {
+/// Made if it is new; NULL when there is no room.
+static gw_sender *sender_at(gw *g, sv_text name) {
     gw_sender *sender = sv_map_get(g->senders, name);
     if (sender == NULL) {
         if (sv_map_count(g->senders) == GW_SENDERS_MAX) {
@@ -75,6 +82,16 @@ static gw_sender *sender_named(gw *g, sv_text name) {
     return sender;
 }
 
+gw_sender *gw_sender_named(gw *g, sv_text device, sv_text epoch, bool make) {
+    char room[GW_SENDER_ROOM];
+    sv_textbuf name = SV_TEXTBUF(room);
+    sv_textbuf_add(&name, device);
+    sv_textbuf_add_char(&name, '/');
+    sv_textbuf_add(&name, epoch);
+    return make ? sender_at(g, sv_textbuf_text(&name))
+                : sv_map_get(g->senders, sv_textbuf_text(&name));
+}
+
 gw_sender *gw_sender_of(gw *g, gw_stream *stream, const sv_reading *reading) {
     if (reading->epoch.len == 0) {
         return NULL;
@@ -82,22 +99,58 @@ gw_sender *gw_sender_of(gw *g, gw_stream *stream, const sv_reading *reading) {
     if (stream->sender != NULL && sv_text_is(reading->epoch, stream->epoch)) {
         return stream->sender;
     }
-    char room[SV_ID_ROOM + SV_EPOCH_MAX + 1];
-    sv_textbuf name = SV_TEXTBUF(room);
-    sv_textbuf_add(&name, reading->key.device_id);
-    sv_textbuf_add_char(&name, '/');
-    sv_textbuf_add(&name, reading->epoch);
-    stream->sender = sender_named(g, sv_textbuf_text(&name));
+    stream->sender = gw_sender_named(g, reading->key.device_id, reading->epoch, true);
     (void) (sv_text_copy(reading->epoch, stream->epoch, sizeof stream->epoch) == SV_OK);
     return stream->sender;
 }
 
-void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading) {
+void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading, int64_t received_us) {
     gw_sender *sender = gw_sender_of(g, stream, reading);
     if (sender != NULL) {
         (void) sv_ranges_add(&sender->seen, reading->seq);
     }
+    if (received_us != 0) {
+        gw_ledger_stored(sender, reading->seq, received_us);
+    }
     note_in_ring(stream, reading);
+}
+
+void gw_sender_format(sv_text name, const gw_sender *sender, sv_textbuf *out) {
+    sv_text epoch = name;
+    sv_textbuf_add(out, sv_text_cut(&epoch, '/'));
+    sv_textbuf_add_char(out, '/');
+    sv_percent_add(out, epoch);
+    sv_textbuf_add_char(out, ' ');
+    sv_ranges_format(&sender->seen, out);
+    sv_textbuf_add_char(out, ' ');
+    sv_ledger_format(&sender->ledger, out);
+    sv_textbuf_add_char(out, '\n');
+}
+
+sv_err gw_sender_parse(sv_text line, sv_textbuf *name, gw_sender *out) {
+    SV_DEFER(gw_sender_clear) gw_sender read = { .seen = SV_RANGES_EMPTY };
+    sv_text epoch = sv_text_cut(&line, ' ');
+    sv_text device = sv_text_cut(&epoch, '/');
+    sv_textbuf_add(name, device);
+    sv_textbuf_add_char(name, '/');
+    if (!sv_id_is_valid(device)) {
+        return SV_ERR_INVALID;
+    }
+    SV_TRY(sv_percent_decode(epoch, false, name));
+    size_t name_len = device.len + 1;
+    if (name->len == name_len || name->len > name_len + SV_EPOCH_MAX) {
+        return SV_ERR_INVALID;
+    }
+    SV_TRY(sv_ranges_parse(sv_text_cut(&line, ' '), &read.seen));
+    if (line.len > 0) {
+        SV_TRY(sv_ledger_parse(line, &read.ledger));
+    } else {
+        // A line from before there was a ledger: what it has seen was stored once.
+        read.ledger.stored = sv_ledger_count(&read.seen);
+    }
+    *out = read;
+    read = (gw_sender){ .seen = SV_RANGES_EMPTY };
+    return SV_OK;
 }
 
 void gw_senders_checkpoint(gw *g) {
@@ -105,10 +158,7 @@ void gw_senders_checkpoint(gw *g) {
     for (size_t i = 0; i < sv_map_count(g->senders); i++) {
         sv_text name;
         const gw_sender *sender = sv_map_at(g->senders, i, &name);
-        sv_textbuf_add(&text, name);
-        sv_textbuf_add_char(&text, ' ');
-        sv_ranges_format(&sender->seen, &text);
-        sv_textbuf_add_char(&text, '\n');
+        gw_sender_format(name, sender, &text);
     }
     if (text.overflowed) {
         // The last one stays true: more readings are read at the next start.
@@ -122,16 +172,18 @@ void gw_senders_checkpoint(gw *g) {
 }
 
 static sv_err restore_line(gw *g, sv_text line) {
-    sv_text name = sv_text_cut(&line, ' ');
-    sv_ranges seen = SV_RANGES_EMPTY;
-    SV_TRY(sv_ranges_parse(line, &seen));
-    gw_sender *sender = sender_named(g, name);
+    char room[GW_SENDER_ROOM];
+    sv_textbuf name = SV_TEXTBUF(room);
+    SV_DEFER(gw_sender_clear) gw_sender read = { .seen = SV_RANGES_EMPTY };
+    SV_TRY(gw_sender_parse(line, &name, &read));
+    gw_sender *sender = sender_at(g, sv_textbuf_text(&name));
     if (sender == NULL) {
-        sv_ranges_drop(&seen);
         return SV_ERR_NO_SPACE;
     }
-    sv_ranges_drop(&sender->seen);
-    sender->seen = seen;
+    gw_sender_clear(sender);
+    sender->seen = read.seen;
+    sender->ledger = read.ledger;
+    read = (gw_sender){ .seen = SV_RANGES_EMPTY };
     return SV_OK;
 }
 
@@ -157,7 +209,7 @@ sv_err gw_senders_restore(gw *g, int64_t *reading, sv_why *why) {
 void gw_senders_close(gw *g) {
     for (size_t i = 0; g->senders != NULL && i < sv_map_count(g->senders); i++) {
         gw_sender *sender = sv_map_at(g->senders, i, NULL);
-        sv_ranges_drop(&sender->seen);
+        gw_sender_clear(sender);
         free(sender);
     }
     sv_map_drop(&g->senders);

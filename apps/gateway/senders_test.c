@@ -5,14 +5,10 @@ static sv_reading numbered(int64_t seq) {
     return (sv_reading){ .epoch = SV_TEXT("e"), .seq = seq, .at_us = seq, .value = 1 };
 }
 
-static void drop(gw_sender *sender) {
-    sv_ranges_drop(&sender->seen);
-}
-
 static void a_numbered_reading_counts_once_in_any_order(void **state) {
     (void) state;
     gw_stream stream = { .row = 1 };
-    SV_DEFER(drop) gw_sender sender = { .seen = SV_RANGES_EMPTY };
+    SV_DEFER(gw_sender_clear) gw_sender sender = { .seen = SV_RANGES_EMPTY };
     for (int64_t seq = 3000; seq > 1; seq--) {
         sv_reading reading = numbered(seq);
         assert_true(gw_is_new(&stream, &sender, &reading));
@@ -28,7 +24,7 @@ static void a_numbered_reading_counts_once_in_any_order(void **state) {
 static void a_backfill_far_below_the_live_numbers_counts_once(void **state) {
     (void) state;
     gw_stream stream = { .row = 1 };
-    SV_DEFER(drop) gw_sender sender = { .seen = SV_RANGES_EMPTY };
+    SV_DEFER(gw_sender_clear) gw_sender sender = { .seen = SV_RANGES_EMPTY };
     sv_reading live = numbered(1000000);
     sv_reading old = numbered(1);
     assert_true(gw_is_new(&stream, &sender, &live));

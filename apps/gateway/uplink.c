@@ -35,8 +35,7 @@ static void back_off(gw_peer *peer) {
     peer->retry_at_us = sv_clock_monotonic_us() + peer->backoff_us;
 }
 
-/// The peer has read the request and will never take it: sending it again cannot help.
-static bool is_refused_for_good(int status) {
+bool gw_uplink_is_refused(int status) {
     return status == 400 || status == 413 || status == 415 || status == 422;
 }
 
@@ -51,7 +50,7 @@ static void all_devices_changed(gw *g) {
 /// Notes that the peer answered, or not; true when it took the request.
 static bool answered(gw *g, gw_peer *peer, const sv_http_reply_view *reply, const sv_why *why) {
     bool took = reply->status >= 200 && reply->status < 300;
-    bool up = took || is_refused_for_good(reply->status);
+    bool up = took || gw_uplink_is_refused(reply->status);
     if (up && !peer->up && peer == &g->fleet) {
         all_devices_changed(g);
         gw_outbox_split(g);
@@ -112,7 +111,7 @@ static void batch_done(void *arg, const sv_http_reply_view *reply, const sv_why 
         g->sent += (uint64_t) g->batch.items;
         g->batch_max = g->batch_max * 2 > GW_BATCH_MAX ? GW_BATCH_MAX : g->batch_max * 2;
         gw_outbox_forget_batch(g, &g->batch);
-    } else if (is_refused_for_good(reply->status)) {
+    } else if (gw_uplink_is_refused(reply->status)) {
         batch_refused(g, reply->status);
     }
 }
@@ -121,12 +120,12 @@ static void alert_done(void *arg, const sv_http_reply_view *reply, const sv_why 
     gw *g = arg;
     g->alert_under_way = false;
     bool took = answered(g, &g->alert_peer, reply, why);
-    if (!took && is_refused_for_good(reply->status)) {
+    if (!took && gw_uplink_is_refused(reply->status)) {
         SV_LOG(error, "alert.refused", "%s refused an alert for good (status %d)",
                g->alert_peer.name, reply->status);
         g->uplink_refused++;
     }
-    if (took || is_refused_for_good(reply->status)) {
+    if (took || gw_uplink_is_refused(reply->status)) {
         gw_outbox_forget_alert(g, g->alert_last_id);
     }
 }
@@ -146,6 +145,14 @@ static bool post(gw *g, gw_peer *peer, const char *path, const sv_textbuf *body,
                        == SV_OK;
     g->bytes_up += sv_http_client_body_bytes(peer->http) - before;
     return sent;
+}
+
+bool gw_uplink_post(gw *g, const char *path, const sv_textbuf *body, sv_http_done *done) {
+    return is_due(&g->fleet) && post(g, &g->fleet, path, body, done);
+}
+
+bool gw_uplink_answered(gw *g, const sv_http_reply_view *reply, const sv_why *why) {
+    return answered(g, &g->fleet, reply, why);
 }
 
 static sv_err send_alert(gw *g, sv_why *why) {
@@ -196,6 +203,7 @@ void gw_uplink_turn(gw *g) {
     if (is_due(&g->fleet) && !g->batch_under_way) {
         batch = send_next(g, &why);
     }
+    gw_ledger_turn(g);
     if ((alert != SV_OK && alert != SV_ERR_NOT_FOUND)
         || (batch != SV_OK && batch != SV_ERR_NOT_FOUND)) {
         gw_store_failed(g, &why);

@@ -127,7 +127,9 @@ static void take(void *arg, const sv_reading *reading) {
     judge(b, sv_map_get(b->streams, sv_textbuf_text(&name)), reading->value, reading->at_us);
 }
 
-static void refuse(void *arg, sv_reading_fault fault, const sv_why *why) {
+static void refuse(void *arg, sv_reading_fault fault, const sv_reading *numbered,
+                   const sv_why *why) {
+    (void) numbered;
     (void) fault;
     (void) why;
     ((bench *) arg)->refused++;

@@ -228,6 +228,16 @@ static bool looks_like_senml(const sv_json *array) {
                || sv_json_get(first, "bn") != NULL || sv_json_get(first, "bt") != NULL);
 }
 
+/// Refused for whatever reason; its number is worth knowing all the same.
+static void refuse_object(const sv_reading_key *key, const sv_json *object, sv_reading_fault fault,
+                          const sv_why *why, sv_reading_refuse *refuse, void *arg) {
+    sv_reading reading = { .key = *key };
+    sv_why ignored;
+    bool numbered =
+        take_numbering(object, &reading, &ignored) == SV_READING_FINE && reading.epoch.len > 0;
+    refuse(arg, fault, numbered ? &reading : NULL, why);
+}
+
 static void take_array(const sv_reading_key *key, const sv_json *array, int64_t received_us,
                        sv_reading_take *take, sv_reading_refuse *refuse, void *arg) {
     bool senml = looks_like_senml(array);
@@ -241,7 +251,7 @@ static void take_array(const sv_reading_key *key, const sv_json *array, int64_t 
         if (fault == SV_READING_FINE) {
             take(arg, &reading);
         } else {
-            refuse(arg, fault, &why);
+            refuse_object(key, item, fault, &why, refuse, arg);
         }
     }
 }
@@ -264,7 +274,7 @@ void sv_reading_payload_parse(const sv_reading_key *key, sv_text payload, int64_
     if (payload.len > SV_READING_PAYLOAD_MAX) {
         (void) sv_fail(&why, SV_ERR_INVALID, "the payload has %zu bytes; at most %d are taken",
                        payload.len, SV_READING_PAYLOAD_MAX);
-        refuse(arg, SV_READING_TOO_LARGE, &why);
+        refuse(arg, SV_READING_TOO_LARGE, NULL, &why);
         return;
     }
     sv_reading usual;
@@ -275,7 +285,7 @@ void sv_reading_payload_parse(const sv_reading_key *key, sv_text payload, int64_
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     sv_json_fault json_fault = SV_JSON_FINE;
     if (sv_json_parse(payload, &root, &json_fault, &why) != SV_OK) {
-        refuse(arg, fault_of(json_fault), &why);
+        refuse(arg, fault_of(json_fault), NULL, &why);
         return;
     }
     if (!sv_json_is_array(root)) {
@@ -284,14 +294,14 @@ void sv_reading_payload_parse(const sv_reading_key *key, sv_text payload, int64_
         if (fault == SV_READING_FINE) {
             take(arg, &reading);
         } else {
-            refuse(arg, fault, &why);
+            refuse_object(key, root, fault, &why, refuse, arg);
         }
         return;
     }
     if (sv_json_count(root) > SV_READING_BATCH_MAX) {
         (void) sv_fail(&why, SV_ERR_INVALID, "%zu readings in one message; at most %d are taken",
                        sv_json_count(root), SV_READING_BATCH_MAX);
-        refuse(arg, SV_READING_TOO_LARGE, &why);
+        refuse(arg, SV_READING_TOO_LARGE, NULL, &why);
         return;
     }
     take_array(key, root, received_us, take, refuse, arg);

@@ -15,9 +15,11 @@ static void take_back(void *arg, const sv_reading *reading) {
     }
 }
 
-static void never(void *arg, sv_reading_fault fault, const sv_why *why) {
+static void never(void *arg, sv_reading_fault fault, const sv_reading *numbered,
+                  const sv_why *why) {
     (void) arg;
     (void) fault;
+    (void) numbered;
     (void) why;
     abort();
 }
@@ -34,9 +36,11 @@ static void take(void *arg, const sv_reading *reading) {
     sv_reading_payload_parse(&reading->key, sv_textbuf_text(&out), 0, take_back, never, &copy);
 }
 
-static void refuse(void *arg, sv_reading_fault fault, const sv_why *why) {
+static void refuse(void *arg, sv_reading_fault fault, const sv_reading *numbered,
+                   const sv_why *why) {
     (void) arg;
-    if (fault == SV_READING_FINE || fault >= SV_READING_FAULT__COUNT || why->text[0] == '\0') {
+    if ((numbered != NULL && (numbered->epoch.len == 0 || numbered->seq < 1))
+        || fault == SV_READING_FINE || fault >= SV_READING_FAULT__COUNT || why->text[0] == '\0') {
         abort();
     }
 }

@@ -7,6 +7,7 @@
 typedef struct seen {
     int taken;
     int refused[SV_READING_FAULT__COUNT];
+    int64_t refused_seq; ///< of the last one; 0: it had none
     double values[8];
     char sensors[8][SV_ID_ROOM];
     int64_t at_us[8];
@@ -23,8 +24,10 @@ static void take(void *arg, const sv_reading *reading) {
     s->taken++;
 }
 
-static void refuse(void *arg, sv_reading_fault fault, const sv_why *why) {
+static void refuse(void *arg, sv_reading_fault fault, const sv_reading *numbered,
+                   const sv_why *why) {
     seen *s = arg;
+    s->refused_seq = numbered != NULL ? numbered->seq : 0;
     assert_true(why->text[0] != '\0');
     s->refused[fault]++;
 }
@@ -122,6 +125,17 @@ static void a_bad_one_in_an_array_costs_only_itself(void **state) {
 }
 
 // [reading-2]
+static void what_is_refused_keeps_its_number(void **state) {
+    (void) state;
+#define NUMBERED "\"timestamp\":\"2026-11-22T06:15:04\",\"epoch\":\"e\",\"seq\":9}"
+    assert_int_equal(parsed("{\"value\":\"12\"," NUMBERED).refused_seq, 9);
+    assert_int_equal(parsed("[{\"value\":1,\"device_id\":\"other\"," NUMBERED "]").refused_seq, 9);
+    assert_int_equal(parsed("{\"value\":\"12\",\"epoch\":\"e\",\"seq\":0}").refused_seq, 0);
+    assert_int_equal(parsed("{\"value\":1}").refused_seq, 0);
+    assert_int_equal(parsed("7").refused_seq, 0);
+    assert_int_equal(parsed("{").refused_seq, 0);
+}
+
 static void too_much_is_refused_before_it_is_parsed(void **state) {
     (void) state;
     static char payload[SV_READING_PAYLOAD_MAX + 2];
@@ -223,6 +237,7 @@ int main(void) {
         cmocka_unit_test(topics_are_read_and_written_and_nothing_else_is_a_topic),
         cmocka_unit_test(every_broken_reading_is_refused_for_its_own_reason),
         cmocka_unit_test(a_bad_one_in_an_array_costs_only_itself),
+        cmocka_unit_test(what_is_refused_keeps_its_number),
         cmocka_unit_test(too_much_is_refused_before_it_is_parsed),
         cmocka_unit_test(senml_base_fields_carry_on),
         cmocka_unit_test(a_foreign_base_name_holds_for_the_records_that_follow),

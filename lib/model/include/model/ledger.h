@@ -10,6 +10,7 @@
 enum {
     SV_LEDGER_DAYS_MAX = 40,      ///< the oldest goes first
     SV_LEDGER_NUMBERS_MAX = 4096, ///< bytes of the numbers as text
+    SV_LEDGER_ITEM_MAX = 8192,    ///< bytes of the members that sv_ledger_put writes
     SV_LEDGER_LINE_MAX = 2048,    ///< bytes of a line
 };
 

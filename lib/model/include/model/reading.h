@@ -64,7 +64,9 @@ sv_err sv_reading_key_parse(sv_text topic, sv_reading_key *out, sv_why *why);
 void sv_reading_key_format(const sv_reading_key *key, sv_textbuf *out);
 
 typedef void sv_reading_take(void *arg, const sv_reading *reading);
-typedef void sv_reading_refuse(void *arg, sv_reading_fault fault, const sv_why *why);
+/// `numbered` holds the topic's key, and epoch and seq where the reading had them; else NULL.
+typedef void sv_reading_refuse(void *arg, sv_reading_fault fault, const sv_reading *numbered,
+                               const sv_why *why);
 
 /// Parse one payload received on the topic of `key`: a reading, an array of readings, or SenML JSON
 /// (RFC 8428: n, v, u, t, bn, bt, bu, bv). Calls `take` for each good reading and `refuse` for each
