@@ -47,5 +47,6 @@ int cmd_backtest(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_gateway(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 
 #endif

@@ -1,0 +1,53 @@
+// A connection to the fleet server's operator API, for every noun that asks it something: where it
+// is, the token that opens it, one question at a time. The token is read from its file and goes
+// nowhere but into the request's header.
+#ifndef SELVEDGE_FLEET_API_H
+#define SELVEDGE_FLEET_API_H
+
+#include "options.h"
+#include <codec/json.h>
+
+enum { SV_FLEET_API_TOKEN_MAX = 256, SV_FLEET_API_PATH_MAX = 512 };
+
+/// What a person says about where it is; all may be NULL.
+typedef struct sv_fleet_place {
+    const char *pilot;      ///< folder of a pilot
+    const char *url;        ///< or the operator door itself,
+    const char *token_file; ///< with a token
+    const char *ca;         ///< and whom to trust; NULL: the system's store
+} sv_fleet_place;
+
+/// Lines of a command's table of options that fill `place`.
+#define SV_FLEET_PLACE_OPTIONS(place)                                                              \
+    { .name = "pilot",                                                                             \
+      .value = "DIR",                                                                              \
+      .kind = SV_OPTION_TEXT,                                                                      \
+      .target = &(place).pilot,                                                                    \
+      .help = "ask the fleet server of the pilot in this folder [./pilot where there is one]" },   \
+        { .name = "url",                                                                           \
+          .value = "URL",                                                                          \
+          .kind = SV_OPTION_TEXT,                                                                  \
+          .target = &(place).url,                                                                  \
+          .help = "ask the fleet server whose operator door this is" },                            \
+        { .name = "token-file",                                                                    \
+          .value = "FILE",                                                                         \
+          .kind = SV_OPTION_TEXT,                                                                  \
+          .target = &(place).token_file,                                                           \
+          .help = "with --url: the file that holds the API token" },                               \
+    {                                                                                              \
+        .name = "ca", .value = "FILE", .kind = SV_OPTION_TEXT, .target = &(place).ca,              \
+        .help = "with --url: the certificates to trust [those of the system]"                      \
+    }
+
+typedef struct sv_fleet_api sv_fleet_api;
+
+/// SV_ERR_INVALID when it is not clear whom to ask or with which token.
+sv_err sv_fleet_api_open(const sv_fleet_place *place, sv_fleet_api **out, sv_why *why);
+void sv_fleet_api_drop(sv_fleet_api **api);
+
+/// The JSON that answers GET `path` (query included). SV_ERR_UNAVAILABLE: nobody answers, or says
+/// that he cannot; SV_ERR_UNTRUSTED: the token opens nothing there; SV_ERR_INVALID: what was asked
+/// for does not exist, in the server's own words.
+sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_why *why);
+
+#endif
