@@ -256,6 +256,8 @@ void gw_ledger_open(gw *g);
 void gw_ledger_stored(gw_sender *sender, int64_t seq, int64_t received_us);
 /// One was not, because of `fault`. `reading` may be NULL, or hold no more than its number.
 void gw_ledger_refused(gw *g, const sv_reading *reading, sv_reading_fault fault);
+/// Put together what changed since it was told, and send it as soon as it is on disk.
+void gw_ledger_due(gw *g);
 /// Send what waits, if it is on disk by now.
 void gw_ledger_turn(gw *g);
 void gw_ledger_close(gw *g);

@@ -111,14 +111,17 @@ void gw_ledger_turn(gw *g) {
     }
 }
 
-static void on_due(void *arg) {
-    gw *g = arg;
+void gw_ledger_due(gw *g) {
     if (g->exit_code != 0 || !g->fleet.up || g->ledger.unknown || g->ledger.body.len > 0) {
         return;
     }
     g->ledger.next = 0;
     put_together(g);
     gw_ledger_turn(g);
+}
+
+static void on_due(void *arg) {
+    gw_ledger_due(arg);
 }
 
 void gw_ledger_open(gw *g) {
