@@ -40,7 +40,8 @@ static void a_day_begins_above_everything_seen_before_it(void **state) {
     store(&b, 4, FIRST_DAY + 2);
     store(&b, 91, FIRST_DAY + 2);
     store(&b, 92, FIRST_DAY + 1); // the clock was set back
-    assert_line(&b, "7 0 0 1795824000000001 1795910400000092 "
+    store(&b, 5, FIRST_DAY + 3);
+    assert_line(&b, "8 0 0 1795824000000001 1796083200000005 "
                     "2026-11-28:1,2026-11-29:3,2026-11-30:91");
 }
 
