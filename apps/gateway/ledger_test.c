@@ -66,7 +66,7 @@ static void close_store(fixture *f) {
 
 static void open_fleet(fixture *f) {
     const sv_http_server_options options = { .bind = "127.0.0.1",
-                                             .body_max = 2 * GW_LEDGER_BYTES,
+                                             .body_max = GW_LEDGER_BYTES,
                                              .connections_max = 4 };
     char origin[64];
     assert_int_equal(sv_http_server_open(f->g.loop, &options, take_request, f, &f->fleet, NULL),

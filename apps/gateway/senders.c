@@ -128,7 +128,6 @@ void gw_sender_format(sv_text name, const gw_sender *sender, sv_textbuf *out) {
 }
 
 sv_err gw_sender_parse(sv_text line, sv_textbuf *name, gw_sender *out) {
-    SV_DEFER(gw_sender_clear) gw_sender read = { .seen = SV_RANGES_EMPTY };
     sv_text epoch = sv_text_cut(&line, ' ');
     sv_text device = sv_text_cut(&epoch, '/');
     sv_textbuf_add(name, device);
@@ -136,20 +135,22 @@ sv_err gw_sender_parse(sv_text line, sv_textbuf *name, gw_sender *out) {
     if (!sv_id_is_valid(device)) {
         return SV_ERR_INVALID;
     }
+    size_t before = name->len;
     SV_TRY(sv_percent_decode(epoch, false, name));
-    size_t name_len = device.len + 1;
-    if (name->len == name_len || name->len > name_len + SV_EPOCH_MAX) {
+    if (name->len == before || name->len - before > SV_EPOCH_MAX) {
         return SV_ERR_INVALID;
     }
-    SV_TRY(sv_ranges_parse(sv_text_cut(&line, ' '), &read.seen));
+    SV_DEFER(sv_ranges_drop) sv_ranges seen = SV_RANGES_EMPTY;
+    sv_ledger ledger = { 0 };
+    SV_TRY(sv_ranges_parse(sv_text_cut(&line, ' '), &seen));
     if (line.len > 0) {
-        SV_TRY(sv_ledger_parse(line, &read.ledger));
+        SV_TRY(sv_ledger_parse(line, &ledger));
     } else {
         // A line from before there was a ledger: what it has seen was stored once.
-        read.ledger.stored = sv_ledger_count(&read.seen);
+        ledger.stored = sv_ledger_count(&seen);
     }
-    *out = read;
-    read = (gw_sender){ .seen = SV_RANGES_EMPTY };
+    *out = (gw_sender){ .seen = seen, .ledger = ledger };
+    seen = SV_RANGES_EMPTY;
     return SV_OK;
 }
 
@@ -180,10 +181,11 @@ static sv_err restore_line(gw *g, sv_text line) {
     if (sender == NULL) {
         return SV_ERR_NO_SPACE;
     }
-    gw_sender_clear(sender);
+    const gw_sender old = *sender;
     sender->seen = read.seen;
     sender->ledger = read.ledger;
-    read = (gw_sender){ .seen = SV_RANGES_EMPTY };
+    read.seen = old.seen; // and is dropped with it
+    read.ledger = old.ledger;
     return SV_OK;
 }
 

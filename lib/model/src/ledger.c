@@ -14,7 +14,7 @@ void sv_ledger_drop(sv_ledger *ledger) {
 }
 
 static void add_day(sv_ledger *ledger, sv_ledger_day day) {
-    if (ledger->day_count == SV_LEDGER_DAYS_MAX) {
+    if (ledger->days != NULL && ledger->day_count == SV_LEDGER_DAYS_MAX) {
         ledger->day_count--;
         memmove(&ledger->days[0], &ledger->days[1], ledger->day_count * sizeof day);
     } else {
