@@ -83,6 +83,16 @@ audit 2 --token-file "$work/no.such" || fail "no token at all"
 ! grep -q no-such-token "$work/errors" || fail "the token is shown"
 (cd "$work" && "$selvedge" audit delivery >/dev/null 2>"$work/errors") && fail "nobody was named"
 says "whom to ask"
+code=0
+"$selvedge" audit delivery --url http://192.0.2.1:8443 --token-file "$work/admin.token" 2>"$work/errors" || code=$?
+[ $code = 2 ] || fail "the token would go to another machine in the clear: $code"
+says "use https"
+# status PATH [curl's options...]
+status() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$operator_port/api/v1/audit/delivery$1" "${@:2}"; }
+token="Authorization: Bearer $(cat "$work/admin.token")"
+[ "$(status "?day=$day")" = 401 ] || fail "a stranger is answered"
+[ "$(status "" -H "$token")" = 400 ] || fail "neither device nor day, and not refused"
+[ "$(status "?day=$day&cursor=a%20b" -H "$token")" = 400 ] || fail "a foreign cursor is not refused"
 die "$fleet"
 audit 3 --device press-1 || fail "nobody answers, but: $(cat "$work/errors")"
 says "no fleet server answers"
