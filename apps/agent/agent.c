@@ -1,14 +1,15 @@
 #include "agent.h"
 
 #include "health.h"
+#include "sender.h"
 #include "sources.h"
 
 #include <base/mem.h>
 #include <base/time.h>
 #include <crypto/random.h>
 #include <math.h>
-#include <mqtt/client.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 
@@ -24,6 +25,7 @@ struct sv_agent {
     sv_loop *loop;
     const sv_agent_config *config;
     sv_mqtt_client *client;
+    sv_agent_sender *sender;
     sv_timer *second, *health, *goodbye;
     sv_agent_sensors *sensors;
     probe probes[SV_AGENT_SENSORS_MAX];
@@ -32,7 +34,8 @@ struct sv_agent {
     char presence_topic[TOPIC_MAX], online[128], offline[128];
     sv_agent_cpu cpu;
     double cpu_percent;
-    bool health_due; ///< connected, and the processor's share is not known yet
+    sv_health health_said; ///< its alerts are those of the last report that was sent or kept
+    bool health_due;       ///< connected, and the processor's share is not known yet
     int64_t goodbye_until_us;
 };
 
@@ -56,14 +59,13 @@ static void publish_reading(sv_agent *agent, const char *sensor, const char *uni
     };
     sv_reading_key_format(&reading.key, &topic_buf);
     sv_reading_format(&reading, &payload_buf);
-    if (topic_buf.overflowed || payload_buf.overflowed
-        || sv_mqtt_client_publish(agent->client, sv_textbuf_text(&topic_buf),
-                                  sv_textbuf_text(&payload_buf), 1, false, 0)
-               != SV_OK) {
-        SV_LOG(warn, "reading.dropped", "%s: the queue to the gateway is full", sensor);
+    if (topic_buf.overflowed || payload_buf.overflowed) {
+        SV_LOG(warn, "reading.dropped", "%s: too long to be sent", sensor);
         return;
     }
     agent->seq++;
+    sv_agent_send(agent->sender, SV_AGENT_READING_CLASS, sv_textbuf_text(&topic_buf),
+                  sv_textbuf_text(&payload_buf));
 }
 
 static void publish_presence(sv_agent *agent, const char *payload) {
@@ -74,34 +76,54 @@ static void publish_presence(sv_agent *agent, const char *payload) {
     }
 }
 
-static void publish_health(sv_agent *agent) {
-    const sv_agent_config *config = agent->config;
-    sv_health health = { .metrics = { .at_us = sv_clock_wall_us() } };
-    health.metrics.cpu_percent = agent->cpu_percent;
-    sv_agent_health_collect(config->root, &health.metrics);
-    if (sv_text_copy(sv_text_of(config->id), health.metrics.device_id,
-                     sizeof health.metrics.device_id)
-            != SV_OK
-        || sv_text_copy(sv_text_of(config->firmware_version), health.metrics.firmware_version,
-                        sizeof health.metrics.firmware_version)
-               != SV_OK) {
-        return;
+static bool complains_alike(const sv_health *left, const sv_health *right) {
+    bool alike = left->alert_count == right->alert_count;
+    for (size_t i = 0; alike && i < left->alert_count; i++) {
+        alike = strcmp(left->alerts[i].message, right->alerts[i].message) == 0;
     }
-    sv_health_check(&health);
+    return alike;
+}
 
+static sv_err look_at_machine(const sv_agent *agent, sv_health *out) {
+    const sv_agent_config *config = agent->config;
+    sv_health_metrics *metrics = &out->metrics;
+    *out = (sv_health){ .metrics = { .at_us = sv_clock_wall_us() } };
+    metrics->cpu_percent = agent->cpu_percent;
+    sv_agent_health_collect(config->root, metrics);
+    SV_TRY(sv_text_copy(sv_text_of(config->id), metrics->device_id, sizeof metrics->device_id));
+    SV_TRY(sv_text_copy(sv_text_of(config->firmware_version), metrics->firmware_version,
+                        sizeof metrics->firmware_version));
+    sv_health_check(out);
+    return SV_OK;
+}
+
+static void send_health(sv_agent *agent, const sv_health *health) {
     char topic[TOPIC_MAX];
     char payload[SV_HEALTH_BYTES_MAX];
     sv_textbuf topic_buf = SV_TEXTBUF(topic);
     sv_textbuf payload_buf = SV_TEXTBUF(payload);
-    sv_textbuf_addf(&topic_buf, "health/%s", config->id);
-    sv_health_format(&health, &payload_buf);
-    if (payload_buf.overflowed
-        || sv_mqtt_client_publish(agent->client, sv_textbuf_text(&topic_buf),
-                                  sv_textbuf_text(&payload_buf), 1, false, 0)
-               != SV_OK) {
-        SV_LOG(warn, "health.dropped", "the queue to the gateway is full");
+    sv_textbuf_addf(&topic_buf, "health/%s", agent->config->id);
+    sv_health_format(health, &payload_buf);
+    if (payload_buf.overflowed) {
+        SV_LOG(warn, "health.dropped", "the report is too long to be sent");
+        return;
     }
+    sv_agent_send(agent->sender, SV_AGENT_HEALTH_CLASS, sv_textbuf_text(&topic_buf),
+                  sv_textbuf_text(&payload_buf));
+}
+
+// A report is how the machine is now: while the gateway is away only a change of its alerts is
+// kept, and the connection begins with a new one.
+static void publish_health(sv_agent *agent) {
+    sv_health health;
     agent->health_due = false;
+    if (look_at_machine(agent, &health) != SV_OK) {
+        return;
+    }
+    if (sv_mqtt_client_is_up(agent->client) || !complains_alike(&health, &agent->health_said)) {
+        agent->health_said = health;
+        send_health(agent, &health);
+    }
 }
 
 static void on_second(void *arg) {
@@ -140,6 +162,7 @@ static void on_up(void *arg, bool session_present) {
     SV_LOG(info, "gateway.up", "connected to %s:%d", agent->config->gateway.host,
            (int) agent->config->gateway.port);
     publish_presence(agent, agent->online);
+    sv_agent_sender_up(agent->sender);
     agent->health_due = true;
     if (isfinite(agent->cpu_percent)) {
         publish_health(agent);
@@ -149,6 +172,11 @@ static void on_up(void *arg, bool session_present) {
 static void on_down(void *arg, const sv_why *why, int64_t retry_us) {
     (void) arg;
     SV_LOG(warn, "gateway.down", "%s; next try in %.1f s", why->text, (double) retry_us / 1e6);
+}
+
+static void on_acknowledged(void *arg, uint64_t token) {
+    const sv_agent *agent = arg;
+    sv_agent_sender_acknowledged(agent->sender, token);
 }
 
 // The agent subscribes to nothing, so nothing ought to arrive.
@@ -163,6 +191,7 @@ static void on_goodbye(void *arg) {
     if (waits && sv_clock_monotonic_us() < agent->goodbye_until_us) {
         return;
     }
+    sv_agent_sender_save(agent->sender);
     sv_mqtt_client_stop(agent->client, true);
     sv_loop_stop(agent->loop);
 }
@@ -189,6 +218,7 @@ static sv_err connect_gateway(sv_agent *agent, sv_tls *tls, sv_why *why) {
         .up = on_up,
         .down = on_down,
         .message = on_message,
+        .acknowledged = on_acknowledged,
     };
     sv_mqtt_client_options options = {
         .host = agent->config->gateway.host,
@@ -198,8 +228,11 @@ static sv_err connect_gateway(sv_agent *agent, sv_tls *tls, sv_why *why) {
         .clean_session = true,
         .will_topic = agent->presence_topic,
         .will_payload = agent->offline,
+        .queue_bytes_max = SV_AGENT_QUEUE_BYTES,
     };
-    return sv_mqtt_client_open(agent->loop, &options, &EVENTS, agent, &agent->client, why);
+    SV_TRY(sv_mqtt_client_open(agent->loop, &options, &EVENTS, agent, &agent->client, why));
+    sv_agent_sender_use(agent->sender, agent->client);
+    return SV_OK;
 }
 
 static void start_timers(sv_agent *agent) {
@@ -230,6 +263,7 @@ sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls, 
                SV_AGENT_SENSORS_MAX);
     }
     agent->cpu_percent = sv_agent_cpu_percent(config->root, &agent->cpu);
+    SV_TRY(sv_agent_sender_open(loop, config, &agent->sender, why));
     SV_TRY(connect_gateway(agent, tls, why));
     start_timers(agent);
 
@@ -272,6 +306,7 @@ void sv_agent_drop(sv_agent **agent) {
     sv_timer_drop(&self->health);
     sv_timer_drop(&self->goodbye);
     sv_mqtt_client_drop(&self->client);
+    sv_agent_sender_drop(&self->sender);
     free(self->sensors);
     free(self);
     *agent = NULL;

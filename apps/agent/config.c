@@ -1,12 +1,14 @@
 #include "config.h"
 
 #include <base/time.h>
+#include <store/spool.h>
 
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *) 0)->member)
 
 typedef __typeof__(((sv_agent_config *) 0)->gateway) gateway_section;
 typedef __typeof__(((sv_agent_config *) 0)->tls) tls_section;
 typedef __typeof__(((sv_agent_config *) 0)->health) health_section;
+typedef __typeof__(((sv_agent_config *) 0)->spool) spool_section;
 
 static const char *const KINDS[] = { "hwmon", "thermal", "file", NULL };
 
@@ -49,6 +51,49 @@ static const sv_config_key HEALTH_KEYS[] = {
       .min = INT64_C(1000000),
       .max = INT64_C(86400000000),
       .help = "time between two health reports" },
+    { 0 },
+};
+
+static const sv_config_key SPOOL_KEYS[] = {
+    { .name = "path",
+      .type = SV_CONFIG_TEXT,
+      FIELD(spool_section, path),
+      .fallback = "",
+      .help = "folder for what waits while the gateway is away; none: up to 1 MiB in memory" },
+    { .name = "bytes",
+      .type = SV_CONFIG_BYTES,
+      FIELD(spool_section, bytes),
+      .fallback = "128MiB",
+      .min = SV_SPOOL_BYTES_MIN,
+      .max = INT64_C(1) << 32,
+      .help = "size of all its files; beyond it the oldest readings go" },
+    { .name = "age",
+      .type = SV_CONFIG_DURATION,
+      FIELD(spool_section, age_us),
+      .fallback = "30d",
+      .min = SV_TIME_MINUTE_US,
+      .max = 3650 * SV_TIME_DAY_US,
+      .help = "what has waited longer goes" },
+    { .name = "free",
+      .type = SV_CONFIG_BYTES,
+      FIELD(spool_section, free),
+      .fallback = "64MiB",
+      .max = INT64_C(1) << 40,
+      .help = "space left free on the file system: below it the spool does not grow" },
+    { .name = "every",
+      .type = SV_CONFIG_DURATION,
+      FIELD(spool_section, every_us),
+      .fallback = "2s",
+      .min = INT64_C(100000),
+      .max = SV_TIME_HOUR_US,
+      .help = "time between two writes, and the most a crash loses" },
+    { .name = "rate",
+      .type = SV_CONFIG_INT,
+      FIELD(spool_section, rate),
+      .fallback = "200",
+      .min = 1,
+      .max = 100000,
+      .help = "messages sent a second out of what waited, besides those that are new" },
     { 0 },
 };
 
@@ -158,6 +203,12 @@ const sv_config_key SV_AGENT_KEYS[] = {
       .fallback = "",
       .keys = HEALTH_KEYS,
       .help = "the health report" },
+    { .name = "spool",
+      .type = SV_CONFIG_SECTION,
+      FIELD(sv_agent_config, spool),
+      .fallback = "",
+      .keys = SPOOL_KEYS,
+      .help = "what waits while the gateway is away" },
     { .name = "firmware_version",
       .type = SV_CONFIG_TEXT,
       FIELD(sv_agent_config, firmware_version),

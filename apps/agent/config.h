@@ -36,6 +36,11 @@ typedef struct sv_agent_config {
     struct {
         int64_t interval_us;
     } health;
+    struct {
+        char path[SV_PATH_MAX]; ///< empty: what waits is in memory
+        int64_t bytes, age_us, free, every_us;
+        int64_t rate; ///< messages a second that had waited
+    } spool;
     char firmware_version[SV_VERSION_MAX];
     char root[SV_PATH_MAX]; ///< put before /proc, /sys and /; not before a source's path
     bool machine;           ///< publish `cpu` and `memory` too

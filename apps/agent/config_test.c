@@ -12,6 +12,12 @@ static void what_is_left_out_has_its_default(void **state) {
     assert_int_equal(sv_agent_config_read(SV_TEXT(HEAD), &config, &faults), SV_OK);
     assert_int_equal(config.gateway.port, 8883);
     assert_int_equal(config.health.interval_us, 10000000);
+    assert_string_equal(config.spool.path, "");
+    assert_int_equal(config.spool.bytes, 128 << 20);
+    assert_int_equal(config.spool.free, 64 << 20);
+    assert_int_equal(config.spool.age_us, INT64_C(30) * 86400 * 1000000);
+    assert_int_equal(config.spool.every_us, 2000000);
+    assert_int_equal(config.spool.rate, 200);
     assert_true(config.machine);
     assert_int_equal(config.source_count, 2);
     assert_int_equal(config.sources[0].kind, SV_AGENT_HWMON);
@@ -25,7 +31,7 @@ static void an_empty_list_of_sources_means_none(void **state) {
     assert_int_equal(config.source_count, 0);
 }
 
-static void a_broken_source_is_told_with_its_place(void **state) {
+static void a_broken_value_is_told_with_its_place(void **state) {
     (void) state;
     static const struct {
         const char *yaml, *told;
@@ -33,6 +39,8 @@ static void a_broken_source_is_told_with_its_place(void **state) {
         { HEAD "sources: [{kind: file}]\n", "a.yaml:4:11: sources: a file needs its path" },
         { HEAD "sources:\n  - {kind: hwmon, path: /x}\n",
           "a.yaml:5:5: sources: path and sensor belong to kind file; hwmon finds its own" },
+        { HEAD "spool: {bytes: 64KiB}\n", "a.yaml:4:16: " },
+        { HEAD "spool: {every: 0}\n", "a.yaml:4:16: " },
         { HEAD "sources: hwmon\n", "a.yaml:4:10: sources: write a list" },
         { HEAD "sources: [{kind: file, path: /x, sensor: a/b}]\n", "the id \"a/b\" is not valid" },
         { HEAD "sources: [{kind: can}]\n", "a.yaml:4:18: " },
@@ -50,7 +58,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_out_has_its_default),
         cmocka_unit_test(an_empty_list_of_sources_means_none),
-        cmocka_unit_test(a_broken_source_is_told_with_its_place),
+        cmocka_unit_test(a_broken_value_is_told_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

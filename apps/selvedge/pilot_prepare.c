@@ -179,6 +179,7 @@ static sv_err write_agent(const pilot *p, sv_why *why) {
                     p->dir, p->dir);
     sv_textbuf_addf(&yaml, "  key: %s/keys/this-machine/this-machine.key\nhealth: {interval: 5s}\n",
                     p->dir);
+    sv_textbuf_addf(&yaml, "spool: {path: %s/agent/spool}\n", p->dir);
     char path[SV_PATH_MAX];
     pilot_path(p, path, "agent/agent.yaml");
     return write_config(path, &yaml, why);
