@@ -70,7 +70,9 @@ static void take_packet(sv_text bytes) {
     if (type == SV_MQTT_CONNECT) {
         answer(0x20, 0);
     } else if (type == SV_MQTT_PUBLISH) {
-        assert_int_equal(sv_mqtt_packet_parse(bytes, &packet, NULL), SV_OK);
+        assert_int_equal(
+            sv_mqtt_packet_parse(bytes, SV_MQTT_V311, SV_MQTT_FOR_SERVER, &packet, NULL, NULL),
+            SV_OK);
         assert_true(g.count < SEEN_MAX);
         assert_int_equal(packet.qos, 1);
         assert_int_equal(sv_text_copy(packet.payload, g.seen[g.count++], sizeof g.seen[0]), SV_OK);

@@ -39,8 +39,7 @@ within 10 arrived 20 || fail "the sensors do not arrive"
 [ "$(committed | wc -l)" = 0 ] || fail "what is delivered at once is written all the same"
 
 # Away; twice the power goes.
-kill "$broker"
-wait "$broker" || true
+front_end
 sleep 2.2
 kill_agent
 start_agent
@@ -54,7 +53,7 @@ start_agent
 sleep 1
 
 # Killed while it catches up: what was sent and is still in a file comes again, and counts once.
-start_broker
+front_start
 up_again() { [ "$(grep -c 'event=gateway.up' "$work/agent.log")" = 2 ]; }
 within 20 up_again || fail "the agent does not come back"
 sleep 0.8
