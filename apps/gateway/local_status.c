@@ -14,7 +14,7 @@ enum { IO_BYTES_MAX = 4096 };
 /// Bytes this process has had written to disk, from /proc/self/io; -1: unknown.
 static int64_t bytes_written(void) {
     static const char NAME[] = "\nwrite_bytes: ";
-    char room[IO_BYTES_MAX];
+    char room[IO_BYTES_MAX] = "";
     sv_textbuf text = SV_TEXTBUF(room);
     if (sv_disk_read("/proc/self/io", &text, NULL) != SV_OK || sv_textbuf_end(&text) != SV_OK) {
         return -1;
