@@ -45,11 +45,11 @@ static sv_err post_numbers(fixture *f, int64_t from, int64_t first, int64_t last
     sv_textbuf body = SV_TEXTBUF(room);
     sv_textbuf_addf(&body, "{\"epoch\":\"" EPOCH "\",\"from\":%lld,\"items\":[", (long long) from);
     for (int64_t seq = first; seq <= last; seq++) {
+        int64_t at_us = 1800000000000000 + seq * 1000;
         sv_textbuf_addf(&body,
                         "%s{\"seq\":%lld,\"kind\":\"average\",\"device_id\":\"press-1\","
                         "\"sensor\":\"temperature\",\"at\":%lld,\"value\":1}",
-                        seq == first ? "" : ",", (long long) seq,
-                        (long long) (1800000000000000 + seq * 1000));
+                        seq == first ? "" : ",", (long long) seq, (long long) at_us);
     }
     sv_textbuf_add_str(&body, "]}");
     assert_int_equal(sv_textbuf_end(&body), SV_OK);

@@ -151,7 +151,7 @@ static const sv_config_key LISTEN_KEYS[] = {
       LISTEN(packet_bytes),
       .fallback = "256KiB",
       .min = 1024,
-      .max = 16 * 1024 * 1024,
+      .max = INT64_C(16) << 20,
       .help = "the largest packet taken" },
     { .name = "connections",
       .type = SV_CONFIG_INT,

@@ -2,7 +2,9 @@
 #include <codec/compress.h>
 #include <string.h>
 
-enum { ITEMS = 500, ROOM = 1 << 20 };
+#define ROOM ((size_t) 1 << 20)
+
+enum { ITEMS = 500 };
 
 static void fill(sv_textbuf *out) {
     for (unsigned i = 0; i < ITEMS; i++) {
@@ -47,7 +49,7 @@ static void a_bomb_is_stopped_at_the_limit(void **state) {
     (void) state;
     SV_DEFER(sv_textbuf_drop) sv_textbuf plain = SV_TEXTBUF_HEAP(ROOM * 8);
     SV_DEFER(sv_textbuf_drop) sv_textbuf packed = SV_TEXTBUF_HEAP(ROOM);
-    for (unsigned i = 0; i < ROOM * 7; i++) {
+    for (size_t i = 0; i < ROOM * 7; i++) {
         sv_textbuf_add_char(&plain, 'a');
     }
     assert_int_equal(sv_compress(sv_textbuf_text(&plain), &packed), SV_OK);

@@ -306,22 +306,22 @@ sv_mqtt_server_counts sv_mqtt_server_count(const sv_mqtt_server *server) {
     return counts;
 }
 
-void sv_mqtt_server_drop(sv_mqtt_server **slot) {
-    sv_mqtt_server *server = *slot;
-    if (server == NULL) {
+void sv_mqtt_server_drop(sv_mqtt_server **server) {
+    sv_mqtt_server *mine = *server;
+    if (mine == NULL) {
         return;
     }
-    enter(server);
-    sv_broker_shut(server->broker, now_us());
-    leave(server);
+    enter(mine);
+    sv_broker_shut(mine->broker, now_us());
+    leave(mine);
     for (unsigned i = 0; i < LAST_WORDS_TURNS; i++) {
-        sv_loop_turn(server->loop, 0);
+        sv_loop_turn(mine->loop, 0);
     }
-    sv_listener_drop(&server->tls);
-    sv_listener_drop(&server->local);
-    sv_broker_drop(&server->broker);
-    sv_timer_drop(&server->tick);
-    sv_textbuf_drop(&server->laters);
-    free(server);
-    *slot = NULL;
+    sv_listener_drop(&mine->tls);
+    sv_listener_drop(&mine->local);
+    sv_broker_drop(&mine->broker);
+    sv_timer_drop(&mine->tick);
+    sv_textbuf_drop(&mine->laters);
+    free(mine);
+    *server = NULL;
 }

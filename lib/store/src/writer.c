@@ -226,27 +226,27 @@ void sv_writer_wait(sv_writer *writer) {
     }
 }
 
-void sv_writer_drop(sv_writer **slot) {
-    sv_writer *writer = *slot;
-    if (writer == NULL) {
+void sv_writer_drop(sv_writer **writer) {
+    sv_writer *mine = *writer;
+    if (mine == NULL) {
         return;
     }
-    sv_timer_stop(writer->retry);
-    if (writer->full) {
+    sv_timer_stop(mine->retry);
+    if (mine->full) {
         // One last try; nobody who was told that it is kept depends on it.
-        writer->full = false;
-        submit(writer);
-        sv_worker_wait(writer->worker);
+        mine->full = false;
+        submit(mine);
+        sv_worker_wait(mine->worker);
     }
-    sv_writer_wait(writer);
-    sv_worker_drop(&writer->worker);
-    sv_timer_drop(&writer->timer);
-    sv_timer_drop(&writer->retry);
-    sv_db_drop(&writer->db);
-    sv_textbuf_drop(&writer->groups[0].entries);
-    sv_textbuf_drop(&writer->groups[1].entries);
-    free(writer);
-    *slot = NULL;
+    sv_writer_wait(mine);
+    sv_worker_drop(&mine->worker);
+    sv_timer_drop(&mine->timer);
+    sv_timer_drop(&mine->retry);
+    sv_db_drop(&mine->db);
+    sv_textbuf_drop(&mine->groups[0].entries);
+    sv_textbuf_drop(&mine->groups[1].entries);
+    free(mine);
+    *writer = NULL;
 }
 
 /// Half a statement must not be written, and leaving it out would be a lie.
