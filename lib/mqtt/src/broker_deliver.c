@@ -154,7 +154,8 @@ static uint32_t seconds_left(const sv_broker *broker, int64_t expires_us) {
     return left_us <= 0 ? 0 : (uint32_t) ((left_us + 999999) / 1000000);
 }
 
-/// Topics that come again get a number; a newcomer takes the place of whom it falls on.
+/// A topic gets a number while its place is free; a newcomer takes the place of whom it falls on,
+/// and the number when it comes again.
 static void use_alias(sv_broker *broker, sv_broker_client *client, sv_mqtt_publish *publish) {
     if (client->aliases_out == NULL) {
         client->aliases_out = sv_mem_array(client->aliases_out_max, sizeof *client->aliases_out);
@@ -162,13 +163,17 @@ static void use_alias(sv_broker *broker, sv_broker_client *client, sv_mqtt_publi
     uint64_t hash = sv_hash(broker->hash_key, publish->topic.at, publish->topic.len);
     size_t place = hash % client->aliases_out_max;
     sv_broker_alias *alias = &client->aliases_out[place];
-    if (alias->topic == NULL
-        || !sv_text_eq(publish->topic, (sv_text){ .at = alias->topic, .len = alias->len })) {
+    bool is_free = alias->topic == NULL;
+    bool is_known =
+        !is_free && sv_text_eq(publish->topic, (sv_text){ .at = alias->topic, .len = alias->len });
+    if (!is_known) {
         free(alias->topic);
         *alias = (sv_broker_alias){
             .topic = sv_mem_copy_str(publish->topic.at, publish->topic.len),
             .len = publish->topic.len,
         };
+    }
+    if (!is_known && !is_free) {
         return;
     }
     publish->topic_alias = (uint16_t) (place + 1);
