@@ -24,7 +24,8 @@ static sv_mqtt_reason judge(sv_broker *broker, const sv_broker_client *client, s
     }
     if (!broker->hooks.may_subscribe(broker->arg, &client->peer, inner)) {
         deny(broker, client, inner);
-        return SV_MQTT_NOT_AUTHORIZED;
+        // A local program has no identity to be authorized: what it is denied is denied to all.
+        return client->peer.local ? SV_MQTT_UNSPECIFIED : SV_MQTT_NOT_AUTHORIZED;
     }
     const sv_map *has = client->session->subscriptions;
     if (has != NULL && sv_map_count(has) >= broker->limits.subscriptions_max
