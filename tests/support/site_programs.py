@@ -114,7 +114,8 @@ class Site:
         self.number += 1
         self.store = self.dir / f"gateway-{self.number}.db"
         group = f", group_wait: {group_ms}ms" if group_ms else ""
-        way = f"listen: {{bind: 127.0.0.1, port: {self.mqtt_port}}}" if door else f"broker: {{host: 127.0.0.1, port: {self.mqtt_port}}}"
+        keys = f", {door}" if isinstance(door, str) else ""  # more of `listen:`
+        way = f"listen: {{bind: 127.0.0.1, port: {self.mqtt_port}{keys}}}" if door else f"broker: {{host: 127.0.0.1, port: {self.mqtt_port}}}"
         text = (
             f"id: gateway-1\nsite: site-1\n{way}\n"
             f"http: {{port: {self.http_port}}}\ntls: {self.tls('gateway-1')}\nstore: {{path: {self.store}{group}}}\n"
