@@ -1,12 +1,8 @@
 #include "gateway.h"
 #include <codec/json.h>
 #include <string.h>
-#include <sys/clock.h>
-#include <sys/log.h>
 
 enum { CONNECTIONS_MAX = 64 };
-
-static const char *const STATE_NAMES[GW_STATE__COUNT] = { "presence", "health" };
 
 uint64_t gw_refused(const gw *g) {
     uint64_t sum = 0;
@@ -19,75 +15,9 @@ uint64_t gw_refused(const gw *g) {
     return sum;
 }
 
-static void head(sv_textbuf *out, const char *name, const char *kind, const char *help) {
-    sv_textbuf_addf(out, "# HELP selvedge_gateway_%s %s\n# TYPE selvedge_gateway_%s %s\n", name,
-                    help, name, kind);
-}
-
-static void put_plain(const gw *g, sv_textbuf *out) {
-    const struct {
-        const char *name, *kind, *help;
-        double value;
-    } plain[] = {
-        { "readings_total", "counter", "Readings that arrived and could be read.",
-          (double) g->readings },
-        { "readings_stored_total", "counter", "Readings on disk.", (double) g->stored },
-        { "clocks_wrong_total", "counter",
-          "Readings whose own time was before 2020 or more than a day ahead.",
-          (double) g->clocks_wrong },
-        { "bytes_in_total", "counter", "Payload bytes from devices.", (double) g->bytes_in },
-        { "bytes_up_total", "counter", "Body bytes sent up.", (double) g->bytes_up },
-        { "uplink_sent_total", "counter", "Averages and summaries the fleet server has on disk.",
-          (double) g->sent },
-        { "uplink_refused_total", "counter", "What was sent up and refused for good.",
-          (double) g->uplink_refused },
-        { "uplink_dropped_total", "counter", "What was dropped because the spool was full.",
-          (double) g->outbox_dropped },
-        { "uplink_spool", "gauge", "Averages and summaries that wait to go up.",
-          (double) gw_outbox_rows(g) },
-        { "alerts_open", "gauge", "Alerts raised and not cleared.", (double) g->alerts_open },
-        { "devices", "gauge", "Devices that have spoken.", (double) sv_map_count(g->devices) },
-        { "devices_online", "gauge", "Devices that say they are online.",
-          (double) g->devices_online },
-        { "streams", "gauge", "Sensors of devices.", (double) sv_map_count(g->streams) },
-        { "front_up", "gauge", "1 while devices can be heard.", gw_front_is_up(g) ? 1 : 0 },
-        { "available_ratio", "gauge", "Share of the last 30 days in which devices were served.",
-          gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()) },
-        { "store_full", "gauge", "1 while the disk is full and nothing is acknowledged.",
-          g->full ? 1 : 0 },
-        { "uplink_up", "gauge", "1 while the fleet server answers.", g->fleet.up ? 1 : 0 },
-    };
-    for (size_t i = 0; i < SV_COUNT(plain); i++) {
-        head(out, plain[i].name, plain[i].kind, plain[i].help);
-        sv_textbuf_addf(out, "selvedge_gateway_%s %.17g\n", plain[i].name, plain[i].value);
-    }
-}
-
-static void put_reason(sv_textbuf *out, const char *reason, uint64_t count) {
-    sv_textbuf_addf(out, "selvedge_gateway_refused_total{reason=\"%s\"} %llu\n", reason,
-                    (unsigned long long) count);
-}
-
-static void put_metrics(const gw *g, sv_textbuf *out) {
-    put_plain(g, out);
-    head(out, "refused_total", "counter", "What arrived and was refused, by reason.");
-    put_reason(out, "full", g->refused[SV_READING_FINE]);
-    for (unsigned i = SV_READING_FINE + 1; i < SV_READING_FAULT__COUNT; i++) {
-        put_reason(out, sv_reading_fault_name((sv_reading_fault) i), g->refused[i]);
-    }
-    for (unsigned i = 0; i < GW_STATE__COUNT; i++) {
-        put_reason(out, STATE_NAMES[i], g->states_refused[i]);
-    }
-    head(out, "alerts_total", "counter", "What happened to alerts.");
-    sv_textbuf_addf(out,
-                    "selvedge_gateway_alerts_total{event=\"raised\"} %llu\n"
-                    "selvedge_gateway_alerts_total{event=\"cleared\"} %llu\n",
-                    (unsigned long long) g->raised, (unsigned long long) g->cleared);
-}
-
 static void show_metrics(gw *g, sv_http_request *request) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(GW_LOCAL_MAX);
-    put_metrics(g, &text);
+    gw_local_metrics(g, &text);
     sv_http_reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", sv_textbuf_text(&text));
 }
 

@@ -1,0 +1,138 @@
+// `GET /metrics`: what is counted, as Prometheus reads it.
+#include "gateway.h"
+#include <sys/clock.h>
+
+static const char *const STATE_NAMES[GW_STATE__COUNT] = { "presence", "health" };
+
+static void head(sv_textbuf *out, const char *name, const char *kind, const char *help) {
+    sv_textbuf_addf(out, "# HELP selvedge_gateway_%s %s\n# TYPE selvedge_gateway_%s %s\n", name,
+                    help, name, kind);
+}
+
+typedef struct metric {
+    const char *name, *kind, *help;
+    double value;
+} metric;
+
+static void put_plain(const metric *metrics, size_t count, sv_textbuf *out) {
+    for (size_t i = 0; i < count; i++) {
+        head(out, metrics[i].name, metrics[i].kind, metrics[i].help);
+        sv_textbuf_addf(out, "selvedge_gateway_%s %.17g\n", metrics[i].name, metrics[i].value);
+    }
+}
+
+static void put_gateway(const gw *g, sv_textbuf *out) {
+    const metric metrics[] = {
+        { "readings_total", "counter", "Readings that arrived and could be read.",
+          (double) g->readings },
+        { "readings_stored_total", "counter", "Readings on disk.", (double) g->stored },
+        { "clocks_wrong_total", "counter",
+          "Readings whose own time was before 2020 or more than a day ahead.",
+          (double) g->clocks_wrong },
+        { "bytes_in_total", "counter", "Payload bytes from devices.", (double) g->bytes_in },
+        { "bytes_up_total", "counter", "Body bytes sent up.", (double) g->bytes_up },
+        { "uplink_sent_total", "counter", "Averages and summaries the fleet server has on disk.",
+          (double) g->sent },
+        { "uplink_refused_total", "counter", "What was sent up and refused for good.",
+          (double) g->uplink_refused },
+        { "uplink_dropped_total", "counter", "What was dropped because the spool was full.",
+          (double) g->outbox_dropped },
+        { "uplink_spool", "gauge", "Averages and summaries that wait to go up.",
+          (double) gw_outbox_rows(g) },
+        { "alerts_open", "gauge", "Alerts raised and not cleared.", (double) g->alerts_open },
+        { "devices", "gauge", "Devices that have spoken.", (double) sv_map_count(g->devices) },
+        { "devices_online", "gauge", "Devices that say they are online.",
+          (double) g->devices_online },
+        { "streams", "gauge", "Sensors of devices.", (double) sv_map_count(g->streams) },
+        { "front_up", "gauge", "1 while devices can be heard.", gw_front_is_up(g) ? 1 : 0 },
+        { "available_ratio", "gauge", "Share of the last 30 days in which devices were served.",
+          gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()) },
+        { "store_full", "gauge", "1 while the disk is full and nothing is acknowledged.",
+          g->full ? 1 : 0 },
+        { "uplink_up", "gauge", "1 while the fleet server answers.", g->fleet.up ? 1 : 0 },
+    };
+    put_plain(metrics, SV_COUNT(metrics), out);
+}
+
+static void put_labelled(sv_textbuf *out, const char *name, const char *label, const char *value,
+                         uint64_t count) {
+    sv_textbuf_addf(out, "selvedge_gateway_%s{%s=\"%s\"} %llu\n", name, label, value,
+                    (unsigned long long) count);
+}
+
+static void put_door_now(const sv_mqtt_server_counts *counts, sv_textbuf *out) {
+    const metric metrics[] = {
+        { "door_clients", "gauge", "MQTT connections, before their CONNECT too.",
+          (double) counts->broker.clients },
+        { "door_sessions", "gauge", "MQTT sessions, of those who are away too.",
+          (double) counts->broker.sessions },
+        { "door_subscriptions", "gauge", "Subscriptions of all sessions.",
+          (double) counts->broker.subscriptions },
+        { "door_retained", "gauge", "Retained messages.", (double) counts->broker.retained },
+        { "door_queued", "gauge", "Messages that wait for sessions, unacknowledged ones included.",
+          (double) counts->broker.queued },
+        { "door_queued_bytes", "gauge", "Their bytes.", (double) counts->broker.queued_bytes },
+        { "door_handshakes", "gauge", "TLS handshakes under way.",
+          (double) counts->tls.handshakes },
+    };
+    put_plain(metrics, SV_COUNT(metrics), out);
+}
+
+static void put_door_links(const sv_mqtt_server_counts *counts, sv_textbuf *out) {
+    head(out, "door_links", "gauge", "Links that are up.");
+    put_labelled(out, "door_links", "side", "tls", counts->tls.links);
+    put_labelled(out, "door_links", "side", "local", counts->local.links);
+    head(out, "door_accepted_total", "counter", "Links that were accepted.");
+    put_labelled(out, "door_accepted_total", "side", "tls", counts->tls.accepted);
+    put_labelled(out, "door_accepted_total", "side", "local", counts->local.accepted);
+    head(out, "door_refused_total", "counter",
+         "Links that ended before they were up: certificate, handshake, deadline.");
+    put_labelled(out, "door_refused_total", "side", "tls", counts->tls.refused);
+    put_labelled(out, "door_refused_total", "side", "local", counts->local.refused);
+    head(out, "door_shed_total", "counter", "Links that were closed for want of room.");
+    put_labelled(out, "door_shed_total", "side", "tls", counts->tls.shed);
+    put_labelled(out, "door_shed_total", "side", "local", counts->local.shed);
+}
+
+static void put_door(const gw *g, sv_textbuf *out) {
+    static const char *const KINDS[SV_BROKER_EVENT__COUNT] = {
+        [SV_BROKER_CONNECTED] = "connected",   [SV_BROKER_DISCONNECTED] = "disconnected",
+        [SV_BROKER_TAKEN_OVER] = "taken_over", [SV_BROKER_REFUSED] = "refused",
+        [SV_BROKER_DENIED] = "denied",         [SV_BROKER_BROKEN] = "broken",
+        [SV_BROKER_DROPPED] = "dropped",
+    };
+    const sv_mqtt_server_counts counts = sv_mqtt_server_count(g->door);
+    put_door_now(&counts, out);
+    put_door_links(&counts, out);
+    head(out, "door_events_total", "counter", "What happened to MQTT clients and their messages.");
+    for (size_t i = 0; i < SV_COUNT(KINDS); i++) {
+        put_labelled(out, "door_events_total", "kind", KINDS[i], counts.broker.events[i]);
+    }
+    head(out, "door_publishes_total", "counter", "PUBLISH packets.");
+    put_labelled(out, "door_publishes_total", "way", "in", counts.broker.received);
+    put_labelled(out, "door_publishes_total", "way", "out", counts.broker.delivered);
+    head(out, "door_bytes_total", "counter", "Bytes of MQTT packets.");
+    put_labelled(out, "door_bytes_total", "way", "in", counts.broker.bytes_in);
+    put_labelled(out, "door_bytes_total", "way", "out", counts.broker.bytes_out);
+}
+
+void gw_local_metrics(const gw *g, sv_textbuf *out) {
+    put_gateway(g, out);
+    head(out, "refused_total", "counter", "What arrived and was refused, by reason.");
+    put_labelled(out, "refused_total", "reason", "full", g->refused[SV_READING_FINE]);
+    for (unsigned i = SV_READING_FINE + 1; i < SV_READING_FAULT__COUNT; i++) {
+        put_labelled(out, "refused_total", "reason", sv_reading_fault_name((sv_reading_fault) i),
+                     g->refused[i]);
+    }
+    for (unsigned i = 0; i < GW_STATE__COUNT; i++) {
+        put_labelled(out, "refused_total", "reason", STATE_NAMES[i], g->states_refused[i]);
+    }
+    head(out, "alerts_total", "counter", "What happened to alerts.");
+    sv_textbuf_addf(out,
+                    "selvedge_gateway_alerts_total{event=\"raised\"} %llu\n"
+                    "selvedge_gateway_alerts_total{event=\"cleared\"} %llu\n",
+                    (unsigned long long) g->raised, (unsigned long long) g->cleared);
+    if (g->door != NULL) {
+        put_door(g, out);
+    }
+}
