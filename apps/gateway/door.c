@@ -3,6 +3,7 @@
 // commits.
 #include "gateway.h"
 #include "rights.h"
+#include <sys/descriptors.h>
 #include <sys/log.h>
 
 enum { HANDSHAKES_MAX = 2048, RECEIVE_MAX = 1000 };
@@ -116,6 +117,31 @@ static sv_err open_tls(const gw *g, sv_tls **out, sv_why *why) {
     return sv_tls_server(&files, true, c->listen.classic == GW_CLASSIC_ALLOW, out, why);
 }
 
+/// Devices never take the descriptors that the store and what goes up need.
+static sv_err set_room(const gw_config *config, sv_mqtt_server_options *options, sv_why *why) {
+    uint64_t files = sv_descriptors_raise();
+    if (files < GW_FILES_MIN) {
+        return sv_fail(why, SV_ERR_STATE,
+                       "the gateway may have %llu files open and needs %d (ulimit -Hn, or "
+                       "LimitNOFILE= in a systemd unit)",
+                       (unsigned long long) files, GW_FILES_MIN);
+    }
+    uint64_t handshakes = files / 4 < HANDSHAKES_MAX ? files / 4 : HANDSHAKES_MAX;
+    uint64_t links = files - handshakes - GW_FILES_BESIDE;
+    if (links < (uint64_t) config->listen.connections) {
+        SV_LOG(warn, "door.narrow",
+               "there is room for %llu devices, not for the %lld of listen.connections: this "
+               "process may have %llu files open (LimitNOFILE= in its systemd unit)",
+               (unsigned long long) links, (long long) config->listen.connections,
+               (unsigned long long) files);
+    }
+    options->handshakes_max = (size_t) handshakes;
+    options->links_max = links < (uint64_t) config->listen.connections
+                             ? (size_t) links
+                             : (size_t) config->listen.connections;
+    return SV_OK;
+}
+
 sv_err gw_door_open(gw *g, sv_why *why) {
     static const sv_mqtt_server_hooks HOOKS = { .may_publish = may_publish,
                                                 .may_subscribe = may_subscribe,
@@ -125,15 +151,14 @@ sv_err gw_door_open(gw *g, sv_why *why) {
                                                 .refused = on_refused };
     const gw_config *c = &g->config;
     SV_TRY(open_tls(g, &g->door_tls, why));
-    const sv_mqtt_server_options options = {
+    sv_mqtt_server_options options = {
         .bind = c->listen.bind,
         .port = (uint16_t) c->listen.port,
         .tls = g->door_tls,
         .path = c->listen.socket[0] == '\0' ? NULL : c->listen.socket,
         .limits = limits_of(c),
-        .links_max = (size_t) c->listen.connections,
-        .handshakes_max = HANDSHAKES_MAX,
     };
+    SV_TRY(set_room(c, &options, why));
     SV_TRY(sv_mqtt_server_open(g->loop, &options, &HOOKS, g, &g->door, why));
     SV_TRY(restore(g, why));
     SV_TRY(sv_mqtt_server_start(g->door, why));
@@ -146,6 +171,17 @@ void gw_door_settled(gw *g, uint64_t group) {
     sv_mqtt_server_settled(g->door, group);
     if (!sv_writer_is_behind(g->writer)) {
         sv_mqtt_server_hold(g->door, false);
+    }
+}
+
+void gw_door_beat(gw *g) {
+    const sv_listener_counts now = sv_mqtt_server_count(g->door).tls;
+    if (now.shed > g->door_shed) {
+        SV_LOG(warn, "door.shed",
+               "%llu connections were closed for want of room; %zu devices are connected, %zu "
+               "are at their handshake",
+               (unsigned long long) (now.shed - g->door_shed), now.links, now.handshakes);
+        g->door_shed = now.shed;
     }
 }
 

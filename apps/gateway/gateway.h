@@ -46,6 +46,8 @@ enum {
     GW_LEDGER_US = 10 * 1000000,       ///< it is told what changed that often
     GW_SENDER_ROOM = SV_ID_ROOM + 1 + SV_EPOCH_MAX, ///< bytes of "<device>/<epoch>"
     GW_LOCAL_MAX = 8 * 1024 * 1024,                 ///< bytes of one answer of the local page
+    GW_FILES_MIN = 256,                ///< open files below which no door is opened
+    GW_FILES_BESIDE = 128,             ///< of them for the store, what goes up, the local page
 };
 
 /// An open threshold alert, besides what the stream itself knows of it.
@@ -160,7 +162,8 @@ typedef struct gw {
     sv_mqtt_client *mqtt; ///< to the external broker, or NULL
     sv_mqtt_server *door; ///< the own front door, or NULL
     sv_tls *tls, *door_tls;
-    gw_ack *acks; ///< a ring
+    uint64_t door_shed; ///< links closed for want of room, as far as the log has said
+    gw_ack *acks;       ///< a ring
     size_t ack_first, ack_count;
     sv_textbuf alerts; ///< lines "<group>\t<device>\t<alert>" to publish after the commit
     sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer, *availability_timer;
@@ -215,6 +218,8 @@ sv_err gw_door_open(gw *g, sv_why *why);
 void gw_door_settled(gw *g, uint64_t group);
 /// Certificates and revocation list read again.
 void gw_door_reload(gw *g);
+/// Says who was turned away since the last beat for want of room.
+void gw_door_beat(gw *g);
 void gw_door_close(gw *g);
 
 void gw_ingest_open(gw *g);

@@ -53,6 +53,9 @@ static void on_beat(void *arg) {
     gw_ingest_flush(g);
     gw_store_trim(g);
     gw_uplink_beat(g);
+    if (g->door != NULL) {
+        gw_door_beat(g);
+    }
 }
 
 static void on_checkpoint(void *arg) {
