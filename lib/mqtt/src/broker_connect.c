@@ -333,6 +333,7 @@ sv_mqtt_reason sv_broker_connect(sv_broker *broker, sv_broker_client *client, sv
         session = sv_broker_session_new(broker, name);
     }
     settle_session(broker, client, session, &connect);
+    sv_broker_recheck(broker, session);
     settle_client(broker, client, &connect);
     welcome(broker, client, &connect, present, sv_broker_keep_session(broker, session));
     return SV_MQTT_SUCCESS;

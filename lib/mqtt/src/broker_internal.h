@@ -243,6 +243,8 @@ void sv_broker_take_subscribe(sv_broker *broker, sv_broker_client *client,
                               const sv_mqtt_packet *packet);
 void sv_broker_take_unsubscribe(sv_broker *broker, sv_broker_client *client,
                                 const sv_mqtt_packet *packet);
+/// Ends the subscriptions whose right has been taken away since they were made.
+void sv_broker_recheck(sv_broker *broker, sv_broker_session *session);
 
 // broker_held.c
 

@@ -283,8 +283,10 @@ static bool restore_session(sv_broker *broker, sv_text key, sv_broker_record *re
     read_session(reader, broker, session);
     if (reader->broken) {
         sv_broker_session_free(broker, session);
+        return false;
     }
-    return !reader->broken;
+    sv_broker_recheck(broker, session);
+    return true;
 }
 
 static bool split_key(sv_text key, sv_text *session, uint64_t *number) {

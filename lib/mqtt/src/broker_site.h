@@ -40,6 +40,7 @@ typedef struct site {
     site_record records[SITE_RECORDS];
     size_t record_count;
     uint64_t messages, wills, events[SV_BROKER_EVENT__COUNT];
+    const char *taken_away; ///< topics and filters that begin so are nobody's any more
     char last_message[256], last_why[SV_WHY_MAX];
     site_link links[SITE_LINKS];
     char line[SITE_LINE];
@@ -62,11 +63,12 @@ static inline void site_close(void *link) {
     ((site_link *) link)->client = NULL;
 }
 
-/// Everybody may everything but what is secret.
+/// Everybody may everything but what is secret, or has become so.
 static inline bool site_may(void *arg, const sv_broker_peer *who, sv_text topic) {
-    (void) arg;
+    const site *here = arg;
     assert_non_null(who->client_id);
-    return !sv_text_starts(topic, SV_TEXT("secret"));
+    return !sv_text_starts(topic, SV_TEXT("secret"))
+           && (here->taken_away == NULL || !sv_text_starts(topic, sv_text_of(here->taken_away)));
 }
 
 static inline uint64_t site_message(void *arg, const sv_broker_message *message) {

@@ -8,11 +8,27 @@ static uint8_t refusal(const sv_broker_client *client, sv_mqtt_reason reason) {
     return (uint8_t) (client->version == SV_MQTT_V5 ? reason : SV_MQTT_UNSPECIFIED);
 }
 
-static void deny(sv_broker *broker, const sv_broker_client *client, sv_text filter) {
+static void deny(sv_broker *broker, const sv_broker_peer *peer, sv_text filter, const char *verb) {
     sv_why why;
-    (void) sv_fail(&why, SV_ERR_UNTRUSTED, "'%s' may not subscribe to '" SV_TEXT_FMT "'",
-                   client->peer.client_id, (int) (filter.len < 128 ? filter.len : 128), filter.at);
-    sv_broker_tell(broker, SV_BROKER_DENIED, &client->peer, &why);
+    (void) sv_fail(&why, SV_ERR_UNTRUSTED, "'%s' %s '" SV_TEXT_FMT "'", peer->client_id, verb,
+                   (int) (filter.len < 128 ? filter.len : 128), filter.at);
+    sv_broker_tell(broker, SV_BROKER_DENIED, peer, &why);
+}
+
+void sv_broker_recheck(sv_broker *broker, sv_broker_session *session) {
+    sv_broker_peer peer = sv_broker_peer_of(session);
+    // Backwards: the last one takes the place of one that ends; with the last one the map goes.
+    for (size_t i = session->subscriptions == NULL ? 0 : sv_map_count(session->subscriptions);
+         i-- > 0;) {
+        sv_broker_subscription *subscription = sv_map_at(session->subscriptions, i, NULL);
+        sv_text name = SV_TEXT("");
+        sv_text inner = { .at = subscription->filter, .len = subscription->filter_len };
+        (void) sv_mqtt_filter_shared(inner, &name, &inner);
+        if (!broker->hooks.may_subscribe(broker->arg, &peer, inner)) {
+            deny(broker, &peer, inner, "may not go on listening to");
+            sv_broker_subscription_drop(broker, subscription);
+        }
+    }
 }
 
 static sv_mqtt_reason judge(sv_broker *broker, const sv_broker_client *client, sv_text filter) {
@@ -23,7 +39,7 @@ static sv_mqtt_reason judge(sv_broker *broker, const sv_broker_client *client, s
         return SV_MQTT_FILTER_INVALID;
     }
     if (!broker->hooks.may_subscribe(broker->arg, &client->peer, inner)) {
-        deny(broker, client, inner);
+        deny(broker, &client->peer, inner, "may not subscribe to");
         // A local program has no identity to be authorized: what it is denied is denied to all.
         return client->peer.local ? SV_MQTT_UNSPECIFIED : SV_MQTT_NOT_AUTHORIZED;
     }

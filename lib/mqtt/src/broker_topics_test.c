@@ -210,6 +210,28 @@ static void a_device_is_told_that_it_has_no_right(void **state) {
     assert_got(device, "CONNACK 00; SUBACK#1 87");
 }
 
+// [mqtt-15]
+static void a_subscription_does_not_outlive_its_right(void **state) {
+    (void) state;
+    for (size_t restarted = 0; restarted < 2; restarted++) {
+        SV_DEFER(site_drop) site *here = site_new();
+        site_link *link = site_joined(here, 0, SV_MQTT_V311, "a", false, false);
+        site_subscribe(link, 1, "a/#", 1, 0);
+        site_subscribe(link, 2, "$share/g/a/b", 1, 0);
+        site_subscribe(link, 3, "b", 1, 0);
+        assert_got(link, "SUBACK#1 01; SUBACK#2 01; SUBACK#3 01");
+        site_lose(link);
+        here->taken_away = "a/";
+        if (restarted == 1) {
+            assert_int_equal(site_restart(here, here->group), 0);
+        } else {
+            link = site_joined(here, 0, SV_MQTT_V311, "a", false, true);
+        }
+        assert_int_equal(site_count(here).subscriptions, 1);
+        assert_int_equal(here->events[SV_BROKER_DENIED], 2);
+    }
+}
+
 // [mqtt-9]
 static void an_answer_cannot_be_sent_to_a_foreign_topic(void **state) {
     (void) state;
@@ -441,6 +463,7 @@ int main(void) {
         cmocka_unit_test(the_store_of_retained_messages_is_bounded),
         cmocka_unit_test(what_is_not_allowed_is_said_and_has_no_effect),
         cmocka_unit_test(a_device_is_told_that_it_has_no_right),
+        cmocka_unit_test(a_subscription_does_not_outlive_its_right),
         cmocka_unit_test(an_answer_cannot_be_sent_to_a_foreign_topic),
         cmocka_unit_test(the_number_of_subscriptions_is_bounded),
         cmocka_unit_test(topics_deeper_than_the_limit_are_refused),
