@@ -1,13 +1,15 @@
 #include <base/time.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 1024, LINE_MAX_BYTES = 3072, PROGRAM_MAX = 32 };
+enum { MESSAGE_MAX = 1024, LINE_MAX_BYTES = 4 * MESSAGE_MAX + 256, PROGRAM_MAX = 32 };
 
 /// A bucket of permits per event name; names are literals, so their addresses identify them.
 typedef struct quota {
@@ -57,16 +59,48 @@ static bool permitted(const char *event, unsigned *held_back) {
     return true;
 }
 
+/// What a terminal would obey instead of show: control characters of the upper half, those that
+/// turn the direction of writing, line ends of Unicode.
+static bool is_obeyed(uint32_t point) {
+    return point < 0xa0 || (point >= 0x200e && point <= 0x200f)
+           || (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069)
+           || point == 0x061c || point == 0xfeff;
+}
+
+/// The bytes of the character at `at` (beyond ASCII) when it can be shown; 0: it is no UTF-8, or
+/// one that is_obeyed.
+static size_t shown_bytes(const char *at) {
+    static const uint32_t LEAST[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    uint32_t first = (uint8_t) at[0];
+    size_t bytes = first >= 0xf8   ? 0
+                   : first >= 0xf0 ? 4
+                   : first >= 0xe0 ? 3
+                   : first >= 0xc0 ? 2
+                                   : 0;
+    uint32_t point = bytes == 0 ? 0 : first & (0x7fU >> bytes);
+    for (size_t i = 1; i < bytes; i++) {
+        if (((uint8_t) at[i] & 0xc0) != 0x80) {
+            return 0; // the end of the message, too
+        }
+        point = point << 6 | ((uint8_t) at[i] & 0x3fU);
+    }
+    bool fine = bytes > 0 && point >= LEAST[bytes] && point <= 0x10ffff
+                && (point < 0xd800 || point > 0xdfff) && !is_obeyed(point);
+    return fine ? bytes : 0;
+}
+
 static void add_escaped(sv_textbuf *line, const char *message) {
-    for (const char *at = message; *at != '\0'; at++) {
+    for (const char *at = message; *at != '\0';) {
         unsigned char c = (unsigned char) *at;
+        size_t bytes = c < 0x80 ? 1 : shown_bytes(at);
         if (c == '"' || c == '\\') {
             sv_textbuf_addf(line, "\\%c", c);
-        } else if (c < 0x20 || c == 0x7f) {
+        } else if (bytes == 0 || c < 0x20 || c == 0x7f) {
             sv_textbuf_addf(line, "\\x%02x", c);
         } else {
-            sv_textbuf_add_char(line, *at);
+            sv_textbuf_add(line, (sv_text){ .at = at, .len = bytes });
         }
+        at += bytes == 0 ? 1 : bytes;
     }
 }
 

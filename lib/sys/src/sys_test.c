@@ -3,8 +3,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/clock.h>
 #include <sys/disk.h>
+#include <sys/log.h>
 #include <sys/loop.h>
 #include <sys/stat.h>
 #include <sys/worker.h>
@@ -153,8 +155,53 @@ static void a_lock_is_held_by_one(void **state) {
     (void) unlink(path);
 }
 
+/// What one line of the log says after `msg=`.
+static const char *logged(const char *message, char room[1024]) {
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    int before = dup(STDERR_FILENO);
+    assert_int_equal(dup2(fileno(file), STDERR_FILENO), STDERR_FILENO);
+    SV_LOG(error, "test.line", "%s", message);
+    assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(close(before), 0);
+    rewind(file);
+    size_t len = fread(room, 1, 1023, file);
+    room[len] = '\0';
+    assert_int_equal(fclose(file), 0);
+    const char *text = strstr(room, "msg=");
+    assert_non_null(text);
+    return text;
+}
+
+static void no_message_writes_lines_or_moves_the_cursor(void **state) {
+    (void) state;
+    static const struct {
+        const char *message, *line;
+    } CASES[] = {
+        { "a\r\nb \"c\" \\", "msg=\"a\\x0d\\x0ab \\\"c\\\" \\\\\"\n" },
+        { "\x1b[2J\x7f", "msg=\"\\x1b[2J\\x7f\"\n" },
+        { "21.5 \u00b0C \u00e4 \u20ac \U0001f600",
+          "msg=\"21.5 \u00b0C \u00e4 \u20ac \U0001f600\"\n" },
+        { "\x9b"
+          "2J",
+          "msg=\"\\x9b2J\"\n" },
+        { "\xc2\x9b"
+          "2J",
+          "msg=\"\\xc2\\x9b2J\"\n" },
+        { "\xe2\x80\xaegnp.exe", "msg=\"\\xe2\\x80\\xaegnp.exe\"\n" },
+        { "\xe2\x80\xa8x\xe2\x81\xa6", "msg=\"\\xe2\\x80\\xa8x\\xe2\\x81\\xa6\"\n" },
+        { "cut \xe2\x82", "msg=\"cut \\xe2\\x82\"\n" },
+        { "\xc0\xaf\xed\xa0\x80\xf8", "msg=\"\\xc0\\xaf\\xed\\xa0\\x80\\xf8\"\n" },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        char room[1024];
+        assert_string_equal(logged(CASES[i].message, room), CASES[i].line);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_message_writes_lines_or_moves_the_cursor),
         cmocka_unit_test(timers_run_once_or_again_until_stopped),
         cmocka_unit_test(a_signal_is_a_callback_on_the_loop),
         cmocka_unit_test(a_worker_keeps_the_order_and_finishes_what_it_accepted),
