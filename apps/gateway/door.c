@@ -3,10 +3,15 @@
 // commits.
 #include "gateway.h"
 #include "rights.h"
+#include <malloc.h>
 #include <sys/descriptors.h>
 #include <sys/log.h>
 
-enum { HANDSHAKES_MAX = 2048, RECEIVE_MAX = 1000 };
+enum {
+    HANDSHAKES_MAX = 2048,
+    RECEIVE_MAX = 1000,
+    TRIM_LINKS = 256, ///< so many that ended leave memory worth giving back
+};
 
 static bool may_publish(void *arg, const sv_broker_peer *who, sv_text topic) {
     const gw *g = arg;
@@ -176,6 +181,11 @@ void gw_door_settled(gw *g, uint64_t group) {
 
 void gw_door_beat(gw *g) {
     const sv_listener_counts now = sv_mqtt_server_count(g->door).tls;
+    uint64_t ended = now.accepted - now.links - now.handshakes;
+    if (ended >= g->door_trimmed + TRIM_LINKS) {
+        (void) malloc_trim(0);
+        g->door_trimmed = ended;
+    }
     if (now.shed > g->door_shed) {
         SV_LOG(warn, "door.shed",
                "%llu connections were closed for want of room; %zu devices are connected, %zu "

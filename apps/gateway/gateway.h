@@ -162,8 +162,9 @@ typedef struct gw {
     sv_mqtt_client *mqtt; ///< to the external broker, or NULL
     sv_mqtt_server *door; ///< the own front door, or NULL
     sv_tls *tls, *door_tls;
-    uint64_t door_shed; ///< links closed for want of room, as far as the log has said
-    gw_ack *acks;       ///< a ring
+    uint64_t door_trimmed; ///< links that had ended when memory was last given back to the system
+    uint64_t door_shed;    ///< links closed for want of room, as far as the log has said
+    gw_ack *acks;          ///< a ring
     size_t ack_first, ack_count;
     sv_textbuf alerts; ///< lines "<group>\t<device>\t<alert>" to publish after the commit
     sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer, *availability_timer;
@@ -218,7 +219,8 @@ sv_err gw_door_open(gw *g, sv_why *why);
 void gw_door_settled(gw *g, uint64_t group);
 /// Certificates and revocation list read again.
 void gw_door_reload(gw *g);
-/// Says who was turned away since the last beat for want of room.
+/// Says who was turned away since the last beat for want of room; gives back the memory of those
+/// who have gone.
 void gw_door_beat(gw *g);
 void gw_door_close(gw *g);
 
