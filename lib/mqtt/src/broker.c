@@ -174,6 +174,8 @@ static void tick_clients(sv_broker *broker) {
         if (reason != SV_MQTT_SUCCESS) {
             if (client->session == NULL) {
                 sv_broker_tell(broker, SV_BROKER_REFUSED, &client->peer, &why);
+            } else if (reason == SV_MQTT_NOT_AUTHORIZED) {
+                sv_broker_tell(broker, SV_BROKER_DENIED, &client->peer, &why);
             }
             sv_broker_cut(broker, client, reason, SV_BROKER_PART_LOST, &why);
         }

@@ -71,7 +71,8 @@ typedef enum sv_broker_event {
     SV_BROKER_DISCONNECTED, ///< for whatever reason; the sentence says which
     SV_BROKER_TAKEN_OVER,
     SV_BROKER_REFUSED, ///< a CONNECT; the sentence says why
-    SV_BROKER_DENIED,  ///< a publish, subscription or will without the right to it
+    SV_BROKER_DENIED,  ///< a publish, subscription or will without the right to it, or a session
+                       ///< whose certificate has ended
     SV_BROKER_BROKEN,  ///< a packet that breaks the protocol; the connection ends
     SV_BROKER_DROPPED, ///< a message that did not fit a session's queue, or expired unread
     SV_BROKER_EVENT__COUNT
