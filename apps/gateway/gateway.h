@@ -50,6 +50,17 @@ enum {
     GW_FILES_BESIDE = 128,             ///< of them for the store, what goes up, the local page
 };
 
+#define GW_CLOCK_LEAP_US SV_TIME_HOUR_US ///< a wall clock that leaps further ahead is doubted
+#define GW_CLOCK_DOUBT_US SV_TIME_DAY_US ///< for so long: time to set it right
+
+/// The wall clock as far as what is kept may be judged by it. One that leaps ahead (a battery, a
+/// false time server) would have everything thrown away as too old.
+typedef struct gw_clock {
+    int64_t believed_us; ///< 0: nothing is known yet
+    int64_t at_us;       ///< monotonic, of believed_us
+    int64_t doubted_us;  ///< monotonic, since when it is ahead; 0: it is believed
+} gw_clock;
+
 /// An open threshold alert, besides what the stream itself knows of it.
 typedef struct gw_open_alert {
     int64_t sent_us; ///< when it was last told
@@ -181,6 +192,7 @@ typedef struct gw {
     int64_t alert_settled;             ///< sent and answered, up to here
     int64_t outbox_added, outbox_gone; ///< rows: recorded, and taken away on disk
     int64_t outbox_dropped;
+    gw_clock clock;
     uint64_t trimmed;      ///< the group that last trimmed the outbox
     sv_http_server *local; ///< NULL: no local page
     gw_availability availability;
@@ -199,6 +211,8 @@ sv_err gw_store_open(gw *g, sv_why *why);
 void gw_store_trim(gw *g);
 /// Account for the time since the last call, and keep it.
 void gw_store_availability(gw *g);
+/// What time it is, for judging what is too old; to be asked with every beat.
+int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
 /// Log why the store failed and end the program with exit code 5.
 void gw_store_failed(gw *g, const sv_why *why);
 

@@ -132,13 +132,14 @@ sv_err gw_store_open(gw *g, sv_why *why) {
 }
 
 void gw_store_trim(gw *g) {
+    int64_t now_us = gw_clock_now(&g->clock, sv_clock_monotonic_us(), sv_clock_wall_us());
     sv_writer_add(g->writer,
                   "DELETE FROM reading WHERE id IN (SELECT id FROM reading ORDER BY id LIMIT ?1) "
                   "AND id < (SELECT max(id) FROM reading) AND (received < ?2 OR (SELECT "
                   "(page_count - freelist_count) * page_size FROM "
                   "pragma_page_count, pragma_freelist_count, pragma_page_size) > ?3)");
     sv_writer_int(g->writer, TRIM_ROWS);
-    sv_writer_int(g->writer, sv_clock_wall_us() - g->config.store.retention_us);
+    sv_writer_int(g->writer, now_us - g->config.store.retention_us);
     sv_writer_int(g->writer, g->config.store.bytes);
     gw_outbox_trim(g);
 }
