@@ -181,6 +181,7 @@ typedef struct gw {
     sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer, *availability_timer;
     gw_peer fleet, alert_peer;
     gw_ledger ledger;
+    gw_peer batches;   ///< the fleet as far as it settles what it takes; `http` is that of `fleet`
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;

@@ -49,6 +49,9 @@ static void put_gateway(const gw *g, sv_textbuf *out) {
           gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()) },
         { "store_full", "gauge", "1 while the disk is full and nothing is acknowledged.",
           g->full ? 1 : 0 },
+        { "uplink_stuck", "gauge",
+          "1 while the fleet server answers and settles nothing of what it is sent.",
+          g->batches.up || g->fleet.http == NULL ? 0 : 1 },
         { "uplink_up", "gauge", "1 while the fleet server answers.", g->fleet.up ? 1 : 0 },
     };
     put_plain(metrics, SV_COUNT(metrics), out);

@@ -70,13 +70,15 @@ static bool answered(gw *g, gw_peer *peer, const sv_http_reply_view *reply, cons
     return took;
 }
 
-/// What the fleet server says of a batch that it has taken.
-static void note_answer(gw *g, const sv_http_reply_view *reply) {
+/// The highest number of the batch that the fleet server says is settled; 0: it says nothing.
+static int64_t settled_seq(gw *g, const sv_http_reply_view *reply) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    int64_t seq = 0;
     int64_t refused = 0;
     int64_t pause_ms = 0;
-    if (sv_json_parse(reply->body, &root, NULL, NULL) != SV_OK) {
-        return;
+    if (sv_json_parse(reply->body, &root, NULL, NULL) != SV_OK
+        || !sv_json_int(sv_json_get(root, "seq"), &seq)) {
+        return 0;
     }
     if (sv_json_int(sv_json_get(root, "refused"), &refused) && refused > 0) {
         g->uplink_refused += (uint64_t) refused;
@@ -88,6 +90,7 @@ static void note_answer(gw *g, const sv_http_reply_view *reply) {
         g->backfill_at_us = sv_clock_monotonic_us() + pause_us;
         sv_timer_once(g->backfill_timer, pause_us);
     }
+    return seq;
 }
 
 /// A batch that is refused whole is cut down until the one item at fault stands alone.
@@ -103,11 +106,31 @@ static void batch_refused(gw *g, int status) {
     gw_outbox_forget_batch(g, &g->batch);
 }
 
+/// The fleet server has taken a batch and does not say that any of it is on disk: sending it again
+/// at once would keep both busy for nothing.
+static bool is_settled(gw *g, int64_t up_to) {
+    gw_peer *batches = &g->batches;
+    batches->up = up_to >= g->batch.last;
+    if (batches->up) {
+        batches->backoff_us = 0;
+        return true;
+    }
+    if (batches->backoff_us == 0) {
+        SV_LOG(warn, "uplink.stuck",
+               "the fleet server answers and does not say that it has item %lld; it is sent again",
+               (long long) g->batch.last);
+    }
+    back_off(batches);
+    return false;
+}
+
 static void batch_done(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     g->batch_under_way = false;
     if (answered(g, &g->fleet, reply, why)) {
-        note_answer(g, reply);
+        if (!is_settled(g, settled_seq(g, reply))) {
+            return;
+        }
         g->sent += (uint64_t) g->batch.items;
         g->batch_max = g->batch_max * 2 > GW_BATCH_MAX ? GW_BATCH_MAX : g->batch_max * 2;
         gw_outbox_forget_batch(g, &g->batch);
@@ -200,7 +223,7 @@ void gw_uplink_turn(gw *g) {
     if (is_due(&g->alert_peer) && !g->alert_under_way) {
         alert = send_alert(g, &why);
     }
-    if (is_due(&g->fleet) && !g->batch_under_way) {
+    if (is_due(&g->fleet) && is_due(&g->batches) && !g->batch_under_way) {
         batch = send_next(g, &why);
     }
     gw_ledger_turn(g);
@@ -320,6 +343,7 @@ sv_err gw_uplink_open(gw *g, sv_why *why) {
                                    why));
         sv_http_client_compress(g->fleet.http, COMPRESS_FROM);
     }
+    g->batches = (gw_peer){ .name = g->fleet.name, .http = g->fleet.http, .up = true };
     SV_TRY(open_alert_peer(g, why));
     SV_TRY(gw_outbox_open(g, why));
     g->batch_timer = sv_timer_new(g->loop, on_batch_due, g);
