@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Who gets in, and what for: certificates of every wrong kind, foreign ids, topics and tricks around them."""
+import ssl
+import struct
+import subprocess
+import sys
+import time
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from door import Client, Closed, SiteError, check, connect_packet, main, reading, text, wait_until
+
+NOT_AUTHORIZED, ID_INVALID, OWN = 0x87, 0x85, "sensors/press-1/level"
+
+
+def must_not_enter(door, what, paths, words):
+    """Neither a CONNACK nor an MQTT byte parsed: the handshake or the identity ends it."""
+    before = door.metrics()
+    try:
+        client = door.link(paths=paths)
+        client.send(connect_packet("press-1"))
+        kind = client.receive()[0]
+        raise SiteError(f"{what}: a packet of type {kind} came back")
+    except (ssl.SSLError, OSError, Closed):
+        pass
+    wait_until(lambda: door.metric('door_refused_total{side="tls"}') > before['door_refused_total{side="tls"}'], f"{what}: counted", 3)
+    after = door.metrics()
+    for name in ('door_bytes_total{way="in"}', 'door_events_total{kind="connected"}', 'door_events_total{kind="refused"}'):
+        check(after[name] == before[name], f"{what}: MQTT was parsed ({name})")
+    check(any(words in line for line in door.logged("link.refused")[-3:]), f"{what}: no sentence with '{words}': {door.logged('link.refused')[-1:]}")
+
+
+def strangers_do_not_get_in(door):  # row 1
+    foreign = door.dir / "foreign"
+    door.run("selvedge", "pki", "init", "--dir", foreign, "--org", "Selvedge site")
+    door.run("selvedge", "pki", "issue", "--dir", foreign, "--id", "press-1", "--out", foreign / "keys")
+    must_not_enter(door, "another CA of the same name", (foreign / "keys/press-1.crt", foreign / "keys/press-1.key"), "press-1")
+    other = door.forger.load(foreign / "ca.crt", foreign / "ca.key")
+    must_not_enter(door, "another CA, same subject", door.forger.make("press-1", ca=other), "certificate")
+
+
+def times_are_kept(door):  # row 2
+    must_not_enter(door, "expired", door.forger.make("press-1", hours=(-48, -1)), "expired")
+    must_not_enter(door, "not yet valid", door.forger.make("press-1", hours=(1, 48)), "not yet valid")
+    client = door.client(paths=door.forger.make("press-1", hours=(-1, 3 / 3600)))
+    check(client.publish(OWN, reading("press-1")) == 0, "a device with a short certificate cannot publish")
+    start = time.monotonic()
+    check(client.is_closed(8) is not None, "a session outlives its certificate")
+    check(time.monotonic() - start < 5 + 3, "the session ended too late")
+
+
+def certificates_for_something_else_do_not_get_in(door):  # row 4
+    make = door.forger.make
+    must_not_enter(door, "a server", (door.cert("broker-1"), door.key("broker-1")), "certificate purpose")
+    must_not_enter(door, "the CA as a device", (door.pki / "ca.crt", door.pki / "ca.key"), "")
+    must_not_enter(door, "a CA with a device's name", make("press-1", is_ca=True), "is a CA")
+    must_not_enter(door, "no usage", make("press-1", usages=()), "clientAuth")
+    must_not_enter(door, "any usage", make("press-1", usages=("any",)), "")
+    must_not_enter(door, "serverAuth alone", make("press-1", usages=("server",)), "certificate purpose")
+    must_not_enter(door, "another id in the role URI", make("press-1", uri="spiffe://selvedge.local/device/press-2"), "another id")
+    must_not_enter(door, "no role", make("press-1", uri=None), "no role")
+
+
+def names_out_of_the_grammar_do_not_get_in(door):  # row 9
+    for name in ("a/b", "+", "#", "$SYS", "a.b", "a b", "a\r\nb", "a\u0430", "x" * 64 + "y", "-a", "a\x00b"):
+        try:
+            paths = door.forger.make(name, uri=f"spiffe://selvedge.local/device/{name.encode('ascii', 'replace').decode()}",
+                                     names=[common_name(name)])
+        except ValueError:
+            continue  # such a certificate cannot be written at all
+        must_not_enter(door, f"CN {name!r}", paths, "")
+    two = [x509.NameAttribute(NameOID.COMMON_NAME, "press-1"), x509.NameAttribute(NameOID.COMMON_NAME, "press-2")]
+    must_not_enter(door, "two CNs", door.forger.make("press-1", names=two), "")
+    for line in door.log().splitlines():
+        check(line.startswith("time=") and line.endswith('"') and line.isprintable(), f"a name wrote into the log: {line!r}")  # row 49
+    refused = subprocess.run([door.bin / "selvedge", "pki", "issue", "--dir", door.pki, "--id", "a/b", "--out", door.dir / "keys"],
+                             capture_output=True, check=False)
+    check(refused.returncode != 0, "a certificate for 'a/b' is issued")
+
+
+def common_name(name):
+    try:
+        return x509.NameAttribute(NameOID.COMMON_NAME, name)
+    except ValueError:
+        return x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False)
+
+
+def foreign_topics_are_denied(door):  # rows 8, 11
+    before = door.metric('door_events_total{kind="denied"}')
+    victim = door.program()
+    check(victim.subscribe("#") == [1], "the local program cannot listen")
+    client = door.client()
+    foreign = ("sensors/press-2/level", "health/press-2", "presence/press-2", "alerts/press-1", "$SYS/x", "commands/press-2", "sensors/press-1x/level")
+    for number, topic in enumerate(foreign, 1):
+        check(client.publish(topic, reading("press-2"), packet_id=number) == NOT_AUTHORIZED, f"publishing to {topic} is allowed")
+    wide = ("#", "+/#", "$SYS/#", "$share/x/#", "$share/x/sensors/press-2/#", "sensors/+/level", "sensors/#", "sensors/press-2/#",
+            "+/press-1/level", "commands/+", "$share/a/$share/b/#")
+    codes = client.subscribe(*wide)
+    check(all(code >= 0x80 for code in codes), f"subscribed to too much: {dict(zip(wide, codes))}")
+    check(client.subscribe("commands/press-1") == [1], "a device cannot listen to its own commands")
+    old = door.client("press-2", version=4)
+    check(old.subscribe("#", "sensors/press-1/#") == [0x80, 0x80], "3.1.1: subscribed to too much")
+    check(old.publish(OWN, reading("press-1")) == 0, "3.1.1 has no reason to give")
+    client.publish(OWN, reading("press-1"))
+    seen = [victim.receive()]
+    check(text(OWN) in seen[0][2], f"a denied message was passed on: {seen}")
+    check(door.metric('door_events_total{kind="denied"}') - before >= len(foreign) + 11, "denials are not counted")
+    door.must_log("client.denied", "may not", 30)
+    for each in (client, old, victim):
+        each.close()
+
+
+def ids_belong_to_certificates(door):  # row 10, ids with wildcards
+    victim = door.client("press-2")
+    before = door.metric('door_events_total{kind="taken_over"}')
+    for stolen in ("press-2", "press-1.x", "+", "#", "press-1/#", "", "press-1\0", "PRESS-1", "x" * 200, "$SYS"):
+        link = door.link()
+        try:
+            reason = link.open(stolen)
+            check(reason in (ID_INVALID, 0x81) or stolen == "", f"client id {stolen!r}: 0x{reason:02x}")
+        except Closed:
+            pass
+        link.close()
+    victim.ping()
+    check(door.metric('door_events_total{kind="taken_over"}') == before, "somebody was thrown out")
+    victim.close()
+
+
+def every_way_to_a_foreign_topic_is_closed(door):  # row 12
+    link = door.link()
+    check(link.open("press-1", will=("sensors/press-2/level", "x", 1, False)) == NOT_AUTHORIZED, "a will for somebody else's topic is taken")
+    link = door.link()
+    answer = b"\x08" + text("commands/press-2")
+    check(link.open("press-1", will=(OWN, "x", 1, False), will_properties=answer) == NOT_AUTHORIZED, "a will's response topic is not judged")
+    client = door.client()
+    check(client.publish("sensors/press-2/level", "x", retain=True) == NOT_AUTHORIZED, "a foreign topic is retained")
+    check(client.publish(OWN, reading("press-1"), properties=answer) == NOT_AUTHORIZED, "a response topic is not judged")
+    alias = b"\x23" + struct.pack("!H", 1)
+    check(client.publish("sensors/press-2/level", "x", properties=alias) == NOT_AUTHORIZED, "an alias for a foreign topic")
+    check(client.publish("", "x", properties=alias) == NOT_AUTHORIZED, "the alias of a foreign topic is used")
+    check(door.metric("door_retained") == 0, "something foreign is retained")
+    client.close()
+
+
+def a_right_taken_away_ends_what_was_durable(door):  # a stored subscription that survives its right (mosquitto, CVE-2018-12550 and its kin)
+    door.issue("panel", "app")
+    path = door.dir / "gateway.yaml"
+    before = path.read_text()
+    for rights, granted in (("apps: {panel: ['sensors/#']}\n", True), ("apps: {panel: ['health/+']}\n", False)):
+        door.stop(door.gateway)
+        path.write_text(before + rights)
+        door.gateway = door.launch()
+        if granted:
+            panel = door.client("panel", clean=False, properties=b"\x11" + struct.pack("!I", 3600))
+            check(panel.subscribe("sensors/#") == [1], "an app cannot use its right")
+            panel.close()
+    device = door.client()
+    check(device.publish(OWN, reading("press-1")) == 0, "a device cannot publish")
+    panel = door.client("panel", clean=False, properties=b"\x11" + struct.pack("!I", 3600))
+    check(device.publish(OWN, reading("press-1"), packet_id=2) == 0, "a device cannot publish")
+    panel.ping_alone()
+    device.close()
+    panel.close()
+    door.stop(door.gateway)
+    path.write_text(before)
+    door.gateway = door.launch()
+
+
+def readings_speak_for_their_sender(door):  # row 13
+    before = door.metrics()
+    client = door.client()
+    check(client.publish(OWN, reading("press-2")) == 0, "the message itself is acknowledged")
+    client.close()
+    after = door.metrics()
+    check(after["readings_stored_total"] == before["readings_stored_total"], "a reading of somebody else is stored")
+    changed = [name for name in after if name.startswith("refused_total") and after[name] > before[name]]
+    check(len(changed) == 1, f"it is not counted: {changed}")
+
+
+def tls_is_1_2_or_later_without_tricks(door):  # rows 46 (in part), 47, 48
+    before = door.metric('door_accepted_total{side="tls"}')
+    for newest in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
+        context = door.context(newest=newest)
+        first = context.wrap_socket(door.tcp(), server_hostname="127.0.0.1")
+        Client(first).open("press-1")
+        session = first.session
+        first.close()
+        check(session is None or not session.has_ticket, "a ticket is given out")
+        again = context.wrap_socket(door.tcp(), server_hostname="127.0.0.1", session=session)
+        Client(again).open("press-1")
+        check(not again.session_reused, f"a session of {newest} is resumed without its certificate")
+        again.close()
+    check(door.metric('door_accepted_total{side="tls"}') == before + 4, "accepted links are not counted")
+    told = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{door.mqtt_port}", "-tls1_3", "-cert", door.cert("press-1"), "-key", door.key("press-1"),
+         "-CAfile", door.pki / "ca.crt", "-brief", "-msg"], input=b"", capture_output=True, check=False, timeout=10)
+    check(b"NewSessionTicket" not in told.stdout + told.stderr, "TLS 1.3 hands out a ticket: 0-RTT or resumption would follow")
+
+
+STORIES = [strangers_do_not_get_in, times_are_kept, certificates_for_something_else_do_not_get_in, foreign_topics_are_denied,
+           ids_belong_to_certificates, every_way_to_a_foreign_topic_is_closed, readings_speak_for_their_sender,
+           a_right_taken_away_ends_what_was_durable,
+           tls_is_1_2_or_later_without_tricks, names_out_of_the_grammar_do_not_get_in]
+
+if __name__ == "__main__":
+    sys.exit(main(STORIES, group_ms=2))

@@ -1,0 +1,80 @@
+// A machine that misbehaves, to be preloaded into a program: a disk whose syncs take long, a wall
+// clock that jumps. What it does is read from the file SV_MACHINE (two 64-bit numbers: microseconds
+// of each sync, microseconds added to the wall clock), which the test writes while the program
+// runs.
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct machine {
+    volatile int64_t sync_us, shift_us;
+} machine;
+
+static machine honest;
+static machine *here = &honest;
+
+__attribute__((constructor)) static void open_machine(void) {
+    const char *path = getenv("SV_MACHINE");
+    int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    void *shared = mmap(NULL, sizeof *here, PROT_READ, MAP_SHARED, fd, 0);
+    if (shared != MAP_FAILED) {
+        here = shared;
+    }
+    (void) close(fd);
+}
+
+static int take_time(void) {
+    int64_t us = here->sync_us;
+    const struct timespec pause = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+    return nanosleep(&pause, NULL);
+}
+
+__attribute__((visibility("default"))) int fsync(int fd) {
+    (void) take_time();
+    return (int) syscall(SYS_fsync, fd);
+}
+
+__attribute__((visibility("default"))) int fdatasync(int fd) {
+    (void) take_time();
+    return (int) syscall(SYS_fdatasync, fd);
+}
+
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *at) {
+    int result = (int) syscall(SYS_clock_gettime, clock, at);
+    if (result == 0 && clock == CLOCK_REALTIME) {
+        int64_t us = here->shift_us + at->tv_nsec / 1000;
+        at->tv_sec += us / 1000000;
+        at->tv_nsec = us % 1000000 * 1000;
+        if (at->tv_nsec < 0) {
+            at->tv_sec--;
+            at->tv_nsec += 1000000000;
+        }
+    }
+    return result;
+}
+
+__attribute__((visibility("default"))) time_t time(time_t *out) {
+    struct timespec now = { .tv_sec = 0 };
+    (void) clock_gettime(CLOCK_REALTIME, &now);
+    if (out != NULL) {
+        *out = now.tv_sec;
+    }
+    return now.tv_sec;
+}
+
+__attribute__((visibility("default"))) int gettimeofday(struct timeval *restrict out,
+                                                        void *restrict zone) {
+    (void) zone;
+    struct timespec now = { .tv_sec = 0 };
+    int result = clock_gettime(CLOCK_REALTIME, &now);
+    *out = (struct timeval){ .tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000 };
+    return result;
+}

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""The machine itself turns against the gateway: a slow disk, a clock that jumps, a store that is damaged."""
+import random
+import shutil
+import struct
+import sys
+import time
+
+from door import PUBACK, Closed, check, main, percentile, publish_packet, reading, wait_until
+
+HOUR_S, YEARS_S = 3600, 73 * 365 * 86400
+OWN = "sensors/press-1/level"
+
+
+class Machine:
+    """What attacks_machine.so reads."""
+
+    def __init__(self, door):
+        self.path = door.dir / "machine"
+        self.be()
+        self.env = {"SV_MACHINE": self.path, "LD_PRELOAD": door.bin.parent / "tests/attacks_machine.so"}
+        if door.sanitized():
+            self.env["ASAN_OPTIONS"] = "verify_asan_link_order=0"
+
+    def be(self, sync_ms=0, shift_s=0):
+        with open(self.path, "r+b" if self.path.exists() else "w+b") as out:
+            out.write(struct.pack("=qq", sync_ms * 1000, shift_s * 1_000_000))
+
+
+def a_slow_disk_slows_acknowledgements_alone(door):
+    machine = Machine(door)
+    door.open(env=machine.env, group_ms=2)
+    probe, idle = door.probe(), door.program("idle")
+    start = time.monotonic()
+    time.sleep(1.5)
+    machine.be(sync_ms=100)
+    slow, client, pings, sent, acknowledged = time.monotonic(), door.client(), [], 0, 0
+    while time.monotonic() < slow + 3:
+        client.send(b"".join(publish_packet(OWN, reading("press-1", n, epoch="slow"), 1, n) for n in range(sent + 1, sent + 201)))
+        sent += 200
+        for n in range(sent - 199, sent + 1):
+            client.answer(PUBACK, n)
+        acknowledged = sent
+        at = time.monotonic()
+        idle.ping()
+        pings.append((at, (time.monotonic() - at) * 1000))
+    end = time.monotonic()
+    machine.be()
+    latencies = probe.end()
+    check(set(door.numbers("press-1")) >= set(range(1, acknowledged + 1)), "acknowledged readings are lost")
+    waits = percentile(latencies, slow, end, least=5)
+    worst = max(ms for _, ms in pings)
+    print(f"a disk of 100 ms a sync: readings p99 {percentile(latencies, start, slow):.1f} ms before, {waits:.0f} ms during "
+          f"({acknowledged} more acknowledged), a ping {worst:.1f} ms at worst")
+    check(waits < 1500, f"a reading waits {waits:.0f} ms for two syncs of 100 ms")
+    check(len(pings) < 5 or worst < 90, f"who waits for no disk waits {worst:.0f} ms")
+    for each in (client, idle):
+        each.close()
+    door.stop(door.gateway)
+
+
+def a_clock_that_jumps_loses_nothing(door):
+    machine = Machine(door)
+    machine.be(shift_s=3 * HOUR_S)  # so that certificates made now are valid after two hours back
+    door.open(env=machine.env, group_ms=2)
+    probe = door.probe()
+    client = door.client()
+    for n in range(1, 501):
+        client.send(publish_packet(OWN, reading("press-1", n, epoch="clock"), 1, n))
+    for n in range(1, 501):
+        client.answer(PUBACK, n)
+    for shift in (HOUR_S, 5 * HOUR_S, 3 * HOUR_S):
+        machine.be(shift_s=shift)
+        time.sleep(0.7)
+        check(client.publish(OWN, reading("press-1", 1000 + abs(shift), epoch="clock")) == 0, "a device is cut off by a jump of two hours")
+        check(door.client("press-2").publish("sensors/press-2/x", reading("press-2")) == 0, "nobody gets in after a jump of two hours")
+    latencies = probe.end()
+    check(len(latencies) > 100, "the probe was held up by a jump")
+    machine.be(shift_s=-56 * 365 * 86400)  # 1970
+    time.sleep(2.5)
+    check(client.publish(OWN, reading("press-1", 20000, epoch="clock")) == 0, "in 1970 a session ends")
+    machine.be(shift_s=YEARS_S)  # 2099
+    time.sleep(5)  # two beats: what is old is taken away with each
+    machine.be()
+    kept = door.numbers("press-1")
+    check(set(kept) >= set(range(1, 501)), f"a clock in 2099 has taken {500 - len(set(kept) & set(range(1, 501)))} readings away")
+    door.must_log("clock.doubted", "")
+    check(client.is_closed(1) is not None and door.logged("client.denied", "has ended"), "in 2099 nobody says why sessions end")
+    time.sleep(0.5)  # the next tick
+    back = door.client()
+    check(back.publish(OWN, reading("press-1", 30000, epoch="clock")) == 0, "after the jump nobody gets in")
+    print(f"jumps of two hours, to 1970 and to 2099: {len(kept)} readings of a device kept")
+    door.stop(door.gateway)
+
+
+def a_damaged_store_is_named_and_left_alone(door):
+    door.open(group_ms=2)
+    client = door.client(clean=False, properties=b"\x11\0\0\x0e\x10")
+    client.subscribe("commands/press-1")
+    for first in range(1, 1501, 500):
+        client.send(b"".join(publish_packet(OWN, reading("press-1", n, epoch="db"), 1, n) for n in range(first, first + 500)))
+        for n in range(first, first + 500):
+            client.answer(PUBACK, n)
+    door.stop(door.gateway)
+    whole, prng, ends = door.dir / "whole.db", random.Random(3), []
+    shutil.copy(door.store, whole)
+    pages = whole.stat().st_size // 4096
+    for place in [0, 1, 18, 100, *(prng.randrange(pages) * 4096 + prng.randrange(64) for _ in range(14))]:
+        for name in door.dir.glob(f"{door.store.name}*"):
+            name.unlink()
+        shutil.copy(whole, door.store)
+        with open(door.store, "r+b") as out:
+            out.seek(place)
+            out.write(prng.randbytes(200 if place else 16))
+        damaged = door.store.read_bytes()
+        ends.append(lives_or_says(door, damaged))
+    print(f"18 damaged stores: {ends.count(5)} refused with code 5, {ends.count(0)} could be used, none crashed")
+    check(ends[0] == 5, "a file that is no database is used")
+
+
+def lives_or_says(door, damaged):
+    """0: it served and ended in peace; 5: it said what is wrong."""
+    log = door.dir / "gateway.log"
+    before = log.stat().st_size
+    gateway = door.start("gateway", door.bin / "selvedge-gateway", "--config", door.dir / "gateway.yaml")
+    wait_until(lambda: gateway.poll() is not None or b"door.open" in log.read_bytes()[before:], "a start or an end", 10)
+    if gateway.poll() is None:
+        try:
+            client = door.client()
+            client.publish(OWN, reading("press-1", 5000, epoch="db"))
+            client.close()
+        except (Closed, OSError):
+            pass
+        door.stop(gateway)
+    door.running = [(n, p) for n, p in door.running if p is not gateway]
+    said = log.read_bytes()[before:].decode(errors="replace")
+    check(gateway.returncode in (0, 5), f"it ended with {gateway.returncode}: {said[-600:]}")
+    check(gateway.returncode == 0 or str(door.store) in said, f"it does not name the file: {said[-300:]}")
+    if gateway.returncode == 5 and "door.open" not in said and door.store.read_bytes()[:4096] == damaged[:4096]:
+        check(door.store.read_bytes() == damaged, "a store it cannot use was changed")
+    return gateway.returncode
+
+
+STORIES = [a_slow_disk_slows_acknowledgements_alone, a_clock_that_jumps_loses_nothing, a_damaged_store_is_named_and_left_alone]
+
+if __name__ == "__main__":
+    sys.exit(main(STORIES, opened=False))
