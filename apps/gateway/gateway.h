@@ -61,6 +61,15 @@ typedef struct gw_clock {
     int64_t doubted_us;  ///< monotonic, since when it is ahead; 0: it is believed
 } gw_clock;
 
+#define GW_SLOW_US SV_TIME_SECOND_US ///< a commit that takes longer is said
+
+/// How long messages wait for the disk: one is watched at a time.
+typedef struct gw_waits {
+    uint64_t group; ///< of the message that is watched; settled: none is
+    int64_t since_us;
+    uint64_t count, sum_us;
+} gw_waits;
+
 /// An open threshold alert, besides what the stream itself knows of it.
 typedef struct gw_open_alert {
     int64_t sent_us; ///< when it was last told
@@ -194,6 +203,7 @@ typedef struct gw {
     int64_t outbox_added, outbox_gone; ///< rows: recorded, and taken away on disk
     int64_t outbox_dropped;
     gw_clock clock;
+    gw_waits waits;
     uint64_t trimmed;      ///< the group that last trimmed the outbox
     sv_http_server *local; ///< NULL: no local page
     gw_availability availability;
@@ -212,6 +222,8 @@ sv_err gw_store_open(gw *g, sv_why *why);
 void gw_store_trim(gw *g);
 /// Account for the time since the last call, and keep it.
 void gw_store_availability(gw *g);
+/// A message waits for `group`.
+void gw_store_wait(gw *g, uint64_t group);
 /// What time it is, for judging what is too old; to be asked with every beat.
 int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
 /// Log why the store failed and end the program with exit code 5.

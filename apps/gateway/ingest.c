@@ -204,6 +204,7 @@ uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
     // Also when it added nothing: a reading seen before may be on its way to the disk still.
     uint64_t group = sv_writer_last(g->writer);
     sv_writer_message(g->writer);
+    gw_store_wait(g, group);
     return group;
 }
 

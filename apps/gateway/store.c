@@ -45,8 +45,30 @@ static void publish_alerts(gw *g) {
     g->alerts.len = rest.len;
 }
 
+void gw_store_wait(gw *g, uint64_t group) {
+    if (g->waits.group <= g->committed && group > g->committed) {
+        g->waits.group = group;
+        g->waits.since_us = sv_clock_monotonic_us();
+    }
+}
+
+static void note_wait(gw *g, uint64_t group) {
+    if (g->waits.group <= g->committed || g->waits.group > group) {
+        return;
+    }
+    int64_t took_us = sv_clock_monotonic_us() - g->waits.since_us;
+    g->waits.count++;
+    g->waits.sum_us += (uint64_t) took_us;
+    if (took_us > GW_SLOW_US && !g->full) {
+        SV_LOG(warn, "store.slow",
+               "a message has waited %lld ms until '%s' had it on disk; devices wait as long",
+               (long long) took_us / 1000, g->config.store.path);
+    }
+}
+
 static void on_committed(void *arg, uint64_t group) {
     gw *g = arg;
+    note_wait(g, group);
     if (g->full) {
         SV_LOG(info, "store.room", "there is room on the disk again; what waited is acknowledged");
         g->full = false;

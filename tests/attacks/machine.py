@@ -33,6 +33,7 @@ def a_slow_disk_slows_acknowledgements_alone(door):
     probe, idle = door.probe(), door.program("idle")
     start = time.monotonic()
     time.sleep(1.5)
+    before = door.metrics()
     machine.be(sync_ms=100)
     slow, client, pings, sent, acknowledged = time.monotonic(), door.client(), [], 0, 0
     while time.monotonic() < slow + 3:
@@ -44,7 +45,11 @@ def a_slow_disk_slows_acknowledgements_alone(door):
         at = time.monotonic()
         idle.ping()
         pings.append((at, (time.monotonic() - at) * 1000))
-    end = time.monotonic()
+    end, after = time.monotonic(), door.metrics()
+    mean = (after["store_wait_seconds_total"] - before["store_wait_seconds_total"]) / (after["store_waits_total"] - before["store_waits_total"])
+    check(0.09 < mean < 0.5, f"/metrics says that messages wait {mean * 1000:.0f} ms for a disk of 100 ms a sync")
+    machine.be(sync_ms=1100)
+    wait_until(lambda: door.logged("store.slow"), "a word about a disk of more than a second a sync", 5)
     machine.be()
     latencies = probe.end()
     check(set(door.numbers("press-1")) >= set(range(1, acknowledged + 1)), "acknowledged readings are lost")
