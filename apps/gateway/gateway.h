@@ -46,8 +46,8 @@ enum {
     GW_LEDGER_US = 10 * 1000000,       ///< it is told what changed that often
     GW_SENDER_ROOM = SV_ID_ROOM + 1 + SV_EPOCH_MAX, ///< bytes of "<device>/<epoch>"
     GW_LOCAL_MAX = 8 * 1024 * 1024,                 ///< bytes of one answer of the local page
-    GW_FILES_MIN = 256,                ///< open files below which no door is opened
-    GW_FILES_BESIDE = 128,             ///< of them for the store, what goes up, the local page
+    GW_FILES_MIN = 256,                             ///< open files below which no door is opened
+    GW_FILES_BESIDE = 128, ///< of them for the store, what goes up, the local page
 };
 
 #define GW_CLOCK_LEAP_US SV_TIME_HOUR_US ///< a wall clock that leaps further ahead is doubted
