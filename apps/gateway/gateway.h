@@ -175,6 +175,7 @@ typedef struct gw {
     sv_writer *writer;
     sv_db *db;           ///< for reading what is committed
     uint64_t committed;  ///< the last group on disk
+    bool started;        ///< everything could be opened
     bool full;           ///< the disk is: nothing is acknowledged
     int64_t last_stream; ///< the highest row of the table `stream`
     char epoch[SV_EPOCH_MAX + 1];

@@ -110,7 +110,8 @@ static sv_err open_all(gw *g, sv_why *why) {
 }
 
 static void close_all(gw *g) {
-    if (g->writer != NULL && g->exit_code == 0) {
+    // A store that could not be used is left as it was.
+    if (g->started && g->exit_code == 0) {
         gw_senders_checkpoint(g);
         gw_store_availability(g);
     }
@@ -136,6 +137,7 @@ static int run(gw *g) {
     gw_ingest_open(g);
     sv_err err = open_all(g, &why);
     if (err == SV_OK) {
+        g->started = true;
         sv_timer_every(g->beat_timer, BEAT_US);
         sv_timer_every(g->checkpoint_timer, GW_CHECKPOINT_US);
         sv_timer_every(g->availability_timer, GW_AVAILABILITY_US);
