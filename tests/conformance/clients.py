@@ -128,11 +128,12 @@ class Client:
     def start(self, keepalive=KEEPALIVE_S, properties=None):
         self.connack = self.gone = None
         more = {"clean_start": self.clean, "properties": properties} if self.version == 5 else {}
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        thread = threading.Thread(target=self._run, daemon=True)
         # Else paho would write from two threads, and what it queued would overtake itself.
-        self.paho._thread = self.thread
+        self.paho._thread = thread
         self.paho.connect("localhost" if self.way.context(self.id) else "127.0.0.1", self.way.port(), keepalive, **more)
-        self.thread.start()
+        self.thread = thread
+        thread.start()
         return self
 
     def connect(self, keepalive=KEEPALIVE_S, properties=None):

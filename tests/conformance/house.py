@@ -40,6 +40,7 @@ class House:
         self.forwarder = Forwarder(self.socket)
 
     def kill(self):
+        self.site.died()  # by itself, before?
         self.site.kill(self.gateway)
 
     def start(self):
