@@ -7,7 +7,7 @@ static void a_clock_that_leaps_ahead_is_doubted_for_a_day(void **state) {
     (void) state;
     gw_clock clock = { .believed_us = 0 };
     assert_int_equal(gw_clock_now(&clock, 1000, START_US), START_US);
-    int64_t leap_us = 70 * 365 * SV_TIME_DAY_US;
+    int64_t leap_us = INT64_C(70) * 365 * SV_TIME_DAY_US;
     int64_t monotonic_us = 1000;
     for (int64_t hour = 1; hour <= 24; hour++) {
         monotonic_us += SV_TIME_HOUR_US;

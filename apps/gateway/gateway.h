@@ -343,6 +343,6 @@ void gw_uplink_close(gw *g);
 /// The page on loopback for Prometheus and people at the machine (docs/spec/gateway-local.md).
 sv_err gw_local_open(gw *g, sv_why *why);
 void gw_local_status(const gw *g, sv_textbuf *text);
-void gw_local_metrics(const gw *g, sv_textbuf *text);
+void gw_local_metrics(const gw *g, sv_textbuf *out);
 
 #endif

@@ -37,6 +37,7 @@ static int take_time(void) {
     return nanosleep(&pause, NULL);
 }
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's own names are reserved.
 __attribute__((visibility("default"))) int fsync(int fd) {
     (void) take_time();
     return (int) syscall(SYS_fsync, fd);
@@ -78,3 +79,4 @@ __attribute__((visibility("default"))) int gettimeofday(struct timeval *restrict
     *out = (struct timeval){ .tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000 };
     return result;
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

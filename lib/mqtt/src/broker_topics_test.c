@@ -225,7 +225,7 @@ static void a_subscription_does_not_outlive_its_right(void **state) {
         if (restarted == 1) {
             assert_int_equal(site_restart(here, here->group), 0);
         } else {
-            link = site_joined(here, 0, SV_MQTT_V311, "a", false, true);
+            (void) site_joined(here, 0, SV_MQTT_V311, "a", false, true);
         }
         assert_int_equal(site_count(here).subscriptions, 1);
         assert_int_equal(here->events[SV_BROKER_DENIED], 2);

@@ -188,8 +188,9 @@ static void no_message_writes_lines_or_moves_the_cursor(void **state) {
         { "\xc2\x9b"
           "2J",
           "msg=\"\\xc2\\x9b2J\"\n" },
-        { "\xe2\x80\xaegnp.exe", "msg=\"\\xe2\\x80\\xaegnp.exe\"\n" },
-        { "\xe2\x80\xa8x\xe2\x81\xa6", "msg=\"\\xe2\\x80\\xa8x\\xe2\\x81\\xa6\"\n" },
+        { "\xe2\x80\xaegnp.exe\xe2\x80\xac", "msg=\"\\xe2\\x80\\xaegnp.exe\\xe2\\x80\\xac\"\n" },
+        { "\xe2\x81\xa6x\xe2\x81\xa9\xe2\x80\xa8",
+          "msg=\"\\xe2\\x81\\xa6x\\xe2\\x81\\xa9\\xe2\\x80\\xa8\"\n" },
         { "cut \xe2\x82", "msg=\"cut \\xe2\\x82\"\n" },
         { "\xc0\xaf\xed\xa0\x80\xf8", "msg=\"\\xc0\\xaf\\xed\\xa0\\x80\\xf8\"\n" },
     };
