@@ -37,7 +37,7 @@ static struct timeval timeval_of(int64_t us) {
     return (struct timeval){ .tv_sec = safe / 1000000, .tv_usec = safe % 1000000 };
 }
 
-sv_err sv_loop_open(sv_loop **out, sv_why *why) {
+sv_err sv_loop_open_guest(sv_loop **out, sv_why *why) {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
     if (config != NULL) {
@@ -49,10 +49,14 @@ sv_err sv_loop_open(sv_loop **out, sv_why *why) {
     if (base == NULL) {
         return sv_fail(why, SV_ERR_IO, "cannot start an event loop: %m");
     }
-    (void) signal(SIGPIPE, SIG_IGN);
     *out = sv_mem_new(sizeof **out);
     (*out)->base = base;
     return SV_OK;
+}
+
+sv_err sv_loop_open(sv_loop **out, sv_why *why) {
+    (void) signal(SIGPIPE, SIG_IGN);
+    return sv_loop_open_guest(out, why);
 }
 
 void sv_loop_drop(sv_loop **loop) {

@@ -11,10 +11,13 @@
 typedef struct sv_loop sv_loop;
 struct event_base;
 
+/// SIGPIPE is ignored for the whole process from then on.
 sv_err sv_loop_open(sv_loop **out, sv_why *why);
+/// As a guest in somebody else's process: no signal is touched, the caller keeps SIGPIPE away.
+sv_err sv_loop_open_guest(sv_loop **out, sv_why *why);
 void sv_loop_drop(sv_loop **loop);
 
-/// Runs until sv_loop_stop. SIGPIPE is ignored for the whole process.
+/// Runs until sv_loop_stop.
 sv_err sv_loop_run(sv_loop *loop, sv_why *why);
 /// Runs what is due now and waits at most `wait_us` for more; for programs with a loop of their
 /// own.
