@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The optimised programs are what runs at a customer's: each is position independent, resolves and
+# The optimised programs and the client library are what runs at a customer's: each is position independent, resolves and
 # then locks its tables at start, has no executable stack, and carries the stack protector and the
 # checked forms of libc's functions.
 set -euo pipefail
@@ -23,9 +23,11 @@ never() { # never <what> <program> <pattern> <readelf options>
 }
 
 programs=0
-for program in "$SV_BIN"/selvedge*; do
+for program in "$SV_BIN"/selvedge* "$SV_BIN"/../lib/libselvedge-client.so; do
     programs=$((programs + 1))
-    says 'not position independent' "$program" '\(FLAGS_1\).*PIE' -d
+    if [[ $program != *.so ]]; then # a library is position independent or has text relocations
+        says 'not position independent' "$program" '\(FLAGS_1\).*PIE' -d
+    fi
     says 'tables are not resolved at start (-z now)' "$program" '\(FLAGS_1\).*NOW' -d
     says 'tables stay writable (-z relro)' "$program" 'GNU_RELRO' -l
     says 'the stack may be executed' "$program" 'GNU_STACK .* RW +0x' -l
@@ -37,4 +39,4 @@ for program in "$SV_BIN"/selvedge*; do
 done
 [ "$programs" -gt 0 ] || { echo "no program in '$SV_BIN'" >&2; exit 1; }
 [ $broken = 0 ] || exit 1
-echo "$programs programs are hardened"
+echo "$programs programs and libraries are hardened"
