@@ -445,6 +445,8 @@ def told(story, door):
         story(door)
         door.quiet()
     except (SiteError, Closed, OSError) as failure:
+        for process in [p for name, p in door.running if name.startswith("probe-")]:
+            door.stop(process)
         print(f"FAILED {story.__name__}: {failure}\n{door.log()[-1500:]}", file=sys.stderr, flush=True)
         return 1
     return 0

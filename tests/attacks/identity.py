@@ -52,12 +52,12 @@ def times_are_kept(door):  # row 2
 
 def certificates_for_something_else_do_not_get_in(door):  # row 4
     make = door.forger.make
-    must_not_enter(door, "a server", (door.cert("broker-1"), door.key("broker-1")), "certificate purpose")
+    must_not_enter(door, "a server", (door.cert("broker-1"), door.key("broker-1")), "not a client's")
     must_not_enter(door, "the CA as a device", (door.pki / "ca.crt", door.pki / "ca.key"), "")
     must_not_enter(door, "a CA with a device's name", make("press-1", is_ca=True), "is a CA")
     must_not_enter(door, "no usage", make("press-1", usages=()), "clientAuth")
     must_not_enter(door, "any usage", make("press-1", usages=("any",)), "")
-    must_not_enter(door, "serverAuth alone", make("press-1", usages=("server",)), "certificate purpose")
+    must_not_enter(door, "serverAuth alone", make("press-1", usages=("server",)), "not a client's")
     must_not_enter(door, "another id in the role URI", make("press-1", uri="spiffe://selvedge.local/device/press-2"), "another id")
     must_not_enter(door, "no role", make("press-1", uri=None), "no role")
 
