@@ -144,7 +144,9 @@ int64_t sv_day_of(int64_t at_us) {
 
 void sv_time_add(sv_textbuf *buf, int64_t at_us) {
     int64_t day = sv_day_of(at_us);
-    int64_t rest = at_us - day * SV_TIME_DAY_US;
+    // The remainder rather than a difference: the first day there is begins before INT64_MIN.
+    int64_t rest = at_us % SV_TIME_DAY_US;
+    rest += rest < 0 ? SV_TIME_DAY_US : 0;
     sv_day_add(buf, day);
     sv_textbuf_addf(buf, "T%02d:%02d:%02d", (int) (rest / SV_TIME_HOUR_US),
                     (int) (rest / SV_TIME_MINUTE_US % 60), (int) (rest / SV_TIME_SECOND_US % 60));

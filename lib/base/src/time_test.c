@@ -118,12 +118,30 @@ static void durations_carry_their_unit(void **state) {
     }
 }
 
+static void the_first_and_the_last_time_there_is_can_be_written(void **state) {
+    (void) state;
+    static const struct {
+        int64_t at_us;
+        const char *text;
+    } ENDS[] = { { INT64_MIN, "-290308-12-21T19:59:05.224192Z" },
+                 { INT64_MAX, "294247-01-10T04:00:54.775807Z" },
+                 { -1, "1969-12-31T23:59:59.999999Z" } };
+    for (size_t i = 0; i < SV_COUNT(ENDS); i++) {
+        char room[64];
+        sv_textbuf buf = SV_TEXTBUF(room);
+        sv_time_add(&buf, ENDS[i].at_us);
+        assert_int_equal(sv_textbuf_end(&buf), SV_OK);
+        assert_string_equal(room, ENDS[i].text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timestamps_are_read_with_and_without_a_zone),
         cmocka_unit_test(what_is_not_a_time_is_refused),
         cmocka_unit_test(days_are_read_and_written),
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(the_first_and_the_last_time_there_is_can_be_written),
         cmocka_unit_test(durations_carry_their_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 // One line per event to stderr in logfmt: time, level, program, event, message. Programs log,
 // libraries return; an event is logged once, where it is decided what to do about it, under a
-// stable name. Quotes, control characters and whatever else a terminal obeys instead of showing, and
-// bytes that are no UTF-8, are escaped, so that no peer writes lines of its own or hides in one.
+// stable name. Quotes, control characters and whatever else a terminal obeys instead of showing,
+// and bytes that are no UTF-8, are escaped, so that no peer writes lines of its own or hides in
+// one.
 #ifndef SV_SYS_LOG_H
 #define SV_SYS_LOG_H
 
