@@ -126,6 +126,8 @@ class Client:
         return [(m.topic, m.payload) for m in self.messages]
 
     def start(self, keepalive=KEEPALIVE_S, properties=None):
+        if self.thread:
+            self.thread.join(SOON_S)  # paho is still at the end of the connection before
         self.connack = self.gone = None
         more = {"clean_start": self.clean, "properties": properties} if self.version == 5 else {}
         thread = threading.Thread(target=self._run, daemon=True)

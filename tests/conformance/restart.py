@@ -1,16 +1,16 @@
 #!/usr/bin/python3
-"""kill -9 of the gateway, and what is still true when it is back; and QoS 2 exactly once through a row of kills."""
+"""kill -9 of the gateway, and what is still true when it is back; and QoS 2 exactly once, in order, through a row of kills."""
 import random
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import cases_restart
 import house
-from clients import Client, MutualTls, Way, props
+from clients import MutualTls, Way
+from exactly_once import Receiver, Sender
 from house import AT_ONCE, Case
-from verdict import QUIET_S, Wrong, same
+from verdict import QUIET_S, SOON_S, Wrong, must, same
 
 STORM_KILLS, STORM_MESSAGES, STORM_END_S = 10, 900, 20
 STORM_PAUSE_S = 0.08  # the exchange of one part of the messages takes about as long: a kill falls into it
@@ -48,49 +48,30 @@ def tell_stories(gateway, stories):
                 gateway.restart()
 
 
-def stay(client, done):
-    """Keeps the client connected."""
-    lasting = props("CONNECT", SessionExpiryInterval=300) if client.version == 5 else None
-    while not done.is_set():
-        if client.connack is None or client.gone:
-            try:
-                client.connect(properties=lasting)
-            except (Wrong, OSError):
-                pass
-        time.sleep(0.02)
-
-
 def storm(gateway, version, prng):
     """One client sends numbered messages with QoS 2, another gets them; the gateway is killed again and again."""
     way = Way(gateway, f"storm-{version}")
-    lasting = props("CONNECT", SessionExpiryInterval=300) if version == 5 else None
-    receiver = Client(way, version, way.listener_id(), clean=False).connect(properties=lasting).subscribe((way.topic("n"), 2))
-    sender = Client(way, version, way.sender_id(), clean=False).connect(properties=lasting)
-    done = threading.Event()
-    keepers = [threading.Thread(target=stay, args=(c, done)) for c in (receiver, sender)]
-    for keeper in keepers:
-        keeper.start()
+    receiver = Receiver(way, version, way.listener_id(), way.topic("n"))
+    sender = Sender(way, version, way.sender_id(), way.topic("n"))
+    receiver.thread.start()
+    must(receiver.up.wait(SOON_S), "the receiver could not connect")
+    time.sleep(QUIET_S)  # until it has subscribed
+    sender.thread.start()
     try:
-        mids = []
-        for _ in range(STORM_KILLS):
-            for client in (receiver, sender):
-                client.wait(lambda c=client: c.connack and not c.gone, "the next connection")
-            for _ in range(STORM_MESSAGES // STORM_KILLS):
-                mids.append(sender.paho.publish(way.topic("n"), str(len(mids)), 2).mid)
+        for number in range(1, STORM_KILLS + 1):
+            must(sender.up.wait(SOON_S) and receiver.up.wait(SOON_S), f"nobody could connect after kill {number - 1}")
+            sender.wanted = STORM_MESSAGES * number // STORM_KILLS
             time.sleep(prng.random() * STORM_PAUSE_S)
             gateway.restart()
-        sender.wait(lambda: sender.published.issuperset(mids), "every acknowledgement", STORM_END_S)
-        receiver.wait(lambda: len(receiver.messages) >= STORM_MESSAGES, "every message", STORM_END_S)
+        end = time.monotonic() + STORM_END_S
+        while time.monotonic() < end and (sender.done < STORM_MESSAGES or len(receiver.got) < STORM_MESSAGES):
+            time.sleep(0.05)
         time.sleep(QUIET_S)
     finally:
-        done.set()
-        for keeper in keepers:
-            keeper.join()
-        receiver.die()
-        sender.die()
-    # In which order is paho's matter: what it is given before CONNACK overtakes what it sends again.
-    got = sorted(int(m.payload) for m in receiver.messages)
-    same(got, list(range(STORM_MESSAGES)), f"QoS 2 over {STORM_KILLS} kills, MQTT {version}")
+        sender.end()
+        receiver.end()
+    same(sender.done, STORM_MESSAGES, "messages that the sender saw finished")
+    same(receiver.got, list(range(STORM_MESSAGES)), f"QoS 2 over {STORM_KILLS} kills, MQTT {version}")
 
 
 def judge_storm(gateway, version, verbose):
