@@ -1,5 +1,6 @@
 // Whether the wall clock is believed.
 #include "gateway.h"
+#include <sys/clock.h>
 #include <sys/log.h>
 
 static void believe(gw_clock *clock, int64_t wall_us) {
@@ -27,4 +28,8 @@ int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us) {
         clock->believed_us = expected_us;
     }
     return clock->believed_us;
+}
+
+int64_t gw_now_us(gw *g) {
+    return gw_clock_now(&g->clock, sv_clock_monotonic_us(), sv_clock_wall_us());
 }

@@ -51,6 +51,7 @@ typedef struct gw_config {
     struct {
         char path[1024];
         int64_t retention_us, bytes, group, group_us;
+        int64_t summaries_us, free, pack_us, rows;
         int64_t endurance; ///< bytes the medium may be written in its life; 0: unknown
     } store;
     sv_rules *rules;

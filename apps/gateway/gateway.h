@@ -30,9 +30,9 @@ enum {
     GW_CHECKPOINT_MAX = 32 * 1024 * 1024,
     GW_CHECKPOINT_US = 60 * 1000000,
     GW_AVAILABILITY_US = 10 * 1000000,
-    GW_PRIME_ROWS = 20000, ///< readings that streams are started with
-    GW_RING = 16,          ///< (time, value) pairs per stream
-    GW_ACKS_MAX = 65536,   ///< more packet ids than that there are not
+    GW_PAGE_BYTES = 1024, ///< of a new database: half of what is written are pages begun
+    GW_RING = 16,         ///< (time, value) pairs per stream
+    GW_ACKS_MAX = 65536,  ///< more packet ids than that there are not
     GW_BATCH_MAX = 500,
     GW_BACKFILL_BATCH = 5000, ///< a batch of what has waited
     GW_OUTBOX_MAX = 1000000,
@@ -150,14 +150,14 @@ typedef struct gw_peer {
 } gw_peer;
 
 /// A part of the outbox: numbers above `settled`, up to `last`.
-typedef struct gw_stretch {
+typedef struct gw_part {
     int64_t settled; ///< sent and answered, or dropped, up to here
     int64_t last;    ///< INT64_MAX: no end
-} gw_stretch;
+} gw_part;
 
-/// Items that go up in one request, out of one stretch.
+/// Items that go up in one request, out of one part.
 typedef struct gw_batch {
-    gw_stretch *of;
+    gw_part *of;
     int64_t last, items;
 } gw_batch;
 
@@ -166,6 +166,34 @@ typedef struct gw_ack {
     uint64_t group, token;
 } gw_ack;
 
+/// Why something was dropped: too old, the database or the disk too full.
+typedef enum gw_drop_reason {
+    GW_DROP_RETENTION,
+    GW_DROP_BYTES,
+    GW_DROP_FREE,
+    GW_DROP__COUNT
+} gw_drop_reason;
+
+/// What is kept, and of what kind it was when it had to go.
+typedef enum gw_kind { GW_SAMPLES = 0, GW_MINUTES = 1, GW_KIND__COUNT } gw_kind;
+
+typedef struct gw_pack gw_pack;
+typedef struct gw_asked gw_asked;
+
+/// Where the packing stands; all else is in the database.
+typedef struct gw_series {
+    sv_timer *timer;
+    gw_asked *asked; ///< who is being answered: until then nothing moves
+    size_t asked_count;
+    gw_pack *pack;    ///< rows being read, or NULL
+    unsigned side;    ///< of the tables `reading` and `reading_b`, which takes rows
+    uint64_t group;   ///< the last one that a step recorded something in
+    bool scanning;    ///< the last step recorded nothing
+    uint64_t damaged; ///< blocks that could not be read
+    int64_t dropped[GW_KIND__COUNT][GW_DROP__COUNT];
+    int64_t dropped_us[GW_KIND__COUNT][GW_DROP__COUNT]; ///< when last, monotonic
+} gw_series;
+
 /// Messages that are no readings.
 typedef enum gw_state { GW_STATE_PRESENCE, GW_STATE_HEALTH, GW_STATE__COUNT } gw_state;
 
@@ -173,11 +201,12 @@ typedef struct gw {
     gw_config config;
     sv_loop *loop;
     sv_writer *writer;
-    sv_db *db;           ///< for reading what is committed
-    uint64_t committed;  ///< the last group on disk
-    bool started;        ///< everything could be opened
-    bool full;           ///< the disk is: nothing is acknowledged
-    int64_t last_stream; ///< the highest row of the table `stream`
+    sv_db *db;            ///< for reading what is committed
+    uint64_t committed;   ///< the last group on disk
+    bool started;         ///< everything could be opened
+    bool full;            ///< the disk is: nothing is acknowledged
+    int64_t last_stream;  ///< the highest row of the table `stream`
+    int64_t last_reading; ///< the highest number a reading was given, on disk or on its way
     char epoch[SV_EPOCH_MAX + 1];
     sv_map *streams, *senders, *devices;
     sv_mqtt_client *mqtt; ///< to the external broker, or NULL
@@ -197,15 +226,16 @@ typedef struct gw {
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
     gw_batch batch; ///< the one under way
     int64_t batch_max, alert_last_id;
-    gw_stretch live;                   ///< what is new; it goes first
-    gw_stretch backfill;               ///< what waited while the fleet server was away
+    gw_part live;                      ///< what is new; it goes first
+    gw_part backfill;                  ///< what waited while the fleet server was away
     int64_t backfill_at_us;            ///< monotonic: the server's time for the next of it
     int64_t alert_settled;             ///< sent and answered, up to here
     int64_t outbox_added, outbox_gone; ///< rows: recorded, and taken away on disk
     int64_t outbox_dropped;
     gw_clock clock;
     gw_waits waits;
-    uint64_t trimmed;      ///< the group that last trimmed the outbox
+    uint64_t trimmed; ///< the group that last trimmed the outbox
+    gw_series series;
     sv_http_server *local; ///< NULL: no local page
     gw_availability availability;
     int64_t started_us, quarantined_us;
@@ -220,13 +250,13 @@ typedef struct gw {
 } gw;
 
 sv_err gw_store_open(gw *g, sv_why *why);
-void gw_store_trim(gw *g);
 /// Account for the time since the last call, and keep it.
 void gw_store_availability(gw *g);
 /// A message waits for `group`.
 void gw_store_wait(gw *g, uint64_t group);
 /// What time it is, for judging what is too old; to be asked with every beat.
 int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
+int64_t gw_now_us(gw *g);
 /// Log why the store failed and end the program with exit code 5.
 void gw_store_failed(gw *g, const sv_why *why);
 
@@ -262,6 +292,9 @@ void gw_ingest_rules(gw *g);
 void gw_ingest_flush(gw *g);
 /// NULL when there is no room for another one.
 gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor);
+/// When a reading counts as taken: by its own clock, or when it came if that clock is plainly
+/// wrong.
+int64_t gw_judged_us(int64_t at_us, int64_t received_us);
 /// Everything that was refused, for whatever reason.
 uint64_t gw_refused(const gw *g);
 
@@ -279,8 +312,8 @@ void gw_sender_format(sv_text name, const gw_sender *sender, sv_textbuf *out);
 /// `name` and the sender's contents, which are the caller's to drop with gw_sender_clear.
 sv_err gw_sender_parse(sv_text line, sv_textbuf *name, gw_sender *out);
 void gw_sender_clear(gw_sender *sender);
-/// Keep what has been seen, with the group.
-void gw_senders_checkpoint(gw *g);
+/// Keep what has been seen, with the group. False, and logged: it is too much.
+bool gw_senders_checkpoint(gw *g);
 /// What the last checkpoint says, and the last reading that it covers.
 sv_err gw_senders_restore(gw *g, int64_t *reading, sv_why *why);
 void gw_senders_close(gw *g);
@@ -321,8 +354,8 @@ int64_t gw_outbox_rows(const gw *g);
 int64_t gw_outbox_oldest_s(const gw *g);
 /// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.
 sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
-sv_err gw_outbox_next_batch(gw *g, gw_stretch *of, int64_t items_max, gw_batch *out,
-                            sv_textbuf *body, sv_why *why);
+sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out, sv_textbuf *body,
+                            sv_why *why);
 /// Taken away, and not sent again by this process.
 void gw_outbox_forget_batch(gw *g, const gw_batch *batch);
 /// The fleet server is there again: what is in the outbox by now waits behind what is new.
@@ -340,9 +373,22 @@ bool gw_uplink_is_refused(int status);
 void gw_uplink_beat(gw *g);
 void gw_uplink_close(gw *g);
 
+/// Readings packed, summed up and dropped in their time (series.h).
+void gw_series_open(gw *g);
+/// Which table takes rows, and the last number given.
+sv_err gw_pack_open(gw *g, sv_why *why);
+void gw_series_close(gw *g);
+/// One step, what the timer does; `busy`: there may be more to do.
+void gw_series_turn(gw *g, bool *busy);
+const char *gw_drop_reason_name(gw_drop_reason reason);
+const char *gw_kind_name(gw_kind kind);
+
 /// The page on loopback for Prometheus and people at the machine (docs/spec/gateway-local.md).
 sv_err gw_local_open(gw *g, sv_why *why);
 void gw_local_status(const gw *g, sv_textbuf *text);
 void gw_local_metrics(const gw *g, sv_textbuf *out);
+/// `GET /v1/series`.
+void gw_local_series(gw *g, sv_http_request *request);
+void gw_local_series_close(gw *g);
 
 #endif

@@ -67,12 +67,21 @@ gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor) {
     return s;
 }
 
+// By the table that is open, and whether the reading has a number.
+static const char *const INSERTS[2][2] = {
+    { "INSERT INTO reading (id, stream, received, at, value) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO reading (id, stream, received, at, value, epoch, seq) VALUES (?, ?, ?, ?, ?, ?, "
+      "?)" },
+    { "INSERT INTO reading_b (id, stream, received, at, value) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO reading_b (id, stream, received, at, value, epoch, seq) VALUES (?, ?, ?, ?, ?, "
+      "?, "
+      "?)" },
+};
+
 static void put_reading(gw *g, const gw_stream *s, const sv_reading *reading, int64_t received_us) {
     bool numbered = reading->epoch.len > 0;
-    sv_writer_add(g->writer, numbered ? "INSERT INTO reading (stream, received, at, value, epoch, "
-                                        "seq) VALUES (?, ?, ?, ?, ?, ?)"
-                                      : "INSERT INTO reading (stream, received, at, value) VALUES "
-                                        "(?, ?, ?, ?)");
+    sv_writer_add(g->writer, INSERTS[g->series.side][numbered]);
+    sv_writer_int(g->writer, ++g->last_reading);
     sv_writer_int(g->writer, s->row);
     sv_writer_int(g->writer, received_us);
     sv_writer_int(g->writer, reading->at_us);
@@ -85,9 +94,9 @@ static void put_reading(gw *g, const gw_stream *s, const sv_reading *reading, in
 
 /// A clock from 1970 or 2099 must not decide about minutes and durations: then the receive time
 /// does.
-static int64_t judged_us(const sv_reading *reading, int64_t received_us) {
-    bool plausible = reading->at_us >= PAST_US && reading->at_us <= received_us + FUTURE_US;
-    return plausible ? reading->at_us : received_us;
+int64_t gw_judged_us(int64_t at_us, int64_t received_us) {
+    bool plausible = at_us >= PAST_US && at_us <= received_us + FUTURE_US;
+    return plausible ? at_us : received_us;
 }
 
 static void send_average(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us) {
@@ -107,7 +116,7 @@ static void send_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
 static void settle(const delivery *in, gw_stream *s, const sv_reading *reading) {
     gw *g = in->g;
     sv_decision d;
-    int64_t at_us = judged_us(reading, in->received_us);
+    int64_t at_us = gw_judged_us(reading->at_us, in->received_us);
     g->clocks_wrong += at_us != reading->at_us ? 1 : 0;
     sv_stream_take(&s->stream, &s->rules, reading->value, at_us, &d);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
@@ -227,8 +236,8 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
     reading.key.device_id = sv_text_of(s->device);
     gw_senders_remember(g, s, &reading, sv_stmt_int(stmt, 7) != 0 ? 0 : sv_stmt_int(stmt, 6));
     sv_decision ignored;
-    sv_stream_take(&s->stream, &s->rules, reading.value, judged_us(&reading, sv_stmt_int(stmt, 6)),
-                   &ignored);
+    sv_stream_take(&s->stream, &s->rules, reading.value,
+                   gw_judged_us(reading.at_us, sv_stmt_int(stmt, 6)), &ignored);
     s->stream.high.open = false;
     s->stream.low.open = false;
     return SV_OK;
@@ -249,12 +258,12 @@ sv_err gw_ingest_prime(gw *g, sv_why *why) {
     SV_TRY(gw_senders_restore(g, &covered, why));
     SV_TRY(
         sv_db_stmt(g->db,
-                   "SELECT device, sensor, at, value, epoch, seq, received, reading.id <= ?1 FROM "
-                   "reading JOIN stream ON stream.id = stream WHERE reading.id > min(?1, "
-                   "(SELECT coalesce(max(id), 0) FROM reading) - ?2) ORDER BY reading.id",
+                   "SELECT device, sensor, at, value, epoch, seq, received, reading_row.id <= ?1 "
+                   "FROM reading_row JOIN stream ON stream.id = stream WHERE reading_row.id > "
+                   "min(?1, ?2) ORDER BY reading_row.id",
                    &stmt, why));
     sv_stmt_bind_int(stmt, 1, covered);
-    sv_stmt_bind_int(stmt, 2, GW_PRIME_ROWS);
+    sv_stmt_bind_int(stmt, 2, g->last_reading - g->config.store.rows);
     SV_TRY(each_row(g, stmt, replay, why));
     SV_TRY(sv_db_stmt(g->db, "SELECT device, sensor, type, id, severity, message, value FROM alert",
                       &stmt, why));

@@ -43,7 +43,7 @@ static void open_store(void) {
 }
 
 static void close_store(void) {
-    gw_senders_checkpoint(&g);
+    (void) gw_senders_checkpoint(&g);
     sv_writer_drop(&g.writer);
     must(g.exit_code == 0);
     gw_ingest_close(&g);

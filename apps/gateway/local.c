@@ -84,10 +84,9 @@ static const struct {
     const char *path;
     void (*show)(gw *g, sv_http_request *request);
 } PAGES[] = {
-    { "/metrics", show_metrics },
-    { "/healthz", show_health },
-    { "/v1/status", show_status },
-    { "/v1/streams", show_streams },
+    { "/metrics", show_metrics },      { "/healthz", show_health },
+    { "/v1/status", show_status },     { "/v1/streams", show_streams },
+    { "/v1/series", gw_local_series },
 };
 
 static void answer(sv_http_request *request, void *arg) {
@@ -104,7 +103,7 @@ static void answer(sv_http_request *request, void *arg) {
         return;
     }
     sv_http_problem(request, 404, "Not found",
-                    "there are /metrics, /healthz, /v1/status and /v1/streams");
+                    "there are /metrics, /healthz, /v1/status, /v1/streams and /v1/series");
 }
 
 sv_err gw_local_open(gw *g, sv_why *why) {

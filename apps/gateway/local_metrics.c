@@ -47,6 +47,8 @@ static void put_gateway(const gw *g, sv_textbuf *out) {
         { "front_up", "gauge", "1 while devices can be heard.", gw_front_is_up(g) ? 1 : 0 },
         { "available_ratio", "gauge", "Share of the last 30 days in which devices were served.",
           gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()) },
+        { "store_damaged_total", "counter", "Blocks of readings that could not be read.",
+          (double) g->series.damaged },
         { "store_full", "gauge", "1 while the disk is full and nothing is acknowledged.",
           g->full ? 1 : 0 },
         { "store_waits_total", "counter", "Messages whose wait for the disk was measured.",
@@ -123,6 +125,19 @@ static void put_door(const gw *g, sv_textbuf *out) {
     put_labelled(out, "door_bytes_total", "way", "out", counts.broker.bytes_out);
 }
 
+static void put_dropped(const gw *g, sv_textbuf *out) {
+    head(out, "store_dropped_total", "counter",
+         "What had to go: samples, whose minutes stay, and minutes.");
+    for (unsigned kind = 0; kind < GW_KIND__COUNT; kind++) {
+        for (unsigned reason = 0; reason < GW_DROP__COUNT; reason++) {
+            sv_textbuf_addf(
+                out, "selvedge_gateway_store_dropped_total{kind=\"%s\",reason=\"%s\"} %lld\n",
+                gw_kind_name((gw_kind) kind), gw_drop_reason_name((gw_drop_reason) reason),
+                (long long) g->series.dropped[kind][reason]);
+        }
+    }
+}
+
 void gw_local_metrics(const gw *g, sv_textbuf *out) {
     put_gateway(g, out);
     head(out, "refused_total", "counter", "What arrived and was refused, by reason.");
@@ -139,6 +154,7 @@ void gw_local_metrics(const gw *g, sv_textbuf *out) {
                     "selvedge_gateway_alerts_total{event=\"raised\"} %llu\n"
                     "selvedge_gateway_alerts_total{event=\"cleared\"} %llu\n",
                     (unsigned long long) g->raised, (unsigned long long) g->cleared);
+    put_dropped(g, out);
     if (g->door != NULL) {
         put_door(g, out);
     }

@@ -81,6 +81,41 @@ static void put_wear(const gw *g, double uptime_s, sv_json_out *out) {
     }
 }
 
+/// What is in blocks, and what had to go.
+static void put_series(const gw *g, sv_json_out *out) {
+    static const char *const NAMES[] = { [GW_SAMPLES] = "packed", [GW_MINUTES] = "minutes" };
+    for (int kind = GW_SAMPLES; kind <= GW_MINUTES; kind++) {
+        sv_stmt *stmt = NULL;
+        if (sv_db_stmt(g->db,
+                       "SELECT coalesce(sum(count), 0), coalesce(sum(bytes), 0) FROM stretch WHERE "
+                       "kind = ? AND state < 2",
+                       &stmt, NULL)
+            != SV_OK) {
+            return;
+        }
+        sv_stmt_bind_int(stmt, 1, kind);
+        if (sv_stmt_next(stmt, NULL) == SV_OK) {
+            sv_json_key(out, NAMES[kind]);
+            sv_json_open_object(out);
+            sv_json_add_int(out, "count", sv_stmt_int(stmt, 0));
+            sv_json_add_int(out, "bytes", sv_stmt_int(stmt, 1));
+            sv_json_close_object(out);
+            sv_stmt_reset(stmt);
+        }
+    }
+    sv_json_key(out, "dropped");
+    sv_json_open_object(out);
+    for (unsigned reason = 0; reason < GW_DROP__COUNT; reason++) {
+        sv_json_key(out, gw_drop_reason_name((gw_drop_reason) reason));
+        sv_json_open_object(out);
+        for (unsigned kind = 0; kind < GW_KIND__COUNT; kind++) {
+            sv_json_add_int(out, gw_kind_name((gw_kind) kind), g->series.dropped[kind][reason]);
+        }
+        sv_json_close_object(out);
+    }
+    sv_json_close_object(out);
+}
+
 static void put_store(const gw *g, double uptime_s, sv_json_out *out) {
     const char *path = g->config.store.path;
     struct statvfs info;
@@ -95,6 +130,7 @@ static void put_store(const gw *g, double uptime_s, sv_json_out *out) {
     }
     sv_json_add_int(out, "commits", (int64_t) g->committed);
     put_wear(g, uptime_s, out);
+    put_series(g, out);
     sv_json_close_object(out);
 }
 

@@ -51,7 +51,8 @@ static void on_beat(void *arg) {
     g->readings_before = g->readings;
     g->readings_per_s = 0.6 * g->readings_per_s + 0.4 * now;
     gw_ingest_flush(g);
-    gw_store_trim(g);
+    (void) gw_now_us(g);
+    gw_outbox_trim(g);
     gw_uplink_beat(g);
     if (g->door != NULL) {
         gw_door_beat(g);
@@ -59,7 +60,7 @@ static void on_beat(void *arg) {
 }
 
 static void on_checkpoint(void *arg) {
-    gw_senders_checkpoint(arg);
+    (void) gw_senders_checkpoint(arg);
 }
 
 static void on_availability(void *arg) {
@@ -99,6 +100,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     g->availability_timer = sv_timer_new(g->loop, on_availability, g);
     SV_TRY(gw_store_open(g, why));
     SV_TRY(gw_ingest_prime(g, why));
+    gw_series_open(g);
     SV_TRY(sv_tls_client(&files, &g->tls, why));
     SV_TRY(gw_uplink_open(g, why));
     gw_ledger_open(g);
@@ -112,7 +114,7 @@ static sv_err open_all(gw *g, sv_why *why) {
 static void close_all(gw *g) {
     // A store that could not be used is left as it was.
     if (g->started && g->exit_code == 0) {
-        gw_senders_checkpoint(g);
+        (void) gw_senders_checkpoint(g);
         gw_store_availability(g);
     }
     // What is recorded is committed and acknowledged while there is somebody to hear it.
@@ -122,6 +124,7 @@ static void close_all(gw *g) {
     sv_http_server_drop(&g->local);
     gw_uplink_close(g);
     gw_ledger_close(g);
+    gw_series_close(g);
     sv_tls_drop(&g->tls);
     gw_ingest_close(g);
     sv_timer_drop(&g->beat_timer);

@@ -72,8 +72,8 @@ sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
     return SV_OK;
 }
 
-sv_err gw_outbox_next_batch(gw *g, gw_stretch *of, int64_t items_max, gw_batch *out,
-                            sv_textbuf *body, sv_why *why) {
+sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out, sv_textbuf *body,
+                            sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(
         g->db, "SELECT seq, body FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
@@ -148,8 +148,8 @@ sv_err gw_outbox_open(gw *g, sv_why *why) {
     SV_TRY(sv_stmt_next(stmt, why));
     g->outbox_added = sv_stmt_int(stmt, 0);
     g->outbox_gone = 0;
-    g->live = (gw_stretch){ .last = INT64_MAX };
-    g->backfill = (gw_stretch){ 0 };
+    g->live = (gw_part){ .last = INT64_MAX };
+    g->backfill = (gw_part){ 0 };
     g->alert_settled = 0;
     sv_stmt_reset(stmt);
     return SV_OK;

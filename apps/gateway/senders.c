@@ -154,7 +154,7 @@ sv_err gw_sender_parse(sv_text line, sv_textbuf *name, gw_sender *out) {
     return SV_OK;
 }
 
-void gw_senders_checkpoint(gw *g) {
+bool gw_senders_checkpoint(gw *g) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(GW_CHECKPOINT_MAX);
     for (size_t i = 0; i < sv_map_count(g->senders); i++) {
         sv_text name;
@@ -165,11 +165,12 @@ void gw_senders_checkpoint(gw *g) {
         // The last one stays true: more readings are read at the next start.
         SV_LOG(error, "senders.checkpoint", "the numbers of all senders take more than %d bytes",
                GW_CHECKPOINT_MAX);
-        return;
+        return false;
     }
-    sv_writer_add(g->writer, "INSERT OR REPLACE INTO checkpoint SELECT 1, coalesce(max(id), 0), ? "
-                             "FROM reading");
+    sv_writer_add(g->writer, "INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)");
+    sv_writer_int(g->writer, g->last_reading);
     sv_writer_text(g->writer, sv_textbuf_text(&text));
+    return true;
 }
 
 static sv_err restore_line(gw *g, sv_text line) {

@@ -6,8 +6,7 @@
 extern const char gw_schema[];
 extern const char gw_schema_door[];
 extern const char gw_schema_availability[];
-
-enum { TRIM_ROWS = 2000 };
+extern const char gw_schema_series[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -138,30 +137,20 @@ sv_err gw_store_open(gw *g, sv_why *why) {
     static const sv_writer_events EVENTS = { .committed = on_committed, .failed = on_failed };
     const sv_db_migration migrations[] = { { "first", gw_schema },
                                            { "door", gw_schema_door },
-                                           { "availability", gw_schema_availability } };
+                                           { "availability", gw_schema_availability },
+                                           { "series", gw_schema_series } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
     SV_DEFER(sv_db_drop) sv_db *db = NULL;
     g->committed = 0;
     g->trimmed = 0;
-    SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &db, why));
+    SV_TRY(sv_db_open_paged(g->config.store.path, GW_PAGE_BYTES, migrations, SV_COUNT(migrations),
+                            &db, why));
     SV_TRY(sv_writer_open(g->loop, &db, &options, &EVENTS, g, &g->writer, why));
     SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
     SV_TRY(read_epoch(g, why));
     SV_TRY(restore_availability(g, why));
+    SV_TRY(gw_pack_open(g, why));
     return ask_int(g, "SELECT coalesce(max(id), 0) FROM stream", &g->last_stream, why);
-}
-
-void gw_store_trim(gw *g) {
-    int64_t now_us = gw_clock_now(&g->clock, sv_clock_monotonic_us(), sv_clock_wall_us());
-    sv_writer_add(g->writer,
-                  "DELETE FROM reading WHERE id IN (SELECT id FROM reading ORDER BY id LIMIT ?1) "
-                  "AND id < (SELECT max(id) FROM reading) AND (received < ?2 OR (SELECT "
-                  "(page_count - freelist_count) * page_size FROM "
-                  "pragma_page_count, pragma_freelist_count, pragma_page_size) > ?3)");
-    sv_writer_int(g->writer, TRIM_ROWS);
-    sv_writer_int(g->writer, now_us - g->config.store.retention_us);
-    sv_writer_int(g->writer, g->config.store.bytes);
-    gw_outbox_trim(g);
 }

@@ -185,7 +185,7 @@ static sv_err send_alert(gw *g, sv_why *why) {
     return SV_OK;
 }
 
-static sv_err send_batch(gw *g, gw_stretch *of, sv_why *why) {
+static sv_err send_batch(gw *g, gw_part *of, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_BYTES);
     bool whole = of == &g->backfill && g->batch_max == GW_BATCH_MAX;
     SV_TRY(gw_outbox_next_batch(g, of, whole ? GW_BACKFILL_BATCH : g->batch_max, &g->batch, &body,

@@ -179,7 +179,7 @@ def into_gateway(site, devices, rate, seconds):
     gateway = site.start_gateway()
     watch = Watch(site, stored_counter(site.store), [gateway, broker])
     figures = watch.follow(site.simulate(devices, rate, seconds))
-    rows = sqlite3.connect(f"file:{site.store}?mode=ro", uri=True).execute("SELECT count(*) FROM reading").fetchone()[0]
+    rows = sqlite3.connect(f"file:{site.store}?mode=ro", uri=True).execute("SELECT coalesce(sum(count), 0) FROM kept").fetchone()[0]
     if rows != figures["readings"]:
         raise SiteError(f"the gateway's store has {rows} readings of {figures['readings']}")
     site.stop(gateway)
@@ -249,7 +249,7 @@ def into_door(site, devices, rate, seconds):
     gateway = site.start_gateway()
     figures = ingest(site, gateway, devices, rate, seconds)
     site.stop(gateway)
-    rows = sqlite3.connect(f"file:{site.store}?mode=ro", uri=True).execute("SELECT count(*) FROM reading").fetchone()[0]
+    rows = sqlite3.connect(f"file:{site.store}?mode=ro", uri=True).execute("SELECT coalesce(sum(count), 0) FROM kept").fetchone()[0]
     if rows != figures["readings"]:
         raise SiteError(f"the gateway acknowledged {figures['readings']} readings, its store has {rows}")
     return figures
@@ -394,6 +394,55 @@ def memory(results, site, quick):
     site.stop_all()
 
 
+# --- (f) the store -----------------------------------------------------------------------------------------
+
+
+def written(process):
+    lines = Path(f"/proc/{process.pid}/io").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("write_bytes")).split(":")[1])
+
+
+def is_packed(path):
+    """Nothing is left to be done but to wait for more readings."""
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    unfinished = "SELECT count(*) FROM stretch WHERE state <> 1"
+    leftover = "SELECT count(*) FROM reading_row WHERE id <= (SELECT coalesce(max(upto), 0) FROM stretch WHERE kind = 0)"
+    return db.execute(f"SELECT ({unfinished}) + ({leftover})").fetchone()[0] == 0
+
+
+def stored_load(site, pack, seconds):
+    """What 500 machines of four sensors cost the disk and the processor, from their first reading on."""
+    site.write_gateway(fleet=False, alerts_port=None, group_ms=None, door=True, store=f", pack: {pack}, rows: 2000")
+    gateway = site.start_gateway()
+    load = site.simulate(500, 2000, seconds)
+    count = stored_counter(site.store)
+    wait_until(lambda: count() > 2000, "the load of 2,000 readings/s", 120)
+    before, cpu, bytes_before = count(), cpu_s(gateway), written(gateway)
+    site.simulated(load)
+    wait_until(lambda: is_packed(site.store), "the end of the packing", SETTLE_S)
+    readings = count() - before
+    figures = {"written": (written(gateway) - bytes_before) / readings, "cpu": (cpu_s(gateway) - cpu) / readings * 1e6, "memory": memory_mb(gateway)[0]}
+    figures["packed"] = site.gateway_status()["store"]["packed"]
+    site.stop(gateway)
+    db = sqlite3.connect(f"file:{site.store}?mode=ro", uri=True)
+    pages = dict(db.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
+    figures["blocks"] = pages["block"] / max(1, figures["packed"]["count"])
+    figures["rows"] = (pages["reading"] + pages["reading_b"]) / max(1, db.execute("SELECT count(*) FROM reading_row").fetchone()[0])
+    figures["missing"] = count() - db.execute("SELECT sum(count) FROM kept").fetchone()[0]
+    return figures
+
+
+def store(results, site, quick):
+    seconds = 45 if quick else 120
+    rows, blocks = stored_load(site, "1d", seconds), stored_load(site, "15s" if quick else "30s", seconds)
+    if rows["missing"] or blocks["missing"]:
+        raise SiteError(f"{rows['missing']} and {blocks['missing']} readings are not in the store")
+    results.add("stored reading, packed", "bytes", [blocks["blocks"]], ("as a row", [rows["rows"]]), aim=8)
+    results.add("written per reading, packing included", "bytes", [blocks["written"]], ("rows alone", [rows["written"]]), aim=250)
+    results.add("gateway at 2,000 readings/s, packing", "CPU s/million", [blocks["cpu"]], ("rows alone", [rows["cpu"]]))
+    results.add("gateway at 2,000 readings/s, packing", "MB PSS", [blocks["memory"]], ("rows alone", [rows["memory"]]), aim=12)
+
+
 # --- what remains ------------------------------------------------------------------------------------------
 
 
@@ -423,7 +472,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "gateway", "restart", "through", "latency", "memory")
+PARTS = ("pipeline", "gateway", "restart", "through", "latency", "memory", "store")
 
 
 def options():
@@ -453,6 +502,8 @@ def measure(results, site, asked):
         alert_latency(results, site, asked.quick, asked.group_ms)
     if "memory" in parts:
         memory(results, site, asked.quick)
+    if "store" in parts:
+        store(results, site, asked.quick)
     return good
 
 

@@ -71,7 +71,7 @@ id: gw
 site: north
 $way
 tls: {ca: $work/pki/ca.crt, cert: $work/keys/gw.crt, key: $work/keys/gw.key, crl: $work/pki/crl.pem}
-store: {path: ${store_path:-$work/gateway.db}}
+store: {path: ${store_path:-$work/gateway.db}${store_more:-}}
 $*
 YAML
 }

@@ -38,7 +38,7 @@ def answers(port):
 
 def stored_counter(path):
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-    return lambda: db.execute("SELECT coalesce(max(id), 0) FROM reading").fetchone()[0]
+    return lambda: db.execute("SELECT coalesce(max(id), 0) FROM (SELECT max(id) AS id FROM reading UNION ALL SELECT max(id) FROM reading_b)").fetchone()[0]
 
 
 class Site:
@@ -109,7 +109,7 @@ class Site:
     def tls(self, name):
         return f"{{ca: {self.pki}/ca.crt, cert: {self.cert(name)}, key: {self.key(name)}}}"
 
-    def write_gateway(self, fleet, alerts_port, group_ms, door=False, more=""):
+    def write_gateway(self, fleet, alerts_port, group_ms, door=False, more="", store=""):
         self.mqtt_port, self.http_port = free_port(), free_port()
         self.number += 1
         self.store = self.dir / f"gateway-{self.number}.db"
@@ -118,7 +118,7 @@ class Site:
         way = f"listen: {{bind: 127.0.0.1, port: {self.mqtt_port}{keys}}}" if door else f"broker: {{host: 127.0.0.1, port: {self.mqtt_port}}}"
         text = (
             f"id: gateway-1\nsite: site-1\n{way}\n"
-            f"http: {{port: {self.http_port}}}\ntls: {self.tls('gateway-1')}\nstore: {{path: {self.store}{group}}}\n"
+            f"http: {{port: {self.http_port}}}\ntls: {self.tls('gateway-1')}\nstore: {{path: {self.store}{group}{store}}}\n"
             "thresholds: {default: {high: 500}, sensors: {temperature: {high: 80}, vibration: {high: 7.1}}}\n"
             "change: {default: 1.0, sensors: {temperature: 0.4, vibration: 0.15, pressure: 0.08, current: 0.4}}\n"
         )

@@ -66,7 +66,7 @@ static unsigned scale_of(const double *values, size_t count) {
 
 /// Minus zero comes right below zero.
 static int64_t whole_of(double value, unsigned scale) {
-    if (scale < BITS_SCALE) {
+    if (scale <= SV_BLOCK_DIGITS_MAX) {
         return (int64_t) rint(value * TENS[scale]);
     }
     uint64_t size = (bits_of(value) & ~SIGN) >> (scale - BITS_SCALE);
@@ -74,7 +74,7 @@ static int64_t whole_of(double value, unsigned scale) {
 }
 
 static double value_of(int64_t whole, unsigned scale) {
-    if (scale < BITS_SCALE) {
+    if (scale <= SV_BLOCK_DIGITS_MAX) {
         return (double) whole / TENS[scale];
     }
     uint64_t size = (uint64_t) whole;
@@ -91,17 +91,17 @@ static void sum_up(column *c, const double *values, size_t count) {
         c->min = c->x[i] < c->min ? c->x[i] : c->min;
         c->max = c->x[i] > c->max ? c->x[i] : c->max;
         c->sum += values[i];
-        c->sum_whole += c->scale < BITS_SCALE ? c->x[i] : 0;
+        c->sum_whole += c->scale <= SV_BLOCK_DIGITS_MAX ? c->x[i] : 0;
     }
-    c->sum = c->scale < BITS_SCALE ? (double) c->sum_whole / TENS[c->scale] : c->sum;
+    c->sum = c->scale <= SV_BLOCK_DIGITS_MAX ? (double) c->sum_whole / TENS[c->scale] : c->sum;
 }
 
 static void put_column_head(sv_textbuf *out, const column *c) {
     sv_textbuf_add_char(out, (char) c->scale);
     sv_put_varint(out, sv_zigzag((uint64_t) c->min));
     sv_put_varint(out, (uint64_t) c->max - (uint64_t) c->min);
-    sv_put_varint(out,
-                  c->scale < BITS_SCALE ? sv_zigzag((uint64_t) c->sum_whole) : bits_of(c->sum));
+    sv_put_varint(out, c->scale <= SV_BLOCK_DIGITS_MAX ? sv_zigzag((uint64_t) c->sum_whole)
+                                                       : bits_of(c->sum));
 }
 
 static void span_of(const sv_block *block, int64_t *first, int64_t *last) {
@@ -256,7 +256,7 @@ sv_err sv_block_peek(sv_text bytes, sv_block_info *out, sv_why *why) {
     };
     for (size_t c = 0; c < read.columns; c++) {
         unsigned scale = read.column[c].scale;
-        bool decimal = scale < BITS_SCALE;
+        bool decimal = scale <= SV_BLOCK_DIGITS_MAX;
         info.column[c].min = value_of(read.column[c].min, scale);
         info.column[c].max = value_of(read.column[c].max, scale);
         info.column[c].sum = decimal ? value_of((int64_t) sv_unzigzag(read.column[c].sum), scale)
@@ -272,14 +272,15 @@ static sv_err take_column(sv_text *rest, const head *said, size_t index, double 
     column c = { .scale = said->column[index].scale };
     SV_TRY(sv_take_numbers(rest, c.x, said->count, said->column[index].min));
     for (size_t i = 0; i < said->count; i++) {
-        bool fits = c.scale >= BITS_SCALE || fabs((double) c.x[i]) <= WHOLE_MAX;
+        bool fits = c.scale > SV_BLOCK_DIGITS_MAX || fabs((double) c.x[i]) <= WHOLE_MAX;
         values[i] = fits ? value_of(c.x[i], c.scale) : (double) INFINITY;
         if (!isfinite(values[i]) || whole_of(values[i], c.scale) != c.x[i]) {
             return SV_ERR_INVALID;
         }
     }
     sum_up(&c, values, said->count);
-    uint64_t sum = c.scale < BITS_SCALE ? sv_zigzag((uint64_t) c.sum_whole) : bits_of(c.sum);
+    uint64_t sum =
+        c.scale <= SV_BLOCK_DIGITS_MAX ? sv_zigzag((uint64_t) c.sum_whole) : bits_of(c.sum);
     bool is_true = c.min == said->column[index].min && c.max == said->column[index].max
                    && sum == said->column[index].sum;
     return is_true ? SV_OK : SV_ERR_INVALID;

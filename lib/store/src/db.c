@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 5000, STATEMENTS_MAX = 256 };
+enum { BUSY_MS = 5000, STATEMENTS_MAX = 256, LOG_BYTES = 4 * 1024 * 1024 };
 
 struct sv_stmt {
     sv_stmt *next;
@@ -96,6 +96,24 @@ static sv_err migrate(sv_db *db, const sv_db_migration *migrations, size_t count
 
 sv_err sv_db_open(const char *path, const sv_db_migration *migrations, size_t count, sv_db **out,
                   sv_why *why) {
+    return sv_db_open_paged(path, 0, migrations, count, out, why);
+}
+
+/// Only an empty file takes it. The log is as long as ever before it is copied into the file.
+static sv_err set_page_bytes(sv_db *db, size_t page_bytes, sv_why *why) {
+    char room[96];
+    sv_textbuf text = SV_TEXTBUF(room);
+    if (page_bytes == 0) {
+        return SV_OK;
+    }
+    sv_textbuf_addf(&text, "PRAGMA page_size = %zu; PRAGMA wal_autocheckpoint = %zu", page_bytes,
+                    LOG_BYTES / page_bytes);
+    SV_TRY(sv_textbuf_end(&text));
+    return sv_db_exec(db, room, why);
+}
+
+sv_err sv_db_open_paged(const char *path, size_t page_bytes, const sv_db_migration *migrations,
+                        size_t count, sv_db **out, sv_why *why) {
     SV_TRY(create_private(path, why));
     SV_DEFER(sv_db_drop) sv_db *db = sv_mem_new(sizeof *db);
     db->path = sv_mem_copy_str(path, strlen(path));
@@ -105,9 +123,11 @@ sv_err sv_db_open(const char *path, const sv_db_migration *migrations, size_t co
         return fail_with(db, code, why);
     }
     (void) sqlite3_busy_timeout(db->handle, BUSY_MS);
+    // Debian's SQLite would fill pages that become free with zeroes.
+    SV_TRY(set_page_bytes(db, page_bytes, why));
     SV_TRY(sv_db_exec(db,
                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                      "PRAGMA foreign_keys = ON",
+                      "PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST",
                       why));
     SV_TRY(migrate(db, migrations, count, why));
     *out = db;

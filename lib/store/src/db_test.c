@@ -72,6 +72,27 @@ static void a_new_file_is_private_and_migrated_once(void **state) {
     }
 }
 
+static int64_t page_bytes(sv_db *db) {
+    sv_stmt *stmt = NULL;
+    assert_int_equal(sv_db_stmt(db, "PRAGMA page_size", &stmt, NULL), SV_OK);
+    assert_int_equal(sv_stmt_next(stmt, NULL), SV_OK);
+    int64_t bytes = sv_stmt_int(stmt, 0);
+    sv_stmt_reset(stmt);
+    return bytes;
+}
+
+static void a_new_file_takes_the_size_of_its_pages_and_keeps_it(void **state) {
+    (void) state;
+    SV_DEFER(sv_db_drop) sv_db *db = NULL;
+    assert_int_equal(sv_db_open_paged(path, 1024, FIRST, 1, &db, NULL), SV_OK);
+    assert_int_equal(add(db, "a", 1.5, NULL), SV_OK);
+    assert_int_equal(page_bytes(db), 1024);
+    sv_db_drop(&db);
+    assert_int_equal(sv_db_open_paged(path, 2048, FIRST, 1, &db, NULL), SV_OK);
+    assert_int_equal(page_bytes(db), 1024);
+    assert_int_equal(count(db), 1);
+}
+
 static void a_file_of_a_newer_version_is_refused(void **state) {
     (void) state;
     SV_DEFER(sv_db_drop) sv_db *db = NULL;
@@ -222,6 +243,7 @@ static void a_killed_process_keeps_what_it_committed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         EACH(a_new_file_is_private_and_migrated_once),
+        EACH(a_new_file_takes_the_size_of_its_pages_and_keeps_it),
         EACH(a_file_of_a_newer_version_is_refused),
         EACH(a_broken_migration_leaves_the_step_before_it),
         EACH(something_else_is_called_no_database),

@@ -21,6 +21,10 @@ typedef struct sv_db_migration {
 /// SV_ERR_IO.
 sv_err sv_db_open(const char *path, const sv_db_migration *migrations, size_t count, sv_db **out,
                   sv_why *why);
+/// So, with pages of that size (a power of two from 512; 0: SQLite's own) if the file is new. Small
+/// pages are for who commits little and often: a commit writes whole pages.
+sv_err sv_db_open_paged(const char *path, size_t page_bytes, const sv_db_migration *migrations,
+                        size_t count, sv_db **out, sv_why *why);
 void sv_db_drop(sv_db **db);
 
 sv_err sv_db_begin(sv_db *db, sv_why *why);  ///< BEGIN IMMEDIATE
