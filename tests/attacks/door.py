@@ -356,7 +356,7 @@ class Door(Site):
         import sqlite3
 
         db = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=10)
-        rows = db.execute("SELECT seq FROM reading JOIN stream ON stream.id = stream WHERE device = ? ORDER BY seq", (device,)).fetchall()
+        rows = db.execute("SELECT seq FROM reading_row JOIN stream ON stream.id = stream WHERE device = ? ORDER BY seq", (device,)).fetchall()
         db.close()
         return [row[0] for row in rows]
 

@@ -56,7 +56,7 @@ echo 32000 >"$work/oil_temperature"
 sleep 0.3
 front_start
 within 20 stream '.value == 32' || fail "no readings after its return"
-kept() { [ "$(sqlite3 -readonly "$work/gateway.db" 'SELECT count(*) > 2 FROM reading WHERE value = 31')" = 1 ]; }
+kept() { [ "$(sqlite3 -readonly "$work/gateway.db" 'SELECT count(*) > 2 FROM reading_row WHERE value = 31')" = 1 ]; }
 within 10 kept || fail "what was measured meanwhile is lost"
 [ "$(refused health)" = 0 ] || fail "the gateway refuses the agent's health reports"
 

@@ -23,7 +23,7 @@ start_agent() {
   agent=$ran
 }
 sql() { sqlite3 -readonly "$work/gateway.db" "$1"; }
-arrived() { [ "$(sql 'SELECT count(*) FROM reading')" -ge "$1" ]; }
+arrived() { [ "$(sql 'SELECT count(*) FROM reading_row')" -ge "$1" ]; }
 # committed: a line "epoch seq" for each reading in the spool's files
 committed() { cat "$work"/spool/*.seg 2>/dev/null | grep -ao '"epoch":"[0-9a-f]*","seq":[0-9]*' | sed 's/"epoch":"\(.*\)","seq":/\1 /' || true; }
 # kill_agent: and note what is committed, and until when readings must have been kept
@@ -62,7 +62,7 @@ kill_agent
 start_agent
 drained() { grep -q 'event=spool.drained' "$work/agent.log" && [ "$(committed | wc -l)" = 0 ]; }
 within 20 drained || fail "the spool is not emptied"
-live=$(sql 'SELECT count(*) FROM reading')
+live=$(sql 'SELECT count(*) FROM reading_row')
 within 20 arrived $((live + 10)) || fail "no new readings beside what had waited"
 # Killed with nothing waiting, while there is a connection.
 kill_agent
@@ -71,13 +71,13 @@ sleep 0.5
 # missing: what was committed and is not at the gateway
 missing() {
   sort -u "$work/committed" >"$work/wanted"
-  sql "SELECT epoch || ' ' || seq FROM reading" | sort -u >"$work/stored"
+  sql "SELECT epoch || ' ' || seq FROM reading_row" | sort -u >"$work/stored"
   comm -23 "$work/wanted" "$work/stored"
 }
 [ "$(refused repeated)" -gt 0 ] || fail "nothing came twice, so this shows nothing about it"
 [ "$(wc -l <"$work/committed")" -gt 50 ] || fail "only $(wc -l <"$work/committed") readings were committed"
 within 5 test -z "$(missing)" || fail "committed and lost: $(missing | head)"
-sql "SELECT epoch, min(seq), max(seq), count(*), count(DISTINCT seq), max(at) / 1000 FROM reading GROUP BY epoch ORDER BY min(at)" >"$work/epochs"
+sql "SELECT epoch, min(seq), max(seq), count(*), count(DISTINCT seq), max(at) / 1000 FROM reading_row GROUP BY epoch ORDER BY min(at)" >"$work/epochs"
 [ "$(wc -l <"$work/epochs")" = 4 ] || fail "not four starts: $(cat "$work/epochs")"
 paste -d'|' "$work/epochs" "$work/killed" | while IFS='|' read -r epoch first last all different newest killed; do
   [ "$first $all" = "1 $last" ] || fail "epoch $epoch has gaps: $first to $last, $all readings"

@@ -45,7 +45,7 @@ issue valve
 "$selvedge" pki issue --dir pki --id thermometer --out .
 "$selvedge" pki issue --dir pki --id valve --out .
 export LD_LIBRARY_PATH=$prefix/lib
-readings() { sqlite3 -readonly gateway.db "SELECT count(*), count(DISTINCT seq), min(seq), max(seq), count(DISTINCT epoch) FROM reading JOIN stream ON stream.id = stream WHERE device = '$1' $2"; }
+readings() { sqlite3 -readonly gateway.db "SELECT count(*), count(DISTINCT seq), min(seq), max(seq), count(DISTINCT epoch) FROM reading_row JOIN stream ON stream.id = stream WHERE device = '$1' $2"; }
 readings_are() { [ "$(readings "$1" "$3")" = "$2" ]; }
 
 # A program of twenty lines: three readings, numbered, with their unit.
@@ -75,7 +75,7 @@ for _ in 1 2 3; do
 done
 wait "$thermometer" || fail "the thermometer, with its gateway killed: $(cat said)"
 grep -q "on the gateway's disk" said || fail "the thermometer says: $(cat said)"
-of_last='AND epoch = (SELECT epoch FROM reading ORDER BY id DESC LIMIT 1)'
+of_last='AND epoch = (SELECT epoch FROM reading_row ORDER BY id DESC LIMIT 1)'
 readings_are thermometer "$count|$count|1|$count|1" "$of_last" || fail "after the kills: $(readings thermometer "$of_last")"
 
 # A command reaches the valve and its answer comes back; without a connection it says so and comes back.

@@ -15,7 +15,7 @@ readings() { # readings FROM TO
   seq "$1" "$2" | sed 's/.*/{"value":&,"timestamp":"2026-11-22T06:15:04","device_id":"press-1","epoch":"e","seq":&}/' |
     persistent press-1 sensors/press-1/temperature
 }
-stored() { sqlite3 -readonly "$store_path" 'SELECT count(*), count(DISTINCT seq) FROM reading' 2>/dev/null; }
+stored() { sqlite3 -readonly "$store_path" 'SELECT count(*), count(DISTINCT seq) FROM reading_row' 2>/dev/null; }
 is_stored() { [ "$(stored)" = "$1|$1" ]; }
 
 readings 1 20

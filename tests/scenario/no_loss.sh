@@ -29,7 +29,7 @@ for _ in 1 2 3; do
 done
 wait "$publisher" || fail "the publisher ended with $?"
 
-at_gateway() { [ "$(sqlite3 -readonly "$work/gateway.db" 'SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM reading')" = "$count|$count|1|$count" ]; }
+at_gateway() { [ "$(sqlite3 -readonly "$work/gateway.db" 'SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM reading_row')" = "$count|$count|1|$count" ]; }
 at_fleet() { [ "$(sqlite3 -readonly "$work/fleet.db" 'SELECT count(*), sum(n) FROM point WHERE kind = 0')" = "$count|$count" ]; }
-within 30 at_gateway || fail "at the gateway: $(sqlite3 -readonly "$work/gateway.db" 'SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM reading')"
+within 30 at_gateway || fail "at the gateway: $(sqlite3 -readonly "$work/gateway.db" 'SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM reading_row')"
 within 30 at_fleet || fail "at the fleet server: $(sqlite3 -readonly "$work/fleet.db" 'SELECT count(*), sum(n) FROM point WHERE kind = 0')"
