@@ -61,6 +61,7 @@ sv_err gw_broker_open(gw *g, sv_why *why) {
         .up = broker_up, .down = broker_down, .message = on_message, .subscribed = broker_subscribed
     };
     g->acks = sv_mem_array(GW_ACKS_MAX, sizeof *g->acks);
+    gw_device_acks_open(g);
     return sv_mqtt_client_open(g->loop, &broker, &EVENTS, g, &g->mqtt, why);
 }
 
@@ -70,5 +71,6 @@ void gw_broker_close(gw *g) {
         sv_mqtt_client_stop(g->mqtt, true);
     }
     sv_mqtt_client_drop(&g->mqtt);
+    gw_device_acks_close(g);
     free(g->acks);
 }

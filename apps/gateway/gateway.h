@@ -12,6 +12,7 @@
 #include <base/time.h>
 #include <codec/url.h>
 #include <edge/stream.h>
+#include <model/ack.h>
 #include <model/alert.h>
 #include <model/health.h>
 #include <model/ledger.h>
@@ -44,6 +45,9 @@ enum {
     GW_LEDGER_ITEMS_MAX = 1000,        ///< senders that the fleet is told of at once
     GW_LEDGER_BYTES = 1024 * 1024,     ///< or as many as fit
     GW_LEDGER_US = 10 * 1000000,       ///< it is told what changed that often
+    GW_DEVICE_ACKS_US = 1000000,       ///< a device is told that often what of its is on disk
+    GW_DEVICE_ACKS_MAX = 2000,      ///< messages at once; the queue to the broker is for alerts too
+    GW_DEVICE_ACKS_BYTES = 1 << 18, ///< or as many as fit
     GW_SENDER_ROOM = SV_ID_ROOM + 1 + SV_EPOCH_MAX, ///< bytes of "<device>/<epoch>"
     GW_LOCAL_MAX = 8 * 1024 * 1024,                 ///< bytes of one answer of the local page
     GW_FILES_MIN = 256,                             ///< open files below which no door is opened
@@ -112,7 +116,17 @@ struct gw_sender {
     int64_t used_us; ///< monotonic, of its first reading after another sender's
     sv_ledger ledger;
     gw_told told;
+    bool ack_due; ///< something of it came since its device was last told
 };
+
+/// What devices are told of next, behind an external broker: lines "<device>\t<message>".
+typedef struct gw_device_acks {
+    sv_timer *timer;
+    sv_textbuf lines; ///< empty: nothing waits
+    uint64_t group;   ///< that has to be on disk before
+    size_t next;      ///< where the walk through the senders goes on
+    bool due;         ///< a sender may be
+} gw_device_acks;
 
 /// What is told next: put together, then sent when all of it is on disk.
 typedef struct gw_ledger {
@@ -221,6 +235,7 @@ typedef struct gw {
     gw_peer fleet, alert_peer;
     gw_ledger ledger;
     gw_peer batches;   ///< the fleet as far as it settles what it takes; `http` is that of `fleet`
+    gw_device_acks device_acks;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
@@ -272,6 +287,17 @@ bool gw_publish(gw *g, sv_text topic, sv_text payload);
 sv_err gw_broker_open(gw *g, sv_why *why);
 void gw_broker_settled(gw *g, uint64_t group);
 void gw_broker_close(gw *g);
+
+/// Only behind an external broker, whose PUBACK does not mean that a reading is on disk
+/// (docs/spec/ack.md). Without gw_device_acks_open the others do nothing.
+void gw_device_acks_open(gw *g);
+/// A reading of this sender came, new or not.
+void gw_device_acks_note(gw *g, gw_sender *sender);
+/// Put together what is to be told of those that were noted.
+void gw_device_acks_due(gw *g);
+/// Tell it, if it is on disk by now.
+void gw_device_acks_turn(gw *g);
+void gw_device_acks_close(gw *g);
 
 sv_err gw_door_open(gw *g, sv_why *why);
 void gw_door_settled(gw *g, uint64_t group);

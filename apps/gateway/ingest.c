@@ -183,6 +183,7 @@ static void take(void *arg, const sv_reading *reading) {
     }
     s->of->last_seen_us = in->received_us;
     gw_sender *sender = gw_sender_of(g, s, reading);
+    gw_device_acks_note(g, sender);
     if (!gw_is_new(s, sender, reading)) {
         refuse(in, SV_READING_REPEATED, reading, &why);
         return;

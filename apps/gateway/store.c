@@ -75,6 +75,7 @@ static void on_committed(void *arg, uint64_t group) {
     g->committed = group;
     gw_settled(g, group);
     publish_alerts(g);
+    gw_device_acks_turn(g);
     gw_uplink_turn(g);
 }
 
