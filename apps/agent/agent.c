@@ -156,11 +156,32 @@ static void on_probe(void *arg) {
     publish_reading(due->agent, due->sensor->name, due->sensor->unit, value);
 }
 
+static void subscribe_acks(sv_agent *agent) {
+    char topic[TOPIC_MAX];
+    sv_textbuf buf = SV_TEXTBUF(topic);
+    sv_textbuf_addf(&buf, "acks/%s", agent->config->id);
+    if (sv_mqtt_client_subscribe(agent->client, sv_textbuf_text(&buf), 1) != SV_OK) {
+        SV_LOG(error, "acks.unheard", "cannot subscribe to %s", topic);
+    }
+}
+
+static void on_subscribed(void *arg, bool granted) {
+    (void) arg;
+    if (!granted) {
+        SV_LOG(error, "acks.unheard",
+               "the broker refused the subscription: check its ACL; readings wait and are sent "
+               "again");
+    }
+}
+
 static void on_up(void *arg, bool session_present) {
     (void) session_present;
     sv_agent *agent = arg;
     SV_LOG(info, "gateway.up", "connected to %s:%d", agent->config->gateway.host,
            (int) agent->config->gateway.port);
+    if (agent->config->gateway.acks) {
+        subscribe_acks(agent);
+    }
     publish_presence(agent, agent->online);
     sv_agent_sender_up(agent->sender);
     agent->health_due = true;
@@ -179,10 +200,14 @@ static void on_acknowledged(void *arg, uint64_t token) {
     sv_agent_sender_acknowledged(agent->sender, token);
 }
 
-// The agent subscribes to nothing, so nothing ought to arrive.
+// The agent subscribes to its acks, if to anything; nothing else ought to arrive.
 static void on_message(void *arg, const sv_mqtt_message *message) {
-    (void) arg;
-    SV_LOG(warn, "message.unexpected", "on " SV_TEXT_FMT, SV_TEXT_ARG(message->topic));
+    const sv_agent *agent = arg;
+    if (sv_text_starts(message->topic, SV_TEXT("acks/"))) {
+        sv_agent_sender_heard(agent->sender, message->payload);
+    } else {
+        SV_LOG(warn, "message.unexpected", "on " SV_TEXT_FMT, SV_TEXT_ARG(message->topic));
+    }
 }
 
 static void on_goodbye(void *arg) {
@@ -219,6 +244,7 @@ static sv_err connect_gateway(sv_agent *agent, sv_tls *tls, sv_why *why) {
         .down = on_down,
         .message = on_message,
         .acknowledged = on_acknowledged,
+        .subscribed = on_subscribed,
     };
     sv_mqtt_client_options options = {
         .host = agent->config->gateway.host,

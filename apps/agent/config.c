@@ -24,6 +24,12 @@ static const sv_config_key GATEWAY_KEYS[] = {
       .min = 1,
       .max = 65535,
       .help = "its MQTT port" },
+    { .name = "acks",
+      .type = SV_CONFIG_BOOL,
+      FIELD(gateway_section, acks),
+      .fallback = "false",
+      .help = "set it where a broker stands between: keep each reading until the gateway says that "
+              "it is on disk" },
     { 0 },
 };
 

@@ -29,6 +29,7 @@ typedef struct sv_agent_config {
     struct {
         char host[SV_AGENT_HOST_MAX];
         int64_t port;
+        bool acks; ///< a reading is delivered when the gateway says so, not at its PUBACK
     } gateway;
     struct {
         char ca[SV_PATH_MAX], cert[SV_PATH_MAX], key[SV_PATH_MAX];

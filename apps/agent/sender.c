@@ -6,13 +6,14 @@
 #include <sys/clock.h>
 #include <sys/log.h>
 
-enum { BACKFILL_US = 50000, TELL_US = 60 * 1000000 };
+enum { BACKFILL_US = 50000, TELL_US = 60 * 1000000, AGAIN_US = 1000000 };
 
 struct sv_agent_sender {
     const sv_agent_config *config;
     sv_spool *spool;
-    sv_mqtt_client *client; ///< borrowed
-    sv_timer *commit, *backfill;
+    sv_mqtt_client *client;    ///< borrowed
+    sv_agent_confirm *confirm; ///< NULL: a PUBACK is enough
+    sv_timer *commit, *backfill, *again;
     double allowance;     ///< messages the backfill may send now
     uint64_t backfilled;  ///< since something had to wait
     sv_spool_counts told; ///< as of the last line in the log
@@ -84,7 +85,34 @@ static void publish(sv_agent_sender *s, sv_text topic, sv_text payload, uint64_t
         SV_LOG(error, "message.refused", "the client does not take " SV_TEXT_FMT,
                SV_TEXT_ARG(topic));
         sv_spool_settle(s->spool, token);
+    } else if (s->confirm != NULL) {
+        // What has no number, a health report, is delivered at its PUBACK.
+        (void) sv_agent_confirm_add(s->confirm, topic, payload, token, sv_clock_monotonic_us());
     }
+}
+
+/// What the broker had and the gateway does not tell of.
+static void send_again(sv_agent_sender *s) {
+    sv_agent_due due;
+    sv_agent_confirm_step step;
+    while (sv_mqtt_client_is_up(s->client)
+           && (step = sv_agent_confirm_due(s->confirm, sv_clock_monotonic_us(), &due))
+                  != SV_AGENT_CONFIRM_NOTHING) {
+        if (step == SV_AGENT_CONFIRM_GIVE_UP) {
+            SV_LOG(error, "reading.unconfirmed",
+                   "the gateway tells of others and not of one that was sent %d times",
+                   SV_AGENT_CONFIRM_SENDS);
+            sv_spool_settle(s->spool, due.token);
+        } else if (sv_mqtt_client_publish(s->client, due.topic, due.payload, 1, false, due.token)
+                   != SV_OK) {
+            SV_LOG(error, "message.refused", "the client does not take " SV_TEXT_FMT,
+                   SV_TEXT_ARG(due.topic));
+        }
+    }
+}
+
+static void on_again(void *arg) {
+    send_again(arg);
 }
 
 static size_t in_flight(const sv_agent_sender *s) {
@@ -165,13 +193,33 @@ void sv_agent_send(sv_agent_sender *s, sv_agent_class class, sv_text topic, sv_t
 }
 
 void sv_agent_sender_up(sv_agent_sender *s) {
+    if (s->confirm != NULL) {
+        sv_agent_confirm_again(s->confirm);
+        send_again(s);
+    }
     if (s->behind || anything_waits(s)) {
         fall_behind(s);
     }
 }
 
 void sv_agent_sender_acknowledged(sv_agent_sender *s, uint64_t token) {
-    sv_spool_settle(s->spool, token);
+    if (s->confirm == NULL || !sv_agent_confirm_at_broker(s->confirm, token)) {
+        sv_spool_settle(s->spool, token);
+    }
+}
+
+void sv_agent_sender_heard(sv_agent_sender *s, sv_text payload) {
+    SV_DEFER(sv_ack_drop) sv_ack ack = { .seq = 0 };
+    sv_why why = { 0 };
+    if (s->confirm == NULL || sv_ack_parse(payload, &ack, &why) != SV_OK) {
+        SV_LOG(warn, "ack.refused", "%s",
+               s->confirm == NULL ? "gateway: acks is not set" : why.text);
+        return;
+    }
+    uint64_t token = 0;
+    while ((token = sv_agent_confirm_take(s->confirm, &ack, sv_clock_monotonic_us())) != 0) {
+        sv_spool_settle(s->spool, token);
+    }
 }
 
 void sv_agent_sender_save(sv_agent_sender *s) {
@@ -214,6 +262,11 @@ sv_err sv_agent_sender_open(sv_loop *loop, const sv_agent_config *config, sv_age
     SV_TRY(open_spool(s, why));
     s->commit = sv_timer_new(loop, on_commit, s);
     s->backfill = sv_timer_new(loop, on_backfill, s);
+    if (config->gateway.acks) {
+        s->confirm = sv_agent_confirm_new();
+        s->again = sv_timer_new(loop, on_again, s);
+        sv_timer_every(s->again, AGAIN_US);
+    }
     sv_spool_counts counts;
     sv_spool_count(s->spool, &counts);
     if (counts.bytes > 0) {
@@ -232,6 +285,8 @@ void sv_agent_sender_drop(sv_agent_sender **sender) {
     }
     sv_timer_drop(&s->commit);
     sv_timer_drop(&s->backfill);
+    sv_timer_drop(&s->again);
+    sv_agent_confirm_drop(&s->confirm);
     sv_spool_drop(&s->spool);
     free(s);
     *sender = NULL;
