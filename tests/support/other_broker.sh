@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# The same story behind whichever broker: sourced after site.sh by a scenario that says how its broker is configured (configure_broker) and started
+# (start_broker, which sets $broker). Devices are press-1 and press-2; $front is neither door nor mosquitto.
+# shellcheck source=tests/support/site.sh
+. "$SV_SOURCE/tests/support/site.sh"
+
+open_broker() {
+  configure_broker
+  start_broker
+}
+
+broker_listens() { within 30 bash -c ": < /dev/tcp/127.0.0.1/$mqtt_port" || fail "the broker does not start"; }
+
+# readings DEVICE FROM TO VALUE: numbered, a line each
+readings() {
+  seq "$2" "$3" | awk -v id="$1" -v value="$4" '{ printf "{\"value\":%s,\"timestamp\":\"2026-11-28T10:%02d:%02d\",\"device_id\":\"%s\",\"epoch\":\"e\",\"seq\":%d}\n", value, int($1 / 60) % 60, $1 % 60, id, $1 }'
+}
+# publishes DEVICE SENSOR FROM TO VALUE
+publishes() { readings "$1" "$3" "$4" "$5" | as "$1" -i "$1" -l -t "sensors/$1/$2"; }
+
+sql() { sqlite3 -readonly "$work/gateway.db" "$1"; }
+stored() { [ "$(sql "SELECT count(*), count(DISTINCT seq), max(seq) FROM reading JOIN stream ON stream.id = stream WHERE device = '$1'")" = "$2|$2|$2" ]; }
+stored_once() { within 20 stored "$1" "$2" || fail "$1: $(sql "SELECT device, count(*), count(DISTINCT seq), max(seq) FROM reading JOIN stream ON stream.id = stream GROUP BY device" | tr '\n' ' ')"; }
+
+listen_as() {
+  mosquitto_sub -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/$1.crt" --key "$work/keys/$1.key" -i "$1" -q 1 -v \
+    -t "alerts/$1" -t "acks/$1" >"$work/heard" 2>>"$work/sub.log" &
+  listener=$!
+  started+=("$listener")
+}
+hears() { within 20 grep -q "$1" "$work/heard" || fail "nothing like '$1' is heard: $(cat "$work/heard")"; }
+
+# What a device says on its own topic, and what one says for another, which the broker has to keep from the gateway.
+tell_and_hear() {
+  listen_as press-1
+  sleep 0.5
+  publishes press-2 oil 1 300 20 || fail "press-2 cannot publish"
+  stored_once press-2 300
+  readings press-1 1 20 95 | as press-1 -l -t sensors/press-1/oil || fail "press-1 cannot publish"
+  stored_once press-1 20
+  hears '^alerts/press-1 .*"HIGH".*exceeds high threshold'
+  hears '^acks/press-1 {"epoch":"e","seq":20}'
+}
+
+# The gateway stands still while the broker takes and acknowledges; then the broker is killed. What it had acknowledged arrives, and what the gateway had taken
+# already comes again and counts once. The gateway comes back by itself, is told of new readings, and publishes.
+lose_the_broker() {
+  local took=yes
+  kill -STOP "$gateway"
+  publishes press-2 oil 301 400 20 || took=no
+  die "$broker"
+  kill -CONT "$gateway"
+  [ $took = yes ] || fail "press-2 cannot publish while the gateway stands still"
+  kill "$listener" 2>/dev/null || true
+  within 10 grep -q broker.down "$work/gateway.log" || fail "the gateway does not notice"
+  start_broker
+  within 20 curl -fs "127.0.0.1:$http_port/healthz" || fail "the gateway does not come back"
+  stored_once press-2 400
+  listen_as press-1
+  sleep 0.5
+  publishes press-2 oil 401 500 20 || fail "press-2 cannot publish any more"
+  stored_once press-2 500
+  readings press-1 21 40 96 | as press-1 -l -t sensors/press-1/water || fail "press-1 cannot publish any more"
+  stored_once press-1 40
+  hears '^alerts/press-1 .*"sensor":"water"'
+  if grep -q broker.subscribe "$work/gateway.log"; then fail "the broker refuses a subscription"; fi
+}
