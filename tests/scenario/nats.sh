@@ -48,3 +48,4 @@ tell_and_hear
 readings press-1 21 21 95 | as press-2 -l -t sensors/press-1/oil || fail "NATS says no to what it may drop in silence: the guide says otherwise"
 stored_once press-1 20
 lose_the_broker
+lose_both

@@ -4,7 +4,6 @@ set -euo pipefail
 front=rabbitmq
 # shellcheck source=tests/support/other_broker.sh
 . "$SV_SOURCE/tests/support/other_broker.sh"
-nodes_port=$(free_port)
 names_port=$(free_port)
 
 # A user per certificate, named like its CN, without a password; what it may do follows from its name. In topics `/` is `.` here.
@@ -66,7 +65,7 @@ CONF
 start_broker() {
   local dir=$work/rabbitmq
   # "Under systemd" the script becomes the server instead of watching over it.
-  run "$work/rabbitmq.log" env HOME="$dir" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$names_port" RABBITMQ_DIST_PORT="$nodes_port" \
+  run "$work/rabbitmq.log" env HOME="$dir" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$names_port" ERL_CRASH_DUMP=/dev/null RABBITMQ_DIST_PORT="$(free_port)" \
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' RABBITMQ_CONF_ENV_FILE=/dev/null \
     RABBITMQ_CONFIG_FILE="$dir/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$dir/enabled_plugins" RABBITMQ_NODENAME=selvedge@localhost \
     RABBITMQ_MNESIA_BASE="$dir/data" RABBITMQ_LOG_BASE="$dir/log" RABBITMQ_LOGS=- RABBITMQ_PID_FILE="$dir/pid" RUNNING_UNDER_SYSTEMD=true \
@@ -82,3 +81,4 @@ if as press-2 -m "$(readings press-1 21 21 95)" -t sensors/press-1/oil 2>>"$work
 grep -q "access_refused.*sensors.press-1.oil.*press-2" "$work/rabbitmq.log" || fail "RabbitMQ refused it for something else"
 stored_once press-1 20
 lose_the_broker
+lose_both

@@ -42,8 +42,7 @@ tell_and_hear() {
   hears '^acks/press-1 {"epoch":"e","seq":20}'
 }
 
-# The gateway stands still while the broker takes and acknowledges; then the broker is killed. What it had acknowledged arrives, and what the gateway had taken
-# already comes again and counts once. The gateway comes back by itself, is told of new readings, and publishes.
+# Killed under a gateway that stands still, so that what it has taken comes again and counts once. The gateway comes back by itself, is told of new readings, and publishes.
 lose_the_broker() {
   local took=yes
   kill -STOP "$gateway"
@@ -64,4 +63,14 @@ lose_the_broker() {
   stored_once press-1 40
   hears '^alerts/press-1 .*"sensor":"water"'
   if grep -q broker.subscribe "$work/gateway.log"; then fail "the broker refuses a subscription"; fi
+}
+
+# With the gateway away the broker takes and acknowledges, and is killed: it has kept what it acknowledged, and the gateway's session.
+lose_both() {
+  die "$gateway"
+  publishes press-2 oil 501 600 20 || fail "press-2 cannot publish while the gateway is away"
+  die "$broker"
+  start_broker
+  start_gateway
+  stored_once press-2 600
 }
