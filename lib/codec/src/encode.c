@@ -1,6 +1,8 @@
 #include <codec/encode.h>
+#include <string.h>
 
 static const char HEX_DIGITS[] = "0123456789abcdef";
+static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char BASE64URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void sv_hex_add(sv_textbuf *buf, const uint8_t *bytes, size_t len) {
@@ -33,16 +35,62 @@ sv_err sv_hex_parse(sv_text text, uint8_t *bytes, size_t len) {
     return SV_OK;
 }
 
-void sv_base64url_add(sv_textbuf *buf, const uint8_t *bytes, size_t len) {
+static void base64_add(sv_textbuf *buf, const char *alphabet, const uint8_t *bytes, size_t len) {
     for (size_t i = 0; i < len; i += 3) {
         size_t left = len - i;
         uint32_t group = (uint32_t) bytes[i] << 16 | (left > 1 ? (uint32_t) bytes[i + 1] << 8 : 0)
                          | (left > 2 ? bytes[i + 2] : 0U);
         size_t digits = left > 2 ? 4 : left + 1;
         for (size_t digit = 0; digit < digits; digit++) {
-            sv_textbuf_add_char(buf, BASE64URL[(group >> (18 - 6 * digit)) & 63]);
+            sv_textbuf_add_char(buf, alphabet[(group >> (18 - 6 * digit)) & 63]);
         }
     }
+}
+
+void sv_base64url_add(sv_textbuf *buf, const uint8_t *bytes, size_t len) {
+    base64_add(buf, BASE64URL, bytes, len);
+}
+
+void sv_field_bytes_add(sv_textbuf *buf, sv_text bytes) {
+    static const char *const PADDING[] = { "", "==", "=" };
+    sv_textbuf_add_char(buf, ':');
+    base64_add(buf, BASE64, (const uint8_t *) bytes.at, bytes.len);
+    sv_textbuf_add_str(buf, PADDING[bytes.len % 3]);
+    sv_textbuf_add_char(buf, ':');
+}
+
+/// Four digits, of which the last `padding` are '='; false when they are no base64.
+static bool base64_group(const char *digits, size_t padding, sv_textbuf *out) {
+    uint32_t group = 0;
+    for (size_t i = 0; i < 4; i++) {
+        bool is_padding = i >= 4 - padding;
+        const char *at = digits[i] != '\0' ? strchr(BASE64, digits[i]) : NULL;
+        if (is_padding ? digits[i] != '=' : at == NULL) {
+            return false;
+        }
+        group = group << 6 | (is_padding ? 0 : (uint32_t) (at - BASE64));
+    }
+    for (size_t i = 0; i < 3 - padding; i++) {
+        sv_textbuf_add_char(out, (char) (group >> (16 - 8 * i) & 255));
+    }
+    return padding == 0 || (group & ((1U << (8 * padding)) - 1)) == 0;
+}
+
+sv_err sv_field_bytes_parse(sv_text field, sv_textbuf *out) {
+    if (field.len < 2 || field.at[0] != ':' || field.at[field.len - 1] != ':'
+        || (field.len - 2) % 4 != 0) {
+        return SV_ERR_INVALID;
+    }
+    sv_text digits = { .at = field.at + 1, .len = field.len - 2 };
+    for (size_t i = 0; i < digits.len; i += 4) {
+        const char *group = digits.at + i;
+        bool is_last = i + 4 == digits.len;
+        size_t padding = is_last ? (size_t) (group[3] == '=') + (size_t) (group[2] == '=') : 0;
+        if (!base64_group(group, padding, out)) {
+            return SV_ERR_INVALID;
+        }
+    }
+    return out->overflowed ? SV_ERR_NO_SPACE : SV_OK;
 }
 
 static bool is_unreserved(char c) {

@@ -1,5 +1,6 @@
 // What is decoded is valid text without NUL and comes back from its own encoding; whatever bytes
-// there are, hexadecimal gives them back.
+// there are, hexadecimal gives them back, and a field of bytes has one
+// spelling.
 #include <codec/encode.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,22 @@ static void check_hex(const uint8_t *data, size_t size) {
     (void) !sv_hex_parse((sv_text){ .at = (const char *) data, .len = size }, back, len / 2);
 }
 
+static void check_field(sv_text text) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(ROOM_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf again = SV_TEXTBUF_HEAP(ROOM_MAX);
+    if (sv_field_bytes_parse(text, &bytes) == SV_OK) {
+        sv_field_bytes_add(&again, sv_textbuf_text(&bytes));
+        if (!sv_text_eq(sv_textbuf_text(&again), text)) {
+            abort();
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sv_text text = { .at = (const char *) data, .len = size };
     check_percent(text, false);
     check_percent(text, true);
     check_hex(data, size);
+    check_field(text);
     return 0;
 }

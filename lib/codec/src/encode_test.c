@@ -37,6 +37,37 @@ static void base64url_agrees_with_the_rfc_without_its_padding(void **state) {
     }
 }
 
+static void a_field_of_bytes_agrees_with_the_rfcs_and_has_one_spelling(void **state) {
+    (void) state;
+    static const char *const GOOD[][2] = {
+        { "", "::" },        { "f", ":Zg==:" },        { "fo", ":Zm8=:" },
+        { "foo", ":Zm9v:" }, { "foob", ":Zm9vYg==:" }, { "\xff\xff\xfe", ":///+:" },
+    };
+    static const char *const BROKEN[] = {
+        "",       ":",       "Zm9v",    ":Zm9v",  "Zm9v:",      ":Zm9v:;a=1", ":Zg=:",
+        ":Zg:",   ":Zh==:",  ":Zm9=:",  ":Z===:", ":====:",     ":Zg==Zg==:", ":Zm 9v:",
+        ":Z=9v:", ":Zm9v: ", " :Zm9v:", ":Zm9-:", ":Zm9v:, ::", ":Zm\n9v:",   "\"Zm9v\"",
+    };
+    for (size_t i = 0; i < SV_COUNT(GOOD); i++) {
+        char room[32];
+        char back_room[32];
+        sv_textbuf out = SV_TEXTBUF(room);
+        sv_textbuf back = SV_TEXTBUF(back_room);
+        sv_field_bytes_add(&out, sv_text_of(GOOD[i][0]));
+        assert_true(sv_text_is(sv_textbuf_text(&out), GOOD[i][1]));
+        assert_int_equal(sv_field_bytes_parse(sv_textbuf_text(&out), &back), SV_OK);
+        assert_true(sv_text_is(sv_textbuf_text(&back), GOOD[i][0]));
+    }
+    for (size_t i = 0; i < SV_COUNT(BROKEN); i++) {
+        char room[32];
+        sv_textbuf out = SV_TEXTBUF(room);
+        assert_int_equal(sv_field_bytes_parse(sv_text_of(BROKEN[i]), &out), SV_ERR_INVALID);
+    }
+    char small[2];
+    sv_textbuf out = SV_TEXTBUF(small);
+    assert_int_equal(sv_field_bytes_parse(SV_TEXT(":Zm9v:"), &out), SV_ERR_NO_SPACE);
+}
+
 static void percent_encoding_refuses_what_would_smuggle_bytes(void **state) {
     (void) state;
     static const char *const BROKEN[] = { "%", "%4", "%zz", "%00", "%ff", "%c0%80", "%ed%a0%80" };
@@ -66,6 +97,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hexadecimal_reads_back_what_it_wrote_and_nothing_else),
         cmocka_unit_test(base64url_agrees_with_the_rfc_without_its_padding),
+        cmocka_unit_test(a_field_of_bytes_agrees_with_the_rfcs_and_has_one_spelling),
         cmocka_unit_test(percent_encoding_refuses_what_would_smuggle_bytes),
         cmocka_unit_test(percent_encoding_reads_back_what_it_wrote),
     };

@@ -7,10 +7,12 @@ void http_answer_start(http_answer *answer, bool to_head, size_t body_max) {
     // One byte more for the buffer's NUL: a body of just the limit fits.
     *answer = (http_answer){ .to_head = to_head,
                              .body_max = body_max,
+                             .head = SV_TEXTBUF_HEAP(HTTP_ANSWER_HEAD_MAX),
                              .body = SV_TEXTBUF_HEAP(body_max + 1) };
 }
 
 void http_answer_drop(http_answer *answer) {
+    sv_textbuf_drop(&answer->head);
     sv_textbuf_drop(&answer->body);
 }
 
@@ -78,7 +80,8 @@ static sv_err headers_over(http_answer *answer, sv_why *why) {
             return sv_fail(why, SV_ERR_INVALID, "the server wants to switch protocols");
         }
         answer->step = HTTP_ANSWER_STATUS;
-        answer->has_length = answer->chunked = false;
+        answer->has_length = answer->chunked = answer->has_location = false;
+        sv_textbuf_clear(&answer->head);
         return SV_OK;
     }
     if (answer->to_head || answer->status == 204 || answer->status == 304) {
@@ -104,6 +107,8 @@ static sv_err parse_header(http_answer *answer, sv_text line, sv_why *why) {
     }
     sv_text rest = line;
     sv_text name = sv_text_cut(&rest, ':');
+    sv_textbuf_add(&answer->head, line);
+    sv_textbuf_add_char(&answer->head, '\n');
     return take_header(answer, name, sv_text_trim(rest), why);
 }
 

@@ -1,4 +1,4 @@
-// Reads one HTTP/1.1 answer (RFC 9112) from bytes as they arrive: status, Location, and a body by
+// Reads one HTTP/1.1 answer (RFC 9112) from bytes as they arrive: status, headers, and a body by
 // length, in chunks, or until the end of the connection. Pure; bounded by the limits below.
 #ifndef SV_NET_HTTP_ANSWER_H
 #define SV_NET_HTTP_ANSWER_H
@@ -29,6 +29,7 @@ typedef struct http_answer {
     size_t head_bytes;
     bool has_location;
     char location[HTTP_LOCATION_ROOM];
+    sv_textbuf head; ///< the final answer's header lines, each ended by '\n'
     size_t body_max;
     sv_textbuf body;
 } http_answer;

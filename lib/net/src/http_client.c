@@ -10,8 +10,6 @@
 #include <strings.h>
 #include <sys/queue.h>
 
-enum { HEAD_MAX = 8 * 1024 };
-
 typedef struct http_question {
     STAILQ_ENTRY(http_question) link;
     bool is_head;
@@ -104,6 +102,7 @@ static void deliver(sv_http_client *client) {
         .status = client->answer.status,
         .body = sv_textbuf_text(&client->answer.body),
         .location = client->answer.has_location ? client->answer.location : NULL,
+        .head = sv_textbuf_text(&client->answer.head),
     };
     client->used = client->conn != NULL;
     finish(client, &reply, NULL);
@@ -246,42 +245,94 @@ static sv_text body_to_send(const sv_http_client *client, sv_text body, sv_textb
     return wanted && sv_compress(body, packed) == SV_OK ? sv_textbuf_text(packed) : body;
 }
 
-sv_err sv_http_client_send(sv_http_client *client, const char *method, const char *path,
-                           const char *authorization, const char *content_type, sv_text body,
-                           sv_http_done *done, void *arg) {
+static bool is_sendable(const sv_http_errand *errand) {
+    bool is_good = errand->path[0] == '/' && strpbrk(errand->path, " \r\n") == NULL;
+    for (size_t i = 0; i < errand->field_count; i++) {
+        is_good = is_good && !has_line_break(errand->fields[i].value);
+    }
+    return is_good;
+}
+
+static void add_head(sv_textbuf *buf, const sv_http_client *client, const sv_http_errand *errand) {
+    sv_textbuf_addf(buf, "%s %s HTTP/1.1\r\n", errand->method, errand->path);
+    add_host(buf, &client->origin);
+    for (size_t i = 0; i < errand->field_count; i++) {
+        add_header(buf, errand->fields[i].name, errand->fields[i].value);
+    }
+}
+
+static bool method_is(const sv_http_errand *errand, const char *method) {
+    return strcmp(errand->method, method) == 0;
+}
+
+/// The bytes of the request; false when they are too many.
+static bool write_question(const sv_http_client *client, const sv_http_errand *errand,
+                           sv_textbuf *bytes, size_t *sent_bytes) {
+    sv_text body = errand->body;
+    SV_DEFER(sv_textbuf_drop)
+    sv_textbuf packed = SV_TEXTBUF_HEAP(SV_HTTP_ASK_HEAD_MAX + 2 * body.len);
+    sv_text sent = body_to_send(client, body, &packed);
+    add_head(bytes, client, errand);
+    if (body.len > 0 || (!method_is(errand, "GET") && !method_is(errand, "HEAD"))) {
+        sv_textbuf_addf(bytes, "Content-Length: %zu\r\n", sent.len);
+    }
+    sv_textbuf_add_str(bytes, packed.len > 0 ? "Content-Encoding: zstd\r\n\r\n" : "\r\n");
+    bool fits = bytes->len <= SV_HTTP_ASK_HEAD_MAX;
+    sv_textbuf_add(bytes, sent);
+    *sent_bytes = sent.len;
+    return fits && !bytes->overflowed;
+}
+
+sv_err sv_http_client_ask(sv_http_client *client, const sv_http_errand *errand, sv_http_done *done,
+                          void *arg) {
     if (client->waiting >= SV_HTTP_CLIENT_QUEUE_MAX || client->dropping) {
         return SV_ERR_NO_SPACE;
     }
-    if (path[0] != '/' || strpbrk(path, " \r\n") != NULL || has_line_break(authorization)
-        || has_line_break(content_type)) {
+    if (!is_sendable(errand)) {
         return SV_ERR_INVALID;
     }
-    SV_DEFER(sv_textbuf_drop) sv_textbuf packed = SV_TEXTBUF_HEAP(HEAD_MAX + 2 * body.len);
-    sv_text sent = body_to_send(client, body, &packed);
-    sv_textbuf bytes = SV_TEXTBUF_HEAP(HEAD_MAX + sent.len);
-    sv_textbuf_addf(&bytes, "%s %s HTTP/1.1\r\n", method, path);
-    add_host(&bytes, &client->origin);
-    add_header(&bytes, "Authorization", authorization);
-    add_header(&bytes, "Content-Type", content_type);
-    if (body.len > 0 || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)) {
-        sv_textbuf_addf(&bytes, "Content-Length: %zu\r\n", sent.len);
-    }
-    sv_textbuf_add_str(&bytes, packed.len > 0 ? "Content-Encoding: zstd\r\n\r\n" : "\r\n");
-    sv_textbuf_add(&bytes, sent);
-    if (bytes.overflowed) {
+    size_t sent_bytes = 0;
+    sv_textbuf bytes = SV_TEXTBUF_HEAP(2 * SV_HTTP_ASK_HEAD_MAX + 2 * errand->body.len);
+    if (!write_question(client, errand, &bytes, &sent_bytes)) {
         sv_textbuf_drop(&bytes);
         return SV_ERR_INVALID;
     }
     http_question *question = sv_mem_new(sizeof *question);
     *question = (http_question){
-        .is_head = strcmp(method, "HEAD") == 0, .bytes = bytes, .done = done, .arg = arg
+        .is_head = method_is(errand, "HEAD"), .bytes = bytes, .done = done, .arg = arg
     };
-    client->body_bytes += sent.len;
+    client->body_bytes += sent_bytes;
     STAILQ_INSERT_TAIL(&client->questions, question, link);
     if (++client->waiting == 1 && !client->in_done) {
         sv_timer_once(client->next, 0);
     }
     return SV_OK;
+}
+
+sv_err sv_http_client_send(sv_http_client *client, const char *method, const char *path,
+                           const char *authorization, const char *content_type, sv_text body,
+                           sv_http_done *done, void *arg) {
+    const sv_http_field fields[] = { { "Authorization", authorization },
+                                     { "Content-Type", content_type } };
+    const sv_http_errand errand = { .method = method,
+                                    .path = path,
+                                    .fields = fields,
+                                    .field_count = SV_COUNT(fields),
+                                    .body = body };
+    return sv_http_client_ask(client, &errand, done, arg);
+}
+
+sv_err sv_http_reply_field(const sv_http_reply_view *reply, const char *name, char *room,
+                           size_t room_bytes) {
+    sv_text rest = reply->head;
+    while (rest.len > 0) {
+        sv_text value = sv_text_cut(&rest, '\n');
+        sv_text key = sv_text_cut(&value, ':');
+        if (key.len == strlen(name) && strncasecmp(key.at, name, key.len) == 0) {
+            return sv_text_copy(sv_text_trim(value), room, room_bytes);
+        }
+    }
+    return SV_ERR_NOT_FOUND;
 }
 
 size_t sv_http_client_waiting(const sv_http_client *client) {

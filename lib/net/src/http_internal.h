@@ -47,6 +47,10 @@ struct sv_http_request {
     char address[HTTP_ADDRESS_MAX];
 };
 
+/// Everybody who reads these headers sees the request end at the same place.
+bool sv_http_framing_is_plain(const struct evkeyvalq *headers);
+size_t sv_http_count_header(const struct evkeyvalq *headers, const char *name);
+
 sv_http_request *sv_http_request_new(http_peer *peer, struct evhttp_request *raw);
 /// Unpacks a compressed body. False, with the request answered, when that cannot be done.
 bool sv_http_request_unpack(sv_http_request *request, size_t body_max);

@@ -6,6 +6,7 @@
 #include <codec/json.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,13 +23,21 @@ struct sv_http_events {
     void *arg;
 };
 
+static const char *raw_path(const struct evhttp_uri *uri) {
+    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+    return path != NULL && path[0] != '\0' ? path : "/";
+}
+
+/// "//host/path" is no request target (RFC 9112 §3.2); libevent would take its path.
+static bool names_host_alone(const struct evhttp_uri *uri) {
+    return uri != NULL && evhttp_uri_get_scheme(uri) == NULL && evhttp_uri_get_host(uri) != NULL;
+}
+
 static void decode_path(const struct evhttp_request *raw, sv_textbuf *out) {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(raw);
-    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-    if (path == NULL || path[0] == '\0') {
-        path = "/";
-    }
-    if (path[0] != '/' || sv_percent_decode(sv_text_of(path), false, out) != SV_OK
+    const char *path = raw_path(uri);
+    if (names_host_alone(uri) || path[0] != '/'
+        || sv_percent_decode(sv_text_of(path), false, out) != SV_OK
         || sv_textbuf_end(out) != SV_OK) {
         out->overflowed = true;
     }
@@ -91,6 +100,19 @@ sv_text sv_http_path(const sv_http_request *request) {
     return sv_textbuf_text(&request->path);
 }
 
+static const struct evhttp_uri *uri_of(const sv_http_request *request) {
+    return request->raw != NULL ? evhttp_request_get_evhttp_uri(request->raw) : NULL;
+}
+
+sv_text sv_http_raw_path(const sv_http_request *request) {
+    return sv_text_of(raw_path(uri_of(request)));
+}
+
+sv_text sv_http_raw_query(const sv_http_request *request) {
+    const struct evhttp_uri *uri = uri_of(request);
+    return sv_text_of(uri != NULL ? evhttp_uri_get_query(uri) : NULL);
+}
+
 static bool is_parameter(sv_text encoded, const char *name) {
     char decoded[128];
     sv_textbuf buf = SV_TEXTBUF(decoded);
@@ -100,9 +122,7 @@ static bool is_parameter(sv_text encoded, const char *name) {
 
 sv_err sv_http_query(const sv_http_request *request, const char *name, char *room,
                      size_t room_bytes) {
-    const struct evhttp_uri *uri =
-        request->raw != NULL ? evhttp_request_get_evhttp_uri(request->raw) : NULL;
-    sv_text rest = sv_text_of(uri != NULL ? evhttp_uri_get_query(uri) : NULL);
+    sv_text rest = sv_http_raw_query(request);
     while (rest.len > 0) {
         sv_text value = sv_text_cut(&rest, '&');
         sv_text key = sv_text_cut(&value, '=');
@@ -122,6 +142,28 @@ const char *sv_http_header(const sv_http_request *request, const char *name) {
     return request->raw != NULL
                ? evhttp_find_header(evhttp_request_get_input_headers(request->raw), name)
                : NULL;
+}
+
+size_t sv_http_header_count(const sv_http_request *request, const char *name) {
+    return request->raw != NULL
+               ? sv_http_count_header(evhttp_request_get_input_headers(request->raw), name)
+               : 0;
+}
+
+sv_err sv_http_certificate(const sv_http_request *request, sv_textbuf *der) {
+    if (request->peer == NULL || !request->peer->identified) {
+        return SV_ERR_NOT_FOUND;
+    }
+    SSL *ssl =
+        bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(request->peer->connection));
+    const X509 *certificate = SSL_get0_peer_certificate(ssl);
+    int len = i2d_X509(certificate, NULL);
+    char *at = len > 0 ? sv_textbuf_grow(der, (size_t) len) : NULL;
+    if (at == NULL) {
+        return SV_ERR_NO_SPACE;
+    }
+    unsigned char *end = (unsigned char *) at;
+    return i2d_X509(certificate, &end) == len ? SV_OK : SV_ERR_STATE;
 }
 
 bool sv_http_request_unpack(sv_http_request *request, size_t body_max) {
@@ -186,11 +228,16 @@ static void reply_sent(struct evhttp_request *raw, void *arg) {
 static void send_reply(struct evhttp_request *raw, int status, sv_text body) {
     char length[NUMBER_ROOM];
     (void) snprintf(length, sizeof length, "%zu", body.len);
-    if (status != 204 && status != 304) {
+    bool to_head = evhttp_request_get_command(raw) == EVHTTP_REQ_HEAD;
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(raw);
+    if (!to_head) {
+        (void) evhttp_remove_header(headers, "Content-Length");
+    }
+    if (status != 204 && status != 304 && evhttp_find_header(headers, "Content-Length") == NULL) {
         set_header(raw, "Content-Length", length);
     }
     struct evbuffer *content = evhttp_request_get_output_buffer(raw);
-    if (evhttp_request_get_command(raw) != EVHTTP_REQ_HEAD && body.len > 0) {
+    if (!to_head && body.len > 0) {
         (void) evbuffer_add(content, body.at, body.len);
     }
     evhttp_send_reply(raw, status, NULL, NULL);

@@ -150,7 +150,12 @@ static void request_came(struct evhttp_request *raw, void *arg) {
     }
     sv_timer_stop(peer->deadline);
     sv_http_request *request = sv_http_request_new(peer, raw);
-    if (request->path.overflowed) {
+    if (!sv_http_framing_is_plain(evhttp_request_get_input_headers(raw))) {
+        sv_http_reply_header(request, "Connection", "close");
+        sv_http_problem(
+            request, 400, "Bad framing",
+            "one Content-Length, or Transfer-Encoding: chunked, and plain header names");
+    } else if (request->path.overflowed) {
         sv_http_problem(request, 400, "Bad path", "the path is no valid percent-encoded UTF-8");
     } else if (knows_peer(peer, request) && sv_http_request_unpack(request, server->body_max)) {
         server->handler(request, server->arg);
@@ -215,6 +220,10 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
     set_up(server, options->body_max);
     *out = server;
     return SV_OK;
+}
+
+void sv_http_server_tls(sv_http_server *server, sv_tls *tls) {
+    server->tls = tls;
 }
 
 uint16_t sv_http_server_port(const sv_http_server *server) {

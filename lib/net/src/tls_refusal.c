@@ -45,6 +45,10 @@ static const char *find(const words *table, size_t count, long code, const char 
     return otherwise;
 }
 
+const char *sv_tls_verdict(long code) {
+    return find(VERDICTS, SV_COUNT(VERDICTS), code, X509_verify_cert_error_string(code));
+}
+
 void sv_tls_shown(const X509 *certificate, char *room, size_t room_bytes) {
     room[0] = '\0';
     const X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
@@ -101,8 +105,7 @@ void sv_tls_refusal(const SSL *ssl, int fault, int number, const char *shown, sv
     long verdict = SSL_get_verify_result(ssl);
     const char *text = ERR_reason_error_string(code);
     if (verdict != X509_V_OK) {
-        text = find(VERDICTS, SV_COUNT(VERDICTS), verdict, X509_verify_cert_error_string(verdict));
-        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: %s", text);
+        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: %s", sv_tls_verdict(verdict));
     } else if (fault != SSL_ERROR_SSL || text == NULL) {
         say_closed(number, why);
     } else if (is_alert(reason)) {

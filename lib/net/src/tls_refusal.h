@@ -10,6 +10,9 @@
 /// of a long one left out. "" when it has none.
 void sv_tls_shown(const X509 *certificate, char *room, size_t room_bytes);
 
+/// What OpenSSL found wrong with a certificate (X509_V_ERR_...), in our words.
+const char *sv_tls_verdict(long code);
+
 /// Who the client is whose handshake is done. SV_ERR_UNTRUSTED, with the sentence, when the
 /// certificate names nobody or there is none.
 sv_err sv_tls_peer_identity(const SSL *ssl, bool allow_classic, sv_identity *out, sv_why *why);

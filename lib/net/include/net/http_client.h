@@ -8,7 +8,11 @@
 #include <net/tls.h>
 #include <sys/loop.h>
 
-enum { SV_HTTP_CLIENT_QUEUE_MAX = 64, SV_HTTP_REPLY_MAX = 8 * 1024 * 1024 };
+enum {
+    SV_HTTP_CLIENT_QUEUE_MAX = 64,
+    SV_HTTP_REPLY_MAX = 8 * 1024 * 1024,
+    SV_HTTP_ASK_HEAD_MAX = 12 * 1024, ///< what our own server takes, with a margin
+};
 
 typedef struct sv_http_client sv_http_client;
 
@@ -16,7 +20,25 @@ typedef struct sv_http_reply_view {
     int status; ///< 0: no answer; `why` says at which step
     sv_text body;
     const char *location; ///< the Location header, or NULL
+    sv_text head;         ///< the headers: lines "name: value\n"; see sv_http_reply_field
 } sv_http_reply_view;
+
+/// The first header of that name (compared without case) into `room`. SV_ERR_NOT_FOUND,
+/// SV_ERR_NO_SPACE when it does not fit, SV_ERR_INVALID when it holds a NUL.
+sv_err sv_http_reply_field(const sv_http_reply_view *reply, const char *name, char *room,
+                           size_t room_bytes);
+
+typedef struct sv_http_field {
+    const char *name, *value; ///< value NULL: not sent
+} sv_http_field;
+
+/// A request with headers of the caller's; Host and what frames the body are the client's.
+typedef struct sv_http_errand {
+    const char *method, *path;
+    const sv_http_field *fields;
+    size_t field_count;
+    sv_text body;
+} sv_http_errand;
 
 /// Called once per request, on the loop's thread.
 typedef void sv_http_done(void *arg, const sv_http_reply_view *reply, const sv_why *why);
@@ -24,8 +46,11 @@ typedef void sv_http_done(void *arg, const sv_http_reply_view *reply, const sv_w
 /// `origin` is scheme, host and port of an address; its path is ignored. `tls` only for https.
 sv_err sv_http_client_open(sv_loop *loop, const char *origin, sv_tls *tls, int64_t timeout_us,
                            sv_http_client **out, sv_why *why);
-/// `authorization` and `content_type` may be NULL; texts are copied. SV_ERR_NO_SPACE when the queue
-/// is full.
+/// Texts are copied. SV_ERR_NO_SPACE when the queue is full; SV_ERR_INVALID for a line break in a
+/// header, or more than SV_HTTP_ASK_HEAD_MAX bytes of them.
+sv_err sv_http_client_ask(sv_http_client *client, const sv_http_errand *errand, sv_http_done *done,
+                          void *arg);
+/// The short way: `authorization` and `content_type` may be NULL.
 sv_err sv_http_client_send(sv_http_client *client, const char *method, const char *path,
                            const char *authorization, const char *content_type, sv_text body,
                            sv_http_done *done, void *arg);

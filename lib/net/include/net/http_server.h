@@ -1,6 +1,7 @@
 // An HTTP/1.1 server on the loop (libevent's evhttp), plain or TLS, with a deadline per request,
-// bounded headers and bodies, and event streams (SSE) whose queues are bounded. All on the loop's
-// thread.
+// bounded headers and bodies, and event streams (SSE) whose queues are bounded. A request whose end
+// two readers could see at different places (RFC 9112 §6.3) is refused, and its connection closed.
+// All on the loop's thread.
 #ifndef SV_NET_HTTP_SERVER_H
 #define SV_NET_HTTP_SERVER_H
 
@@ -35,17 +36,26 @@ typedef struct sv_http_server_options {
 /// SV_ERR_STATE when the port is taken (the sentence names address and port).
 sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                            sv_http_handler *handler, void *arg, sv_http_server **out, sv_why *why);
+/// New connections use `tls` from now on; those that are there stay, and the context from before
+/// may be dropped. The one in use must outlive the server.
+void sv_http_server_tls(sv_http_server *server, sv_tls *tls);
 uint16_t sv_http_server_port(const sv_http_server *server);
 void sv_http_server_drop(sv_http_server **server);
 
 const char *sv_http_method(const sv_http_request *request); ///< "GET", "POST", ...
 sv_text sv_http_path(const sv_http_request *request);       ///< decoded, no query; starts with '/'
+/// Path and query as they were sent, for whoever passes them on. The query is "" when there is
+/// none.
+sv_text sv_http_raw_path(const sv_http_request *request);
+sv_text sv_http_raw_query(const sv_http_request *request);
 /// Decoded query parameter into `room`; SV_ERR_NOT_FOUND when absent, SV_ERR_INVALID when broken or
 /// too long.
 sv_err sv_http_query(const sv_http_request *request, const char *name, char *room,
                      size_t room_bytes);
 /// NULL when absent; names are compared without case.
 const char *sv_http_header(const sv_http_request *request, const char *name);
+/// How often the header is there: a list that was sent in parts counts its parts.
+size_t sv_http_header_count(const sv_http_request *request, const char *name);
 /// A body that came compressed (Content-Encoding: zstd) is shown as it was before; `body_max` holds
 /// for both.
 sv_text sv_http_body(const sv_http_request *request);
@@ -53,7 +63,11 @@ const char *sv_http_peer(const sv_http_request *request); ///< address of the ot
 /// Who the client certificate says; NULL without one. A certificate that TLS accepts but that has
 /// no valid identity is answered 403 by the server itself.
 const sv_identity *sv_http_identity(const sv_http_request *request);
+/// The client certificate itself, in DER, after what is in `der` already. SV_ERR_NOT_FOUND without
+/// one, or when the connection has gone.
+sv_err sv_http_certificate(const sv_http_request *request, sv_textbuf *der);
 
+/// A Content-Length set here stands in the answer to a HEAD; otherwise the body's own does.
 void sv_http_reply_header(sv_http_request *request, const char *name, const char *value);
 /// `body` is copied. Adds X-Content-Type-Options: nosniff always, Content-Length.
 void sv_http_reply(sv_http_request *request, int status, const char *content_type, sv_text body);

@@ -4,8 +4,11 @@
 #define SV_NET_TLS_H
 
 #include <base/err.h>
+#include <base/text.h>
 #include <model/id.h>
 #include <stdbool.h>
+
+enum { SV_CERTIFICATE_MAX = 4096 }; ///< bytes of a leaf in DER: RSA 4096 and long names fit
 
 typedef struct sv_tls sv_tls; ///< an SSL_CTX; shared by all connections made from it
 
@@ -21,6 +24,10 @@ sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why);
 /// `clients_must_have_certificates`: the handshake fails without one from `ca`.
 sv_err sv_tls_server(const sv_tls_files *files, bool clients_must_have_certificates,
                      bool allow_classic, sv_tls **out, sv_why *why);
+/// Who a certificate (DER) names, judged here and now as if its owner had shown it in a handshake
+/// with this server context: chain, dates, revocation list, purpose, identity. SV_ERR_INVALID when
+/// it is no certificate, SV_ERR_UNTRUSTED with the reason.
+sv_err sv_tls_judge(const sv_tls *tls, sv_text der, sv_identity *out, sv_why *why);
 void sv_tls_drop(sv_tls **tls);
 
 #endif
