@@ -13,6 +13,7 @@
 #define LISTEN(member)                                                                             \
     .offset = (offsetof(gw_config, listen.member) - offsetof(gw_config, listen)),                  \
     .size = sizeof(((gw_config *) 0)->listen.member)
+#define DOOR(member) .offset = (offsetof(gw_config, door.member) - offsetof(gw_config, door))
 #define BROKER(member) .offset = (offsetof(gw_config, broker.member) - offsetof(gw_config, broker))
 #define TLS(member)                                                                                \
     .offset = (offsetof(gw_config, tls.member) - offsetof(gw_config, tls)),                        \
@@ -190,6 +191,22 @@ static const sv_config_key LISTEN_KEYS[] = {
       .help = "X.509 v1 leaves made with plain openssl count as devices, or are refused" },
     { .name = NULL },
 };
+static const sv_config_key DOOR_KEYS[] = {
+    { .name = "bind",
+      .type = SV_CONFIG_TEXT,
+      DOOR(bind),
+      .size = 64,
+      .fallback = "0.0.0.0",
+      .help = "address that devices come to; 127.0.0.1: only this machine" },
+    { .name = "port",
+      .type = SV_CONFIG_INT,
+      DOOR(port),
+      .fallback = "0",
+      .min = 0,
+      .max = 65535,
+      .help = "port for HTTPS with device certificates, 8444 by custom; 0: none" },
+    { .name = NULL },
+};
 static const sv_config_key BROKER_KEYS[] = {
     { .name = "host",
       .type = SV_CONFIG_TEXT,
@@ -354,6 +371,12 @@ static const sv_config_key KEYS[] = {
       .read = read_deny,
       .fallback = "",
       .help = "topic filters that nobody may publish to or hear at that door: [lab/#, ...]" },
+    { .name = "door",
+      .type = SV_CONFIG_SECTION,
+      ROOT(door),
+      .keys = DOOR_KEYS,
+      .fallback = "",
+      .help = "the device door: what devices ask the fleet server, passed on" },
     { .name = "broker",
       .type = SV_CONFIG_SECTION,
       ROOT(broker),
@@ -439,6 +462,11 @@ sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults) {
                         "MQTT server, or stands behind one");
     }
     check_url("fleet", read.fleet.url, root, faults);
+    if (read.door.port != 0 && read.fleet.url[0] == '\0') {
+        sv_config_fault(faults, sv_config_node_get(root, "door"),
+                        "door: there is no fleet server to pass requests on to; add fleet: {url: "
+                        "https://...}");
+    }
     check_url("alerts", read.alerts.url, root, faults);
     sv_err rules = sv_rules_read(root, &read.rules, faults);
     if (err != SV_OK || rules != SV_OK || faults->count > 0) {

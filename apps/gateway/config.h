@@ -31,6 +31,10 @@ typedef struct gw_config {
         int classic; ///< GW_CLASSIC_REFUSE or _ALLOW
     } listen;
     struct {
+        char bind[64];
+        int64_t port; ///< 0: no device door
+    } door;
+    struct {
         char host[256];
         int64_t port;
     } broker;

@@ -7,6 +7,7 @@
 
 #include "availability.h"
 #include "config.h"
+#include "relay.h"
 #include <base/map.h>
 #include <base/ranges.h>
 #include <base/time.h>
@@ -252,6 +253,7 @@ typedef struct gw {
     uint64_t trimmed; ///< the group that last trimmed the outbox
     gw_series series;
     sv_http_server *local; ///< NULL: no local page
+    gw_relay *relay;       ///< NULL: no device door
     gw_availability availability;
     int64_t started_us, quarantined_us;
     uint64_t readings, stored, sent, bytes_in, bytes_up, uplink_refused, clocks_wrong;

@@ -63,6 +63,20 @@ static void put_gateway(const gw *g, sv_textbuf *out) {
     put_plain(metrics, SV_COUNT(metrics), out);
 }
 
+static void put_relay(const gw *g, sv_textbuf *out) {
+    const gw_relay_counts relay =
+        g->relay != NULL ? gw_relay_count(g->relay) : (gw_relay_counts){ 0 };
+    const metric metrics[] = {
+        { "relayed_total", "counter", "Requests of devices that the fleet server answered.",
+          (double) relay.relayed },
+        { "relay_refused_total", "counter", "Requests of devices that were refused here.",
+          (double) relay.refused },
+        { "relay_failed_total", "counter", "Requests that the fleet server did not answer.",
+          (double) relay.failed },
+    };
+    put_plain(metrics, SV_COUNT(metrics), out);
+}
+
 static void put_labelled(sv_textbuf *out, const char *name, const char *label, const char *value,
                          uint64_t count) {
     sv_textbuf_addf(out, "selvedge_gateway_%s{%s=\"%s\"} %llu\n", name, label, value,
@@ -140,6 +154,7 @@ static void put_dropped(const gw *g, sv_textbuf *out) {
 
 void gw_local_metrics(const gw *g, sv_textbuf *out) {
     put_gateway(g, out);
+    put_relay(g, out);
     head(out, "refused_total", "counter", "What arrived and was refused, by reason.");
     put_labelled(out, "refused_total", "reason", "full", g->refused[SV_READING_FINE]);
     for (unsigned i = SV_READING_FINE + 1; i < SV_READING_FAULT__COUNT; i++) {

@@ -71,6 +71,21 @@ static void on_end(void *arg) {
     sv_loop_stop(((gw *) arg)->loop);
 }
 
+static sv_tls_files tls_files(const gw_config *config) {
+    return (sv_tls_files){ .ca = config->tls.ca,
+                           .cert = config->tls.cert,
+                           .key = config->tls.key,
+                           .crl = config->tls.crl[0] == '\0' ? NULL : config->tls.crl };
+}
+
+static void reload_relay(gw *g) {
+    const sv_tls_files files = tls_files(&g->config);
+    sv_why why = { 0 };
+    if (g->relay != NULL && gw_relay_reload(g->relay, &files, &why) != SV_OK) {
+        SV_LOG(error, "tls.refused", "%s; the device door's old certificates stay", why.text);
+    }
+}
+
 static void on_reload(void *arg) {
     gw *g = arg;
     SV_DEFER(gw_config_drop) gw_config fresh = { .id = "" };
@@ -86,14 +101,28 @@ static void on_reload(void *arg) {
     if (g->door != NULL) {
         gw_door_reload(g);
     }
+    reload_relay(g);
     SV_LOG(info, "config.reloaded", "rules read again from %s", config_path);
 }
 
+static sv_err open_relay(gw *g, sv_why *why) {
+    const gw_config *c = &g->config;
+    if (c->door.port == 0) {
+        return SV_OK;
+    }
+    const gw_relay_options options = { .bind = c->door.bind,
+                                       .port = (uint16_t) c->door.port,
+                                       .tls = tls_files(c),
+                                       .fleet_url = c->fleet.url,
+                                       .fleet_tls = g->tls };
+    SV_TRY(gw_relay_open(g->loop, &options, &g->relay, why));
+    SV_LOG(info, "relay.open", "what devices ask on %s:%lld goes on to %s", c->door.bind,
+           (long long) c->door.port, c->fleet.url);
+    return SV_OK;
+}
+
 static sv_err open_all(gw *g, sv_why *why) {
-    const sv_tls_files files = { .ca = g->config.tls.ca,
-                                 .cert = g->config.tls.cert,
-                                 .key = g->config.tls.key,
-                                 .crl = g->config.tls.crl[0] == '\0' ? NULL : g->config.tls.crl };
+    const sv_tls_files files = tls_files(&g->config);
     SV_TRY(sv_loop_open(&g->loop, why));
     g->beat_timer = sv_timer_new(g->loop, on_beat, g);
     g->checkpoint_timer = sv_timer_new(g->loop, on_checkpoint, g);
@@ -105,6 +134,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(gw_uplink_open(g, why));
     gw_ledger_open(g);
     SV_TRY(gw_local_open(g, why));
+    SV_TRY(open_relay(g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGTERM, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
@@ -122,6 +152,7 @@ static void close_all(gw *g) {
     g->exit_code = g->exit_code == 0 ? -1 : g->exit_code;
     gw_front_close(g);
     sv_http_server_drop(&g->local);
+    gw_relay_drop(&g->relay);
     gw_uplink_close(g);
     gw_ledger_close(g);
     gw_series_close(g);

@@ -45,7 +45,7 @@ typedef struct pilot_site {
     char name[SV_ID_ROOM];
     char gateway_id[SV_ID_ROOM];
     char folder[SV_PATH_MAX];
-    pilot_port mqtt, http;
+    pilot_port mqtt, door, http;
     int64_t first_device; ///< number of its first simulated machine
     int64_t device_count; ///< simulated machines
     pilot_child *gateway, *simulator;

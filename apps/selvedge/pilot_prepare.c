@@ -10,6 +10,7 @@ enum {
     PORT_MQTT = 8883,
     PORT_OPERATOR = 8443,
     PORT_DEVICE = 8444,
+    PORT_DOOR = 8454, ///< gateways' device doors; the fleet server's is PORT_DEVICE
     PORT_LOCAL = 9464,
     SOCKET_ROOM = 100, ///< what the address of a unix socket has room for
 };
@@ -160,6 +161,7 @@ static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why)
         p->dir, p->dir, site->gateway_id, site->gateway_id, p->dir, site->gateway_id,
         site->gateway_id);
     sv_textbuf_addf(&yaml, "  crl: %s/pki/crl.pem\n", p->dir);
+    sv_textbuf_addf(&yaml, "door: {bind: 127.0.0.1, port: %u}\n", site->door.number);
     sv_textbuf_addf(&yaml, "fleet: {url: %s}\n", p->device_url);
     sv_textbuf_addf(&yaml, "store: {path: %s/gateway.db, retention: 7d, bytes: 1GiB}\n",
                     site->folder);
@@ -203,6 +205,8 @@ static sv_err lay_out_sites(pilot *p, sv_why *why) {
         next += site->device_count;
         SV_TRY(pilot_port_choose("127.0.0.1", (uint16_t) (PORT_MQTT + i * 10), "devices' MQTT door",
                                  &site->mqtt, why));
+        SV_TRY(pilot_port_choose("127.0.0.1", (uint16_t) (PORT_DOOR + i), "gateway's device door",
+                                 &site->door, why));
         SV_TRY(pilot_port_choose("127.0.0.1", (uint16_t) (PORT_LOCAL + i), "gateway's local page",
                                  &site->http, why));
     }

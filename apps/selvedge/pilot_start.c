@@ -124,6 +124,7 @@ static sv_err start_gateway(pilot *p, pilot_site *site, sv_why *why) {
     pilot_say("starting the gateway of %s; devices reach it with mutual TLS on port %u", site->name,
               site->mqtt.number);
     pilot_port_release(&site->mqtt);
+    pilot_port_release(&site->door);
     pilot_port_release(&site->http);
     SV_TRY(spawn(p, name, site->gateway_id, args, false, &site->gateway, why));
     return wait_ready(p, site->gateway, site, gateway_ready, why);
