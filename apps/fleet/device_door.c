@@ -1,11 +1,18 @@
 #include "device_door.h"
 
+#include "asker.h"
 #include "ledger.h"
 #include "uplink.h"
 
+#include <codec/json.h>
 #include <string.h>
 #include <sys/log.h>
 
+static const char SELF[] = "/v1/self";
+
+enum { SELF_MAX = 512 };
+
+/// A gateway's own.
 static const struct {
     const char *path;
     sv_uplink_fn *take;
@@ -39,36 +46,100 @@ static void take(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway,
     sv_http_reply(request, 200, "application/json", sv_textbuf_text(&answer));
 }
 
-void sv_device_door(sv_http_request *request, void *arg) {
-    sv_fleet *fleet = arg;
-    const sv_identity *peer = sv_http_identity(request);
-    sv_http_reply_header(request, "Cache-Control", "no-store");
-    if (peer == NULL || peer->role != SV_ROLE_GATEWAY) {
-        sv_http_problem(request, 403, "Forbidden", "this door is for gateways; '%s' is none",
-                        peer != NULL ? peer->id : "a peer without certificate");
-        return;
-    }
-    sv_gateway *gateway = sv_registry_gateway(fleet->registry, peer->id);
-    if (gateway == NULL) {
-        SV_LOG(warn, "uplink.unknown", "gateway %s is not named under gateways:", peer->id);
-        sv_http_problem(request, 403, "Forbidden",
-                        "gateway %s is not named in the fleet server's configuration; add it under "
-                        "gateways:",
-                        peer->id);
-        return;
-    }
+/// Who the device is taken for. [relay-7]
+static void tell_self(sv_http_request *request, const sv_asker *asker) {
+    char room[SELF_MAX];
+    sv_textbuf body = SV_TEXTBUF(room);
+    sv_json_out out = SV_JSON_OUT(&body);
+    sv_json_open_object(&out);
+    sv_json_add_str(&out, "device", asker->who.id);
+    sv_json_add_str(&out, "site", asker->site != NULL ? asker->site->name : NULL);
+    sv_json_add_str(&out, "via", asker->gateway != NULL ? asker->gateway->id : NULL);
+    sv_json_key(&out, "certificate");
+    sv_json_open_object(&out);
+    sv_json_add_int(&out, "not_after", asker->who.not_after_us / 1000);
+    sv_json_close_object(&out);
+    sv_json_close_object(&out);
+    sv_http_reply(request, 200, "application/json", sv_textbuf_text(&body));
+}
+
+static void wrong_method(sv_http_request *request, const char *allowed) {
+    sv_http_reply_header(request, "Allow", allowed);
+    sv_http_problem(request, 405, "Method not allowed", "use %s", allowed);
+}
+
+static void not_found(sv_http_request *request) {
+    sv_http_problem(request, 404, "Not found", "there is no " SV_TEXT_FMT " here",
+                    SV_TEXT_ARG(sv_http_path(request)));
+}
+
+static void serve_gateway(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
     for (size_t i = 0; i < SV_COUNT(ROUTES); i++) {
         if (!sv_text_is(sv_http_path(request), ROUTES[i].path)) {
             continue;
         }
         if (strcmp(sv_http_method(request), "POST") != 0) {
-            sv_http_reply_header(request, "Allow", "POST");
-            sv_http_problem(request, 405, "Method not allowed", "use POST");
+            wrong_method(request, "POST");
             return;
         }
         take(request, fleet, gateway, ROUTES[i].take);
         return;
     }
-    sv_http_problem(request, 404, "Not found", "there is no " SV_TEXT_FMT " here",
-                    SV_TEXT_ARG(sv_http_path(request)));
+    if (sv_text_is(sv_http_path(request), SELF)) {
+        sv_http_problem(request, 403, "Forbidden", "%s is for devices; '%s' is a gateway", SELF,
+                        gateway->id);
+        return;
+    }
+    not_found(request);
+}
+
+static void serve_device(sv_http_request *request, const sv_asker *asker) {
+    if (sv_text_is(sv_http_path(request), SELF)) {
+        bool reads = strcmp(sv_http_method(request), "GET") == 0
+                     || strcmp(sv_http_method(request), "HEAD") == 0;
+        if (reads) {
+            tell_self(request, asker);
+        } else {
+            wrong_method(request, "GET, HEAD");
+        }
+        return;
+    }
+    for (size_t i = 0; i < SV_COUNT(ROUTES); i++) {
+        if (sv_text_is(sv_http_path(request), ROUTES[i].path)) {
+            sv_http_problem(request, 403, "Forbidden", "%s is for gateways; '%s' is a device",
+                            ROUTES[i].path, asker->who.id);
+            return;
+        }
+    }
+    not_found(request);
+}
+
+static void refuse(sv_http_request *request, const sv_identity *peer, sv_err err,
+                   const sv_why *why) {
+    bool claims = sv_http_header_count(request, "Client-Cert") > 0;
+    SV_LOG(warn, claims ? "security.client-cert" : "device.refused", "%s at %s: %s",
+           peer != NULL ? peer->id : "nobody", sv_http_peer(request), why->text);
+    bool unread = err == SV_ERR_INVALID;
+    sv_http_problem(request, unread ? 400 : 403, unread ? "Bad request" : "Forbidden", "%s",
+                    why->text);
+}
+
+void sv_device_door(sv_http_request *request, void *arg) {
+    sv_fleet *fleet = arg;
+    const sv_asker_claim claim = {
+        .peer = sv_http_identity(request),
+        .client_cert = sv_http_header(request, "Client-Cert"),
+        .client_certs = sv_http_header_count(request, "Client-Cert"),
+    };
+    sv_asker asker;
+    sv_why why = { 0 };
+    sv_http_reply_header(request, "Cache-Control", "no-store");
+    sv_err err = sv_asker_judge(fleet, fleet->device_tls, &claim, &asker, &why);
+    if (err != SV_OK) {
+        refuse(request, claim.peer, err, &why);
+    } else if (asker.who.role == SV_ROLE_GATEWAY) {
+        serve_gateway(request, fleet, asker.gateway);
+    } else {
+        serve_device(request, &asker);
+    }
 }

@@ -1,4 +1,5 @@
-// The HTTP door for gateways: mutual TLS, role gateway, named in the configuration.
+// The HTTP door for gateways that are named in the configuration, and for devices, which come
+// themselves or through their gateway (asker.h). Mutual TLS.
 #ifndef SV_FLEET_DEVICE_DOOR_H
 #define SV_FLEET_DEVICE_DOOR_H
 

@@ -8,6 +8,7 @@
 #include "people.h"
 #include "registry.h"
 
+#include <net/tls.h>
 #include <store/db.h>
 #include <sys/loop.h>
 
@@ -23,6 +24,7 @@ typedef struct sv_fleet {
     sv_registry *registry;
     sv_live *live;
     sv_certificates *certificates;
+    sv_tls *device_tls; ///< what peers of the device door are judged by
     sv_throttle throttle;
     sv_fleet_counts counts;
     int64_t (*wall_us)(void); ///< the clocks; a test brings its own

@@ -23,7 +23,7 @@ typedef struct program {
     sv_fleet fleet;
     sv_loop *loop;
     sv_http_server *operators, *devices;
-    sv_tls *operator_tls, *device_tls;
+    sv_tls *operator_tls;
     sv_timer *second, *ping;
     unsigned turn;
     int64_t prune_cursor;
@@ -105,10 +105,10 @@ static sv_err open_device_door(program *p, sv_why *why) {
                            .cert = door->tls.cert,
                            .key = door->tls.key,
                            .crl = or_null(door->tls.crl) };
-    SV_TRY(sv_tls_server(&files, true, false, &p->device_tls, why));
+    SV_TRY(sv_tls_server(&files, true, false, &p->fleet.device_tls, why));
     sv_http_server_options options = { .bind = door->bind,
                                        .port = (uint16_t) door->port,
-                                       .tls = p->device_tls,
+                                       .tls = p->fleet.device_tls,
                                        .body_max = SV_UPLINK_BODY_MAX,
                                        .connections_max = CONNECTIONS_MAX };
     return sv_http_server_open(p->loop, &options, sv_device_door, &p->fleet, &p->devices, why);
@@ -157,7 +157,7 @@ static void stop(program *p) {
     sv_http_server_drop(&p->operators);
     sv_http_server_drop(&p->devices);
     sv_tls_drop(&p->operator_tls);
-    sv_tls_drop(&p->device_tls);
+    sv_tls_drop(&p->fleet.device_tls);
     sv_fleet_drop(&p->fleet);
     sv_loop_drop(&p->loop);
 }

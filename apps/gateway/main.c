@@ -110,12 +110,12 @@ static sv_err open_relay(gw *g, sv_why *why) {
     if (c->door.port == 0) {
         return SV_OK;
     }
-    const gw_relay_options options = { .bind = c->door.bind,
-                                       .port = (uint16_t) c->door.port,
-                                       .tls = tls_files(c),
-                                       .fleet_url = c->fleet.url,
-                                       .fleet_tls = g->tls };
-    SV_TRY(gw_relay_open(g->loop, &options, &g->relay, why));
+    const gw_relay_options relay = { .bind = c->door.bind,
+                                     .port = (uint16_t) c->door.port,
+                                     .tls = tls_files(c),
+                                     .fleet_url = c->fleet.url,
+                                     .fleet_tls = g->tls };
+    SV_TRY(gw_relay_open(g->loop, &relay, &g->relay, why));
     SV_LOG(info, "relay.open", "what devices ask on %s:%lld goes on to %s", c->door.bind,
            (long long) c->door.port, c->fleet.url);
     return SV_OK;
