@@ -33,7 +33,7 @@ static sv_err judge_passed_on(const sv_fleet *fleet, const sv_tls *door,
     }
     const sv_site *site = site_of(fleet, who.id);
     if (site == NULL) {
-        return sv_fail(why, SV_ERR_UNTRUSTED,
+        return sv_fail(why, SV_ERR_STATE,
                        "device %s belongs to no site yet; its first reading or presence at a "
                        "gateway binds it",
                        who.id);

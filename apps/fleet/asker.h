@@ -23,7 +23,8 @@ typedef struct sv_asker_claim {
 } sv_asker_claim;
 
 /// `door` is what peers of this door are judged by. SV_ERR_INVALID: the header cannot be read;
-/// SV_ERR_UNTRUSTED, with the sentence: not to be served.
+/// SV_ERR_UNTRUSTED, with the sentence: not to be served. SV_ERR_STATE: not yet, because no gateway
+/// has named the device.
 sv_err sv_asker_judge(const sv_fleet *fleet, const sv_tls *door, const sv_asker_claim *claim,
                       sv_asker *out, sv_why *why);
 

@@ -116,7 +116,8 @@ static void serve_device(sv_http_request *request, const sv_asker *asker) {
 
 static void refuse(sv_http_request *request, const sv_identity *peer, sv_err err,
                    const sv_why *why) {
-    bool claims = sv_http_header_count(request, "Client-Cert") > 0;
+    // A device on its first day is no attack.
+    bool claims = err != SV_ERR_STATE && sv_http_header_count(request, "Client-Cert") > 0;
     SV_LOG(warn, claims ? "security.client-cert" : "device.refused", "%s at %s: %s",
            peer != NULL ? peer->id : "nobody", sv_http_peer(request), why->text);
     bool unread = err == SV_ERR_INVALID;
