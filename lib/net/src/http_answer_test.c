@@ -160,9 +160,23 @@ static void headers_without_end_are_given_up(void **state) {
     assert_int_equal(err, SV_ERR_INVALID);
 }
 
+static void the_headers_are_kept_but_not_those_of_an_interim_answer(void **state) {
+    (void) state;
+    SV_DEFER(http_answer_drop) http_answer answer;
+    http_answer_start(&answer, false, BODY_MAX);
+    assert_int_equal(feed(&answer,
+                          "HTTP/1.1 103 Early Hints\r\nLink: a\r\nLocation: /early\r\n\r\n"
+                          "HTTP/1.1 204 No Content\r\nETag: \"1\"\r\nX:y\r\n\r\n",
+                          7, NULL),
+                     SV_OK);
+    assert_true(sv_text_is(sv_textbuf_text(&answer.head), "ETag: \"1\"\nX:y\n"));
+    assert_false(answer.has_location);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_read_whole_however_they_are_cut),
+        cmocka_unit_test(the_headers_are_kept_but_not_those_of_an_interim_answer),
         cmocka_unit_test(an_answer_without_length_ends_with_the_connection),
         cmocka_unit_test(a_cut_answer_is_not_whole),
         cmocka_unit_test(what_is_no_answer_is_refused_by_its_fault),
