@@ -127,6 +127,22 @@ static void a_header_that_is_no_certificate_is_refused(void **state) { // [relay
     assert_int_equal(judge(f, &gateway, large.at, 1, &asker, &why), SV_ERR_INVALID);
 }
 
+static void nothing_stands_behind_the_certificate(void **state) { // [relay-2]
+    const fixture *f = *state;
+    const sv_identity gateway = peer("gw-a", SV_ROLE_GATEWAY);
+    char der_room[SV_CERTIFICATE_MAX];
+    char field_room[FIELD_MAX];
+    sv_textbuf der = SV_TEXTBUF(der_room);
+    sv_textbuf field = SV_TEXTBUF(field_room);
+    sv_asker asker;
+    sv_why why;
+    asker_der(f, "press-1", &der);
+    sv_textbuf_add_char(&der, '\0');
+    sv_field_bytes_add(&field, sv_textbuf_text(&der));
+    assert_int_equal(sv_textbuf_end(&field), SV_OK);
+    assert_int_equal(judge(f, &gateway, field.at, 1, &asker, &why), SV_ERR_INVALID);
+}
+
 /// Wherever a bit of the certificate changes, it is no longer that device's.
 static void every_bit_of_the_certificate_counts(void **state) { // [relay-1]
     const fixture *f = *state;
@@ -183,6 +199,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(everybody_else_is_refused_with_the_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(a_header_that_is_no_certificate_is_refused, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(nothing_stands_behind_the_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(every_bit_of_the_certificate_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stranger_of_the_same_name_and_a_revoked_one_are_refused,
                                         setup, teardown),
