@@ -292,7 +292,7 @@ sv_err sv_http_client_ask(sv_http_client *client, const sv_http_errand *errand, 
         return SV_ERR_INVALID;
     }
     size_t sent_bytes = 0;
-    sv_textbuf bytes = SV_TEXTBUF_HEAP(2 * SV_HTTP_ASK_HEAD_MAX + 2 * errand->body.len);
+    sv_textbuf bytes = SV_TEXTBUF_HEAP((size_t) 2 * SV_HTTP_ASK_HEAD_MAX + 2 * errand->body.len);
     if (!write_question(client, errand, &bytes, &sent_bytes)) {
         sv_textbuf_drop(&bytes);
         return SV_ERR_INVALID;
