@@ -58,6 +58,9 @@ static sv_err take_header(http_answer *answer, sv_text name, sv_text value, sv_w
         answer->chunked = true;
     } else if (is_word(name, "connection")) {
         answer->keeps = is_word(value, "close") ? false : answer->keeps;
+    } else if (is_word(name, "content-type")) {
+        sv_text rest = value;
+        answer->has_events = is_word(sv_text_trim(sv_text_cut(&rest, ';')), "text/event-stream");
     } else if (is_word(name, "location")) {
         answer->has_location =
             sv_text_copy(value, answer->location, sizeof answer->location) == SV_OK;

@@ -1,5 +1,7 @@
 // Reads one HTTP/1.1 answer (RFC 9112) from bytes as they arrive: status, headers, and a body by
-// length, in chunks, or until the end of the connection. Pure; bounded by the limits below.
+// length, in chunks, or until the end of the connection. Pure; bounded by the limits below. Who
+// wants the body as it comes clears it after every http_answer_read: `body_max` then bounds one
+// chunk.
 #ifndef SV_NET_HTTP_ANSWER_H
 #define SV_NET_HTTP_ANSWER_H
 
@@ -27,6 +29,7 @@ typedef struct http_answer {
     bool chunked, has_length, keeps; ///< `keeps`: the connection may be used again
     size_t left;
     size_t head_bytes;
+    bool has_events; ///< Content-Type: text/event-stream
     bool has_location;
     char location[HTTP_LOCATION_ROOM];
     sv_textbuf head; ///< the final answer's header lines, each ended by '\n'
