@@ -8,7 +8,8 @@ static const char *const TYPES[SV_ALERT_TYPE__COUNT] = {
     "HIGH", "LOW", "ANOMALY", "FAILURE", "HEALTH", "OFFLINE", "STALE", "SECURITY"
 };
 static const char *const SEVERITIES[SV_SEVERITY__COUNT] = { "info", "warning", "critical" };
-static const char *const EVENTS[SV_ALERT_EVENT__COUNT] = { NULL, "raised", "updated", "cleared" };
+static const char *const EVENTS[SV_ALERT_EVENT__COUNT] = { NULL, "raised", "updated", "cleared",
+                                                           "acknowledged" };
 
 const char *sv_alert_type_name(sv_alert_type type) {
     return (unsigned) type < SV_ALERT_TYPE__COUNT ? TYPES[type] : "unknown";
@@ -66,6 +67,9 @@ void sv_alert_format(const sv_alert *alert, sv_textbuf *out) {
     if (alert->event != SV_ALERT_NONE) {
         sv_json_add_str(&json, "event", sv_alert_event_name(alert->event));
     }
+    if (alert->event == SV_ALERT_ACKNOWLEDGED) {
+        sv_json_add_str(&json, "by", alert->by);
+    }
     sv_json_close_object(&json);
 }
 
@@ -106,7 +110,8 @@ static sv_err take_kind(const sv_json *object, sv_alert *out, sv_why *why) {
         return sv_fail(why, SV_ERR_INVALID, "alert: severity is none of info, warning, critical");
     }
     if (event_value != NULL && !choose(event_value, EVENTS, SV_ALERT_EVENT__COUNT, &event)) {
-        return sv_fail(why, SV_ERR_INVALID, "alert: event is none of raised, updated, cleared");
+        return sv_fail(why, SV_ERR_INVALID,
+                       "alert: event is none of raised, updated, cleared, acknowledged");
     }
     out->type = (sv_alert_type) type;
     out->severity = (sv_severity) severity;
@@ -153,6 +158,9 @@ sv_err sv_alert_from_json(const sv_json *object, sv_alert *out, sv_why *why) {
     SV_TRY(sv_id_check("alert: deviceId", sv_text_of(alert.device_id), why));
     SV_TRY(take_kind(object, &alert, why));
     SV_TRY(take_text(object, "message", alert.message, sizeof alert.message, why));
+    if (alert.event == SV_ALERT_ACKNOWLEDGED) {
+        SV_TRY(take_text(object, "by", alert.by, sizeof alert.by, why));
+    }
     SV_TRY(take_text(object, "timestamp", alert.timestamp, sizeof alert.timestamp, why));
     SV_TRY(take_data(sv_json_get(object, "data"), &alert, why));
     *out = alert;

@@ -45,6 +45,23 @@ static void what_an_alert_does_not_have_is_left_out(void **state) {
     assert_int_equal(alert.at_us, -1000);
 }
 
+// [alert-3]
+static void an_acknowledgement_says_by_whom(void **state) {
+    (void) state;
+    static const char TEXT[] =
+        "{" TOLD ",\"event\":\"acknowledged\",\"by\":\"ada\",\"data\":{\"timestamp\":7}}";
+    char room[SV_ALERT_BYTES_MAX];
+    sv_textbuf out = SV_TEXTBUF(room);
+    sv_alert alert;
+    sv_alert again;
+    assert_int_equal(read_alert(TEXT, &alert, NULL), SV_OK);
+    assert_int_equal(alert.event, SV_ALERT_ACKNOWLEDGED);
+    sv_alert_format(&alert, &out);
+    assert_int_equal(sv_textbuf_end(&out), SV_OK);
+    assert_int_equal(read_alert(room, &again, NULL), SV_OK);
+    assert_string_equal(again.by, "ada");
+}
+
 // [alert-1]
 static void every_broken_alert_is_refused_with_its_sentence(void **state) {
     (void) state;
@@ -63,6 +80,7 @@ static void every_broken_alert_is_refused_with_its_sentence(void **state) {
         { "{" KIND ",\"event\":\"closed\"}", "alert: event is none of" },
         { "{" KIND "}", "alert: message is missing" },
         { "{" KIND ",\"message\":\"m\"}", "alert: timestamp is missing" },
+        { "{" TOLD ",\"event\":\"acknowledged\"}", "alert: by is missing" },
         { "{" TOLD "}", "alert: data.timestamp is not" },
         { "{" TOLD ",\"data\":{\"timestamp\":1.5}}", "alert: data.timestamp is not" },
         { "{" TOLD ",\"data\":{\"timestamp\":1,\"sensor\":\"a b\"}}", "alert: sensor \"a b\"" },
@@ -82,6 +100,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_threshold_message_shows_the_shortest_number),
         cmocka_unit_test(what_an_alert_does_not_have_is_left_out),
+        cmocka_unit_test(an_acknowledgement_says_by_whom),
         cmocka_unit_test(every_broken_alert_is_refused_with_its_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

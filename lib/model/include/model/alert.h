@@ -29,6 +29,7 @@ typedef enum sv_alert_event {
     SV_ALERT_RAISED,
     SV_ALERT_UPDATED,
     SV_ALERT_CLEARED,
+    SV_ALERT_ACKNOWLEDGED, ///< somebody has seen it; it is open as before
     SV_ALERT_EVENT__COUNT
 } sv_alert_event;
 
@@ -50,6 +51,7 @@ typedef struct sv_alert {
     double value; ///< what was judged (the average), not finite: none
     double raw;   ///< the reading behind it, not finite: none
     int64_t at_us;
+    char by[SV_ID_ROOM];              ///< who acknowledged it; empty with any other event
     char timestamp[SV_TIMESTAMP_MAX]; ///< as it came; empty: formatted from at_us
 } sv_alert;
 
@@ -58,7 +60,7 @@ void sv_alert_threshold_message(sv_alert_type high_or_low, double value,
                                 char out[SV_ALERT_MESSAGE_MAX]);
 
 /// {"id","deviceId","alertType","severity","message","data":{"timestamp":<ms>,"deviceId","sensor","value","raw"},
-/// "timestamp":<ISO 8601>,"event"}. [alert-1]
+/// "timestamp":<ISO 8601>,"event","by"}; `by` with SV_ALERT_ACKNOWLEDGED alone. [alert-1] [alert-3]
 void sv_alert_format(const sv_alert *alert, sv_textbuf *out);
 /// The inverse; texts outside their limits or grammar are refused with a sentence. [alert-1]
 sv_err sv_alert_from_json(const sv_json *object, sv_alert *out, sv_why *why);
