@@ -2,6 +2,7 @@
 
 #include "asker.h"
 #include "ledger.h"
+#include "push.h"
 #include "uplink.h"
 
 #include <codec/json.h>
@@ -10,7 +11,7 @@
 
 static const char SELF[] = "/v1/self";
 
-enum { SELF_MAX = 512 };
+enum { SELF_MAX = 512, NUMBER_ROOM = 24 };
 
 /// A gateway's own.
 static const struct {
@@ -73,7 +74,73 @@ static void not_found(sv_http_request *request) {
                     SV_TEXT_ARG(sv_http_path(request)));
 }
 
+// ---- what goes down -----------------------------------------------------------------------------
+
+/// The id in `/v1/gateway/<id>/events`; false for any other path.
+static bool is_events(sv_text path, sv_text *id) {
+    sv_text rest = path;
+    if (!sv_text_starts(path, SV_TEXT("/v1/gateway/"))) {
+        return false;
+    }
+    rest = (sv_text){ .at = path.at + 12, .len = path.len - 12 };
+    *id = sv_text_cut(&rest, '/');
+    return sv_text_is(rest, "events");
+}
+
+/// After which event: the header, which a client that comes back sends, before the parameter.
+static bool read_after(const sv_http_request *request, int64_t *out) {
+    char word[NUMBER_ROOM] = "0";
+    const char *header = sv_http_header(request, "Last-Event-ID");
+    sv_err err = sv_http_query(request, "after", word, sizeof word);
+    uint64_t number = 0;
+    if ((header == NULL && err != SV_OK && err != SV_ERR_NOT_FOUND)
+        || sv_text_u64(sv_text_of(header != NULL ? header : word), INT64_MAX / 2, &number)
+               != SV_OK) {
+        return false;
+    }
+    *out = (int64_t) number;
+    return true;
+}
+
+static void list_events(sv_http_request *request, sv_fleet *fleet, const sv_gateway *gateway,
+                        int64_t after) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_PUSH_PAGE_BYTES);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    sv_err err = sv_push_list(fleet, gateway, after, &out, &why);
+    if (err != SV_OK) {
+        SV_LOG(error, "push.failed", "gateway %s: %s", gateway->id, why.text);
+        sv_http_problem(request, 503, "Not available", "%s", why.text);
+        return;
+    }
+    sv_http_reply(request, 200, "application/json", sv_textbuf_text(&json));
+}
+
+static void give_events(sv_http_request *request, sv_fleet *fleet, const sv_gateway *gateway,
+                        sv_text id) {
+    int64_t after = 0;
+    char poll[NUMBER_ROOM] = "0";
+    if (strcmp(sv_http_method(request), "GET") != 0) {
+        wrong_method(request, "GET");
+    } else if (!sv_text_is(id, gateway->id)) {
+        sv_http_problem(request, 403, "Forbidden", "these events are not for gateway %s",
+                        gateway->id);
+    } else if (!read_after(request, &after)) {
+        sv_http_problem(request, 400, "Bad request", "after and Last-Event-ID are numbers");
+    } else if (sv_http_query(request, "poll", poll, sizeof poll) == SV_OK
+               && strcmp(poll, "1") == 0) {
+        list_events(request, fleet, gateway, after);
+    } else {
+        sv_push_join(fleet, gateway, after, request);
+    }
+}
+
 static void serve_gateway(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
+    sv_text id;
+    if (is_events(sv_http_path(request), &id)) {
+        give_events(request, fleet, gateway, id);
+        return;
+    }
     for (size_t i = 0; i < SV_COUNT(ROUTES); i++) {
         if (!sv_text_is(sv_http_path(request), ROUTES[i].path)) {
             continue;

@@ -8,12 +8,14 @@
 extern const char sv_fleet_schema[];
 extern const char sv_fleet_schema_received[];
 extern const char sv_fleet_schema_ledger[];
+extern const char sv_fleet_schema_push[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
         { .name = "1-first", .sql = sv_fleet_schema },
         { .name = "2-received", .sql = sv_fleet_schema_received },
         { .name = "3-ledger", .sql = sv_fleet_schema_ledger },
+        { .name = "4-push", .sql = sv_fleet_schema_push },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
@@ -21,6 +23,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
                        .mono_us = sv_clock_monotonic_us };
     *config = (sv_fleet_config){ 0 };
     out->live = sv_live_new();
+    out->push = sv_push_new(out->config.gateway_count);
     out->certificates = sv_certificates_new(out->config.pki);
     sv_err err =
         sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
@@ -41,6 +44,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
 
 void sv_fleet_drop(sv_fleet *fleet) {
     sv_live_drop(&fleet->live);
+    sv_push_drop(&fleet->push);
     sv_certificates_drop(&fleet->certificates);
     sv_registry_drop(&fleet->registry);
     if (fleet->db != NULL) {

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "live.h"
 #include "people.h"
+#include "push.h"
 #include "registry.h"
 
 #include <net/tls.h>
@@ -23,6 +24,7 @@ typedef struct sv_fleet {
     sv_db *db;
     sv_registry *registry;
     sv_live *live;
+    sv_push *push;
     sv_certificates *certificates;
     sv_tls *device_tls; ///< what peers of the device door are judged by
     sv_throttle throttle;

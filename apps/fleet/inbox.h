@@ -14,7 +14,8 @@ enum { SV_INBOX_LIMIT_DEFAULT = 50, SV_INBOX_LIMIT_MAX = 500, SV_INBOX_CURSOR_MA
 sv_err sv_inbox_take(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
                      sv_why *why);
 
-/// SV_ERR_NOT_FOUND for an unknown id, SV_ERR_STATE when it is cleared. Twice is once.
+/// SV_ERR_NOT_FOUND for an unknown id, SV_ERR_STATE when it is cleared. Twice is once: the
+/// second time changes no row (sv_db_changes).
 sv_err sv_inbox_acknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why);
 sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, int64_t now_ms, sv_why *why);
 

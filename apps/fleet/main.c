@@ -53,6 +53,9 @@ static void prune(program *p) {
     if (err == SV_OK) {
         err = sv_people_prune(p->fleet.db, now_us, &why);
     }
+    if (err == SV_OK) {
+        err = sv_push_prune(p->fleet.db, now_us, &why);
+    }
     if (err != SV_OK) {
         SV_LOG(warn, "retention.failed", "%s", why.text);
     }
@@ -63,6 +66,7 @@ static void on_second(void *arg) {
     p->turn++;
     sv_fleet_judge(&p->fleet);
     sv_live_flush(p->fleet.live);
+    sv_push_turn(&p->fleet);
     if (p->turn % 2 == 0) {
         tell_overview(&p->fleet);
     }
@@ -72,7 +76,9 @@ static void on_second(void *arg) {
 }
 
 static void on_ping(void *arg) {
-    sv_live_ping(((program *) arg)->fleet.live);
+    program *p = arg;
+    sv_live_ping(p->fleet.live);
+    sv_push_ping(&p->fleet);
 }
 
 static void on_stop(void *arg) {
@@ -154,6 +160,7 @@ static void stop(program *p) {
     sv_timer_drop(&p->second);
     sv_timer_drop(&p->ping);
     sv_live_drop(&p->fleet.live);
+    sv_push_drop(&p->fleet.push);
     sv_http_server_drop(&p->operators);
     sv_http_server_drop(&p->devices);
     sv_tls_drop(&p->operator_tls);

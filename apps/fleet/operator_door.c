@@ -3,6 +3,7 @@
 #include "access.h"
 #include "assets.h"
 #include "device_list.h"
+#include "downlink.h"
 #include "inbox.h"
 #include "ledger_door.h"
 #include "series.h"
@@ -190,6 +191,42 @@ static void show_series(sv_visit *v) {
     sv_visit_json(v, sv_series_write(v->fleet->db, stream, &range, &out, &why), &json, &why);
 }
 
+static void answer_command(const sv_visit *v, const sv_command *command) {
+    char room[512];
+    sv_textbuf json = SV_TEXTBUF(room);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_json_open_object(&out);
+    sv_json_add_str(&out, "id", command->id);
+    sv_json_add_str(&out, "device", command->device->id);
+    sv_json_add_text(&out, "name", command->name);
+    sv_json_add_int(&out, "until", command->until_ms);
+    sv_json_close_object(&out);
+    sv_http_reply(v->request, 202, "application/json", sv_textbuf_text(&json));
+}
+
+static void send_command(sv_visit *v) {
+    const sv_device *device = device_asked(v);
+    int64_t within_s = SV_COMMAND_WITHIN_S;
+    if (device == NULL || !sv_visit_number(v, "within", SV_COMMAND_WITHIN_MAX_S, &within_s)) {
+        return;
+    }
+    if (sv_http_body(v->request).len > SV_COMMAND_BYTES_MAX) {
+        sv_http_problem(v->request, 413, "Too large", "a command has at most %d bytes",
+                        SV_COMMAND_BYTES_MAX);
+        return;
+    }
+    sv_why why = { 0 };
+    sv_command command = {
+        .device = device, .name = v->name, .within_s = within_s, .user = v->person.user
+    };
+    sv_err err = sv_downlink_command(v->fleet, &command, sv_http_body(v->request), &why);
+    if (err != SV_OK) {
+        sv_visit_failure(v, err, &why);
+        return;
+    }
+    answer_command(v, &command);
+}
+
 // ---- alerts -------------------------------------------------------------------------------------
 
 static const char *word_or_null(const char *word) {
@@ -248,8 +285,7 @@ static void answer_alert(const sv_visit *v, sv_err err, const sv_why *why_not) {
 
 static void acknowledge(sv_visit *v) {
     sv_why why = { 0 };
-    sv_err err =
-        sv_inbox_acknowledge(v->fleet->db, v->id, v->person.user, v->fleet->wall_us() / 1000, &why);
+    sv_err err = sv_downlink_acknowledge(v->fleet, v->id, v->person.user, &why);
     answer_alert(v, err, &why);
 }
 
@@ -309,6 +345,7 @@ static const struct {
     { "GET", "/api/v1/devices", SV_PERSON_VIEWER, list_devices },
     { "GET", "/api/v1/devices/*", SV_PERSON_VIEWER, show_device },
     { "GET", "/api/v1/devices/*/series", SV_PERSON_VIEWER, show_series },
+    { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, send_command },
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },
     { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, unacknowledge },
@@ -320,13 +357,15 @@ static const struct {
     { "GET", "/readyz", OPEN_TO_ALL, show_ready },
 };
 
-static bool path_fits(const char *pattern, sv_text path, sv_text *id) {
+static bool path_fits(const char *pattern, sv_text path, sv_visit *v) {
     sv_text left = sv_text_of(pattern);
+    sv_text *part = &v->id;
     while (left.len > 0 && path.len > 0) {
         sv_text want = sv_text_cut(&left, '/');
         sv_text have = sv_text_cut(&path, '/');
         if (sv_text_is(want, "*")) {
-            *id = have;
+            *part = have;
+            part = &v->name;
         } else if (!sv_text_eq(want, have)) {
             return false;
         }
@@ -352,7 +391,7 @@ void sv_operator_door(sv_http_request *request, void *arg) {
         sv_http_reply_header(request, HEADERS[i].name, HEADERS[i].value);
     }
     for (size_t i = 0; i < SV_COUNT(ROUTES); i++) {
-        if (!path_fits(ROUTES[i].path, sv_http_path(request), &v.id)) {
+        if (!path_fits(ROUTES[i].path, sv_http_path(request), &v)) {
             continue;
         }
         known_path = true;

@@ -244,6 +244,9 @@ sv_err sv_uplink_alert(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_te
     sv_alert alert;
     SV_TRY(parse_object(body, &root, why));
     SV_TRY(sv_alert_from_json(root, &alert, why));
+    if (alert.event == SV_ALERT_ACKNOWLEDGED) {
+        return sv_fail(why, SV_ERR_INVALID, "alerts are acknowledged here, not by a gateway");
+    }
     sv_json_out out = SV_JSON_OUT(answer);
     sv_json_open_object(&out);
     sv_json_add_str(&out, "id", alert.id);

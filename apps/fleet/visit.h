@@ -12,7 +12,8 @@ typedef struct sv_visit {
     sv_fleet *fleet;
     sv_http_request *request;
     sv_person person; ///< who asks; empty where the door is open
-    sv_text id;       ///< what `*` stands for in the route
+    sv_text id;       ///< what the first `*` stands for in the route
+    sv_text name;     ///< and the second
 } sv_visit;
 
 /// The problem document that fits `err`.

@@ -1,0 +1,112 @@
+#include "downlink.h"
+
+#include "inbox.h"
+
+#include <base/time.h>
+#include <crypto/random.h>
+#include <string.h>
+#include <sys/log.h>
+
+/// Ends the transaction that `err` happened in, and sends what it left for gateways.
+static sv_err end(sv_fleet *fleet, sv_err err, sv_why *why) {
+    if (err != SV_OK) {
+        sv_db_rollback(fleet->db);
+        return err;
+    }
+    SV_TRY(sv_fleet_medium(sv_db_commit(fleet->db, why)));
+    sv_push_turn(fleet);
+    return SV_OK;
+}
+
+static const sv_site *site_named(const sv_fleet *fleet, sv_text name) {
+    for (size_t i = 0; i < sv_registry_site_count(fleet->registry); i++) {
+        const sv_site *site = sv_registry_site_at(fleet->registry, i);
+        if (sv_text_is(name, site->name)) {
+            return site;
+        }
+    }
+    return NULL;
+}
+
+/// NULL when its gateways are no longer configured.
+static sv_err site_of_alert(const sv_fleet *fleet, sv_text id, const sv_site **out, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(fleet->db, "SELECT site FROM alert WHERE id = ?1", &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    SV_TRY(sv_stmt_next(stmt, why));
+    *out = site_named(fleet, sv_stmt_text(stmt, 0));
+    sv_stmt_reset(stmt);
+    return SV_OK;
+}
+
+static sv_err tell_acknowledged(sv_fleet *fleet, sv_text id, const char *user, int64_t now_ms,
+                                sv_why *why) {
+    const sv_site *site = NULL;
+    SV_TRY(site_of_alert(fleet, id, &site, why));
+    if (site == NULL) {
+        return SV_OK;
+    }
+    char room[SV_PUSH_DATA_MAX];
+    sv_textbuf data = SV_TEXTBUF(room);
+    sv_json_out out = SV_JSON_OUT(&data);
+    sv_json_open_object(&out);
+    sv_json_add_text(&out, "alert", id);
+    sv_json_add_str(&out, "by", user);
+    sv_json_add_int(&out, "at", now_ms);
+    sv_json_close_object(&out);
+    SV_TRY(sv_textbuf_end(&data));
+    sv_err err = sv_push_add(fleet, (sv_push_to){ .site = site }, "acknowledged",
+                             sv_textbuf_text(&data), why);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err; // the site has no gateway any more
+}
+
+sv_err sv_downlink_acknowledge(sv_fleet *fleet, sv_text alert_id, const char *user, sv_why *why) {
+    int64_t now_ms = fleet->wall_us() / 1000;
+    SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
+    sv_err err = sv_inbox_acknowledge(fleet->db, alert_id, user, now_ms, why);
+    if (err == SV_OK && sv_db_changes(fleet->db) > 0) {
+        err = tell_acknowledged(fleet, alert_id, user, now_ms, why);
+    }
+    return end(fleet, err, why);
+}
+
+static sv_err write_command(const sv_command *command, const sv_json *payload, int64_t now_ms,
+                            sv_textbuf *data) {
+    sv_json_out out = SV_JSON_OUT(data);
+    sv_json_open_object(&out);
+    sv_json_add_str(&out, "id", command->id);
+    sv_json_add_str(&out, "device", command->device->id);
+    sv_json_add_text(&out, "name", command->name);
+    sv_json_add_int(&out, "at", now_ms);
+    sv_json_add_int(&out, "until", command->until_ms);
+    sv_json_key(&out, "payload");
+    sv_json_put_value(&out, payload);
+    sv_json_close_object(&out);
+    return sv_textbuf_end(data);
+}
+
+sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload, sv_why *why) {
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    char room[SV_PUSH_DATA_MAX];
+    sv_textbuf data = SV_TEXTBUF(room);
+    const sv_device *device = command->device;
+    int64_t now_ms = fleet->wall_us() / 1000;
+    sv_push_to to = { .gateway = device->gateway, .site = device->site };
+    SV_TRY(sv_id_check("name of the command", command->name, why));
+    SV_TRY(sv_json_parse(payload, &root, NULL, why));
+    sv_random_hex(command->id);
+    command->until_ms = now_ms + command->within_s * 1000;
+    if (write_command(command, root, now_ms, &data) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID, "the command does not fit %d bytes", SV_PUSH_DATA_MAX);
+    }
+    SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
+    sv_err err = sv_push_add(fleet, to, "command", sv_textbuf_text(&data), why);
+    if (err == SV_ERR_NOT_FOUND) {
+        err = sv_fail(why, SV_ERR_STATE, "site %s of device %s has no gateway", device->site->name,
+                      device->id);
+    }
+    SV_TRY(end(fleet, err, why));
+    SV_LOG(info, "command.queued", "%s asks %s for " SV_TEXT_FMT " (%zu bytes), id %s",
+           command->user, device->id, SV_TEXT_ARG(command->name), payload.len, command->id);
+    return SV_OK;
+}
