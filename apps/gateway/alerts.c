@@ -141,6 +141,77 @@ void gw_alert_health(gw *g, gw_device *device, const sv_health *health) {
     tell(g, &alert, true);
 }
 
+// ---- acknowledged -------------------------------------------------------------------------------
+
+/// What the store knows of the open alert. SV_ERR_NOT_FOUND when it is none.
+static sv_err find_open(gw *g, sv_text id, sv_alert *out, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(g->db,
+                      "SELECT device, sensor, type, id, sent, severity, message, value FROM alert "
+                      "WHERE id = ?",
+                      &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    SV_TRY(sv_stmt_next(stmt, why));
+    *out = (sv_alert){ .type = (sv_alert_type) sv_stmt_int(stmt, 2),
+                       .severity = (sv_severity) sv_stmt_int(stmt, 5),
+                       .value = sv_stmt_number(stmt, 7),
+                       .raw = SV_NAN,
+                       .at_us = sv_stmt_int(stmt, 4) };
+    bool fits = sv_text_copy(sv_stmt_text(stmt, 0), out->device_id, sizeof out->device_id) == SV_OK
+                && sv_text_copy(sv_stmt_text(stmt, 1), out->sensor, sizeof out->sensor) == SV_OK
+                && sv_text_copy(sv_stmt_text(stmt, 3), out->id, sizeof out->id) == SV_OK
+                && sv_text_copy(sv_stmt_text(stmt, 6), out->message, sizeof out->message) == SV_OK;
+    sv_stmt_reset(stmt);
+    return fits ? SV_OK : sv_fail(why, SV_ERR_IO, "a row of the table alert is damaged");
+}
+
+/// Also by what is recorded and not on disk yet.
+static bool is_open_still(gw *g, const sv_alert *alert) {
+    if (alert->type == SV_ALERT_HEALTH) {
+        const gw_device *device = gw_device_of(g, sv_text_of(alert->device_id));
+        return device != NULL && device->health.open
+               && strcmp(device->health.alert_id, alert->id) == 0;
+    }
+    const gw_stream *s = gw_stream_of(g, sv_text_of(alert->device_id), sv_text_of(alert->sensor));
+    if (s == NULL) {
+        return false;
+    }
+    const sv_bound_state *bound = alert->type == SV_ALERT_HIGH ? &s->stream.high : &s->stream.low;
+    return bound->open && strcmp(bound->alert_id, alert->id) == 0;
+}
+
+static bool publish_acknowledged(gw *g, const sv_alert *alert, int64_t event) {
+    char topic_room[SV_ID_ROOM + 8];
+    char room[SV_ALERT_BYTES_MAX];
+    sv_textbuf topic = SV_TEXTBUF(topic_room);
+    sv_textbuf payload = SV_TEXTBUF(room);
+    sv_textbuf_addf(&topic, "alerts/%s", alert->device_id);
+    sv_alert_format(alert, &payload);
+    return gw_publish(g, sv_textbuf_text(&topic), sv_textbuf_text(&payload), event);
+}
+
+gw_event_end gw_alert_acknowledge(gw *g, sv_text id, sv_text by, int64_t at_us, int64_t event) {
+    sv_alert alert;
+    sv_why why = { 0 };
+    sv_err err = find_open(g, id, &alert, &why);
+    if (err != SV_OK && err != SV_ERR_NOT_FOUND) {
+        gw_store_failed(g, &why);
+        return GW_EVENT_LATER;
+    }
+    if (err == SV_ERR_NOT_FOUND || !is_open_still(g, &alert)) {
+        return GW_EVENT_IDLE;
+    }
+    sv_textbuf when = { .at = alert.timestamp, .cap = sizeof alert.timestamp };
+    alert.event = SV_ALERT_ACKNOWLEDGED;
+    sv_time_add(&when, at_us);
+    if (sv_textbuf_end(&when) != SV_OK || sv_text_copy(by, alert.by, sizeof alert.by) != SV_OK) {
+        return GW_EVENT_REFUSED;
+    }
+    return publish_acknowledged(g, &alert, event) ? GW_EVENT_DONE : GW_EVENT_LATER;
+}
+
+// ---- after a start ------------------------------------------------------------------------------
+
 static sv_err reopen_health(gw *g, sv_stmt *row) {
     gw_device *device = gw_device_of(g, sv_stmt_text(row, 0));
     if (device == NULL) {

@@ -43,6 +43,12 @@ static void on_message(void *arg, const sv_mqtt_message *message) {
     gw_broker_settled(g, g->committed);
 }
 
+static void broker_acknowledged(void *arg, uint64_t token) {
+    if (token != 0) {
+        gw_push_published(arg, (int64_t) token);
+    }
+}
+
 void gw_broker_settled(gw *g, uint64_t group) {
     while (g->ack_count > 0 && g->acks[g->ack_first].group <= group) {
         sv_mqtt_client_ack(g->mqtt, g->acks[g->ack_first].token);
@@ -57,9 +63,11 @@ sv_err gw_broker_open(gw *g, sv_why *why) {
                                             .tls = g->tls,
                                             .client_id = g->config.id,
                                             .manual_ack = true };
-    static const sv_mqtt_client_events EVENTS = {
-        .up = broker_up, .down = broker_down, .message = on_message, .subscribed = broker_subscribed
-    };
+    static const sv_mqtt_client_events EVENTS = { .up = broker_up,
+                                                  .down = broker_down,
+                                                  .message = on_message,
+                                                  .acknowledged = broker_acknowledged,
+                                                  .subscribed = broker_subscribed };
     g->acks = sv_mem_array(GW_ACKS_MAX, sizeof *g->acks);
     gw_device_acks_open(g);
     return sv_mqtt_client_open(g->loop, &broker, &EVENTS, g, &g->mqtt, why);

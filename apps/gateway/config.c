@@ -323,6 +323,13 @@ static const sv_config_key FLEET_KEYS[] = {
       .min = 10000,
       .max = INT64_C(3600000000),
       .help = "how often averages and summaries are sent, as one batch" },
+    { .name = "poll",
+      .type = SV_CONFIG_DURATION,
+      FLEET(poll_us),
+      .fallback = "60s",
+      .min = 1000000,
+      .max = INT64_C(3600000000),
+      .help = "how often it is asked for events while it cannot push them" },
     { .name = NULL },
 };
 static const sv_config_key ALERT_KEYS[] = {

@@ -44,6 +44,7 @@ typedef struct gw_config {
     struct {
         char url[512];    ///< empty: nothing goes up
         int64_t every_us; ///< how often what waits is sent as one batch
+        int64_t poll_us;  ///< how often it is asked for events while there is no stream of them
     } fleet;
     struct {
         char url[512]; ///< empty: the fleet's /v1/alerts

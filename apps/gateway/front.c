@@ -18,11 +18,17 @@ void gw_settled(gw *g, uint64_t group) {
     }
 }
 
-bool gw_publish(gw *g, sv_text topic, sv_text payload) {
+bool gw_publish(gw *g, sv_text topic, sv_text payload, int64_t event) {
     if (g->door != NULL) {
         return sv_mqtt_server_publish(g->door, topic, payload, 1, false);
     }
-    return g->mqtt != NULL && sv_mqtt_client_publish(g->mqtt, topic, payload, 1, false, 0) == SV_OK;
+    bool sent =
+        g->mqtt != NULL
+        && sv_mqtt_client_publish(g->mqtt, topic, payload, 1, false, (uint64_t) event) == SV_OK;
+    if (sent && event != 0) {
+        g->push.waiting = event;
+    }
+    return sent;
 }
 
 bool gw_front_is_up(const gw *g) {

@@ -20,6 +20,7 @@
 #include <model/reading.h>
 #include <mqtt/client.h>
 #include <mqtt/server.h>
+#include <net/event_stream.h>
 #include <net/http_client.h>
 #include <net/http_server.h>
 #include <store/writer.h>
@@ -176,6 +177,27 @@ typedef struct gw_batch {
     int64_t last, items;
 } gw_batch;
 
+/// What became of an event of the fleet server.
+typedef enum gw_event_end {
+    GW_EVENT_DONE,
+    GW_EVENT_IDLE,     ///< nothing to do: not open any more, too late
+    GW_EVENT_UNKNOWN,  ///< a name this gateway does not know
+    GW_EVENT_REFUSED,  ///< breaks its format
+    GW_EVENT_REPEATED, ///< had before
+    GW_EVENT_LATER,    ///< cannot be taken now; it comes again
+    GW_EVENT_END__COUNT
+} gw_event_end;
+
+/// The fleet server's push (docs/spec/uplink.md).
+typedef struct gw_push {
+    sv_event_stream *stream; ///< NULL: there is no fleet server
+    sv_timer *poll_timer;
+    bool up, told_down, poll_under_way;
+    int64_t taken;   ///< the id of the last event that was taken
+    int64_t waiting; ///< of the last one whose message the external broker has not acknowledged; 0
+    uint64_t ends[GW_EVENT_END__COUNT], resets;
+} gw_push;
+
 /// A message of the external broker that is acknowledged with its group.
 typedef struct gw_ack {
     uint64_t group, token;
@@ -237,6 +259,7 @@ typedef struct gw {
     gw_ledger ledger;
     gw_peer batches;   ///< the fleet as far as it settles what it takes; `http` is that of `fleet`
     gw_device_acks device_acks;
+    gw_push push;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
@@ -283,8 +306,9 @@ void gw_front_close(gw *g);
 bool gw_front_is_up(const gw *g);
 /// Groups up to this one are on disk: acknowledge what waited for them.
 void gw_settled(gw *g, uint64_t group);
-/// To local subscribers, QoS 1. False when there was no room for it.
-bool gw_publish(gw *g, sv_text topic, sv_text payload);
+/// To local subscribers, QoS 1, with what is being recorded. False when there was no room for it.
+/// An external broker's acknowledgement is told to gw_push_published, unless `event` is 0.
+bool gw_publish(gw *g, sv_text topic, sv_text payload, int64_t event);
 
 sv_err gw_broker_open(gw *g, sv_why *why);
 void gw_broker_settled(gw *g, uint64_t group);
@@ -368,6 +392,9 @@ void gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv
                         sv_alert_type type);
 /// What a report did to its device's HEALTH alert: one per device, as bad as the worst complaint.
 void gw_alert_health(gw *g, gw_device *device, const sv_health *health);
+/// Tell the site that somebody acknowledged an alert, if it is open still. `event` as in
+/// gw_publish.
+gw_event_end gw_alert_acknowledge(gw *g, sv_text id, sv_text by, int64_t at_us, int64_t event);
 /// A row of the table `alert`: open since before this program started.
 sv_err gw_alert_reopen(gw *g, sv_stmt *row);
 
@@ -398,6 +425,8 @@ bool gw_uplink_post(gw *g, const char *path, const sv_textbuf *body, sv_http_don
 bool gw_uplink_answered(gw *g, const sv_http_reply_view *reply, const sv_why *why);
 /// It has read the request and will never take it: sending it again cannot help.
 bool gw_uplink_is_refused(int status);
+/// Ask the fleet server; false when it cannot be asked now.
+bool gw_uplink_get(gw *g, const char *path, sv_http_done *done);
 void gw_uplink_beat(gw *g);
 void gw_uplink_close(gw *g);
 
@@ -410,6 +439,15 @@ void gw_series_close(gw *g);
 void gw_series_turn(gw *g, bool *busy);
 const char *gw_drop_reason_name(gw_drop_reason reason);
 const char *gw_kind_name(gw_kind kind);
+/// The stream of events from the fleet server, and polling while there is none. An event's id is
+/// kept with its effect.
+sv_err gw_push_open(gw *g, sv_why *why);
+/// One event. `data` may be NULL when it is no JSON.
+gw_event_end gw_push_take(gw *g, int64_t id, sv_text name, const sv_json *data);
+/// The external broker has the messages of the events up to this one.
+void gw_push_published(gw *g, int64_t event);
+const char *gw_event_end_name(gw_event_end end);
+void gw_push_close(gw *g);
 
 /// The page on loopback for Prometheus and people at the machine (docs/spec/gateway-local.md).
 sv_err gw_local_open(gw *g, sv_why *why);

@@ -83,6 +83,24 @@ static void put_labelled(sv_textbuf *out, const char *name, const char *label, c
                     (unsigned long long) count);
 }
 
+static void put_push(const gw *g, sv_textbuf *out) {
+    const metric metrics[] = {
+        { "uplink_stream_up", "gauge", "1 while the fleet server's stream of events is open.",
+          g->push.up ? 1 : 0 },
+        { "uplink_event_last", "gauge", "Id of the last event that was taken.",
+          (double) g->push.taken },
+        { "uplink_resets_total", "counter", "How often events were gone before they were taken.",
+          (double) g->push.resets },
+    };
+    put_plain(metrics, SV_COUNT(metrics), out);
+    head(out, "uplink_events_total", "counter",
+         "Events of the fleet server, by what became of them.");
+    for (unsigned i = 0; i < GW_EVENT_END__COUNT; i++) {
+        put_labelled(out, "uplink_events_total", "end", gw_event_end_name((gw_event_end) i),
+                     g->push.ends[i]);
+    }
+}
+
 static void put_door_now(const sv_mqtt_server_counts *counts, sv_textbuf *out) {
     const metric metrics[] = {
         { "door_clients", "gauge", "MQTT connections, before their CONNECT too.",
@@ -170,6 +188,7 @@ void gw_local_metrics(const gw *g, sv_textbuf *out) {
                     "selvedge_gateway_alerts_total{event=\"cleared\"} %llu\n",
                     (unsigned long long) g->raised, (unsigned long long) g->cleared);
     put_dropped(g, out);
+    put_push(g, out);
     if (g->door != NULL) {
         put_door(g, out);
     }

@@ -138,10 +138,12 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_loop_on_signal(g->loop, SIGTERM, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
-    return gw_front_open(g, why);
+    SV_TRY(gw_front_open(g, why));
+    return gw_push_open(g, why);
 }
 
 static void close_all(gw *g) {
+    gw_push_close(g);
     // A store that could not be used is left as it was.
     if (g->started && g->exit_code == 0) {
         (void) gw_senders_checkpoint(g);

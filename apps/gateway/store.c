@@ -7,6 +7,7 @@ extern const char gw_schema[];
 extern const char gw_schema_door[];
 extern const char gw_schema_availability[];
 extern const char gw_schema_series[];
+extern const char gw_schema_push[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -19,7 +20,7 @@ static bool publish_line(gw *g, sv_text line) {
     sv_textbuf topic = SV_TEXTBUF(room);
     sv_textbuf_add_str(&topic, "alerts/");
     sv_textbuf_add(&topic, sv_text_cut(&line, '\t'));
-    return gw_publish(g, sv_textbuf_text(&topic), line);
+    return gw_publish(g, sv_textbuf_text(&topic), line, 0);
 }
 
 /// The alerts of the groups that are on disk, oldest first; the others move up.
@@ -139,7 +140,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
     const sv_db_migration migrations[] = { { "first", gw_schema },
                                            { "door", gw_schema_door },
                                            { "availability", gw_schema_availability },
-                                           { "series", gw_schema_series } };
+                                           { "series", gw_schema_series },
+                                           { "push", gw_schema_push } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

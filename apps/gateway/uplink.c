@@ -174,6 +174,12 @@ bool gw_uplink_post(gw *g, const char *path, const sv_textbuf *body, sv_http_don
     return is_due(&g->fleet) && post(g, &g->fleet, path, body, done);
 }
 
+bool gw_uplink_get(gw *g, const char *path, sv_http_done *done) {
+    return is_due(&g->fleet)
+           && sv_http_client_send(g->fleet.http, "GET", path, NULL, NULL, SV_TEXT(""), done, g)
+                  == SV_OK;
+}
+
 bool gw_uplink_answered(gw *g, const sv_http_reply_view *reply, const sv_why *why) {
     return answered(g, &g->fleet, reply, why);
 }
