@@ -56,7 +56,7 @@ static bool publish_line(gw *g, sv_text line) {
     sv_textbuf topic = SV_TEXTBUF(room);
     sv_textbuf_add_str(&topic, "acks/");
     sv_textbuf_add(&topic, sv_text_cut(&line, '\t'));
-    return gw_publish(g, sv_textbuf_text(&topic), line);
+    return gw_publish(g, sv_textbuf_text(&topic), line, 0);
 }
 
 void gw_device_acks_turn(gw *g) {

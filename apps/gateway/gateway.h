@@ -257,7 +257,7 @@ typedef struct gw {
     sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer, *availability_timer;
     gw_peer fleet, alert_peer;
     gw_ledger ledger;
-    gw_peer batches;   ///< the fleet as far as it settles what it takes; `http` is that of `fleet`
+    gw_peer batches; ///< the fleet as far as it settles what it takes; `http` is that of `fleet`
     gw_device_acks device_acks;
     gw_push push;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
