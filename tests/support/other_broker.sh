@@ -30,6 +30,8 @@ listen_as() {
 }
 hears() { within 20 grep -q "$1" "$work/heard" || fail "nothing like '$1' is heard: $(cat "$work/heard")"; }
 
+told_again() { [ "$(grep -c '^acks/' "$work/heard")" -gt "$told" ]; }
+
 # What a device says on its own topic, and what one says for another, which the broker has to keep from the gateway.
 tell_and_hear() {
   listen_as press-1
@@ -40,6 +42,11 @@ tell_and_hear() {
   stored_once press-1 20
   hears '^alerts/press-1 .*"HIGH".*exceeds high threshold'
   hears '^acks/press-1 {"epoch":"e","seq":20}'
+  # Sent again, because the device did not hear: it is told again, and nothing is stored.
+  told=$(grep -c '^acks/' "$work/heard")
+  readings press-1 1 20 95 | as press-1 -l -t sensors/press-1/oil || fail "press-1 cannot publish again"
+  within 10 told_again || fail "who sends again is not told that it is on disk"
+  stored_once press-1 20
 }
 
 # Killed under a gateway that stands still, so that what it has taken comes again and counts once. The gateway comes back by itself, is told of new readings, and publishes.

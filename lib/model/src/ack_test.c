@@ -45,7 +45,7 @@ static void without_gaps_it_is_epoch_and_number(void **state) {
 static void as_many_gaps_as_are_kept_fit(void **state) {
     (void) state;
     SV_DEFER(sv_ranges_drop) sv_ranges seen = SV_RANGES_EMPTY;
-    for (int64_t i = 0; i < 2 * SV_RANGES_MAX; i++) {
+    for (int64_t i = 0; i < INT64_C(2) * SV_RANGES_MAX; i++) {
         int64_t from = (INT64_C(1) << 52) + 10 * i;
         sv_ranges_add_all(&seen, from, from + 1);
     }

@@ -34,9 +34,12 @@ static sv_err add_data(event_parser *parser, sv_text value, sv_why *why) {
 }
 
 static sv_err set_name(event_parser *parser, sv_text value, sv_why *why) {
+    if (value.len > SV_EVENT_NAME_MAX) {
+        return too_large(why, "a name", SV_EVENT_NAME_MAX);
+    }
     sv_textbuf_clear(&parser->name);
     sv_textbuf_add(&parser->name, value);
-    return parser->name.overflowed ? too_large(why, "a name", SV_EVENT_NAME_MAX) : SV_OK;
+    return SV_OK;
 }
 
 static sv_err set_id(event_parser *parser, sv_text value, sv_why *why) {

@@ -18,8 +18,11 @@ static void must(bool is_so) {
 static bool write_down(void *arg, const sv_event *event) {
     sv_textbuf *out = arg;
     sv_text rest = event->data;
-    sv_textbuf_addf(out, "id:" SV_TEXT_FMT "\nevent:" SV_TEXT_FMT "\n", SV_TEXT_ARG(event->id),
-                    SV_TEXT_ARG(event->name));
+    sv_textbuf_add_str(out, "id: ");
+    sv_textbuf_add(out, event->id);
+    sv_textbuf_add_str(out, "\nevent: ");
+    sv_textbuf_add(out, event->name);
+    sv_textbuf_add_char(out, '\n');
     for (size_t lines = 1; lines > 0; lines--) {
         sv_text line = rest;
         size_t len = 0;

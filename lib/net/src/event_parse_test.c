@@ -29,6 +29,7 @@ static const struct {
       "data: one\n\n\xEF\xBB\xBF"
       "data: two\n\n",
       "[message||one]" },
+    { "id: 1\r\ndata: one\r\ndata: two\r\n\r\n", "[message|1|one\ntwo]" },
     { "data:one\ndata: two\ndata:  three\n\n", "[message||one\ntwo\n three]" },
     { "data\n\ndata\ndata\n\n", "[message||][message||\n]" },
     { ": a comment\n:\ndata: x\n\n", "[message||x]" },
@@ -105,6 +106,8 @@ static void what_is_larger_than_its_limit_is_refused_with_a_sentence(void **stat
           true },
         { "data:0123456789\ndata:", "the event stream has an event of more than 65536 bytes",
           SV_EVENT_DATA_MAX - 10 - 1, true },
+        { "event:a\nevent:", "the event stream has a name of more than 64 bytes", SV_EVENT_NAME_MAX,
+          true },
         { "event:", "the event stream has a name of more than 64 bytes", SV_EVENT_NAME_MAX, true },
         { "id:", "the event stream has an id of more than 64 bytes", SV_EVENT_ID_MAX, true },
     };
