@@ -166,8 +166,9 @@ static void start(lane *l, errand *e) {
         l->busy = e;
     } else {
         l->relay->counts.refused++;
-        sv_http_problem(end_errand(e), 431, "Too large",
-                        "what is passed on of path and headers is larger than %d bytes",
+        sv_http_problem(end_errand(e), 431, "Bad headers",
+                        "what is passed on of path and headers is larger than %d bytes, or a "
+                        "header holds a line break",
                         SV_HTTP_ASK_HEAD_MAX);
     }
 }

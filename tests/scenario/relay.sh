@@ -170,6 +170,10 @@ head -c 3000000 /dev/zero >"$work/body"
 expect 413 press-1 "$door/v1/self" -X POST --data-binary @"$work/body" -H 'Expect:'
 expect 400 press-1 "$door/v1/self" -H "X-Large: $(head -c 20000 /dev/zero | tr '\0' a)"
 
+expect 431 press-1 "$door/v1/self" -H "Accept: $(head -c 13000 /dev/zero | tr '\0' a)"
+raw press-1 "$door_port" "GET /v1/self HTTP/1.1\r\nHost: x\r\nAccept: a\rClient-Cert: ::\r\nConnection: close\r\n\r\n"
+grep -q '^HTTP/1.1 4' "$work/said" || fail "a line break in a header goes up: $(cat "$work/said")"
+
 # [relay-6] A hundred at once, five of each device, each answered as its own device.
 for i in $(seq 20); do
   issue "many-$i"
