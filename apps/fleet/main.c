@@ -105,13 +105,33 @@ static sv_err open_operator_door(program *p, sv_why *why) {
     return sv_http_server_open(p->loop, &options, sv_operator_door, &p->fleet, &p->operators, why);
 }
 
-static sv_err open_device_door(program *p, sv_why *why) {
+static sv_err open_device_tls(const program *p, sv_tls **out, sv_why *why) {
     const sv_fleet_door *door = &p->fleet.config.devices;
     sv_tls_files files = { .ca = door->tls.ca,
                            .cert = door->tls.cert,
                            .key = door->tls.key,
                            .crl = or_null(door->tls.crl) };
-    SV_TRY(sv_tls_server(&files, true, false, &p->fleet.device_tls, why));
+    return sv_tls_server(&files, true, false, out, why);
+}
+
+/// Who comes from now on, and whoever a gateway passes on, is judged by the files as they are now.
+static void on_reload(void *arg) {
+    program *p = arg;
+    sv_tls *fresh = NULL;
+    sv_why why = { 0 };
+    if (open_device_tls(p, &fresh, &why) != SV_OK) {
+        SV_LOG(error, "tls.refused", "%s; the device door's old certificates stay", why.text);
+        return;
+    }
+    sv_http_server_tls(p->devices, fresh);
+    sv_tls_drop(&p->fleet.device_tls);
+    p->fleet.device_tls = fresh;
+    SV_LOG(info, "tls.reloaded", "certificates and revocation list of the device door read again");
+}
+
+static sv_err open_device_door(program *p, sv_why *why) {
+    const sv_fleet_door *door = &p->fleet.config.devices;
+    SV_TRY(open_device_tls(p, &p->fleet.device_tls, why));
     sv_http_server_options options = { .bind = door->bind,
                                        .port = (uint16_t) door->port,
                                        .tls = p->fleet.device_tls,
@@ -143,6 +163,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     SV_TRY(sv_loop_on_signal(p->loop, SIGINT, on_stop, p, why));
     SV_TRY(open_operator_door(p, why));
     SV_TRY(open_device_door(p, why));
+    SV_TRY(sv_loop_on_signal(p->loop, SIGHUP, on_reload, p, why));
     SV_TRY(write_ports(p, why));
     p->second = sv_timer_new(p->loop, on_second, p);
     p->ping = sv_timer_new(p->loop, on_ping, p);
@@ -179,7 +200,10 @@ static const char USAGE[] =
     "  --config FILE    the configuration, YAML\n"
     "  --check-config   only say what is wrong with it: exit 0 when nothing is, else 2\n"
     "  --version        print the version\n"
-    "  --help           print this\n";
+    "  --help           print this\n"
+    "\n"
+    "Signals: SIGHUP reads the device door's certificates and revocation list again, SIGTERM "
+    "ends.\n";
 
 enum { HELP_BYTES_MAX = 64 * 1024, FAULTS_BYTES_MAX = 256 * 1024 };
 
