@@ -48,6 +48,7 @@ static void close_store(void) {
     must(g.exit_code == 0);
     sv_mqtt_client_drop(&g.mqtt);
     free(g.acks);
+    gw_device_acks_close(&g);
     gw_ingest_close(&g);
     sv_db_drop(&g.db);
     g.push = (gw_push){ 0 };

@@ -50,6 +50,7 @@ static void open_store(fixture *f) {
 static void close_store(fixture *f) {
     gw_push_close(&f->g);
     sv_writer_drop(&f->g.writer);
+    gw_device_acks_close(&f->g);
     sv_mqtt_client_drop(&f->g.mqtt);
     free(f->g.acks);
     gw_ingest_close(&f->g);

@@ -79,7 +79,7 @@ head -c 5000 /dev/zero | tr '\0' 1 >"$work/large"
 # Who is not that gateway gets nothing.
 [ "$(events_of other gw/events -o /dev/null -w '%{http_code}')" = 403 ] || fail "a foreign gateway may listen"
 [ "$(events_of gw other/events -o /dev/null -w '%{http_code}')" = 403 ] || fail "a gateway may listen to another's"
-[ "$(events_of press-1 press-1/events -o /dev/null -w '%{http_code}')" = 403 ] || fail "a device may listen"
+[ "$(events_of press-1 press-1/events -o /dev/null -w '%{http_code}')" = 404 ] || fail "a device may listen"
 [ "$(events_of gw 'gw/events?after=x' -o /dev/null -w '%{http_code}')" = 400 ] || fail "a broken number is taken"
 events_of gw 'gw/events?after=0&poll=1' | jq -e --arg id "$id" 'length == 2 and .[0].event == "acknowledged" and .[1].event == "command" and .[1].data.id == $id and .[1].id > .[0].id' >/dev/null ||
   fail "the list is another one"
