@@ -180,7 +180,7 @@ static void predict(const model *m, const int64_t *x, size_t count, uint64_t *le
 
 /// The middle one of a few steps: a gap does not move it.
 static uint64_t usual_step(const int64_t *x, size_t count) {
-    int64_t steps[PROBES];
+    int64_t steps[PROBES] = { 0 };
     size_t filled = 0;
     size_t apart = count / PROBES + 1;
     for (size_t i = 1; i < count && filled < PROBES; i += apart) {
