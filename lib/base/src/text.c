@@ -102,7 +102,8 @@ static bool make_room(sv_textbuf *buf, size_t more) {
         buf->overflowed = true;
         return false;
     }
-    size_t cap = buf->cap == 0 ? TEXTBUF_FIRST_BYTES : buf->cap;
+    size_t first = buf->cap_max < TEXTBUF_FIRST_BYTES ? buf->cap_max : TEXTBUF_FIRST_BYTES;
+    size_t cap = buf->cap == 0 ? first : buf->cap;
     while (more >= cap - buf->len) {
         cap = cap > buf->cap_max / 2 ? buf->cap_max : cap * 2;
     }

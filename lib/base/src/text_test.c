@@ -97,11 +97,27 @@ static void the_hash_is_siphash_2_4(void **state) {
     assert_true(sv_hash(key, message, sizeof message) == UINT64_C(0xa129ca6149be45e5));
 }
 
+static void a_small_limit_holds_as_well(void **state) {
+    (void) state;
+    for (size_t max = 1; max < 600; max++) {
+        SV_DEFER(sv_textbuf_drop) sv_textbuf buf = SV_TEXTBUF_HEAP(max);
+        for (size_t i = 0; i + 1 < max; i++) {
+            sv_textbuf_add_char(&buf, 'x');
+        }
+        assert_false(buf.overflowed);
+        assert_true(buf.cap <= max);
+        sv_textbuf_add_char(&buf, 'x');
+        assert_true(buf.overflowed);
+        assert_int_equal(buf.len, max - 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cutting_splits_at_the_first_mark_only),
         cmocka_unit_test(a_buffer_remembers_that_something_did_not_fit),
         cmocka_unit_test(a_heap_buffer_grows_to_its_limit_and_no_further),
+        cmocka_unit_test(a_small_limit_holds_as_well),
         cmocka_unit_test(numbers_beyond_the_bound_are_refused),
         cmocka_unit_test(a_map_agrees_with_a_plain_array_under_random_changes),
         cmocka_unit_test(the_hash_is_siphash_2_4),
