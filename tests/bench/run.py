@@ -302,6 +302,25 @@ def back_after_a_restart(results, site, devices):
     site.stop_all()
 
 
+def drain(results, site, quick):
+    """What has waited while the fleet server was away: from the first item that goes up to the last."""
+    fleet = site.start_fleet()
+    site.write_gateway(fleet=True, alerts_port=None, group_ms=None, door=True, more="uplink: {default: all}\n")
+    gateway = site.start_gateway()
+    site.kill(fleet)
+    site.simulated(site.simulate(20, 20_000, 3 if quick else 10))
+    waits = lambda: site.gateway_status()["uplink"]["spool"]
+    items = waits()
+    site.restart_fleet()
+    wait_until(lambda: waits() < items, "the first of what has waited", 120)
+    began, cpu = time.monotonic(), cpu_s(gateway)
+    left = waits()
+    wait_until(lambda: waits() == 0, "the last of what has waited", 300)
+    results.add(f"drain of {items:,} items", "items/s", [left / (time.monotonic() - began)])
+    results.add("gateway while it drains", "CPU s/million", [(cpu_s(gateway) - cpu) / left * 1e6])
+    site.stop_all()
+
+
 # --- (d) publish to alert, (e) memory -------------------------------------------------------------------
 
 
@@ -472,20 +491,24 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "gateway", "restart", "through", "latency", "memory", "store")
+PARTS = ("pipeline", "gateway", "restart", "drain", "through", "latency", "memory", "store")
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
-    parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be repeated")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; none named: all of them")
     parser.add_argument("--group-ms", type=int, help="the gateway's store.group_wait for the latency")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder with the logs")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    for part in asked.parts:
+        if part not in PARTS:
+            parser.error(f"there is no part '{part}'; there are {', '.join(PARTS)}")
+    return asked
 
 
 def measure(results, site, asked):
-    parts = asked.only or PARTS
+    parts = asked.parts or PARTS
     good = True
     if "pipeline" in parts:
         pipeline(results, asked.quick)
@@ -495,6 +518,8 @@ def measure(results, site, asked):
             front_door(results, site, devices, 2 if asked.quick else 5, 3, BURST // 3)
     if "restart" in parts:
         back_after_a_restart(results, site, 200 if asked.quick else 2000)
+    if "drain" in parts:
+        drain(results, site, asked.quick)
     if "through" in parts:
         for devices in (20, 500):
             through_mosquitto(results, site, devices, 2 if asked.quick else 5, 3)
