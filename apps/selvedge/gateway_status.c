@@ -1,6 +1,7 @@
 // `selvedge gateway status`: asks the gateway's local page and shows it as a person reads it.
 #include "gateway_status.h"
 #include "command.h"
+#include <base/num.h>
 #include <codec/json.h>
 #include <math.h>
 #include <net/http_client.h>
@@ -52,7 +53,7 @@ static sv_err ask(uint16_t port, answer *out, sv_why *why) {
 }
 
 static double number(const sv_json *root, const char *section, const char *key) {
-    double value = NAN;
+    double value = SV_NAN;
     (void) sv_json_number(sv_json_get(sv_json_get(root, section), key), &value);
     return value;
 }
