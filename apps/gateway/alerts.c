@@ -42,8 +42,7 @@ static void tell(gw *g, const sv_alert *alert, bool up) {
     }
     keep_open_alert(g, alert);
     count(g, alert->event);
-    sv_textbuf_addf(&g->alerts, "%llu\t%s\t%s\n", (unsigned long long) sv_writer_group(g->writer),
-                    alert->device_id, room);
+    gw_local_alert_put(g, alert->device_id, sv_textbuf_text(&buf));
     if (up) {
         gw_outbox_alert(g, sv_textbuf_text(&buf));
     }

@@ -44,8 +44,11 @@ static void on_message(void *arg, const sv_mqtt_message *message) {
 }
 
 static void broker_acknowledged(void *arg, uint64_t token) {
-    if (token != 0) {
-        gw_push_published(arg, (int64_t) token);
+    int64_t event = (int64_t) token;
+    if (event > 0) {
+        gw_push_published(arg, event);
+    } else if (event < 0) {
+        gw_local_alert_acknowledged(arg, -event);
     }
 }
 

@@ -25,7 +25,7 @@ bool gw_publish(gw *g, sv_text topic, sv_text payload, int64_t event) {
     bool sent =
         g->mqtt != NULL
         && sv_mqtt_client_publish(g->mqtt, topic, payload, 1, false, (uint64_t) event) == SV_OK;
-    if (sent && event != 0) {
+    if (sent && event > 0) {
         g->push.waiting = event;
     }
     return sent;

@@ -7,6 +7,7 @@
 
 #include "availability.h"
 #include "config.h"
+#include "local_alerts.h"
 #include "relay.h"
 #include <base/map.h>
 #include <base/ranges.h>
@@ -41,7 +42,6 @@ enum {
     GW_OUTBOX_MAX = 1000000,
     GW_QUARANTINE_MAX = 1000,
     GW_PRESENCE_MAX = 1024,            ///< bytes of a presence message
-    GW_ALERT_TEXTS_MAX = 1 << 24,      ///< bytes of the alerts that wait for their commit
     GW_BEHIND_BYTES = 4 * 1024 * 1024, ///< recorded and not on disk; above it devices wait
     GW_ITEM_MAX = 512,                 ///< bytes of one average or summary
     GW_LEDGER_ITEMS_MAX = 1000,        ///< senders that the fleet is told of at once
@@ -234,7 +234,7 @@ typedef struct gw_series {
 /// Messages that are no readings.
 typedef enum gw_state { GW_STATE_PRESENCE, GW_STATE_HEALTH, GW_STATE__COUNT } gw_state;
 
-typedef struct gw {
+struct gw {
     gw_config config;
     sv_loop *loop;
     sv_writer *writer;
@@ -253,7 +253,7 @@ typedef struct gw {
     uint64_t door_shed;    ///< links closed for want of room, as far as the log has said
     gw_ack *acks;          ///< a ring
     size_t ack_first, ack_count;
-    sv_textbuf alerts; ///< lines "<group>\t<device>\t<alert>" to publish after the commit
+    gw_local_alerts local_alerts;
     sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer, *availability_timer;
     gw_peer fleet, alert_peer;
     gw_ledger ledger;
@@ -287,7 +287,7 @@ typedef struct gw {
     uint64_t readings_before; ///< at the last beat
     double readings_per_s;
     int exit_code;
-} gw;
+};
 
 sv_err gw_store_open(gw *g, sv_why *why);
 /// Account for the time since the last call, and keep it.
@@ -307,7 +307,8 @@ bool gw_front_is_up(const gw *g);
 /// Groups up to this one are on disk: acknowledge what waited for them.
 void gw_settled(gw *g, uint64_t group);
 /// To local subscribers, QoS 1, with what is being recorded. False when there was no room for it.
-/// An external broker's acknowledgement is told to gw_push_published, unless `event` is 0.
+/// An external broker's acknowledgement is told to gw_push_published, or of the local alert with
+/// the number -`event` to gw_local_alert_acknowledged; 0: to nobody.
 bool gw_publish(gw *g, sv_text topic, sv_text payload, int64_t event);
 
 sv_err gw_broker_open(gw *g, sv_why *why);

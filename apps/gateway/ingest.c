@@ -277,7 +277,6 @@ void gw_ingest_open(gw *g) {
     g->streams = sv_map_new(GW_STREAMS_MAX, key);
     g->senders = sv_map_new(GW_SENDERS_MAX, key);
     g->devices = sv_map_new(GW_DEVICES_MAX, key);
-    g->alerts = SV_TEXTBUF_HEAP(GW_ALERT_TEXTS_MAX);
 }
 
 static void close_map(sv_map **map) {
@@ -295,5 +294,4 @@ void gw_ingest_close(gw *g) {
     close_map(&g->streams);
     gw_senders_close(g);
     close_map(&g->devices);
-    sv_textbuf_drop(&g->alerts);
 }

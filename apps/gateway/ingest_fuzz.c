@@ -101,19 +101,21 @@ static void send(sv_text line) {
          == g.refused[SV_READING_FINE] + g.refused[SV_READING_REPEATED] - refused);
 }
 
+/// There is nobody to publish them to: they wait, as what they are, and are taken away here.
 static void look_at_alerts(void) {
-    must(!g.alerts.overflowed);
-    sv_text rest = sv_textbuf_text(&g.alerts);
-    while (rest.len > 0) {
-        sv_text line = sv_text_cut(&rest, '\n');
-        uint64_t group = 0;
-        must(sv_text_u64(sv_text_cut(&line, '\t'), sv_writer_group(g.writer), &group) == SV_OK);
-        must(sv_id_is_valid(sv_text_cut(&line, '\t')));
-        must_be_json(line);
-    }
-    // There is nobody to publish them to; that is logged and no more.
+    sv_stmt *row = NULL;
+    int64_t count = 0;
     sv_writer_wait(g.writer);
-    must(g.alerts.len == 0 && g.committed == sv_writer_last(g.writer));
+    must(sv_db_stmt(g.db, "SELECT device, body FROM alert_local ORDER BY id", &row, NULL) == SV_OK);
+    for (; sv_stmt_next(row, NULL) == SV_OK; count++) {
+        must(sv_id_is_valid(sv_stmt_text(row, 0)));
+        must_be_json(sv_stmt_text(row, 1));
+    }
+    must(count == g.local_alerts.last - g.local_alerts.settled);
+    gw_local_alert_acknowledged(&g, g.local_alerts.last);
+    sv_writer_add(g.writer, "DELETE FROM alert_local");
+    sv_writer_wait(g.writer);
+    must(g.committed == sv_writer_last(g.writer));
     must(g.alerts_open >= 0 && g.devices_online >= 0);
 }
 

@@ -139,6 +139,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
     SV_TRY(gw_front_open(g, why));
+    gw_local_alerts_turn(g);
     return gw_push_open(g, why);
 }
 
@@ -149,7 +150,11 @@ static void close_all(gw *g) {
         (void) gw_senders_checkpoint(g);
         gw_store_availability(g);
     }
-    // What is recorded is committed and acknowledged while there is somebody to hear it.
+    // What is recorded is committed and acknowledged while there is somebody to hear it, with what
+    // that causes.
+    if (g->started) {
+        sv_writer_wait(g->writer);
+    }
     sv_writer_drop(&g->writer);
     g->exit_code = g->exit_code == 0 ? -1 : g->exit_code;
     gw_front_close(g);

@@ -1,5 +1,4 @@
 #include "gateway.h"
-#include <string.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 
@@ -8,41 +7,12 @@ extern const char gw_schema_door[];
 extern const char gw_schema_availability[];
 extern const char gw_schema_series[];
 extern const char gw_schema_push[];
+extern const char gw_schema_local[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
     g->exit_code = 5;
     sv_loop_stop(g->loop);
-}
-
-static bool publish_line(gw *g, sv_text line) {
-    char room[SV_ID_ROOM + 8];
-    sv_textbuf topic = SV_TEXTBUF(room);
-    sv_textbuf_add_str(&topic, "alerts/");
-    sv_textbuf_add(&topic, sv_text_cut(&line, '\t'));
-    return gw_publish(g, sv_textbuf_text(&topic), line, 0);
-}
-
-/// The alerts of the groups that are on disk, oldest first; the others move up.
-static void publish_alerts(gw *g) {
-    sv_text rest = sv_textbuf_text(&g->alerts);
-    while (rest.len > 0) {
-        sv_text after = rest;
-        sv_text line = sv_text_cut(&after, '\n');
-        uint64_t group = 0;
-        bool fine = sv_text_u64(sv_text_cut(&line, '\t'), UINT64_MAX, &group) == SV_OK;
-        if (!fine || group > g->committed) {
-            break;
-        }
-        if (!publish_line(g, line)) {
-            SV_LOG(warn, "alert.unpublished", "the queue to the broker is full");
-        }
-        rest = after;
-    }
-    if (rest.len > 0) {
-        memmove(g->alerts.at, rest.at, rest.len);
-    }
-    g->alerts.len = rest.len;
 }
 
 void gw_store_wait(gw *g, uint64_t group) {
@@ -74,8 +44,8 @@ static void on_committed(void *arg, uint64_t group) {
         g->full = false;
     }
     g->committed = group;
+    gw_local_alerts_turn(g);
     gw_settled(g, group);
-    publish_alerts(g);
     gw_device_acks_turn(g);
     gw_uplink_turn(g);
 }
@@ -141,7 +111,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "door", gw_schema_door },
                                            { "availability", gw_schema_availability },
                                            { "series", gw_schema_series },
-                                           { "push", gw_schema_push } };
+                                           { "push", gw_schema_push },
+                                           { "local", gw_schema_local } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
@@ -155,5 +126,6 @@ sv_err gw_store_open(gw *g, sv_why *why) {
     SV_TRY(read_epoch(g, why));
     SV_TRY(restore_availability(g, why));
     SV_TRY(gw_pack_open(g, why));
+    SV_TRY(gw_local_alerts_open(g, why));
     return ask_int(g, "SELECT coalesce(max(id), 0) FROM stream", &g->last_stream, why);
 }

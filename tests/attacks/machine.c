@@ -1,8 +1,10 @@
 // A machine that misbehaves, to be preloaded into a program: a disk whose syncs take long, a wall
-// clock that jumps. What it does is read from the file SV_MACHINE (two 64-bit numbers: microseconds
-// of each sync, microseconds added to the wall clock), which the test writes while the program
-// runs.
+// clock that jumps, a kill -9 as soon as something is on disk. What it does is read from the file
+// SV_MACHINE (three 64-bit numbers: microseconds of each sync, microseconds added to the wall
+// clock, not 0: the next sync is the last thing that the program does), which the test writes while
+// the program runs.
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,7 +14,7 @@
 #include <unistd.h>
 
 typedef struct machine {
-    volatile int64_t sync_us, shift_us;
+    volatile int64_t sync_us, shift_us, ends;
 } machine;
 
 static machine honest;
@@ -37,15 +39,19 @@ static int take_time(void) {
     return nanosleep(&pause, NULL);
 }
 
+static int end_with(int result) {
+    return here->ends == 0 ? result : kill(getpid(), SIGKILL);
+}
+
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's own names are reserved.
 __attribute__((visibility("default"))) int fsync(int fd) {
     (void) take_time();
-    return (int) syscall(SYS_fsync, fd);
+    return end_with((int) syscall(SYS_fsync, fd));
 }
 
 __attribute__((visibility("default"))) int fdatasync(int fd) {
     (void) take_time();
-    return (int) syscall(SYS_fdatasync, fd);
+    return end_with((int) syscall(SYS_fdatasync, fd));
 }
 
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *at) {

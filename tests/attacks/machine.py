@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""The machine itself turns against the gateway: a slow disk, a clock that jumps, a store that is damaged."""
+"""The machine itself turns against the gateway: a slow disk, a clock that jumps, a store that is damaged, an end at the worst moment."""
+import json
 import random
 import shutil
+import sqlite3
 import struct
 import sys
 import time
 
-from door import PUBACK, Closed, check, main, percentile, publish_packet, reading, wait_until
+from door import DISCONNECT, PINGREQ, PUBACK, PUBLISH, Closed, SiteError, packet, check, main, percentile, publish_packet, reading, wait_until
 
 HOUR_S, YEARS_S = 3600, 73 * 365 * 86400
 OWN = "sensors/press-1/level"
@@ -22,9 +24,9 @@ class Machine:
         if door.sanitized():
             self.env["ASAN_OPTIONS"] = "verify_asan_link_order=0"
 
-    def be(self, sync_ms=0, shift_s=0):
+    def be(self, sync_ms=0, shift_s=0, ends=False):
         with open(self.path, "r+b" if self.path.exists() else "w+b") as out:
-            out.write(struct.pack("=qq", sync_ms * 1000, shift_s * 1_000_000))
+            out.write(struct.pack("=qqq", sync_ms * 1000, shift_s * 1_000_000, ends))
 
 
 def a_slow_disk_slows_acknowledgements_alone(door):
@@ -145,7 +147,56 @@ def lives_or_says(door, damaged):
     return gateway.returncode
 
 
-STORIES = [a_slow_disk_slows_acknowledgements_alone, a_clock_that_jumps_loses_nothing, a_damaged_store_is_named_and_left_alone]
+def an_alert_outlives_an_end_between_commit_and_publication(door):
+    """[alert-4] The device was not acknowledged and sends its reading again, which raises nothing new."""
+    machine = Machine(door)
+    door.open(env=machine.env)
+    panel = door.program("panel", version=4)
+    panel.close()
+    panel = door.program("panel", version=4, clean=False)
+    panel.subscribe("alerts/#")
+    for round_, connected in enumerate((False, True, False, True)):
+        said = reading("press-1", round_ + 1, value=600, epoch="end")
+        if not connected:
+            panel.send(packet(DISCONNECT))
+            panel.close()
+        machine.be(ends=True)
+        try:
+            door.client().publish(f"sensors/press-1/s{round_}", said)
+            raise SiteError("the device is acknowledged by a gateway that has ended")
+        except Closed:
+            door.gateway.wait(10)
+        machine.be()
+        if connected:
+            panel.close()
+        db = sqlite3.connect(f"file:{door.store}?mode=ro", uri=True)
+        kept = db.execute("SELECT (SELECT count(*) FROM alert), (SELECT count(*) FROM alert_local), (SELECT count(*) FROM mqtt WHERE kind = 2)").fetchone()
+        db.close()
+        check(kept == (round_ + 1, 1, 0), f"it did not end between the commit and the publication: {kept}")
+        door.running = [(n, p) for n, p in door.running if p is not door.gateway]
+        door.gateway = door.launch(env=machine.env)
+        check(door.client().publish(f"sensors/press-1/s{round_}", said) == 0, "the reading is refused")
+        panel = door.program("panel", version=4, clean=False)
+        heard = take_alerts(panel)
+        check([(a["event"], a["data"]["sensor"]) for a in heard] == [("raised", f"s{round_}")], f"the panel hears {heard}")
+    print("4 ends between commit and publication: each alert is told, once")
+    door.stop(door.gateway)
+
+
+def take_alerts(panel):
+    """Those that wait for it, acknowledged; a ping follows them."""
+    alerts = []
+    kind, _, body = panel.receive()
+    while kind == PUBLISH:
+        start = 2 + int.from_bytes(body[:2], "big")
+        alerts.append(json.loads(body[start + 2 :]))
+        panel.send(packet(PUBACK, body[start : start + 2]))
+        panel.send(packet(PINGREQ))
+        kind, _, body = panel.receive()
+    return alerts
+
+
+STORIES = [an_alert_outlives_an_end_between_commit_and_publication, a_slow_disk_slows_acknowledgements_alone, a_clock_that_jumps_loses_nothing, a_damaged_store_is_named_and_left_alone]
 
 if __name__ == "__main__":
     sys.exit(main(STORIES, opened=False))
