@@ -9,9 +9,9 @@ static void broker_up(void *arg, bool session_present) {
     gw *g = arg;
     (void) session_present;
     SV_LOG(info, "broker.up", "connected to %s", g->config.broker.host);
-    static const sv_text FILTERS[] = { { "sensors/#", 9 },
-                                       { "health/+", 8 },
-                                       { "presence/+", 10 } };
+    static const sv_text FILTERS[] = {
+        { "sensors/#", 9 }, { "health/+", 8 }, { "presence/+", 10 }, { "results/#", 9 }
+    };
     for (size_t i = 0; i < SV_COUNT(FILTERS); i++) {
         if (sv_mqtt_client_subscribe(g->mqtt, FILTERS[i], 1) != SV_OK) {
             SV_LOG(error, "broker.subscribe", "cannot subscribe to %s", FILTERS[i].at);

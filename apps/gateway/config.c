@@ -418,6 +418,12 @@ static const sv_config_key KEYS[] = {
       .read = read_apps,
       .fallback = "",
       .help = "what local programs with an app certificate may read: <app id>: [alerts/#, ...]" },
+    { .name = "commands",
+      .type = SV_CONFIG_SECTION,
+      ROOT(commands),
+      .keys = GW_COMMANDS_KEYS,
+      .fallback = "",
+      .help = "what may be asked of devices, by rules and by the fleet server" },
     { .name = "store",
       .type = SV_CONFIG_SECTION,
       ROOT(store),
@@ -498,6 +504,7 @@ sv_err gw_config_load(const char *path, gw_config *out, sv_why *why) {
 
 void gw_config_drop(gw_config *config) {
     sv_rules_drop(&config->rules);
+    gw_command_rights_drop(&config->commands);
     free(config->apps);
     free(config->deny);
 }

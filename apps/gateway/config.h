@@ -2,6 +2,7 @@
 #ifndef SELVEDGE_GATEWAY_CONFIG_H
 #define SELVEDGE_GATEWAY_CONFIG_H
 
+#include "act_rights.h"
 #include <edge/rules.h>
 #include <model/id.h>
 
@@ -59,6 +60,7 @@ typedef struct gw_config {
         int64_t summaries_us, free, pack_us, rows;
         int64_t endurance; ///< bytes the medium may be written in its life; 0: unknown
     } store;
+    gw_command_rights commands;
     sv_rules *rules;
     gw_app_right *apps;
     size_t app_count;

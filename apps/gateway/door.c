@@ -25,8 +25,8 @@ static bool may_subscribe(void *arg, const sv_broker_peer *who, sv_text filter) 
 
 static bool is_for_ingest(sv_text topic) {
     sv_text root = sv_text_cut(&topic, '/');
-    return sv_text_is(root, "sensors") || sv_text_is(root, "health")
-           || sv_text_is(root, "presence");
+    return sv_text_is(root, "sensors") || sv_text_is(root, "health") || sv_text_is(root, "presence")
+           || sv_text_is(root, "results");
 }
 
 /// Who sends faster than the disk takes waits in the network, not in memory.

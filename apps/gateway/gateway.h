@@ -5,6 +5,7 @@
 #ifndef SELVEDGE_GATEWAY_H
 #define SELVEDGE_GATEWAY_H
 
+#include "act.h"
 #include "availability.h"
 #include "config.h"
 #include "local_alerts.h"
@@ -260,6 +261,7 @@ struct gw {
     gw_peer batches; ///< the fleet as far as it settles what it takes; `http` is that of `fleet`
     gw_device_acks device_acks;
     gw_push push;
+    gw_acts acts;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
@@ -338,7 +340,8 @@ void gw_door_close(gw *g);
 void gw_ingest_open(gw *g);
 sv_err gw_ingest_prime(gw *g, sv_why *why);
 void gw_ingest_close(gw *g);
-/// A message on sensors/, health/ or presence/. Returns the group whose commit acknowledges it.
+/// A message on sensors/, health/, presence/ or results/. Returns the group whose commit
+/// acknowledges it.
 uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload);
 void gw_ingest_rules(gw *g);
 /// Send up the minutes of streams that have fallen silent.

@@ -204,7 +204,9 @@ uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
     delivery in = { .g = g, .topic = topic, .received_us = sv_clock_wall_us() };
     sv_reading_key key;
     sv_why why = { 0 };
-    if (!sv_text_starts(topic, SV_TEXT("sensors/"))) {
+    if (sv_text_starts(topic, SV_TEXT("results/"))) {
+        gw_act_result(g, topic, payload);
+    } else if (!sv_text_starts(topic, SV_TEXT("sensors/"))) {
         gw_device_take(g, topic, payload);
     } else if (sv_reading_key_parse(topic, &key, &why) != SV_OK) {
         refuse(&in, SV_READING_TOPIC, NULL, &why);

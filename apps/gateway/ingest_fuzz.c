@@ -39,7 +39,7 @@ static void must_be_json(sv_text text) {
 static void open_store(void) {
     gw_ingest_open(&g);
     must(gw_store_open(&g, NULL) == SV_OK && gw_ingest_prime(&g, NULL) == SV_OK
-         && gw_outbox_open(&g, NULL) == SV_OK);
+         && gw_outbox_open(&g, NULL) == SV_OK && gw_act_open(&g, NULL) == SV_OK);
 }
 
 static void close_store(void) {
@@ -47,6 +47,7 @@ static void close_store(void) {
     sv_writer_drop(&g.writer);
     must(g.exit_code == 0);
     gw_ingest_close(&g);
+    gw_act_close(&g);
     sv_db_drop(&g.db);
     g.alerts_open = 0;
     g.devices_online = 0;

@@ -86,7 +86,7 @@ static const struct {
 } PAGES[] = {
     { "/metrics", show_metrics },      { "/healthz", show_health },
     { "/v1/status", show_status },     { "/v1/streams", show_streams },
-    { "/v1/series", gw_local_series },
+    { "/v1/series", gw_local_series }, { "/v1/commands", gw_act_local },
 };
 
 static void answer(sv_http_request *request, void *arg) {
@@ -103,7 +103,8 @@ static void answer(sv_http_request *request, void *arg) {
         return;
     }
     sv_http_problem(request, 404, "Not found",
-                    "there are /metrics, /healthz, /v1/status, /v1/streams and /v1/series");
+                    "there are /metrics, /healthz, /v1/status, /v1/streams, /v1/series and "
+                    "/v1/commands");
 }
 
 sv_err gw_local_open(gw *g, sv_why *why) {

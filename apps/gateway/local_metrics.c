@@ -194,6 +194,7 @@ void gw_local_metrics(const gw *g, sv_textbuf *out) {
                     (unsigned long long) g->raised, (unsigned long long) g->cleared);
     put_dropped(g, out);
     put_push(g, out);
+    gw_act_metrics(g, out);
     if (g->door != NULL) {
         put_door(g, out);
     }

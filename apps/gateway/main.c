@@ -53,6 +53,7 @@ static void on_beat(void *arg) {
     gw_ingest_flush(g);
     (void) gw_now_us(g);
     gw_outbox_trim(g);
+    gw_act_beat(g);
     gw_uplink_beat(g);
     if (g->door != NULL) {
         gw_door_beat(g);
@@ -97,6 +98,9 @@ static void on_reload(void *arg) {
     sv_rules *old = g->config.rules;
     g->config.rules = fresh.rules;
     fresh.rules = old;
+    gw_command_rights commands = g->config.commands;
+    g->config.commands = fresh.commands;
+    fresh.commands = commands;
     gw_ingest_rules(g);
     if (g->door != NULL) {
         gw_door_reload(g);
@@ -129,6 +133,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     g->availability_timer = sv_timer_new(g->loop, on_availability, g);
     SV_TRY(gw_store_open(g, why));
     SV_TRY(gw_ingest_prime(g, why));
+    SV_TRY(gw_act_open(g, why));
     gw_series_open(g);
     SV_TRY(sv_tls_client(&files, &g->tls, why));
     SV_TRY(gw_uplink_open(g, why));
@@ -165,6 +170,7 @@ static void close_all(gw *g) {
     gw_series_close(g);
     sv_tls_drop(&g->tls);
     gw_ingest_close(g);
+    gw_act_close(g);
     sv_timer_drop(&g->beat_timer);
     sv_timer_drop(&g->checkpoint_timer);
     sv_timer_drop(&g->availability_timer);

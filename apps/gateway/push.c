@@ -8,7 +8,7 @@
 #include <sys/clock.h>
 #include <sys/log.h>
 
-enum { STATUS_OK = 200, TOPIC_ROOM = 2 * SV_ID_ROOM + 16, COMMAND_MAX = 16 * 1024 };
+enum { STATUS_OK = 200 };
 
 static const char *const END_NAMES[GW_EVENT_END__COUNT] = { "done",    "idle",     "unknown",
                                                             "refused", "repeated", "later" };
@@ -32,14 +32,10 @@ static gw_event_end take_acknowledged(gw *g, int64_t id, const sv_json *data) {
     return gw_alert_acknowledge(g, alert, by, at_ms * 1000, id);
 }
 
-typedef struct command {
-    sv_text id, device, name;
-    int64_t at_ms, until_ms;
-    const sv_json *payload;
-} command;
-
-static bool read_command(const sv_json *data, command *out) {
+static bool read_command(const sv_json *data, gw_request *out) {
     out->payload = sv_json_get(data, "payload");
+    out->by = SV_TEXT("");
+    (void) sv_json_text(sv_json_get(data, "by"), &out->by);
     return sv_json_text(sv_json_get(data, "id"), &out->id)
            && sv_json_text(sv_json_get(data, "device"), &out->device)
            && sv_json_text(sv_json_get(data, "name"), &out->name)
@@ -48,40 +44,22 @@ static bool read_command(const sv_json *data, command *out) {
            && sv_id_is_valid(out->id) && sv_id_is_valid(out->device) && sv_id_is_valid(out->name);
 }
 
-static bool publish_command(gw *g, int64_t id, const command *c) {
-    char topic_room[TOPIC_ROOM];
-    sv_textbuf topic = SV_TEXTBUF(topic_room);
-    SV_DEFER(sv_textbuf_drop) sv_textbuf payload = SV_TEXTBUF_HEAP(COMMAND_MAX);
-    sv_json_out out = SV_JSON_OUT(&payload);
-    sv_textbuf_addf(&topic, "commands/" SV_TEXT_FMT "/" SV_TEXT_FMT, SV_TEXT_ARG(c->device),
-                    SV_TEXT_ARG(c->name));
-    sv_json_open_object(&out);
-    sv_json_add_text(&out, "id", c->id);
-    sv_json_add_int(&out, "at", c->at_ms);
-    sv_json_add_int(&out, "until", c->until_ms);
-    sv_json_key(&out, "payload");
-    sv_json_put_value(&out, c->payload);
-    sv_json_close_object(&out);
-    return gw_publish(g, sv_textbuf_text(&topic), sv_textbuf_text(&payload), id);
-}
-
+/// {"id","device","name","at","until","payload","by"}: to be published, if it is worth doing still.
 static gw_event_end take_command(gw *g, int64_t id, const sv_json *data) {
-    command c;
-    if (!read_command(data, &c)) {
+    static const gw_event_end ENDS[] = { [GW_REQUEST_SENT] = GW_EVENT_DONE,
+                                         [GW_REQUEST_REFUSED] = GW_EVENT_IDLE,
+                                         [GW_REQUEST_LATER] = GW_EVENT_LATER };
+    gw_request request = { .event = id };
+    if (!read_command(data, &request)) {
         return GW_EVENT_REFUSED;
     }
-    if (sv_clock_wall_us() / 1000 > c.until_ms) {
+    if (sv_clock_wall_us() / 1000 > request.until_ms) {
         SV_LOG(warn, "command.late",
                SV_TEXT_FMT " for " SV_TEXT_FMT " came too late, id " SV_TEXT_FMT,
-               SV_TEXT_ARG(c.name), SV_TEXT_ARG(c.device), SV_TEXT_ARG(c.id));
+               SV_TEXT_ARG(request.name), SV_TEXT_ARG(request.device), SV_TEXT_ARG(request.id));
         return GW_EVENT_IDLE;
     }
-    if (!publish_command(g, id, &c)) {
-        return GW_EVENT_LATER;
-    }
-    SV_LOG(info, "command.sent", SV_TEXT_FMT " to " SV_TEXT_FMT ", id " SV_TEXT_FMT,
-           SV_TEXT_ARG(c.name), SV_TEXT_ARG(c.device), SV_TEXT_ARG(c.id));
-    return GW_EVENT_DONE;
+    return ENDS[gw_act_request(g, &request)];
 }
 
 static const struct {

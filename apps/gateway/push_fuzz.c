@@ -31,7 +31,7 @@ static void must(bool is_so) {
 static void open_store(void) {
     gw_ingest_open(&g);
     must(gw_store_open(&g, NULL) == SV_OK && gw_ingest_prime(&g, NULL) == SV_OK
-         && gw_broker_open(&g, NULL) == SV_OK);
+         && gw_act_open(&g, NULL) == SV_OK && gw_broker_open(&g, NULL) == SV_OK);
     (void) gw_ingest_message(&g, SV_TEXT("sensors/press-1/temperature"), sv_text_of(READING));
     gw_stream *s = gw_stream_of(&g, SV_TEXT("press-1"), SV_TEXT("temperature"));
     must(s != NULL && s->stream.high.open);
@@ -50,6 +50,7 @@ static void close_store(void) {
     free(g.acks);
     gw_device_acks_close(&g);
     gw_ingest_close(&g);
+    gw_act_close(&g);
     sv_db_drop(&g.db);
     g.push = (gw_push){ 0 };
     g.alerts_open = 0;

@@ -43,6 +43,7 @@ static void open_store(fixture *f) {
     gw_ingest_open(&f->g);
     assert_int_equal(gw_store_open(&f->g, NULL), SV_OK);
     assert_int_equal(gw_ingest_prime(&f->g, NULL), SV_OK);
+    assert_int_equal(gw_act_open(&f->g, NULL), SV_OK);
     assert_int_equal(gw_broker_open(&f->g, NULL), SV_OK);
     assert_int_equal(gw_push_open(&f->g, NULL), SV_OK);
 }
@@ -54,6 +55,7 @@ static void close_store(fixture *f) {
     sv_mqtt_client_drop(&f->g.mqtt);
     free(f->g.acks);
     gw_ingest_close(&f->g);
+    gw_act_close(&f->g);
     sv_db_drop(&f->g.db);
     f->g.committed = 0;
     f->g.push = (gw_push){ 0 };

@@ -8,6 +8,7 @@ extern const char gw_schema_availability[];
 extern const char gw_schema_series[];
 extern const char gw_schema_push[];
 extern const char gw_schema_local[];
+extern const char gw_schema_command[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -45,6 +46,7 @@ static void on_committed(void *arg, uint64_t group) {
     }
     g->committed = group;
     gw_local_alerts_turn(g);
+    gw_act_turn(g);
     gw_settled(g, group);
     gw_device_acks_turn(g);
     gw_uplink_turn(g);
@@ -112,7 +114,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "availability", gw_schema_availability },
                                            { "series", gw_schema_series },
                                            { "push", gw_schema_push },
-                                           { "local", gw_schema_local } };
+                                           { "local", gw_schema_local },
+                                           { "command", gw_schema_command } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

@@ -233,6 +233,7 @@ void gw_uplink_turn(gw *g) {
         batch = send_next(g, &why);
     }
     gw_ledger_turn(g);
+    gw_act_tell(g);
     if ((alert != SV_OK && alert != SV_ERR_NOT_FOUND)
         || (batch != SV_OK && batch != SV_ERR_NOT_FOUND)) {
         gw_store_failed(g, &why);
