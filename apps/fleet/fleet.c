@@ -9,6 +9,7 @@ extern const char sv_fleet_schema[];
 extern const char sv_fleet_schema_received[];
 extern const char sv_fleet_schema_ledger[];
 extern const char sv_fleet_schema_push[];
+extern const char sv_fleet_schema_rules[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -16,6 +17,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "2-received", .sql = sv_fleet_schema_received },
         { .name = "3-ledger", .sql = sv_fleet_schema_ledger },
         { .name = "4-push", .sql = sv_fleet_schema_push },
+        { .name = "rules", .sql = sv_fleet_schema_rules },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

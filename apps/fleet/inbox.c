@@ -24,7 +24,7 @@ static sv_err clear_predecessor(sv_db *db, const sv_alert *alert, const char *si
     SV_TRY(sv_db_stmt(db,
                       "UPDATE alert SET state = 2, cleared_ms = ?1, updated_ms = ?1"
                       " WHERE device = ?2 AND sensor = ?3 AND type = ?4 AND id <> ?5"
-                      " AND state < 2 AND site = ?6",
+                      " AND state < 2 AND site = ?6 AND rule = ?7",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, when_ms(alert));
     sv_stmt_bind_str(stmt, 2, alert->device_id);
@@ -32,6 +32,7 @@ static sv_err clear_predecessor(sv_db *db, const sv_alert *alert, const char *si
     sv_stmt_bind_str(stmt, 4, sv_alert_type_name(alert->type));
     sv_stmt_bind_str(stmt, 5, alert->id);
     sv_stmt_bind_str(stmt, 6, site);
+    sv_stmt_bind_str(stmt, 7, alert->rule);
     return sv_stmt_run(stmt, why);
 }
 
@@ -62,17 +63,18 @@ static sv_err add_alert(sv_db *db, const sv_alert *alert, const char *site, cons
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(db,
                       "INSERT INTO alert (id, device, site, severity, message, value, raw, unit,"
-                      " state, raised_ms, updated_ms, cleared_ms, sensor, type)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13)",
+                      " state, raised_ms, updated_ms, cleared_ms, sensor, type, rule)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14)",
                       &stmt, why));
     bind_content(stmt, alert, site, unit);
     sv_stmt_bind_str(stmt, 12, alert->sensor);
     sv_stmt_bind_str(stmt, 13, sv_alert_type_name(alert->type));
+    sv_stmt_bind_str(stmt, 14, alert->rule);
     return sv_stmt_run(stmt, why);
 }
 
-// `state < 2`: cleared is final. Device, sensor and type never change, and nobody updates what
-// another site's gateway raised.
+// `state < 2`: cleared is final. Device, sensor, type and rule never change, and nobody updates
+// what another site's gateway raised.
 static sv_err update_alert(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
                            sv_why *why) {
     sv_stmt *stmt;
@@ -158,7 +160,7 @@ sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, int64_t now_ms, sv_why *why
 
 #define COLUMNS                                                                                    \
     "id, device, site, sensor, type, severity, message, value, raw, unit, state, raised_ms,"       \
-    " updated_ms, cleared_ms, acknowledged_ms, acknowledged_by"
+    " updated_ms, cleared_ms, acknowledged_ms, acknowledged_by, nullif(rule, '')"
 
 static void put_text(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
     if (sv_stmt_is_null(stmt, column)) {
@@ -183,6 +185,7 @@ static void put_alert(sv_json_out *out, sv_stmt *stmt) {
     sv_json_add_text(out, "site", sv_stmt_text(stmt, 2));
     sv_json_add_text(out, "sensor", sv_stmt_text(stmt, 3));
     sv_json_add_text(out, "type", sv_stmt_text(stmt, 4));
+    put_text(out, "rule", stmt, 16);
     sv_json_add_text(out, "severity", sv_stmt_text(stmt, 5));
     sv_json_add_text(out, "message", sv_stmt_text(stmt, 6));
     sv_json_add_number(out, "value", sv_stmt_number(stmt, 7));

@@ -32,6 +32,24 @@ static sv_alert_count count(fixture *f) {
     return active;
 }
 
+// [alert-1]
+static void causes_of_one_type_are_told_apart_by_their_rule(void **state) {
+    fixture *f = *state;
+    static const char *const RULES[] = { "", "rise", "fall" };
+    for (size_t i = 0; i < SV_COUNT(RULES); i++) {
+        char id[] = { 'r', (char) ('0' + i), '\0' };
+        sv_alert alert = alert_of(id, SV_ALERT_RAISED, 1000);
+        (void) snprintf(alert.rule, sizeof alert.rule, "%s", RULES[i]);
+        assert_int_equal(sv_inbox_take(f->fleet.db, &alert, "north", "", NULL), SV_OK);
+    }
+    assert_int_equal(count(f).open, 3);
+    // A gateway that lost its memory raises one of them anew: that one ends, the others do not.
+    sv_alert again = alert_of("r9", SV_ALERT_RAISED, 2000);
+    (void) snprintf(again.rule, sizeof again.rule, "rise");
+    assert_int_equal(sv_inbox_take(f->fleet.db, &again, "north", "", NULL), SV_OK);
+    assert_int_equal(count(f).open, 3);
+}
+
 // [uplink-2]
 static void the_same_id_again_updates_it(void **state) {
     fixture *f = *state;
@@ -127,6 +145,7 @@ static void pages_show_each_alert_once_newest_first(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(causes_of_one_type_are_told_apart_by_their_rule),
         TEST(the_same_id_again_updates_it),
         TEST(what_is_cleared_stays_cleared_whatever_comes_late),
         TEST(one_alert_of_a_kind_is_open_at_a_time),

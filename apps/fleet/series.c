@@ -9,7 +9,9 @@ sv_err sv_series_add(sv_db *db, const sv_stream *stream, const sv_point *point, 
     SV_TRY(sv_db_stmt(db,
                       "INSERT INTO point (stream, kind, at_ms, value, min, max, n)"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                      " ON CONFLICT (stream, kind, at_ms) DO UPDATE SET value = ?4,"
+                      // Two parts of a minute: what came at once, and what came late.
+                      " ON CONFLICT (stream, kind, at_ms) DO UPDATE SET"
+                      " value = CASE kind WHEN 1 THEN (value * n + ?4 * ?7) / (n + ?7) ELSE ?4 END,"
                       " min = CASE WHEN ?5 < min THEN ?5 ELSE min END,"
                       " max = CASE WHEN ?6 > max THEN ?6 ELSE max END, n = n + ?7",
                       &stmt, why));

@@ -152,6 +152,27 @@ static void what_is_older_than_the_retention_goes(void **state) {
     assert_int_equal(fixture_count(f, "SELECT min(at_ms) FROM point"), 4);
 }
 
+// [uplink-1]
+static void two_parts_of_a_minute_make_one(void **state) {
+    fixture *f = *state;
+    sv_stream *stream = stream_of(f);
+    const sv_point parts[] = {
+        { .kind = SV_POINT_SUMMARY, .at_ms = 60000, .value = 10, .min = 5, .max = 15, .count = 30 },
+        { .kind = SV_POINT_SUMMARY,
+          .at_ms = 60000,
+          .value = 40,
+          .min = 35,
+          .max = 45,
+          .count = 10 },
+    };
+    for (size_t i = 0; i < SV_COUNT(parts); i++) {
+        assert_int_equal(sv_series_add(f->fleet.db, stream, &parts[i], NULL), SV_OK);
+    }
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM point WHERE n = 40 AND min = 5 AND max"
+                                      " = 45 AND value = 17.5"),
+                     1);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -159,6 +180,7 @@ int main(void) {
         TEST(the_smallest_and_largest_of_every_bucket_survive),
         TEST(a_quiet_minute_is_shown_by_its_mean_and_a_lively_one_by_its_averages),
         TEST(the_newest_values_are_the_same_from_memory_and_from_disk),
+        TEST(two_parts_of_a_minute_make_one),
         TEST(what_is_older_than_the_retention_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

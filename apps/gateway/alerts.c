@@ -1,22 +1,26 @@
 // The life of alerts: what is open is kept in the store, what happens is told to the site and,
 // where the rules let it, to the fleet or whoever else takes alerts.
-#include "gateway.h"
+#include "alerts_own.h"
 #include <crypto/random.h>
 #include <string.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 
-enum { UPDATE_US = 15 * 1000000 }; ///< what an open alert goes on to say is told so seldom
-
-static void keep_open_alert(gw *g, const sv_alert *alert) {
+static void keep(gw *g, const sv_alert *alert) {
     bool over = alert->event == SV_ALERT_CLEARED;
-    sv_writer_add(g->writer, over ? "DELETE FROM alert WHERE device = ? AND sensor = ? AND type = ?"
-                                  : "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    sv_writer_add(
+        g->writer,
+        over ? "DELETE FROM open_alert WHERE device = ? AND sensor = ? AND type = ? AND rule = ?"
+             : "INSERT INTO open_alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0) ON "
+               "CONFLICT (device, sensor, type, rule) DO UPDATE SET id = ?5, sent = ?7, severity = "
+               "?8, message = ?9, value = ?10");
     sv_writer_str(g->writer, alert->device_id);
     sv_writer_str(g->writer, alert->sensor);
     sv_writer_int(g->writer, (int64_t) alert->type);
+    sv_writer_str(g->writer, alert->rule);
     if (!over) {
         sv_writer_str(g->writer, alert->id);
+        sv_writer_int(g->writer, sv_clock_wall_us());
         sv_writer_int(g->writer, alert->at_us);
         sv_writer_int(g->writer, (int64_t) alert->severity);
         sv_writer_str(g->writer, alert->message);
@@ -31,7 +35,7 @@ static void count(gw *g, sv_alert_event event) {
     g->alerts_open -= event == SV_ALERT_CLEARED ? 1 : 0;
 }
 
-static void tell(gw *g, const sv_alert *alert, bool up) {
+void gw_alert_tell(gw *g, const sv_alert *alert, bool up) {
     char room[SV_ALERT_BYTES_MAX];
     sv_textbuf buf = SV_TEXTBUF(room);
     sv_alert_format(alert, &buf);
@@ -40,54 +44,13 @@ static void tell(gw *g, const sv_alert *alert, bool up) {
                SV_ALERT_BYTES_MAX);
         return;
     }
-    keep_open_alert(g, alert);
+    keep(g, alert);
     count(g, alert->event);
     gw_local_alert_put(g, alert->device_id, sv_textbuf_text(&buf));
     if (up) {
         gw_outbox_alert(g, sv_textbuf_text(&buf));
     }
     sv_writer_hurry(g->writer);
-}
-
-/// Whether this event is worth telling now.
-static bool is_news(gw_open_alert *open, sv_alert_event event) {
-    int64_t now_us = sv_clock_monotonic_us();
-    if (event == SV_ALERT_NONE
-        || (event == SV_ALERT_UPDATED && now_us - open->sent_us < UPDATE_US)) {
-        return false;
-    }
-    open->sent_us = now_us;
-    return true;
-}
-
-void gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
-                        sv_alert_type type) {
-    bool high = type == SV_ALERT_HIGH;
-    sv_alert_event event = high ? d->high : d->low;
-    sv_bound_state *bound = high ? &s->stream.high : &s->stream.low;
-    gw_open_alert *open = high ? &s->high : &s->low;
-    if (d->has_verdict && d->verdict == type) {
-        open->broken = d->value;
-    }
-    if (!is_news(open, event)) {
-        return;
-    }
-    if (event == SV_ALERT_RAISED) {
-        sv_random_hex(bound->alert_id);
-    }
-    sv_alert alert = { .type = type,
-                       .severity = s->rules.threshold.severity,
-                       .event = event,
-                       .value = d->value,
-                       .raw = d->raw,
-                       .at_us = reading->at_us };
-    memcpy(alert.id, bound->alert_id, sizeof alert.id);
-    memcpy(alert.device_id, s->device, sizeof alert.device_id);
-    memcpy(alert.sensor, s->sensor, sizeof alert.sensor);
-    (void) (sv_text_copy(reading->timestamp, alert.timestamp, sizeof alert.timestamp) == SV_OK);
-    // What was wrong, also when it is over: the value now is in the data.
-    sv_alert_threshold_message(type, open->broken, alert.message);
-    tell(g, &alert, s->rules.uplink != SV_UPLINK_NEVER);
 }
 
 /// Every complaint of the report in one sentence; the worst of them is the alert's severity.
@@ -137,46 +100,65 @@ void gw_alert_health(gw *g, gw_device *device, const sv_health *health) {
     device->health.open = alert.event != SV_ALERT_CLEARED;
     device->health.severity = alert.severity;
     memcpy(device->health.message, alert.message, sizeof alert.message);
-    tell(g, &alert, true);
+    gw_alert_tell(g, &alert, true);
 }
 
 // ---- acknowledged -------------------------------------------------------------------------------
 
+#define KEPT                                                                                       \
+    "SELECT device, sensor, type, rule, id, raised, sent, severity, message, value, acknowledged " \
+    "FROM open_alert"
+
+static sv_err kept_from(sv_stmt *row, gw_kept_alert *out, sv_why *why) {
+    sv_alert *alert = &out->alert;
+    *out = (gw_kept_alert){ .alert = { .type = (sv_alert_type) sv_stmt_int(row, 2),
+                                       .severity = (sv_severity) sv_stmt_int(row, 7),
+                                       .value = sv_stmt_number(row, 9),
+                                       .raw = SV_NAN,
+                                       .at_us = sv_stmt_int(row, 6) },
+                            .raised_us = sv_stmt_int(row, 5),
+                            .acknowledged = sv_stmt_int(row, 10) != 0 };
+    bool fits =
+        sv_text_copy(sv_stmt_text(row, 0), alert->device_id, sizeof alert->device_id) == SV_OK
+        && sv_text_copy(sv_stmt_text(row, 1), alert->sensor, sizeof alert->sensor) == SV_OK
+        && sv_text_copy(sv_stmt_text(row, 3), alert->rule, sizeof alert->rule) == SV_OK
+        && sv_text_copy(sv_stmt_text(row, 4), alert->id, sizeof alert->id) == SV_OK
+        && sv_text_copy(sv_stmt_text(row, 8), alert->message, sizeof alert->message) == SV_OK;
+    return fits ? SV_OK : sv_fail(why, SV_ERR_IO, "a row of the table open_alert is damaged");
+}
+
 /// What the store knows of the open alert. SV_ERR_NOT_FOUND when it is none.
 static sv_err find_open(gw *g, sv_text id, sv_alert *out, sv_why *why) {
     sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db,
-                      "SELECT device, sensor, type, id, sent, severity, message, value FROM alert "
-                      "WHERE id = ?",
-                      &stmt, why));
+    gw_kept_alert kept;
+    SV_TRY(sv_db_stmt(g->db, KEPT " WHERE id = ?", &stmt, why));
     sv_stmt_bind_text(stmt, 1, id);
     SV_TRY(sv_stmt_next(stmt, why));
-    *out = (sv_alert){ .type = (sv_alert_type) sv_stmt_int(stmt, 2),
-                       .severity = (sv_severity) sv_stmt_int(stmt, 5),
-                       .value = sv_stmt_number(stmt, 7),
-                       .raw = SV_NAN,
-                       .at_us = sv_stmt_int(stmt, 4) };
-    bool fits = sv_text_copy(sv_stmt_text(stmt, 0), out->device_id, sizeof out->device_id) == SV_OK
-                && sv_text_copy(sv_stmt_text(stmt, 1), out->sensor, sizeof out->sensor) == SV_OK
-                && sv_text_copy(sv_stmt_text(stmt, 3), out->id, sizeof out->id) == SV_OK
-                && sv_text_copy(sv_stmt_text(stmt, 6), out->message, sizeof out->message) == SV_OK;
+    sv_err err = kept_from(stmt, &kept, why);
     sv_stmt_reset(stmt);
-    return fits ? SV_OK : sv_fail(why, SV_ERR_IO, "a row of the table alert is damaged");
+    *out = kept.alert;
+    return err;
 }
 
-/// Also by what is recorded and not on disk yet.
-static bool is_open_still(gw *g, const sv_alert *alert) {
+/// Also by what is recorded and not on disk yet. `mark`: it is acknowledged now.
+static bool is_open_still(gw *g, const sv_alert *alert, bool mark) {
     if (alert->type == SV_ALERT_HEALTH) {
         const gw_device *device = gw_device_of(g, sv_text_of(alert->device_id));
         return device != NULL && device->health.open
                && strcmp(device->health.alert_id, alert->id) == 0;
     }
-    const gw_stream *s = gw_stream_of(g, sv_text_of(alert->device_id), sv_text_of(alert->sensor));
-    if (s == NULL) {
+    sv_condition *condition = gw_cause_of(g, alert);
+    if (condition == NULL || !condition->open || strcmp(condition->alert_id, alert->id) != 0) {
         return false;
     }
-    const sv_bound_state *bound = alert->type == SV_ALERT_HIGH ? &s->stream.high : &s->stream.low;
-    return bound->open && strcmp(bound->alert_id, alert->id) == 0;
+    condition->acknowledged = condition->acknowledged || mark;
+    return true;
+}
+
+static void keep_acknowledged(gw *g, const sv_alert *alert) {
+    (void) is_open_still(g, alert, true);
+    sv_writer_add(g->writer, "UPDATE open_alert SET acknowledged = 1 WHERE id = ?");
+    sv_writer_str(g->writer, alert->id);
 }
 
 static bool publish_acknowledged(gw *g, const sv_alert *alert, int64_t event) {
@@ -197,7 +179,7 @@ gw_event_end gw_alert_acknowledge(gw *g, sv_text id, sv_text by, int64_t at_us, 
         gw_store_failed(g, &why);
         return GW_EVENT_LATER;
     }
-    if (err == SV_ERR_NOT_FOUND || !is_open_still(g, &alert)) {
+    if (err == SV_ERR_NOT_FOUND || !is_open_still(g, &alert, false)) {
         return GW_EVENT_IDLE;
     }
     sv_textbuf when = { .at = alert.timestamp, .cap = sizeof alert.timestamp };
@@ -206,37 +188,38 @@ gw_event_end gw_alert_acknowledge(gw *g, sv_text id, sv_text by, int64_t at_us, 
     if (sv_textbuf_end(&when) != SV_OK || sv_text_copy(by, alert.by, sizeof alert.by) != SV_OK) {
         return GW_EVENT_REFUSED;
     }
-    return publish_acknowledged(g, &alert, event) ? GW_EVENT_DONE : GW_EVENT_LATER;
+    if (!publish_acknowledged(g, &alert, event)) {
+        return GW_EVENT_LATER;
+    }
+    keep_acknowledged(g, &alert);
+    return GW_EVENT_DONE;
 }
 
 // ---- after a start ------------------------------------------------------------------------------
 
-static sv_err reopen_health(gw *g, sv_stmt *row) {
-    gw_device *device = gw_device_of(g, sv_stmt_text(row, 0));
+static sv_err reopen_health(gw *g, const sv_alert *alert) {
+    gw_device *device = gw_device_of(g, sv_text_of(alert->device_id));
     if (device == NULL) {
         return SV_ERR_NO_SPACE;
     }
     device->health.open = true;
-    device->health.severity = (sv_severity) sv_stmt_int(row, 4);
-    SV_TRY(
-        sv_text_copy(sv_stmt_text(row, 5), device->health.message, sizeof device->health.message));
-    return sv_text_copy(sv_stmt_text(row, 3), device->health.alert_id,
-                        sizeof device->health.alert_id);
+    device->health.severity = alert->severity;
+    memcpy(device->health.message, alert->message, sizeof device->health.message);
+    memcpy(device->health.alert_id, alert->id, sizeof device->health.alert_id);
+    return SV_OK;
 }
 
-static sv_err reopen_bound(gw *g, sv_stmt *row) {
-    gw_stream *s = gw_stream_of(g, sv_stmt_text(row, 0), sv_stmt_text(row, 1));
-    if (s == NULL) {
-        return SV_ERR_NO_SPACE;
+sv_err gw_alerts_reopen(gw *g, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(g->db, KEPT, &stmt, why));
+    sv_err err = sv_stmt_next(stmt, why);
+    while (err == SV_OK) {
+        gw_kept_alert kept;
+        SV_TRY(kept_from(stmt, &kept, why));
+        SV_TRY(kept.alert.type == SV_ALERT_HEALTH ? reopen_health(g, &kept.alert)
+                                                  : gw_cause_reopen(g, &kept));
+        g->alerts_open++;
+        err = sv_stmt_next(stmt, why);
     }
-    bool high = sv_stmt_int(row, 2) == SV_ALERT_HIGH;
-    sv_bound_state *bound = high ? &s->stream.high : &s->stream.low;
-    bound->open = true;
-    (high ? &s->high : &s->low)->broken = sv_stmt_number(row, 6);
-    return sv_text_copy(sv_stmt_text(row, 3), bound->alert_id, sizeof bound->alert_id);
-}
-
-sv_err gw_alert_reopen(gw *g, sv_stmt *row) {
-    g->alerts_open++;
-    return sv_stmt_int(row, 2) == SV_ALERT_HEALTH ? reopen_health(g, row) : reopen_bound(g, row);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }

@@ -29,6 +29,12 @@ static void leave_to_rules(const sv_config_node *node, void *target, sv_config_f
     (void) faults;
 }
 
+#define RULES_KEY(section, sentence)                                                               \
+    {                                                                                              \
+        .name = (section), .type = SV_CONFIG_CUSTOM, .read = leave_to_rules, .fallback = "",       \
+        .help = (sentence)                                                                         \
+    }
+
 /// `sensors/#`, `alerts/+`, `health/press-1`: one of the site's topics, wildcards only as whole
 /// levels.
 static bool is_readable_filter(sv_text filter) {
@@ -429,21 +435,14 @@ static const sv_config_key KEYS[] = {
       ROOT(store),
       .keys = STORE_KEYS,
       .help = "the local database" },
-    { .name = "thresholds",
-      .type = SV_CONFIG_CUSTOM,
-      .read = leave_to_rules,
-      .fallback = "",
-      .help = "bounds by default, sensor and device" },
-    { .name = "change",
-      .type = SV_CONFIG_CUSTOM,
-      .read = leave_to_rules,
-      .fallback = "",
-      .help = "what counts as a significant change" },
-    { .name = "uplink",
-      .type = SV_CONFIG_CUSTOM,
-      .read = leave_to_rules,
-      .fallback = "",
-      .help = "never, aggregate, change or all" },
+    RULES_KEY("groups", "lists of devices, for the sections below"),
+    RULES_KEY("thresholds", "bounds by default, sensor, group and device"),
+    RULES_KEY("rate", "how fast values may rise and fall"),
+    RULES_KEY("stale", "how long a sensor may be silent"),
+    RULES_KEY("change", "what counts as a significant change"),
+    RULES_KEY("uplink", "never, aggregate, change or all"),
+    RULES_KEY("mute", "when nothing is raised"),
+    RULES_KEY("flapping", "how often an alert is raised before it stays"),
     { .name = NULL },
 };
 

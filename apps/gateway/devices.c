@@ -31,6 +31,7 @@ static bool take_presence(gw *g, gw_device *device, sv_text payload) {
     if (sv_json_text(sv_json_get(root, "type"), &type) && sv_id_is_valid(type)) {
         (void) (sv_text_copy(type, device->type, sizeof device->type) == SV_OK);
     }
+    device->has_presence = true;
     if (online != device->online) {
         device->online = online;
         device->since_us = sv_clock_wall_us();

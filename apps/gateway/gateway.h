@@ -77,12 +77,6 @@ typedef struct gw_waits {
     uint64_t count, sum_us;
 } gw_waits;
 
-/// An open threshold alert, besides what the stream itself knows of it.
-typedef struct gw_open_alert {
-    int64_t sent_us; ///< when it was last told
-    double broken;   ///< the last average that was outside the bound
-} gw_open_alert;
-
 /// What a stream said last.
 typedef struct gw_last {
     double value, average;
@@ -105,9 +99,13 @@ typedef struct gw_stream {
         double value;
     } ring[GW_RING];
     unsigned ring_filled, ring_next;
-    gw_open_alert high, low;
     gw_last last;
-    uint64_t count; ///< accepted since the gateway started
+    gw_sender *live;   ///< whose readings are judged now; NULL: nobody's that are numbered
+    int64_t live_seq;  ///< its highest number here
+    int64_t newest_us; ///< of what was judged
+    sv_stream *late;   ///< what comes after newer ones, in its own order; NULL: nothing does
+    int64_t late_us;   ///< monotonic, of the last of it
+    uint64_t count;    ///< accepted since the gateway started
 } gw_stream;
 
 /// What the fleet server knows of a sender.
@@ -144,6 +142,7 @@ struct gw_device {
     char id[SV_ID_ROOM];
     char type[SV_ID_ROOM]; ///< what its presence says it is; empty: unknown
     bool online;
+    bool has_presence;   ///< it says itself whether it is online
     bool changed;        ///< presence, type or HEALTH alert: the fleet is told with the next beat
     bool report_changed; ///< a report it has not been told
     int64_t since_us, last_seen_us;
@@ -285,6 +284,8 @@ struct gw {
     uint64_t raised, cleared;
     int64_t alerts_open, devices_online;
     uint64_t refused[SV_READING_FAULT__COUNT];
+    uint64_t late;  ///< readings that came after newer ones
+    uint64_t muted; ///< the mutes in force, a bit each
     uint64_t states_refused[GW_STATE__COUNT];
     uint64_t readings_before; ///< at the last beat
     double readings_per_s;
@@ -344,8 +345,8 @@ void gw_ingest_close(gw *g);
 /// acknowledges it.
 uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload);
 void gw_ingest_rules(gw *g);
-/// Send up the minutes of streams that have fallen silent.
-void gw_ingest_flush(gw *g);
+/// Once a second: minutes of streams that have fallen silent, silence itself, what is muted now.
+void gw_ingest_tick(gw *g);
 /// NULL when there is no room for another one.
 gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor);
 /// When a reading counts as taken: by its own clock, or when it came if that clock is plainly
@@ -391,16 +392,16 @@ gw_device *gw_device_of(gw *g, sv_text id);
 /// A message on presence/<id> or health/<id>.
 void gw_device_take(gw *g, sv_text topic, sv_text payload);
 
-/// What a reading did to the HIGH or LOW alert of its stream.
-void gw_alert_threshold(gw *g, gw_stream *s, const sv_reading *reading, const sv_decision *d,
-                        sv_alert_type type);
+/// What was found about a stream: by a reading, or by the lack of one (NULL).
+void gw_alert_turns(gw *g, gw_stream *s, const sv_turn turns[SV_CAUSE__COUNT],
+                    const sv_reading *reading);
 /// What a report did to its device's HEALTH alert: one per device, as bad as the worst complaint.
 void gw_alert_health(gw *g, gw_device *device, const sv_health *health);
 /// Tell the site that somebody acknowledged an alert, if it is open still. `event` as in
 /// gw_publish.
 gw_event_end gw_alert_acknowledge(gw *g, sv_text id, sv_text by, int64_t at_us, int64_t event);
-/// A row of the table `alert`: open since before this program started.
-sv_err gw_alert_reopen(gw *g, sv_stmt *row);
+/// Those that were open when the program ended.
+sv_err gw_alerts_reopen(gw *g, sv_why *why);
 
 /// All within the group; nothing is kept for a peer that is not configured.
 sv_err gw_outbox_open(gw *g, sv_why *why);

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <sys/clock.h>
 
-#define FUTURE_US SV_TIME_DAY_US          ///< a clock further ahead is wrong
-#define LATE_US (5 * SV_TIME_SECOND_US)   ///< a minute stays open for what is on its way
-#define PAST_US INT64_C(1577836800000000) ///< 2020-01-01: one further back, too
+#define FUTURE_US SV_TIME_DAY_US             ///< a clock further ahead is wrong
+#define LATE_US (5 * SV_TIME_SECOND_US)      ///< a minute stays open for what is on its way
+#define LATE_KEPT_US (5 * SV_TIME_MINUTE_US) ///< what came late is forgotten after it
+#define KEPT_US SV_TIME_MINUTE_US            ///< older when it comes: it was kept somewhere
+#define PAST_US INT64_C(1577836800000000)    ///< 2020-01-01: one further back, too
 
 typedef struct delivery {
     gw *g;
@@ -59,7 +61,7 @@ gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor) {
         free(s);
         return NULL;
     }
-    sv_stream_start(&s->stream);
+    sv_stream_start(&s->stream, sv_clock_monotonic_us());
     sv_rules_for(g->config.rules, device, sensor, &s->rules);
     if (row_of(g, s, &why) != SV_OK) {
         gw_store_failed(g, &why);
@@ -113,31 +115,107 @@ static void send_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
     }
 }
 
-static void settle(const delivery *in, gw_stream *s, const sv_reading *reading) {
-    gw *g = in->g;
-    sv_decision d;
-    int64_t at_us = gw_judged_us(reading->at_us, in->received_us);
-    g->clocks_wrong += at_us != reading->at_us ? 1 : 0;
-    sv_stream_take(&s->stream, &s->rules, reading->value, at_us, &d);
-    s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
-    s->count++;
-    put_reading(g, s, reading, in->received_us);
-    gw_alert_threshold(g, s, reading, &d, SV_ALERT_HIGH);
-    gw_alert_threshold(g, s, reading, &d, SV_ALERT_LOW);
-    send_average(g, s, &d, at_us);
-    if (d.summary_done) {
-        send_summary(g, s, &d.summary);
+static void send_up(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us) {
+    send_average(g, s, d, at_us);
+    if (d->summary_done) {
+        send_summary(g, s, &d->summary);
     }
 }
 
-void gw_ingest_flush(gw *g) {
-    int64_t before_us = sv_clock_wall_us() - LATE_US;
+/// Does it come after newer ones: out of what a device kept while it had no gateway? By its number,
+/// and between starts of a device by its time. Readings without numbers come in order.
+static bool is_late(gw_stream *s, gw_sender *sender, int64_t seq, int64_t at_us,
+                    int64_t received_us) {
+    if (sender == NULL) {
+        return false;
+    }
+    bool late = sender == s->live ? seq < s->live_seq
+                                  : at_us < s->newest_us && received_us - at_us > KEPT_US;
+    if (!late) {
+        s->live = sender;
+        s->live_seq = seq;
+        s->newest_us = at_us;
+    }
+    return late;
+}
+
+/// Nothing is raised by what is over; averages and minutes of it are as they would have been.
+static void settle_late(gw *g, gw_stream *s, double value, int64_t at_us) {
+    if (s->late == NULL) {
+        s->late = sv_mem_new(sizeof *s->late);
+        sv_stream_start(s->late, INT64_MIN);
+    }
+    sv_stream_rules rules = { .change = s->rules.change, .uplink = s->rules.uplink };
+    sv_decision d;
+    sv_stream_take(s->late, &rules, value, at_us, &d);
+    send_up(g, s, &d, at_us);
+    s->late_us = sv_clock_monotonic_us();
+    g->late++;
+}
+
+static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, int64_t at_us) {
+    sv_decision d;
+    s->stream.quiet = (s->rules.mutes & g->muted) != 0;
+    s->stream.heard_us = sv_clock_monotonic_us();
+    sv_stream_take(&s->stream, &s->rules, reading->value, at_us, &d);
+    s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
+    gw_alert_turns(g, s, d.turns, reading);
+    send_up(g, s, &d, at_us);
+}
+
+static void settle(const delivery *in, gw_stream *s, gw_sender *sender, const sv_reading *reading) {
+    gw *g = in->g;
+    int64_t at_us = gw_judged_us(reading->at_us, in->received_us);
+    g->clocks_wrong += at_us != reading->at_us ? 1 : 0;
+    s->count++;
+    put_reading(g, s, reading, in->received_us);
+    if (is_late(s, sender, reading->seq, at_us, in->received_us)) {
+        settle_late(g, s, reading->value, at_us);
+    } else {
+        settle_live(g, s, reading, at_us);
+    }
+}
+
+/// Late minutes come in order, so one is over when the next begins, or nothing comes any more.
+static void tick_late(gw *g, gw_stream *s, int64_t now_us) {
     sv_summary summary;
+    if (now_us - s->late_us < LATE_US) {
+        return;
+    }
+    if (sv_stream_flush_minute(s->late, INT64_MAX, &summary)) {
+        send_summary(g, s, &summary);
+    }
+    if (now_us - s->late_us > LATE_KEPT_US) {
+        sv_stream_drop(s->late);
+        free(s->late);
+        s->late = NULL;
+    }
+}
+
+/// Of a device that is known to be away silence is no news.
+static void tick_silence(gw *g, gw_stream *s, int64_t now_us) {
+    sv_turn turns[SV_CAUSE__COUNT];
+    bool away = s->of != NULL && s->of->has_presence && !s->of->online;
+    s->stream.quiet = away || (s->rules.mutes & g->muted) != 0;
+    if (sv_stream_tick(&s->stream, &s->rules, now_us, turns)) {
+        gw_alert_turns(g, s, turns, NULL);
+    }
+}
+
+void gw_ingest_tick(gw *g) {
+    int64_t now_us = sv_clock_monotonic_us();
+    int64_t wall_us = sv_clock_wall_us();
+    sv_summary summary;
+    g->muted = sv_rules_muted(g->config.rules, wall_us);
     for (size_t i = 0; i < sv_map_count(g->streams); i++) {
         gw_stream *s = sv_map_at(g->streams, i, NULL);
-        if (sv_stream_flush_minute(&s->stream, before_us, &summary)) {
+        if (sv_stream_flush_minute(&s->stream, wall_us - LATE_US, &summary)) {
             send_summary(g, s, &summary);
         }
+        if (s->late != NULL) {
+            tick_late(g, s, now_us);
+        }
+        tick_silence(g, s, now_us);
     }
 }
 
@@ -191,7 +269,7 @@ static void take(void *arg, const sv_reading *reading) {
     if (!sv_text_is(reading->unit, s->unit)) {
         (void) (sv_text_copy(reading->unit, s->unit, sizeof s->unit) == SV_OK);
     }
-    settle(in, s, reading);
+    settle(in, s, sender, reading);
     gw_ledger_stored(sender, reading->seq, in->received_us);
     g->stored++;
 }
@@ -238,11 +316,13 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
     }
     reading.key.device_id = sv_text_of(s->device);
     gw_senders_remember(g, s, &reading, sv_stmt_int(stmt, 7) != 0 ? 0 : sv_stmt_int(stmt, 6));
+    int64_t at_us = gw_judged_us(reading.at_us, sv_stmt_int(stmt, 6));
+    if (is_late(s, s->sender, reading.seq, at_us, sv_stmt_int(stmt, 6))) {
+        return SV_OK;
+    }
     sv_decision ignored;
-    sv_stream_take(&s->stream, &s->rules, reading.value,
-                   gw_judged_us(reading.at_us, sv_stmt_int(stmt, 6)), &ignored);
-    s->stream.high.open = false;
-    s->stream.low.open = false;
+    s->stream.quiet = true;
+    sv_stream_take(&s->stream, &s->rules, reading.value, at_us, &ignored);
     return SV_OK;
 }
 
@@ -268,9 +348,7 @@ sv_err gw_ingest_prime(gw *g, sv_why *why) {
     sv_stmt_bind_int(stmt, 1, covered);
     sv_stmt_bind_int(stmt, 2, g->last_reading - g->config.store.rows);
     SV_TRY(each_row(g, stmt, replay, why));
-    SV_TRY(sv_db_stmt(g->db, "SELECT device, sensor, type, id, severity, message, value FROM alert",
-                      &stmt, why));
-    return each_row(g, stmt, gw_alert_reopen, why);
+    return gw_alerts_reopen(g, why);
 }
 
 void gw_ingest_open(gw *g) {
@@ -289,6 +367,14 @@ static void close_map(sv_map **map) {
 }
 
 void gw_ingest_close(gw *g) {
+    for (size_t i = 0; i < sv_map_count(g->streams); i++) {
+        gw_stream *s = sv_map_at(g->streams, i, NULL);
+        if (s->late != NULL) {
+            sv_stream_drop(s->late);
+            free(s->late);
+        }
+        sv_stream_drop(&s->stream);
+    }
     for (size_t i = 0; i < sv_map_count(g->devices); i++) {
         gw_device *device = sv_map_at(g->devices, i, NULL);
         free(device->report);

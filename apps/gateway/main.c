@@ -50,7 +50,7 @@ static void on_beat(void *arg) {
     double now = (double) (g->readings - g->readings_before) * SV_TIME_SECOND_US / BEAT_US;
     g->readings_before = g->readings;
     g->readings_per_s = 0.6 * g->readings_per_s + 0.4 * now;
-    gw_ingest_flush(g);
+    gw_ingest_tick(g);
     (void) gw_now_us(g);
     gw_outbox_trim(g);
     gw_act_beat(g);

@@ -34,12 +34,13 @@ static void open_store(void) {
          && gw_act_open(&g, NULL) == SV_OK && gw_broker_open(&g, NULL) == SV_OK);
     (void) gw_ingest_message(&g, SV_TEXT("sensors/press-1/temperature"), sv_text_of(READING));
     gw_stream *s = gw_stream_of(&g, SV_TEXT("press-1"), SV_TEXT("temperature"));
-    must(s != NULL && s->stream.high.open);
+    must(s != NULL && s->stream.causes[SV_CAUSE_HIGH].open);
     sv_writer_wait(g.writer);
-    must(sv_text_copy(SV_TEXT("00000000000000000000000000000001"), s->stream.high.alert_id,
-                      sizeof s->stream.high.alert_id)
+    must(sv_text_copy(SV_TEXT("00000000000000000000000000000001"),
+                      s->stream.causes[SV_CAUSE_HIGH].alert_id,
+                      sizeof s->stream.causes[SV_CAUSE_HIGH].alert_id)
          == SV_OK);
-    sv_writer_add(g.writer, "UPDATE alert SET id = '00000000000000000000000000000001'");
+    sv_writer_add(g.writer, "UPDATE open_alert SET id = '00000000000000000000000000000001'");
     sv_writer_wait(g.writer);
 }
 

@@ -204,7 +204,7 @@ static void an_alert_is_acknowledged_while_it_is_open_also_after_a_restart(void 
     sv_writer_wait(f->g.writer);
     char alert[SV_ALERT_ID_MAX + 1];
     const gw_stream *s = gw_stream_of(&f->g, SV_TEXT("press-1"), SV_TEXT("temperature"));
-    memcpy(alert, s->stream.high.alert_id, sizeof alert);
+    memcpy(alert, s->stream.causes[SV_CAUSE_HIGH].alert_id, sizeof alert);
     assert_int_equal(acknowledge(f, 1, "00000000000000000000000000000000"), GW_EVENT_IDLE);
     assert_int_equal(acknowledge(f, 2, alert), GW_EVENT_DONE);
     gw_push_published(&f->g, 2);
@@ -212,10 +212,10 @@ static void an_alert_is_acknowledged_while_it_is_open_also_after_a_restart(void 
     assert_int_equal(acknowledge(f, 3, alert), GW_EVENT_DONE);
     // Cleared, though that is not on disk yet.
     s = gw_stream_of(&f->g, SV_TEXT("press-1"), SV_TEXT("temperature"));
-    for (int i = 0; s->stream.high.open && i < TURNS_MAX; i++) {
+    for (int i = 0; s->stream.causes[SV_CAUSE_HIGH].open && i < TURNS_MAX; i++) {
         say(f, "20");
     }
-    assert_false(s->stream.high.open);
+    assert_false(s->stream.causes[SV_CAUSE_HIGH].open);
     assert_int_equal(acknowledge(f, 4, alert), GW_EVENT_IDLE);
 }
 

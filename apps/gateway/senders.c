@@ -59,6 +59,7 @@ static void forget_longest_unused(gw *g) {
         for (size_t i = 0; i < sv_map_count(g->streams); i++) {
             gw_stream *stream = sv_map_at(g->streams, i, NULL);
             stream->sender = stream->sender == oldest ? NULL : stream->sender;
+            stream->live = stream->live == oldest ? NULL : stream->live;
         }
         free(oldest);
     }

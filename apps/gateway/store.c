@@ -9,6 +9,7 @@ extern const char gw_schema_series[];
 extern const char gw_schema_push[];
 extern const char gw_schema_local[];
 extern const char gw_schema_command[];
+extern const char gw_schema_rules[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -115,7 +116,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "series", gw_schema_series },
                                            { "push", gw_schema_push },
                                            { "local", gw_schema_local },
-                                           { "command", gw_schema_command } };
+                                           { "command", gw_schema_command },
+                                           { "rules", gw_schema_rules } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

@@ -61,7 +61,7 @@ static tracked *stream_of(backtest *b, const sv_reading_key *key) {
     tracked *found = sv_map_get(b->streams, sv_textbuf_text(&name));
     if (found == NULL) {
         found = sv_mem_new(sizeof *found);
-        sv_stream_start(&found->stream);
+        sv_stream_start(&found->stream, INT64_MIN);
         sv_rules_for(b->rules, key->device_id, key->sensor, &found->rules);
         if (sv_map_put(b->streams, sv_textbuf_text(&name), found) != SV_OK) {
             free(found);
@@ -71,14 +71,17 @@ static tracked *stream_of(backtest *b, const sv_reading_key *key) {
     return found;
 }
 
-/// A bound that was raised outweighs the other one that cleared with the same reading.
+/// What was raised with a reading outweighs what was cleared with it, that what goes on.
 static const char *event_of(const sv_decision *decision) {
-    sv_alert_event high = decision->high;
-    sv_alert_event low = decision->low;
-    if (high == SV_ALERT_RAISED || low == SV_ALERT_RAISED) {
-        return sv_alert_event_name(SV_ALERT_RAISED);
+    static const sv_alert_event ORDER[] = { SV_ALERT_RAISED, SV_ALERT_CLEARED, SV_ALERT_UPDATED };
+    for (size_t i = 0; i < SV_COUNT(ORDER); i++) {
+        for (unsigned cause = 0; cause < SV_CAUSE__COUNT; cause++) {
+            if (decision->turns[cause].event == ORDER[i]) {
+                return sv_alert_event_name(ORDER[i]);
+            }
+        }
     }
-    return sv_alert_event_name(high != SV_ALERT_NONE ? high : low);
+    return NULL;
 }
 
 static void print_decision(backtest *b, const sv_reading *reading, const sv_decision *decision) {
@@ -157,7 +160,9 @@ static sv_err run_lines(backtest *b, sv_why *why) {
 
 static void close_streams(backtest *b) {
     for (size_t i = 0; i < sv_map_count(b->streams); i++) {
-        free(sv_map_at(b->streams, i, NULL));
+        tracked *mine = sv_map_at(b->streams, i, NULL);
+        sv_stream_drop(&mine->stream);
+        free(mine);
     }
     sv_map_drop(&b->streams);
     sv_textbuf_drop(&b->line);

@@ -170,7 +170,7 @@ def an_alert_outlives_an_end_between_commit_and_publication(door):
         if connected:
             panel.close()
         db = sqlite3.connect(f"file:{door.store}?mode=ro", uri=True)
-        kept = db.execute("SELECT (SELECT count(*) FROM alert), (SELECT count(*) FROM alert_local), (SELECT count(*) FROM mqtt WHERE kind = 2)").fetchone()
+        kept = db.execute("SELECT (SELECT count(*) FROM open_alert), (SELECT count(*) FROM alert_local), (SELECT count(*) FROM mqtt WHERE kind = 2)").fetchone()
         db.close()
         check(kept == (round_ + 1, 1, 0), f"it did not end between the commit and the publication: {kept}")
         door.running = [(n, p) for n, p in door.running if p is not door.gateway]

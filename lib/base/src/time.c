@@ -200,3 +200,24 @@ sv_err sv_duration_parse(sv_text text, int64_t *out_us) {
     *out_us = total;
     return SV_OK;
 }
+
+void sv_duration_add(sv_textbuf *buf, int64_t duration_us) {
+    static const struct {
+        const char *name;
+        int64_t us;
+    } SIZES[] = { { "d", SV_TIME_DAY_US },
+                  { "h", SV_TIME_HOUR_US },
+                  { "m", SV_TIME_MINUTE_US },
+                  { "s", SV_TIME_SECOND_US },
+                  { "ms", 1000 } };
+    int64_t left = duration_us < 0 ? 0 : duration_us;
+    if (left < 1000) {
+        sv_textbuf_add_char(buf, '0');
+    }
+    for (unsigned i = 0; i < SV_COUNT(SIZES); i++) {
+        if (left >= SIZES[i].us) {
+            sv_textbuf_addf(buf, "%lld%s", (long long) (left / SIZES[i].us), SIZES[i].name);
+            left %= SIZES[i].us;
+        }
+    }
+}

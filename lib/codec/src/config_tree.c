@@ -258,6 +258,10 @@ sv_text sv_config_node_text(const sv_config_node *scalar) {
     return (sv_text){ .at = scalar->text == NULL ? "" : scalar->text, .len = scalar->text_len };
 }
 
+size_t sv_config_node_line(const sv_config_node *node) {
+    return node->line;
+}
+
 size_t sv_config_node_count(const sv_config_node *map_or_list) {
     return map_or_list->count;
 }

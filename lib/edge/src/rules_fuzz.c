@@ -20,8 +20,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         sv_stream_rules found;
         sv_rules_for(rules, SV_TEXT("lathe-3"), SV_TEXT("vibration"), &found);
         const sv_threshold *t = &found.threshold;
-        if (t->hysteresis < 0 || (t->has_high && t->has_low && t->high < t->low)
-            || found.change.amount < 0 || found.uplink > SV_UPLINK_ALL) {
+        if (t->hysteresis < 0 || (t->high.given && t->low.given && t->high.at < t->low.at)
+            || (t->high.has_critical && t->high.critical < t->high.at) || found.change.amount < 0
+            || found.uplink > SV_UPLINK_ALL) {
+            abort();
+        }
+        SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(1 << 20);
+        sv_rules_explain(rules, SV_TEXT("lathe-3"), SV_TEXT("vibration"), &told);
+        uint64_t known = 0;
+        for (int64_t hour = 0; hour < 24 * 7; hour++) {
+            known |= sv_rules_muted(rules, hour * INT64_C(3600000000));
+        }
+        if (told.len == 0 || (known != 0 && __builtin_popcountll(known) > SV_MUTES_MAX)) {
             abort();
         }
     }

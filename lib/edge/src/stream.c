@@ -1,6 +1,10 @@
+#include <base/mem.h>
 #include <base/time.h>
 #include <edge/stream.h>
 #include <math.h>
+#include <stdlib.h>
+
+#define EMPTY INT64_MIN
 
 static double moving_average(sv_stream *stream, double value) {
     stream->window[stream->next] = value;
@@ -15,63 +19,114 @@ static double moving_average(sv_stream *stream, double value) {
     return sum / stream->filled;
 }
 
-/// A bound's alert while it is shut: it opens once the bound has been broken for `hold_us`.
-static sv_alert_event while_shut(sv_bound_state *bound, bool broken, int64_t hold_us,
-                                 int64_t at_us) {
-    if (!broken) {
-        bound->broken_since_us = INT64_MIN;
-        return SV_ALERT_NONE;
+/// `number` is what the cause is told with.
+static void judge(sv_stream *stream, const sv_stream_rules *rules, sv_cause cause,
+                  sv_finding finding, double number, int64_t at_us,
+                  sv_turn turns[SV_CAUSE__COUNT]) {
+    sv_condition *condition = &stream->causes[cause];
+    condition->value = finding.broken ? number : condition->value;
+    turns[cause] = sv_condition_judge(condition, sv_cause_life(cause, rules), rules->flapping,
+                                      finding, stream->quiet, at_us);
+    if (turns[cause].event == SV_ALERT_RAISED && stream->heard_us != EMPTY) {
+        condition->opened_us = stream->heard_us;
     }
-    if (bound->broken_since_us == INT64_MIN) {
-        bound->broken_since_us = at_us;
-    }
-    if (at_us - bound->broken_since_us < hold_us) {
-        return SV_ALERT_NONE;
-    }
-    bound->open = true;
-    bound->kept_since_us = INT64_MIN;
-    return SV_ALERT_RAISED;
 }
 
-/// And while it is open: it ends once the value has been well inside for `clear_us`.
-static sv_alert_event while_open(sv_bound_state *bound, bool well_inside, int64_t clear_us,
-                                 int64_t at_us) {
-    if (!well_inside) {
-        bound->kept_since_us = INT64_MIN;
-        return SV_ALERT_UPDATED;
-    }
-    if (bound->kept_since_us == INT64_MIN) {
-        bound->kept_since_us = at_us;
-    }
-    if (at_us - bound->kept_since_us < clear_us) {
-        return SV_ALERT_UPDATED;
-    }
-    bound->open = false;
-    bound->broken_since_us = INT64_MIN;
-    return SV_ALERT_CLEARED;
-}
-
-static sv_alert_event judge(sv_bound_state *bound, const sv_threshold *rules, bool broken,
-                            bool well_inside, int64_t at_us) {
-    return bound->open ? while_open(bound, well_inside, rules->clear_us, at_us)
-                       : while_shut(bound, broken, rules->hold_us, at_us);
-}
+// ---- bounds -------------------------------------------------------------------------------------
 
 /// A bound that the rules no longer have is never broken, so its alert ends.
-static void judge_bounds(sv_stream *stream, const sv_threshold *rules, int64_t at_us,
+static void judge_bounds(sv_stream *stream, const sv_stream_rules *rules, int64_t at_us,
                          sv_decision *out) {
-    bool above = rules->has_high && out->value > rules->high;
-    bool below = rules->has_low && out->value < rules->low;
-    bool inside_high = !rules->has_high || out->value <= rules->high - rules->hysteresis;
-    bool inside_low = !rules->has_low || out->value >= rules->low + rules->hysteresis;
-    out->high = judge(&stream->high, rules, above, inside_high, at_us);
-    out->low = judge(&stream->low, rules, below, inside_low, at_us);
-    out->has_verdict = above || below;
+    const sv_bound *high = &rules->threshold.high;
+    const sv_bound *low = &rules->threshold.low;
+    double inside = rules->threshold.hysteresis;
+    double value = out->value;
+    sv_finding above = {
+        .broken = high->given && value > high->at,
+        .kept = !high->given || value <= high->at - inside,
+        .worse = high->given && high->has_critical && value > high->critical,
+        .less_worse = !high->has_critical || value <= high->critical - inside,
+    };
+    sv_finding below = {
+        .broken = low->given && value < low->at,
+        .kept = !low->given || value >= low->at + inside,
+        .worse = low->given && low->has_critical && value < low->critical,
+        .less_worse = !low->has_critical || value >= low->critical + inside,
+    };
+    judge(stream, rules, SV_CAUSE_HIGH, above, value, at_us, out->turns);
+    judge(stream, rules, SV_CAUSE_LOW, below, value, at_us, out->turns);
+    out->has_verdict = above.broken || below.broken;
     if (out->has_verdict) {
-        out->verdict = above ? SV_ALERT_HIGH : SV_ALERT_LOW;
-        sv_alert_threshold_message(out->verdict, out->value, out->message);
+        out->verdict = above.broken ? SV_ALERT_HIGH : SV_ALERT_LOW;
+        sv_alert_threshold_message(out->verdict, value, out->message);
     }
 }
+
+// ---- rate ---------------------------------------------------------------------------------------
+
+static void slope_clear(sv_slope *slope) {
+    for (unsigned i = 0; i < SV_STREAM_PANES; i++) {
+        slope->panes[i].at_us = EMPTY;
+    }
+    slope->next = 0;
+}
+
+/// One average is kept per sixteenth of the rule's time; after a step back of the clock none is.
+static void slope_keep(sv_slope *slope, double average, int64_t at_us, int64_t per_us) {
+    unsigned last = (slope->next + SV_STREAM_PANES - 1) % SV_STREAM_PANES;
+    int64_t last_us = slope->panes[last].at_us;
+    if (last_us != EMPTY && at_us < last_us) {
+        slope_clear(slope);
+        last_us = EMPTY;
+    }
+    if (last_us == EMPTY || at_us - last_us >= per_us / SV_STREAM_PANES) {
+        slope->panes[slope->next].at_us = at_us;
+        slope->panes[slope->next].value = average;
+        slope->next = (slope->next + 1) % SV_STREAM_PANES;
+    }
+}
+
+/// Against the oldest average that is not older than the rule's time; not known before half of it
+/// has been seen.
+static double slope_rate(const sv_slope *slope, double average, int64_t at_us, int64_t per_us) {
+    for (unsigned i = 0; i < SV_STREAM_PANES; i++) {
+        unsigned at = (slope->next + i) % SV_STREAM_PANES;
+        int64_t then_us = slope->panes[at].at_us;
+        if (then_us == EMPTY || at_us - then_us > per_us) {
+            continue;
+        }
+        int64_t span_us = at_us - then_us;
+        return span_us * 2 < per_us
+                   ? SV_NAN
+                   : (average - slope->panes[at].value) * (double) per_us / (double) span_us;
+    }
+    return SV_NAN;
+}
+
+static void judge_rate(sv_stream *stream, const sv_stream_rules *rules, int64_t at_us,
+                       sv_decision *out) {
+    const sv_rate *rate = &rules->rate;
+    out->rate = SV_NAN;
+    if (!rate->has_rise && !rate->has_fall && stream->slope == NULL) {
+        return;
+    }
+    if (stream->slope == NULL) {
+        stream->slope = sv_mem_new(sizeof *stream->slope);
+        slope_clear(stream->slope);
+    }
+    out->rate = slope_rate(stream->slope, out->value, at_us, rate->per_us);
+    slope_keep(stream->slope, out->value, at_us, rate->per_us);
+    sv_finding rise = { .broken = rate->has_rise && out->rate > rate->rise,
+                        .kept = !rate->has_rise || out->rate <= rate->rise,
+                        .less_worse = true };
+    sv_finding fall = { .broken = rate->has_fall && -out->rate > rate->fall,
+                        .kept = !rate->has_fall || -out->rate <= rate->fall,
+                        .less_worse = true };
+    judge(stream, rules, SV_CAUSE_RISE, rise, out->rate, at_us, out->turns);
+    judge(stream, rules, SV_CAUSE_FALL, fall, out->rate, at_us, out->turns);
+}
+
+// ---- what goes up -------------------------------------------------------------------------------
 
 static bool is_significant(sv_stream *stream, const sv_change *change, double value) {
     double bound =
@@ -112,19 +167,61 @@ static void summarise(sv_stream *stream, double value, int64_t at_us, sv_decisio
     stream->minute_sum += value;
 }
 
-void sv_stream_start(sv_stream *stream) {
-    *stream = (sv_stream){
-        .high = { .broken_since_us = INT64_MIN, .kept_since_us = INT64_MIN },
-        .low = { .broken_since_us = INT64_MIN, .kept_since_us = INT64_MIN },
-    };
+// ---- a stream -----------------------------------------------------------------------------------
+
+void sv_stream_start(sv_stream *stream, int64_t now_us) {
+    *stream = (sv_stream){ .heard_us = now_us };
+    for (unsigned i = 0; i < SV_CAUSE__COUNT; i++) {
+        sv_condition_start(&stream->causes[i]);
+    }
+}
+
+void sv_stream_drop(sv_stream *stream) {
+    free(stream->slope);
+    stream->slope = NULL;
 }
 
 void sv_stream_take(sv_stream *stream, const sv_stream_rules *rules, double value, int64_t at_us,
                     sv_decision *out) {
     *out = (sv_decision){ .value = moving_average(stream, value), .raw = value };
-    judge_bounds(stream, &rules->threshold, at_us, out);
+    judge_bounds(stream, rules, at_us, out);
+    judge_rate(stream, rules, at_us, out);
     out->significant = is_significant(stream, &rules->change, out->value);
     summarise(stream, value, at_us, out);
+}
+
+/// Silence: broken once it has lasted too long, kept as soon as it is over.
+static void judge_silence(sv_stream *stream, const sv_stream_rules *rules, int64_t now_us,
+                          sv_turn turns[SV_CAUSE__COUNT]) {
+    if (stream->heard_us > now_us) {
+        stream->heard_us = now_us;
+    }
+    bool watched = rules->stale.after_us > 0 && stream->heard_us != EMPTY;
+    bool silent = watched && now_us - stream->heard_us > rules->stale.after_us;
+    const sv_finding finding = { .broken = silent, .kept = !silent, .less_worse = true };
+    sv_turn escalated = turns[SV_CAUSE_STALE];
+    if (silent || stream->causes[SV_CAUSE_STALE].open) {
+        judge(stream, rules, SV_CAUSE_STALE, finding, (double) (now_us - stream->heard_us), now_us,
+              turns);
+    }
+    if (turns[SV_CAUSE_STALE].event == SV_ALERT_RAISED) {
+        stream->causes[SV_CAUSE_STALE].opened_us = now_us;
+    } else if (turns[SV_CAUSE_STALE].event == SV_ALERT_UPDATED) {
+        turns[SV_CAUSE_STALE] = escalated; // that it is silent still is no news
+    }
+}
+
+bool sv_stream_tick(sv_stream *stream, const sv_stream_rules *rules, int64_t now_us,
+                    sv_turn out[SV_CAUSE__COUNT]) {
+    bool any = false;
+    for (unsigned i = 0; i < SV_CAUSE__COUNT; i++) {
+        out[i] = sv_condition_tick(&stream->causes[i], sv_cause_life((sv_cause) i, rules), now_us);
+    }
+    judge_silence(stream, rules, now_us, out);
+    for (unsigned i = 0; i < SV_CAUSE__COUNT; i++) {
+        any = any || out[i].event != SV_ALERT_NONE;
+    }
+    return any;
 }
 
 bool sv_stream_flush_minute(sv_stream *stream, int64_t now_us, sv_summary *out) {

@@ -40,6 +40,9 @@ static void put_data(sv_json_out *json, const sv_alert *alert) {
     if (alert->sensor[0] != '\0') {
         sv_json_add_str(json, "sensor", alert->sensor);
     }
+    if (alert->rule[0] != '\0') {
+        sv_json_add_str(json, "rule", alert->rule);
+    }
     if (isfinite(alert->value)) {
         sv_json_add_number(json, "value", alert->value);
     }
@@ -119,6 +122,16 @@ static sv_err take_kind(const sv_json *object, sv_alert *out, sv_why *why) {
     return SV_OK;
 }
 
+/// An id that may be absent.
+static sv_err take_id(const sv_json *data, const char *name, const char *what,
+                      char room[SV_ID_ROOM], sv_why *why) {
+    if (sv_json_get(data, name) == NULL) {
+        return SV_OK;
+    }
+    SV_TRY(take_text(data, name, room, SV_ID_ROOM, why));
+    return sv_id_check(what, sv_text_of(room), why);
+}
+
 static sv_err take_data(const sv_json *data, sv_alert *out, sv_why *why) {
     int64_t at_ms = 0;
     if (!sv_json_int(sv_json_get(data, "timestamp"), &at_ms) || llabs(at_ms) > INT64_MAX / 1000) {
@@ -126,10 +139,8 @@ static sv_err take_data(const sv_json *data, sv_alert *out, sv_why *why) {
                        "alert: data.timestamp is not a whole number of milliseconds");
     }
     out->at_us = at_ms * 1000;
-    if (sv_json_get(data, "sensor") != NULL) {
-        SV_TRY(take_text(data, "sensor", out->sensor, sizeof out->sensor, why));
-        SV_TRY(sv_id_check("alert: sensor", sv_text_of(out->sensor), why));
-    }
+    SV_TRY(take_id(data, "sensor", "alert: sensor", out->sensor, why));
+    SV_TRY(take_id(data, "rule", "alert: rule", out->rule, why));
     (void) sv_json_number(sv_json_get(data, "value"), &out->value);
     (void) sv_json_number(sv_json_get(data, "raw"), &out->raw);
     return SV_OK;

@@ -30,6 +30,45 @@ sv_err sv_id_config_check(sv_text id, sv_why *why) {
     return sv_id_check("the id", id, why);
 }
 
+sv_err sv_id_pattern_check(const char *what, sv_text pattern, sv_why *why) {
+    bool good = pattern.len > 0 && pattern.len <= SV_ID_MAX;
+    for (size_t i = 0; good && i < pattern.len; i++) {
+        char c = pattern.at[i];
+        good = is_alnum(c) || c == '*' || (i > 0 && (c == '_' || c == '-'));
+    }
+    return good ? SV_OK
+                : sv_fail(why, SV_ERR_INVALID,
+                          "%s \"%.*s\" is no id, and no id with * for any characters, of at most "
+                          "%d bytes",
+                          what, (int) (pattern.len < 80 ? pattern.len : 80),
+                          pattern.at == NULL ? "" : pattern.at, SV_ID_MAX);
+}
+
+bool sv_id_matches(sv_text pattern, sv_text id) {
+    size_t p = 0;
+    size_t i = 0;
+    size_t star = SIZE_MAX; // of the last * in the pattern, and where in the id it ends for now
+    size_t taken = 0;
+    while (i < id.len) {
+        if (p < pattern.len && pattern.at[p] == '*') {
+            star = p++;
+            taken = i;
+        } else if (p < pattern.len && pattern.at[p] == id.at[i]) {
+            p++;
+            i++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            i = ++taken;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.at[p] == '*') {
+        p++;
+    }
+    return p == pattern.len;
+}
+
 static const char *const ROLES[SV_ROLE__COUNT] = {
     [SV_ROLE_DEVICE] = "device",
     [SV_ROLE_GATEWAY] = "gateway",

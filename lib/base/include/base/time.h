@@ -31,5 +31,7 @@ int64_t sv_day_of(int64_t at_us);
 /// A length of time with its unit: `500ms`, `30s`, `5m`, `2h`, `7d`, or several (`1h30m`); `0`
 /// needs none. SV_ERR_INVALID for anything else or beyond 100 years.
 sv_err sv_duration_parse(sv_text text, int64_t *out_us);
+/// The inverse, in the largest units: `1h30m`, `500ms`, `0`. What is below a millisecond is cut.
+void sv_duration_add(sv_textbuf *buf, int64_t duration_us);
 
 #endif

@@ -40,6 +40,9 @@ size_t sv_config_node_count(const sv_config_node *map_or_list);
 const sv_config_node *sv_config_node_at(const sv_config_node *node, size_t index, sv_text *key);
 const sv_config_node *sv_config_node_get(const sv_config_node *map, const char *key);
 
+/// From 1.
+size_t sv_config_node_line(const sv_config_node *node);
+
 typedef enum sv_config_type {
     SV_CONFIG_TEXT,     ///< char[size], NUL-terminated
     SV_CONFIG_BOOL,     ///< bool

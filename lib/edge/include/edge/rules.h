@@ -1,21 +1,46 @@
-// What an operator wants to happen with the readings of each stream: thresholds, significant
-// change, what leaves the site. Read from the gateway's YAML (docs/guide/gateway.md), looked up per
-// (device, sensor); the most specific section wins whole: device+sensor, device, sensor, default.
+// What an operator wants to happen with the readings of each stream: thresholds, rates, silence,
+// significant change, what leaves the site, and when nothing is to be raised. Read from the
+// gateway's YAML (docs/guide/rules.md), looked up per (device, sensor); the most specific section
+// wins whole: device+sensor, device, group+sensor, group, sensor, default. [edge-6]
 #ifndef SV_EDGE_RULES_H
 #define SV_EDGE_RULES_H
 
 #include <base/err.h>
 #include <codec/config.h>
-#include <model/alert.h>
+#include <edge/condition.h>
+
+enum {
+    SV_GROUPS_MAX = 64,     ///< of a file
+    SV_PATTERNS_MAX = 1024, ///< members with a `*` in them, of all groups
+    SV_MUTES_MAX = 64,
+};
+
+/// One bound of a threshold, judged on the moving average.
+typedef struct sv_bound {
+    bool given, has_critical;
+    double at;       ///< broken beyond it
+    double critical; ///< at least as far out; an open alert beyond it is critical
+} sv_bound;
 
 typedef struct sv_threshold {
-    bool has_high, has_low;
-    double high, low;  ///< judged on the moving average: `> high`, `< low`
-    double hysteresis; ///< an open alert ends only this far inside the bound; default 0
-    int64_t hold_us;   ///< the bound must be broken this long before an alert is raised; default 0
-    int64_t clear_us;  ///< and be kept this long before it is cleared; default 0
-    sv_severity severity; ///< default warning
+    sv_bound high, low; ///< `> high`, `< low`
+    double hysteresis;  ///< an open alert ends only this far inside the bound; default 0
+    sv_life life;
 } sv_threshold;
+
+/// How fast the moving average may change. [edge-8]
+typedef struct sv_rate {
+    bool has_rise, has_fall;
+    double rise, fall; ///< per `per_us`, both positive
+    int64_t per_us;    ///< default 1 min
+    sv_life life;
+} sv_rate;
+
+/// How long a sensor may be silent. [edge-7]
+typedef struct sv_stale {
+    int64_t after_us; ///< 0: as long as it likes
+    sv_life life;
+} sv_stale;
 
 typedef enum sv_uplink {
     SV_UPLINK_NEVER,
@@ -32,19 +57,32 @@ typedef struct sv_change {
 /// What holds for one stream.
 typedef struct sv_stream_rules {
     sv_threshold threshold;
+    sv_rate rate;
+    sv_stale stale;
     sv_change change;
     sv_uplink uplink;
+    sv_flapping flapping;
+    uint64_t mutes; ///< those that concern it; see sv_rules_muted
 } sv_stream_rules;
 
 typedef struct sv_rules sv_rules;
 
-/// The sections `thresholds:`, `change:` and `uplink:` of `root` (others are left alone; absent
-/// ones give the defaults: no bound, 1.0, change). All faults are collected; NULL *out then.
+/// The sections `groups`, `thresholds`, `rate`, `stale`, `change`, `uplink`, `mute` and `flapping`
+/// of `root` (others are left alone; absent ones give the defaults: no bound, 1.0, change). All
+/// faults are collected; NULL *out then.
 sv_err sv_rules_read(const sv_config_node *root, sv_rules **out, sv_config_faults *faults);
+/// The names of those sections; ends with NULL.
+extern const char *const SV_RULES_SECTIONS[];
 /// No file: the defaults.
 sv_rules *sv_rules_default(void);
 void sv_rules_drop(sv_rules **rules);
 
 void sv_rules_for(const sv_rules *rules, sv_text device_id, sv_text sensor, sv_stream_rules *out);
+/// The mutes that are in force at `at_us`, a bit each: a stream is quiet when one of its own is
+/// among them. [edge-10]
+uint64_t sv_rules_muted(const sv_rules *rules, int64_t at_us);
+
+/// What the stream gets and where it stands in the file, for people: a line per kind of rule.
+void sv_rules_explain(const sv_rules *rules, sv_text device_id, sv_text sensor, sv_textbuf *out);
 
 #endif

@@ -1,5 +1,5 @@
 // An alert: a condition somebody should know about, with a life: raised, updated, cleared
-// (docs/spec/alert.md). One open alert per (device, sensor, type).
+// (docs/spec/alert.md). One open alert per (device, sensor, type, rule).
 #ifndef SV_MODEL_ALERT_H
 #define SV_MODEL_ALERT_H
 
@@ -44,6 +44,7 @@ typedef struct sv_alert {
     char id[SV_ALERT_ID_MAX + 1]; ///< 32 hexadecimal digits
     char device_id[SV_ID_ROOM];
     char sensor[SV_ID_ROOM]; ///< may be empty (HEALTH, OFFLINE, SECURITY)
+    char rule[SV_ID_ROOM];   ///< which one, where a type has several; else empty
     sv_alert_type type;
     sv_severity severity;
     sv_alert_event event;
@@ -59,8 +60,9 @@ typedef struct sv_alert {
 void sv_alert_threshold_message(sv_alert_type high_or_low, double value,
                                 char out[SV_ALERT_MESSAGE_MAX]);
 
-/// {"id","deviceId","alertType","severity","message","data":{"timestamp":<ms>,"deviceId","sensor","value","raw"},
-/// "timestamp":<ISO 8601>,"event","by"}; `by` with SV_ALERT_ACKNOWLEDGED alone. [alert-1] [alert-3]
+/// {"id","deviceId","alertType","severity","message",
+/// "data":{"timestamp":<ms>,"deviceId","sensor","rule","value","raw"},"timestamp":<ISO
+/// 8601>,"event", "by"}; `by` with SV_ALERT_ACKNOWLEDGED alone. [alert-1] [alert-3]
 void sv_alert_format(const sv_alert *alert, sv_textbuf *out);
 /// The inverse; texts outside their limits or grammar are refused with a sentence. [alert-1]
 sv_err sv_alert_from_json(const sv_json *object, sv_alert *out, sv_why *why);

@@ -16,6 +16,10 @@ sv_err sv_id_check(const char *what, sv_text id, sv_why *why);
 /// As sv_id_check, in the shape configuration tables want.
 sv_err sv_id_config_check(sv_text id, sv_why *why);
 
+/// An id in which `*` stands for any characters, also none: `press-*`.
+sv_err sv_id_pattern_check(const char *what, sv_text pattern, sv_why *why);
+bool sv_id_matches(sv_text pattern, sv_text id);
+
 typedef enum sv_role {
     SV_ROLE_DEVICE,
     SV_ROLE_GATEWAY,

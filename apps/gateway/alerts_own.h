@@ -1,0 +1,23 @@
+// What the files that know about alerts share: alerts.c tells them, alert_causes.c knows those of
+// streams.
+#ifndef SELVEDGE_GATEWAY_ALERTS_OWN_H
+#define SELVEDGE_GATEWAY_ALERTS_OWN_H
+
+#include "gateway.h"
+
+/// Keep it, tell the site and, if `up`, the fleet server.
+void gw_alert_tell(gw *g, const sv_alert *alert, bool up);
+
+/// A row of the table `open_alert`.
+typedef struct gw_kept_alert {
+    sv_alert alert;
+    int64_t raised_us; ///< by the wall clock
+    bool acknowledged;
+} gw_kept_alert;
+
+/// The condition that an alert of a stream is about, open or not; NULL: there is none.
+sv_condition *gw_cause_of(gw *g, const sv_alert *alert);
+/// It was open when the program ended.
+sv_err gw_cause_reopen(gw *g, const gw_kept_alert *kept);
+
+#endif

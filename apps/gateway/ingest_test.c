@@ -1,0 +1,255 @@
+// What a reading causes, over a real store, behind a broker that never answers.
+#include "gateway.h"
+#include <base/mem.h>
+#include <base/test.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/clock.h>
+#include <sys/disk.h>
+#include <sys/log.h>
+
+typedef struct fixture {
+    char dir[64];
+    gw g;
+} fixture;
+
+static const char RULES[] = "thresholds: {default: {high: 80, severity: warning, escalate: 1h}}\n"
+                            "stale: {default: 1h}\n"
+                            "mute: [{devices: [quiet-*]}]\n";
+
+static void open_store(fixture *f) {
+    gw_ingest_open(&f->g);
+    assert_int_equal(gw_store_open(&f->g, NULL), SV_OK);
+    assert_int_equal(gw_ingest_prime(&f->g, NULL), SV_OK);
+    assert_int_equal(gw_broker_open(&f->g, NULL), SV_OK);
+    gw_ingest_tick(&f->g);
+}
+
+static void close_store(fixture *f) {
+    sv_writer_drop(&f->g.writer);
+    gw_device_acks_close(&f->g);
+    sv_mqtt_client_drop(&f->g.mqtt);
+    free(f->g.acks);
+    gw_ingest_close(&f->g);
+    sv_db_drop(&f->g.db);
+    f->g.committed = 0;
+    f->g.alerts_open = 0;
+}
+
+static void read_config(fixture *f, const char *rules, gw_config *out) {
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "test" };
+    SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(4096);
+    sv_textbuf_addf(&yaml,
+                    "id: gw-1\nsite: north\nbroker: {host: 127.0.0.1, port: 9}\n"
+                    "tls: {ca: a, cert: b, key: c}\nstore: {path: %s/gateway.db}\n"
+                    "fleet: {url: 'https://127.0.0.1:9'}\n%s",
+                    f->dir, rules);
+    if (gw_config_read(sv_textbuf_text(&yaml), out, &faults) != SV_OK) {
+        fail_msg("%s", faults.text.at);
+    }
+}
+
+static int setup(void **state) {
+    fixture *f = sv_mem_new(sizeof *f);
+    sv_log_open("test", SV_LOG_error);
+    (void) snprintf(f->dir, sizeof f->dir, "/tmp/selvedge-ingest-test-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    read_config(f, RULES, &f->g.config);
+    assert_int_equal(sv_loop_open(&f->g.loop, NULL), SV_OK);
+    // Something that things go up to, so that they are kept.
+    assert_int_equal(sv_http_client_open(f->g.loop, "http://127.0.0.1:9", NULL, SV_TIME_SECOND_US,
+                                         &f->g.fleet.http, NULL),
+                     SV_OK);
+    f->g.alert_peer.http = f->g.fleet.http;
+    open_store(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    close_store(f);
+    sv_http_client_drop(&f->g.fleet.http);
+    gw_config_drop(&f->g.config);
+    sv_loop_drop(&f->g.loop);
+    assert_int_equal(sv_disk_remove_tree(f->dir, NULL), SV_OK);
+    free(f);
+    return 0;
+}
+
+static void restart(fixture *f) {
+    sv_writer_wait(f->g.writer);
+    close_store(f);
+    open_store(f);
+}
+
+/// A reading taken `ago_s` seconds ago; `epoch` NULL: without a number.
+static void say(fixture *f, const char *device, const char *epoch, int64_t seq, int64_t ago_s,
+                double value) {
+    char topic[128];
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(1024);
+    (void) snprintf(topic, sizeof topic, "sensors/%s/t", device);
+    sv_textbuf_addf(&body, "{\"value\":%g,\"device_id\":\"%s\",\"timestamp\":\"", value, device);
+    sv_time_add(&body, sv_clock_wall_us() - ago_s * SV_TIME_SECOND_US);
+    sv_textbuf_add_char(&body, '"');
+    if (epoch != NULL) {
+        sv_textbuf_addf(&body, ",\"epoch\":\"%s\",\"seq\":%lld", epoch, (long long) seq);
+    }
+    sv_textbuf_add_char(&body, '}');
+    (void) gw_ingest_message(&f->g, sv_text_of(topic), sv_textbuf_text(&body));
+}
+
+static int64_t ask(fixture *f, const char *sql) {
+    sv_stmt *stmt = NULL;
+    sv_writer_wait(f->g.writer);
+    assert_int_equal(sv_db_stmt(f->g.db, sql, &stmt, NULL), SV_OK);
+    assert_int_equal(sv_stmt_next(stmt, NULL), SV_OK);
+    int64_t got = sv_stmt_int(stmt, 0);
+    sv_stmt_reset(stmt);
+    return got;
+}
+
+static gw_stream *stream(fixture *f, const char *device) {
+    return gw_stream_of(&f->g, sv_text_of(device), SV_TEXT("t"));
+}
+
+// [edge-13]
+static void what_comes_late_is_kept_and_summed_up_and_raises_nothing(void **state) {
+    fixture *f = *state;
+    // Ten minutes without a gateway, too hot all the while; then it is there, and all is well.
+    for (int i = 0; i < 10; i++) {
+        say(f, "d", "e1", 601 + i, 10 - i, 20);
+    }
+    for (int i = 0; i < 600; i++) {
+        say(f, "d", "e1", 1 + i, 610 - i, 99);
+    }
+    assert_int_equal(f->g.late, 600);
+    assert_int_equal(ask(f, "SELECT count(*) FROM kept"), 610);
+    assert_int_equal(ask(f, "SELECT count(*) FROM open_alert"), 0);
+    assert_true(stream(f, "d")->last.average == 20);
+    // Minutes of the time that was missed, none of them mixed with now.
+    assert_in_range(ask(f, "SELECT count(*) FROM outbox WHERE body LIKE '%\"mean\":99%'"), 9, 10);
+    assert_int_equal(ask(f, "SELECT count(*) FROM outbox WHERE average = 1 AND body NOT LIKE "
+                            "'%\"value\":99%' AND body NOT LIKE '%\"value\":20%'"),
+                     0);
+    say(f, "d", "e1", 611, 0, 90);
+    assert_true(stream(f, "d")->last.average == 27);
+}
+
+// [edge-13]
+static void what_an_earlier_start_kept_is_late_as_well_and_a_new_start_is_not(void **state) {
+    fixture *f = *state;
+    say(f, "d", "new", 1, 1, 20);
+    say(f, "d", "old", 77, 3000, 99);
+    say(f, "d", "new", 2, 0, 20);
+    assert_int_equal(f->g.late, 1);
+    // Another start whose clock is a little behind what was heard before it.
+    say(f, "d", "next", 1, 5, 20);
+    say(f, "d", "next", 2, 4, 20);
+    assert_int_equal(f->g.late, 1);
+    // Without a number, or with a clock an hour behind, readings are judged as they come.
+    say(f, "plain", NULL, 0, 0, 20);
+    say(f, "plain", NULL, 0, 3600, 99);
+    say(f, "slow", "s", 1, 3600, 99);
+    say(f, "slow", "s", 2, 3599, 99);
+    assert_int_equal(f->g.late, 1);
+    assert_true(stream(f, "slow")->stream.causes[SV_CAUSE_HIGH].open);
+}
+
+// [edge-13]
+static void a_restart_does_not_judge_what_came_late(void **state) {
+    fixture *f = *state;
+    say(f, "d", "e1", 50, 1, 20);
+    say(f, "d", "e1", 10, 500, 99);
+    say(f, "d", "e1", 51, 0, 20);
+    restart(f);
+    say(f, "d", "e1", 52, 0, 20);
+    assert_true(stream(f, "d")->last.average == 20);
+}
+
+// [edge-7]
+static void silence_outlives_a_restart(void **state) {
+    fixture *f = *state;
+    say(f, "d", NULL, 0, 0, 20);
+    stream(f, "d")->stream.heard_us -= SV_TIME_HOUR_US + 1;
+    gw_ingest_tick(&f->g);
+    assert_int_equal(ask(f, "SELECT count(*) FROM open_alert WHERE type = 6"), 1);
+    restart(f);
+    gw_ingest_tick(&f->g);
+    assert_int_equal(f->g.alerts_open, 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM open_alert WHERE type = 6"), 1);
+    say(f, "d", NULL, 0, 0, 20);
+    gw_ingest_tick(&f->g);
+    assert_int_equal(f->g.alerts_open, 0);
+    assert_int_equal(ask(f, "SELECT count(*) FROM open_alert"), 0);
+    assert_int_equal(ask(f, "SELECT count(*) FROM alert_post WHERE body LIKE '%\"STALE\"%'"), 2);
+}
+
+// [edge-7]
+static void of_a_device_that_said_goodbye_silence_is_no_news(void **state) {
+    fixture *f = *state;
+    say(f, "d", NULL, 0, 0, 20);
+    (void) gw_ingest_message(&f->g, SV_TEXT("presence/d"), SV_TEXT("{\"online\":false}"));
+    stream(f, "d")->stream.heard_us -= SV_TIME_HOUR_US + 1;
+    gw_ingest_tick(&f->g);
+    assert_int_equal(f->g.alerts_open, 0);
+    (void) gw_ingest_message(&f->g, SV_TEXT("presence/d"), SV_TEXT("{\"online\":true}"));
+    gw_ingest_tick(&f->g);
+    assert_int_equal(f->g.alerts_open, 1);
+}
+
+// [edge-10]
+static void muted_streams_raise_nothing_and_go_on_being_stored(void **state) {
+    fixture *f = *state;
+    say(f, "quiet-1", NULL, 0, 1, 99);
+    say(f, "loud-1", NULL, 0, 1, 99);
+    assert_int_equal(f->g.alerts_open, 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM kept"), 2);
+    // The mute goes: what is wrong still is raised.
+    gw_config fresh = { .id = "" };
+    read_config(f, "thresholds: {default: {high: 80}}\n", &fresh);
+    sv_rules *old = f->g.config.rules;
+    f->g.config.rules = fresh.rules;
+    fresh.rules = old;
+    gw_ingest_rules(&f->g);
+    gw_config_drop(&fresh);
+    gw_ingest_tick(&f->g);
+    say(f, "quiet-1", NULL, 0, 0, 99);
+    assert_int_equal(f->g.alerts_open, 2);
+}
+
+// [edge-12]
+static void an_alert_that_nobody_acknowledged_escalates_also_after_a_restart(void **state) {
+    fixture *f = *state;
+    say(f, "d", NULL, 0, 1, 99);
+    say(f, "known", NULL, 0, 1, 99);
+    char id[SV_ALERT_ID_MAX + 1];
+    memcpy(id, stream(f, "known")->stream.causes[SV_CAUSE_HIGH].alert_id, sizeof id);
+    sv_writer_wait(f->g.writer);
+    assert_int_equal(gw_alert_acknowledge(&f->g, sv_text_of(id), SV_TEXT("ana"), 1, 0),
+                     GW_EVENT_DONE);
+    sv_writer_add(f->g.writer, "UPDATE open_alert SET raised = raised - 3600000001");
+    restart(f);
+    gw_ingest_tick(&f->g);
+    assert_int_equal(stream(f, "d")->stream.causes[SV_CAUSE_HIGH].severity, SV_SEVERITY_CRITICAL);
+    assert_int_equal(stream(f, "known")->stream.causes[SV_CAUSE_HIGH].severity,
+                     SV_SEVERITY_WARNING);
+    assert_int_equal(ask(f, "SELECT severity FROM open_alert WHERE device = 'd'"),
+                     SV_SEVERITY_CRITICAL);
+    assert_int_equal(ask(f, "SELECT count(*) FROM alert_post WHERE body LIKE '%\"critical\"%'"), 1);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(what_comes_late_is_kept_and_summed_up_and_raises_nothing),
+        TEST(what_an_earlier_start_kept_is_late_as_well_and_a_new_start_is_not),
+        TEST(a_restart_does_not_judge_what_came_late),
+        TEST(silence_outlives_a_restart),
+        TEST(of_a_device_that_said_goodbye_silence_is_no_news),
+        TEST(muted_streams_raise_nothing_and_go_on_being_stored),
+        TEST(an_alert_that_nobody_acknowledged_escalates_also_after_a_restart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+// What the rules say about one stream, for people.
+#include "rules_own.h"
+#include <base/num.h>
+#include <base/time.h>
+
+static void add_place(sv_textbuf *out, const sv_rules *rules, const rules_place *place,
+                      const char *section, sv_text device, sv_text sensor) {
+    if (place->line == 0) {
+        sv_textbuf_add_str(out, "  (nothing said)\n");
+        return;
+    }
+    sv_textbuf_addf(out, "  (%s", section);
+    const char *group = rules->groups.names[place->group];
+    switch (place->level) {
+    case RULES_DEFAULT:
+        sv_textbuf_add_str(out, ".default");
+        break;
+    case RULES_SENSOR:
+        sv_textbuf_addf(out, ".sensors.%.*s", SV_TEXT_ARG(sensor));
+        break;
+    case RULES_GROUP:
+        sv_textbuf_addf(out, ".groups.%s", group);
+        break;
+    case RULES_GROUP_SENSOR:
+        sv_textbuf_addf(out, ".groups.%s.sensors.%.*s", group, SV_TEXT_ARG(sensor));
+        break;
+    case RULES_DEVICE:
+        sv_textbuf_addf(out, ".devices.%.*s", SV_TEXT_ARG(device));
+        break;
+    case RULES_DEVICE_SENSOR:
+        sv_textbuf_addf(out, ".devices.%.*s.sensors.%.*s", SV_TEXT_ARG(device),
+                        SV_TEXT_ARG(sensor));
+        break;
+    }
+    sv_textbuf_addf(out, ", line %zu)\n", place->line);
+}
+
+static void add_duration(sv_textbuf *out, const char *name, int64_t us) {
+    if (us > 0) {
+        sv_textbuf_addf(out, ", %s ", name);
+        sv_duration_add(out, us);
+    }
+}
+
+static void add_life(sv_textbuf *out, const sv_life *life) {
+    add_duration(out, "hold", life->hold_us);
+    add_duration(out, "clear", life->clear_us);
+    add_duration(out, "escalate", life->escalate_us);
+    sv_textbuf_addf(out, ", %s", sv_severity_name(life->severity));
+}
+
+static void add_bound(sv_textbuf *out, const char *name, const sv_bound *bound) {
+    if (bound->given) {
+        sv_textbuf_addf(out, " %s ", name);
+        sv_num_add(out, bound->at);
+    }
+    if (bound->has_critical) {
+        sv_textbuf_add_str(out, " (critical ");
+        sv_num_add(out, bound->critical);
+        sv_textbuf_add_char(out, ')');
+    }
+}
+
+static void explain_threshold(const sv_threshold *rule, sv_textbuf *out) {
+    sv_textbuf_add_str(out, "threshold");
+    if (!rule->high.given && !rule->low.given) {
+        sv_textbuf_add_str(out, " none");
+        return;
+    }
+    add_bound(out, "high", &rule->high);
+    add_bound(out, "low", &rule->low);
+    if (rule->hysteresis > 0) {
+        sv_textbuf_add_str(out, ", hysteresis ");
+        sv_num_add(out, rule->hysteresis);
+    }
+    add_life(out, &rule->life);
+}
+
+static void explain_rate(const sv_rate *rule, sv_textbuf *out) {
+    sv_textbuf_add_str(out, "rate     ");
+    if (!rule->has_rise && !rule->has_fall) {
+        sv_textbuf_add_str(out, " any");
+        return;
+    }
+    const sv_bound rise = { .given = rule->has_rise, .at = rule->rise };
+    const sv_bound fall = { .given = rule->has_fall, .at = rule->fall };
+    add_bound(out, "rise", &rise);
+    add_bound(out, "fall", &fall);
+    sv_textbuf_add_str(out, " per ");
+    sv_duration_add(out, rule->per_us);
+    add_life(out, &rule->life);
+}
+
+static void explain_stale(const sv_stale *rule, sv_textbuf *out) {
+    sv_textbuf_add_str(out, "stale     ");
+    if (rule->after_us == 0) {
+        sv_textbuf_add_str(out, "never");
+        return;
+    }
+    sv_textbuf_add_str(out, "after ");
+    sv_duration_add(out, rule->after_us);
+    add_life(out, &rule->life);
+}
+
+static void explain_change(const sv_change *rule, sv_textbuf *out) {
+    sv_textbuf_add_str(out, "change    ");
+    sv_num_add(out, rule->amount);
+    sv_textbuf_add_str(out, rule->percent ? "%" : "");
+}
+
+static void explain_uplink(const sv_uplink *rule, sv_textbuf *out) {
+    static const char *const WORDS[] = { "never: nothing of it leaves the site",
+                                         "aggregate: minutes",
+                                         "change: averages that differ, and minutes",
+                                         "all: every average" };
+    sv_textbuf_addf(out, "uplink    %s", WORDS[*rule]);
+}
+
+/// The place of a rule is the first thing in it.
+#define EXPLAIN(type, layer, section, explain)                                                     \
+    do {                                                                                           \
+        const rules_place *place = rules_layer_find(layer, in, device, sensor);                    \
+        explain(&((const type *) (const void *) place)->rule, out);                                \
+        add_place(out, rules, place, section, device, sensor);                                     \
+    } while (0)
+
+void sv_rules_explain(const sv_rules *rules, sv_text device, sv_text sensor, sv_textbuf *out) {
+    uint64_t in = rules_groups_of(&rules->groups, device);
+    EXPLAIN(rules_threshold, &rules->thresholds, "thresholds", explain_threshold);
+    EXPLAIN(rules_rate, &rules->rates, "rate", explain_rate);
+    EXPLAIN(rules_stale, &rules->stales, "stale", explain_stale);
+    EXPLAIN(rules_change, &rules->changes, "change", explain_change);
+    EXPLAIN(rules_uplink, &rules->uplinks, "uplink", explain_uplink);
+    uint64_t mutes = rules_mutes_of(&rules->mutes, in, device, sensor);
+    if (mutes != 0) {
+        sv_textbuf_addf(out, "mute      %d of the file's\n", __builtin_popcountll(mutes));
+    }
+}

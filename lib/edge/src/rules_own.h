@@ -1,0 +1,141 @@
+// How a file of rules is kept; private to the files rules*.c.
+#ifndef SV_EDGE_RULES_OWN_H
+#define SV_EDGE_RULES_OWN_H
+
+#include <base/map.h>
+#include <edge/rules.h>
+#include <model/id.h>
+
+enum { RULES_DEVICES_MAX = 100000, RULES_SENSORS_MAX = 10000 };
+
+// ---- groups: who belongs to which ---------------------------------------------------------------
+
+typedef struct rules_pattern {
+    char *text;
+    uint64_t groups;
+} rules_pattern;
+
+typedef struct rules_groups {
+    char names[SV_GROUPS_MAX][SV_ID_ROOM];
+    unsigned count;
+    sv_map *members; ///< device -> uint64_t, a bit per group
+    rules_pattern *patterns;
+    size_t pattern_count;
+} rules_groups;
+
+void rules_groups_read(const sv_config_node *node, rules_groups *out, sv_config_faults *faults);
+void rules_groups_drop(rules_groups *groups);
+/// The groups a device belongs to, a bit each; bit 0 is the first in the file.
+uint64_t rules_groups_of(const rules_groups *groups, sv_text device_id);
+/// SV_GROUPS_MAX for none.
+unsigned rules_groups_find(const rules_groups *groups, sv_text name);
+
+// ---- layers: one kind of rule ---------------------------------------------------------------
+
+/// Where a rule stands.
+typedef enum rules_level {
+    RULES_DEFAULT,
+    RULES_SENSOR,
+    RULES_GROUP,
+    RULES_GROUP_SENSOR,
+    RULES_DEVICE,
+    RULES_DEVICE_SENSOR
+} rules_level;
+
+/// Every rule starts with this.
+typedef struct rules_place {
+    rules_level level;
+    unsigned group;
+    size_t line; ///< 0: not in the file
+} rules_place;
+
+typedef struct rules_layer {
+    rules_place *fallback;              ///< never NULL once open
+    sv_map *sensors;                    ///< sensor -> rule
+    sv_map *devices;                    ///< device -> rule, where it has one of its own
+    sv_map *both;                       ///< device/sensor -> rule
+    rules_place *groups[SV_GROUPS_MAX]; ///< NULL: that group has none of its own
+    sv_map *in_groups;                  ///< <group index>/sensor -> rule
+} rules_layer;
+
+/// A kind of rule.
+typedef struct rules_kind {
+    const char *section;
+    /// A rule (malloc, starting with rules_place) out of its node; NULL after adding a fault.
+    rules_place *(*read)(const sv_config_node *node, sv_config_faults *faults);
+    /// Rules are maps with keys, not single values: beside `sensors` the keys of a device or a
+    /// group are those of its own rule.
+    bool keyed;
+} rules_kind;
+
+/// Takes over `fallback`.
+void rules_layer_open(rules_layer *layer, rules_place *fallback);
+void rules_layer_drop(rules_layer *layer);
+void rules_layer_read(const sv_config_node *root, const rules_kind *kind,
+                      const rules_groups *groups, rules_layer *into, sv_config_faults *faults);
+const rules_place *rules_layer_find(const rules_layer *layer, uint64_t groups, sv_text device_id,
+                                    sv_text sensor);
+
+/// A map, or a fault that says so.
+bool rules_is_map(const sv_config_node *node, const char *what, sv_config_faults *faults);
+bool rules_name_is_good(const char *what, sv_text name, const sv_config_node *at,
+                        sv_config_faults *faults);
+
+// ---- kinds ----------------------------------------------------------------------------------
+
+typedef struct rules_threshold {
+    rules_place place;
+    sv_threshold rule;
+} rules_threshold;
+typedef struct rules_rate {
+    rules_place place;
+    sv_rate rule;
+} rules_rate;
+typedef struct rules_stale {
+    rules_place place;
+    sv_stale rule;
+} rules_stale;
+typedef struct rules_change {
+    rules_place place;
+    sv_change rule;
+} rules_change;
+typedef struct rules_uplink {
+    rules_place place;
+    sv_uplink rule;
+} rules_uplink;
+
+extern const rules_kind RULES_THRESHOLD, RULES_RATE, RULES_STALE, RULES_CHANGE, RULES_UPLINK;
+
+// ---- mutes --------------------------------------------------------------------------------------
+
+typedef struct rules_mute {
+    char **devices, **sensors; ///< patterns; NULL: every
+    size_t device_count, sensor_count;
+    uint64_t groups;
+    bool every_day;
+    uint8_t days;           ///< bit 0 is Monday
+    int64_t from_us, to_us; ///< since midnight, there; equal: the whole day
+    int64_t ahead_us;       ///< of UTC
+    int64_t until_us;       ///< INT64_MAX: for good
+} rules_mute;
+
+typedef struct rules_mutes {
+    rules_mute at[SV_MUTES_MAX];
+    unsigned count;
+} rules_mutes;
+
+void rules_mutes_read(const sv_config_node *node, const rules_groups *groups, rules_mutes *out,
+                      sv_config_faults *faults);
+void rules_mutes_drop(rules_mutes *mutes);
+uint64_t rules_mutes_of(const rules_mutes *mutes, uint64_t groups, sv_text device_id,
+                        sv_text sensor);
+uint64_t rules_mutes_at(const rules_mutes *mutes, int64_t at_us);
+
+struct sv_rules {
+    rules_groups groups;
+    rules_layer thresholds, rates, stales, changes, uplinks;
+    rules_mutes mutes;
+    sv_flapping flapping;
+};
+
+#endif
