@@ -36,7 +36,7 @@ start_gateway
 dropped() { status '.store.dropped.free.samples > 0 and .store.packed.count == 0 and .store.minutes.count > 0'; }
 within 20 dropped || fail "nothing gave way: $(status .store)"
 series '' | jq -e '([.minutes[][4]] | add) + (.points | length) == 500 and .minutes[1][3] == 99.5' >/dev/null || fail "as minutes: $(series '')"
-[ "$(grep -c 'event=store.dropped' "$work/gateway.log")" = 1 ] || fail "the log does not say it once"
+[ "$(grep -c 'event=store.dropped.*oldest samples' "$work/gateway.log")" = 1 ] || fail "the log does not say it once"
 [ "$(metric 'store_dropped_total{kind="samples",reason="free"}')" -gt 0 ] || fail "no metric"
 
 # And questions that have no answer.
