@@ -13,8 +13,8 @@
 /// The function returns a pointer that is never NULL.
 #define SV_NOT_NULL __attribute__((returns_nonnull))
 
-/// Run `fn(&var)` when `var` leaves scope. Cleanups run in reverse order of declaration; one that is
-/// all a variable is for counts as its use.
+/// Run `fn(&var)` when `var` leaves scope. Cleanups run in reverse order of declaration; one that
+/// is all a variable is for counts as its use.
 #define SV_DEFER(fn) __attribute__((cleanup(fn), unused))
 
 #define SV_COUNT(array) (sizeof(array) / sizeof((array)[0]))
