@@ -1,6 +1,7 @@
 #include "device_door.h"
 
 #include "asker.h"
+#include "commands.h"
 #include "ledger.h"
 #include "push.h"
 #include "uplink.h"
@@ -18,10 +19,9 @@ static const struct {
     const char *path;
     sv_uplink_fn *take;
 } ROUTES[] = {
-    { "/v1/readings", sv_uplink_readings },
-    { "/v1/alerts", sv_uplink_alert },
-    { "/v1/health", sv_uplink_health },
-    { "/v1/ledger", sv_ledger_take },
+    { "/v1/readings", sv_uplink_readings }, { "/v1/alerts", sv_uplink_alert },
+    { "/v1/health", sv_uplink_health },     { "/v1/ledger", sv_ledger_take },
+    { "/v1/commands", sv_commands_take },
 };
 
 static void answer_failure(sv_http_request *request, sv_err err, const sv_why *why) {

@@ -1,5 +1,6 @@
 #include "downlink.h"
 
+#include "commands.h"
 #include "inbox.h"
 
 #include <base/time.h>
@@ -79,10 +80,30 @@ static sv_err write_command(const sv_command *command, const sv_json *payload, i
     sv_json_add_text(&out, "name", command->name);
     sv_json_add_int(&out, "at", now_ms);
     sv_json_add_int(&out, "until", command->until_ms);
+    sv_json_add_str(&out, "by", command->user);
     sv_json_key(&out, "payload");
     sv_json_put_value(&out, payload);
     sv_json_close_object(&out);
     return sv_textbuf_end(data);
+}
+
+/// For its gateway, and among those of its device.
+static sv_err queue(sv_fleet *fleet, const sv_command *command, const sv_json *payload,
+                    sv_text event, sv_why *why) {
+    char room[SV_PUSH_DATA_MAX];
+    sv_textbuf compact = SV_TEXTBUF(room);
+    sv_json_out out = SV_JSON_OUT(&compact);
+    const sv_device *device = command->device;
+    sv_push_to to = { .gateway = device->gateway, .site = device->site };
+    sv_json_put_value(&out, payload);
+    sv_err err = sv_push_add(fleet, to, "command", event, why);
+    if (err == SV_ERR_NOT_FOUND) {
+        return sv_fail(why, SV_ERR_STATE, "site %s of device %s has no gateway", device->site->name,
+                       device->id);
+    }
+    return err == SV_OK ? sv_commands_add(fleet->db, command, sv_textbuf_text(&compact),
+                                          fleet->wall_us() / 1000, why)
+                        : err;
 }
 
 sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload, sv_why *why) {
@@ -91,7 +112,6 @@ sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload
     sv_textbuf data = SV_TEXTBUF(room);
     const sv_device *device = command->device;
     int64_t now_ms = fleet->wall_us() / 1000;
-    sv_push_to to = { .gateway = device->gateway, .site = device->site };
     SV_TRY(sv_id_check("name of the command", command->name, why));
     SV_TRY(sv_json_parse(payload, &root, NULL, why));
     sv_random_hex(command->id);
@@ -100,11 +120,7 @@ sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload
         return sv_fail(why, SV_ERR_INVALID, "the command does not fit %d bytes", SV_PUSH_DATA_MAX);
     }
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-    sv_err err = sv_push_add(fleet, to, "command", sv_textbuf_text(&data), why);
-    if (err == SV_ERR_NOT_FOUND) {
-        err = sv_fail(why, SV_ERR_STATE, "site %s of device %s has no gateway", device->site->name,
-                      device->id);
-    }
+    sv_err err = queue(fleet, command, root, sv_textbuf_text(&data), why);
     SV_TRY(end(fleet, err, why));
     SV_LOG(info, "command.queued", "%s asks %s for " SV_TEXT_FMT " (%zu bytes), id %s",
            command->user, device->id, SV_TEXT_ARG(command->name), payload.len, command->id);

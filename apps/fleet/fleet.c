@@ -10,6 +10,7 @@ extern const char sv_fleet_schema_received[];
 extern const char sv_fleet_schema_ledger[];
 extern const char sv_fleet_schema_push[];
 extern const char sv_fleet_schema_rules[];
+extern const char sv_fleet_schema_command[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -18,6 +19,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "3-ledger", .sql = sv_fleet_schema_ledger },
         { .name = "4-push", .sql = sv_fleet_schema_push },
         { .name = "rules", .sql = sv_fleet_schema_rules },
+        { .name = "command", .sql = sv_fleet_schema_command },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

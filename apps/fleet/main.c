@@ -1,4 +1,5 @@
 // selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
+#include "commands.h"
 #include "device_door.h"
 #include "fleet.h"
 #include "inbox.h"
@@ -55,6 +56,9 @@ static void prune(program *p) {
     }
     if (err == SV_OK) {
         err = sv_push_prune(p->fleet.db, now_us, &why);
+    }
+    if (err == SV_OK) {
+        err = sv_commands_prune(p->fleet.db, before_ms, &why);
     }
     if (err != SV_OK) {
         SV_LOG(warn, "retention.failed", "%s", why.text);

@@ -2,6 +2,7 @@
 
 #include "access.h"
 #include "assets.h"
+#include "command_door.h"
 #include "device_list.h"
 #include "downlink.h"
 #include "inbox.h"
@@ -136,18 +137,8 @@ static void list_devices(sv_visit *v) {
     sv_visit_json(v, sv_device_list(v->fleet, &query, &out, &why), &json, &why);
 }
 
-// The device in the path; NULL when there is none, and the request is answered then.
-static sv_device *device_asked(const sv_visit *v) {
-    sv_device *device = sv_registry_device(v->fleet->registry, v->id);
-    if (device == NULL) {
-        sv_http_problem(v->request, 404, "Not found", "there is no device '" SV_TEXT_FMT "'",
-                        SV_TEXT_ARG(v->id));
-    }
-    return device;
-}
-
 static void show_device(sv_visit *v) {
-    const sv_device *device = device_asked(v);
+    const sv_device *device = sv_visit_device(v);
     if (device == NULL) {
         return;
     }
@@ -159,7 +150,7 @@ static void show_device(sv_visit *v) {
 
 static void show_series(sv_visit *v) {
     char sensor[SV_VISIT_WORD_MAX];
-    const sv_device *device = device_asked(v);
+    const sv_device *device = sv_visit_device(v);
     if (device == NULL || !sv_visit_word(v, "sensor", sensor)) {
         return;
     }
@@ -189,42 +180,6 @@ static void show_series(sv_visit *v) {
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
     sv_visit_json(v, sv_series_write(v->fleet->db, stream, &range, &out, &why), &json, &why);
-}
-
-static void answer_command(const sv_visit *v, const sv_command *command) {
-    char room[512];
-    sv_textbuf json = SV_TEXTBUF(room);
-    sv_json_out out = SV_JSON_OUT(&json);
-    sv_json_open_object(&out);
-    sv_json_add_str(&out, "id", command->id);
-    sv_json_add_str(&out, "device", command->device->id);
-    sv_json_add_text(&out, "name", command->name);
-    sv_json_add_int(&out, "until", command->until_ms);
-    sv_json_close_object(&out);
-    sv_http_reply(v->request, 202, "application/json", sv_textbuf_text(&json));
-}
-
-static void send_command(sv_visit *v) {
-    const sv_device *device = device_asked(v);
-    int64_t within_s = SV_COMMAND_WITHIN_S;
-    if (device == NULL || !sv_visit_number(v, "within", SV_COMMAND_WITHIN_MAX_S, &within_s)) {
-        return;
-    }
-    if (sv_http_body(v->request).len > SV_COMMAND_BYTES_MAX) {
-        sv_http_problem(v->request, 413, "Too large", "a command has at most %d bytes",
-                        SV_COMMAND_BYTES_MAX);
-        return;
-    }
-    sv_why why = { 0 };
-    sv_command command = {
-        .device = device, .name = v->name, .within_s = within_s, .user = v->person.user
-    };
-    sv_err err = sv_downlink_command(v->fleet, &command, sv_http_body(v->request), &why);
-    if (err != SV_OK) {
-        sv_visit_failure(v, err, &why);
-        return;
-    }
-    answer_command(v, &command);
 }
 
 // ---- alerts -------------------------------------------------------------------------------------
@@ -345,7 +300,9 @@ static const struct {
     { "GET", "/api/v1/devices", SV_PERSON_VIEWER, list_devices },
     { "GET", "/api/v1/devices/*", SV_PERSON_VIEWER, show_device },
     { "GET", "/api/v1/devices/*/series", SV_PERSON_VIEWER, show_series },
-    { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, send_command },
+    { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, sv_command_door_send },
+    { "GET", "/api/v1/devices/*/commands", SV_PERSON_VIEWER, sv_command_door_list },
+    { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, sv_command_door_show },
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },
     { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, unacknowledge },

@@ -3,6 +3,7 @@
 // afterwards is JSON.
 #include "fleet_fixture.h"
 
+#include "commands.h"
 #include "ledger.h"
 #include "uplink.h"
 #include "views.h"
@@ -69,7 +70,7 @@ static void look(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static sv_uplink_fn *const ways[] = { sv_uplink_readings, sv_uplink_alert, sv_uplink_health,
-                                          sv_ledger_take };
+                                          sv_ledger_take, sv_commands_take };
     static unsigned runs;
     if (size == 0) {
         return 0;
@@ -78,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         start_anew();
     }
     sv_text body = { .at = (const char *) data + 1, .len = size - 1 };
-    sv_uplink_fn *way = ways[data[0] % SV_COUNT(ways)];
+    sv_uplink_fn *way = ways[(uint8_t) (data[0] - '0') % SV_COUNT(ways)];
     if (post(way, body) != SV_OK) {
         return 0;
     }

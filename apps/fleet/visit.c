@@ -31,6 +31,15 @@ void sv_visit_json(const sv_visit *v, sv_err err, sv_textbuf *json, const sv_why
     }
 }
 
+sv_device *sv_visit_device(const sv_visit *v) {
+    sv_device *device = sv_registry_device(v->fleet->registry, v->id);
+    if (device == NULL) {
+        sv_http_problem(v->request, 404, "Not found", "there is no device '" SV_TEXT_FMT "'",
+                        SV_TEXT_ARG(v->id));
+    }
+    return device;
+}
+
 // ---- parameters ---------------------------------------------------------------------------------
 
 bool sv_visit_word(const sv_visit *v, const char *name, char room[SV_VISIT_WORD_MAX]) {

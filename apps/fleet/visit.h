@@ -21,6 +21,9 @@ void sv_visit_failure(const sv_visit *v, sv_err err, const sv_why *why);
 /// The JSON that was written, or why there is none.
 void sv_visit_json(const sv_visit *v, sv_err err, sv_textbuf *json, const sv_why *why);
 
+/// The device in the path; NULL when there is none, and the request is answered then.
+sv_device *sv_visit_device(const sv_visit *v);
+
 /// A parameter. False when it is broken; the request is answered then. Absent gives "".
 bool sv_visit_word(const sv_visit *v, const char *name, char room[SV_VISIT_WORD_MAX]);
 /// A whole number up to `max`; *out is untouched when it is absent. So for the next.
