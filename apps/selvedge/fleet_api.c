@@ -4,6 +4,7 @@
 #include <net/http_client.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/clock.h>
 #include <sys/disk.h>
 #include <sys/loop.h>
 
@@ -189,10 +190,11 @@ static sv_err say_no(const sv_fleet_api *api, const answer *got, sv_why *why) {
                    refused ? "; the token comes from " : "", refused ? api->token_file : "");
 }
 
-sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_why *why) {
+static sv_err ask(sv_fleet_api *api, const char *method, const char *path, sv_text body,
+                  sv_json **out, sv_why *why) {
     SV_DEFER(drop_answer) answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
-    SV_TRY(sv_http_client_send(api->client, "GET", path, api->authorization, NULL, SV_TEXT(""),
-                               take_answer, &got));
+    SV_TRY(sv_http_client_send(api->client, method, path, api->authorization,
+                               body.len > 0 ? "application/json" : NULL, body, take_answer, &got));
     // The client calls back for every request, at the latest after its own timeout.
     while (!got.done) {
         sv_loop_turn(api->loop, TURN_US);
@@ -201,8 +203,24 @@ sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_w
         return sv_fail(why, SV_ERR_UNAVAILABLE, "no fleet server answers at %s: %s", api->url,
                        got.why.text);
     }
-    if (got.status != 200) {
+    if (got.status < 200 || got.status > 202) {
         return say_no(api, &got, why);
     }
     return sv_json_parse(sv_textbuf_text(&got.body), out, NULL, why);
+}
+
+sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_why *why) {
+    return ask(api, "GET", path, SV_TEXT(""), out, why);
+}
+
+sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_json **out,
+                         sv_why *why) {
+    return ask(api, "POST", path, body, out, why);
+}
+
+void sv_fleet_api_pause(sv_fleet_api *api, int64_t pause_us) {
+    int64_t end_us = sv_clock_monotonic_us() + pause_us;
+    for (int64_t now_us = end_us - pause_us; now_us < end_us; now_us = sv_clock_monotonic_us()) {
+        sv_loop_turn(api->loop, end_us - now_us);
+    }
 }

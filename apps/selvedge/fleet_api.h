@@ -49,5 +49,10 @@ void sv_fleet_api_drop(sv_fleet_api **api);
 /// that he cannot; SV_ERR_UNTRUSTED: the token opens nothing there; SV_ERR_INVALID: what was asked
 /// for does not exist, in the server's own words.
 sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_why *why);
+/// The same for a POST of one JSON value.
+sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_json **out,
+                         sv_why *why);
+/// Let time pass, for who asks again.
+void sv_fleet_api_pause(sv_fleet_api *api, int64_t pause_us);
 
 #endif

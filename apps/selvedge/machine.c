@@ -64,12 +64,12 @@ static double toward(double value, double target, double step_s, double lag_s) {
 static void step_fault(sv_machine *machine, double step_s) {
     double since_s = machine->at_s - machine->fault_from_s;
     bool over = machine->fault_from_s < 0 || since_s >= SV_MACHINE_FAULT_S;
-    bool may_begin = over && machine->setup.number != 1 && machine->setup.fault_every_s > 0
-                     && machine->at_s > SV_MACHINE_FAULT_S;
+    bool may_begin = over && !machine->stopped && machine->setup.number != 1
+                     && machine->setup.fault_every_s > 0 && machine->at_s > SV_MACHINE_FAULT_S;
     if (may_begin && sv_prng_unit(&machine->prng) < step_s / machine->setup.fault_every_s) {
         machine->fault_from_s = machine->at_s;
     }
-    bool faulty = !over && since_s >= 0;
+    bool faulty = !over && since_s >= 0 && !machine->stopped;
     machine->fault_level += faulty ? step_s / 1.2 : -step_s / 3;
     machine->fault_level = least(most(machine->fault_level, 1), 0);
 }
@@ -79,7 +79,8 @@ static void step(sv_machine *machine, double step_s) {
     if (machine->at_s >= machine->cycle_end_s) {
         begin_cycle(machine);
     }
-    double target = machine->at_s < machine->rest_from_s ? machine->cycle_load : 0.12;
+    double working = machine->at_s < machine->rest_from_s ? machine->cycle_load : 0.12;
+    double target = machine->stopped ? 0 : working;
     machine->load = toward(machine->load, target, step_s, 1.5);
     machine->heat = toward(machine->heat, machine->load, step_s, 9);
     step_fault(machine, step_s);

@@ -7,6 +7,7 @@
 
 #include <base/prng.h>
 #include <base/text.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { SV_MACHINE_TYPES = 8, SV_MACHINE_SENSORS = 4, SV_MACHINE_FAULT_S = 45 };
@@ -33,6 +34,7 @@ typedef struct sv_machine {
     double load, heat; ///< 0 to 1
     double cycle_end_s, rest_from_s, cycle_load;
     double fault_from_s, fault_level;
+    bool stopped; ///< set and taken back by who runs it: no load, and no fault either
 } sv_machine;
 
 void sv_machine_start(sv_machine *machine, const sv_machine_setup *setup);

@@ -83,6 +83,28 @@ static void other_machines_fail_now_and_then(void **state) {
     assert_in_range(hot, 100, 1500);
 }
 
+static void a_stopped_machine_falls_to_idle_and_a_started_one_works_again(void **state) {
+    (void) state;
+    for (unsigned number = 1; number <= SV_MACHINE_TYPES; number++) {
+        sv_machine machine = machine_of(number, number, 12);
+        double working_a = 0;
+        double again_a = 0;
+        for (int second = 0; second < 600; second++) {
+            double values[SV_MACHINE_SENSORS];
+            machine.stopped = second >= 20 && second < 120;
+            sv_machine_measure(&machine, second, values);
+            double now_a = values[SV_MACHINE_CURRENT];
+            bool idle = second >= 35 && second < 120; // also where machine 1 has its fault
+            working_a = second < 20 && now_a > working_a ? now_a : working_a;
+            again_a = second >= 125 && now_a > again_a ? now_a : again_a;
+            assert_true(!idle || now_a < working_a / 2);
+            assert_true(!idle || values[SV_MACHINE_TEMPERATURE] < 50);
+            assert_true(!idle || values[SV_MACHINE_VIBRATION] < 2);
+        }
+        assert_true(again_a > working_a / 2);
+    }
+}
+
 static void ids_have_two_digits_or_more(void **state) {
     (void) state;
     char room[32];
@@ -98,6 +120,7 @@ int main(void) {
         cmocka_unit_test(the_same_seed_gives_the_same_values_and_another_others),
         cmocka_unit_test(machine_1_is_faulty_from_two_seconds_after_its_moment),
         cmocka_unit_test(other_machines_fail_now_and_then),
+        cmocka_unit_test(a_stopped_machine_falls_to_idle_and_a_started_one_works_again),
         cmocka_unit_test(ids_have_two_digits_or_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

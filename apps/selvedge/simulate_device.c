@@ -1,4 +1,5 @@
 // One simulated device: certificate, connection, what it says.
+#include "machine_command.h"
 #include "machine_health.h"
 #include "simulate.h"
 #include <base/mem.h>
@@ -116,6 +117,10 @@ static void on_up(void *arg, bool session_present) {
         device->was_up = true;
         device->sim->connected++;
     }
+    char room[TOPIC_ROOM];
+    sv_textbuf filter = SV_TEXTBUF(room);
+    sv_textbuf_addf(&filter, "commands/%s/#", device->id);
+    (void) sv_mqtt_client_subscribe(device->client, sv_textbuf_text(&filter), 1);
     sim_device_say_presence(device, true);
 }
 
@@ -125,9 +130,23 @@ static void on_down(void *arg, const sv_why *why, int64_t retry_us) {
     (void) sv_fail(&device->sim->trouble, why->code, "%s: %s", device->id, why->text);
 }
 
+/// `commands/<id>/<name>`: done and answered at once. What replays a file cannot be stopped.
 static void on_message(void *arg, const sv_mqtt_message *message) {
-    (void) arg;
-    (void) message;
+    sim_device *device = arg;
+    char topic_room[TOPIC_ROOM];
+    char room[SV_MACHINE_ANSWER_MAX];
+    sv_textbuf topic = SV_TEXTBUF(topic_room);
+    sv_textbuf load = SV_TEXTBUF(room);
+    sv_text name = message->topic;
+    (void) sv_text_cut(&name, '/');
+    (void) sv_text_cut(&name, '/');
+    sv_machine *machine = device->sim->replay == NULL ? &device->machine : NULL;
+    if (sv_id_is_valid(name)
+        && sv_machine_obey(machine, name, message->payload, sv_clock_wall_us() / 1000, &load)) {
+        sv_textbuf_addf(&topic, "results/%s/" SV_TEXT_FMT, device->id, SV_TEXT_ARG(name));
+        (void) sv_mqtt_client_publish(device->client, sv_textbuf_text(&topic),
+                                      sv_textbuf_text(&load), 1, false, 0);
+    }
 }
 
 /// The token of a reading is the moment it was handed over; presence and health have 0.
