@@ -53,6 +53,11 @@ typedef struct sv_gateway {
     int64_t last_seen_us;  ///< wall clock; 0: never
     double readings_per_s;
     int64_t bytes_in, bytes_up, refused, spool;
+    double spool_fill; ///< how full its spool is, by bytes or by age; at 1 something goes
+    struct {
+        int64_t averages, minutes, alerts;
+    } dropped;        ///< before they came here
+    bool full;        ///< its disk is: it acknowledges nothing
     double available; ///< share of 30 days in which it served its devices; 0: not told
 } sv_gateway;
 

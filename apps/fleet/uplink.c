@@ -281,6 +281,12 @@ static void take_gateway(sv_fleet *fleet, sv_gateway *gateway, const sv_json *fa
     (void) sv_json_int(sv_json_get(facts, "bytes_up"), &gateway->bytes_up);
     (void) sv_json_int(sv_json_get(facts, "refused"), &gateway->refused);
     (void) sv_json_int(sv_json_get(facts, "spool"), &gateway->spool);
+    (void) sv_json_number(sv_json_get(facts, "spool_fill"), &gateway->spool_fill);
+    const sv_json *dropped = sv_json_get(facts, "dropped");
+    (void) sv_json_int(sv_json_get(dropped, "averages"), &gateway->dropped.averages);
+    (void) sv_json_int(sv_json_get(dropped, "minutes"), &gateway->dropped.minutes);
+    (void) sv_json_int(sv_json_get(dropped, "alerts"), &gateway->dropped.alerts);
+    (void) sv_json_bool(sv_json_get(facts, "full"), &gateway->full);
     (void) sv_json_number(sv_json_get(facts, "available"), &gateway->available);
 }
 

@@ -198,6 +198,37 @@ static void a_device_is_offline_when_its_gateway_falls_silent(void **state) {
     assert_false(device->online);
 }
 
+static int64_t number_of_first_gateway(fixture *f, const char *section, const char *key) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(65536);
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_json_out out = SV_JSON_OUT(&text);
+    int64_t value = -1;
+    assert_int_equal(sv_view_overview(&f->fleet, &out, NULL), SV_OK);
+    assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &root, NULL, NULL), SV_OK);
+    const sv_json *site = sv_json_at(sv_json_get(root, "sites"), 0);
+    const sv_json *gateway = sv_json_at(sv_json_get(site, "gateways"), 0);
+    const sv_json *from = section == NULL ? gateway : sv_json_get(gateway, section);
+    assert_true(sv_json_int(sv_json_get(from, key), &value));
+    return value;
+}
+
+// [spool-3]
+static void what_a_gateway_had_to_drop_is_shown_with_its_site(void **state) {
+    fixture *f = *state;
+    char answer[SV_UPLINK_ANSWER_MAX];
+    assert_int_equal(number_of_first_gateway(f, "dropped", "averages"), 0);
+    assert_int_equal(post(f, sv_uplink_health, "gw-a",
+                          "{\"gateway\":{\"spool\":7,\"spool_fill\":1,\"full\":true,\"dropped\":{"
+                          "\"averages\":3,\"minutes\":2,\"alerts\":1}},\"devices\":[]}",
+                          answer),
+                     SV_OK);
+    assert_int_equal(number_of_first_gateway(f, NULL, "spool"), 7);
+    assert_int_equal(number_of_first_gateway(f, NULL, "spool_fill"), 1);
+    assert_int_equal(number_of_first_gateway(f, "dropped", "averages"), 3);
+    assert_int_equal(number_of_first_gateway(f, "dropped", "minutes"), 2);
+    assert_int_equal(number_of_first_gateway(f, "dropped", "alerts"), 1);
+}
+
 static void what_is_shown_is_json_without_a_key_twice(void **state) {
     fixture *f = *state;
     char answer[SV_UPLINK_ANSWER_MAX];
@@ -234,6 +265,7 @@ int main(void) {
         TEST(a_broken_item_costs_only_itself),
         TEST(a_body_cut_anywhere_is_refused_whole),
         TEST(a_device_is_offline_when_its_gateway_falls_silent),
+        TEST(what_a_gateway_had_to_drop_is_shown_with_its_site),
         TEST(what_is_shown_is_json_without_a_key_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,14 @@ static void put_gateway(const sv_gateway *gateway, sv_json_out *out) {
     sv_json_add_int(out, "bytes_up", gateway->bytes_up);
     sv_json_add_int(out, "refused", gateway->refused);
     sv_json_add_int(out, "spool", gateway->spool);
+    sv_json_add_number(out, "spool_fill", gateway->spool_fill);
+    sv_json_key(out, "dropped");
+    sv_json_open_object(out);
+    sv_json_add_int(out, "averages", gateway->dropped.averages);
+    sv_json_add_int(out, "minutes", gateway->dropped.minutes);
+    sv_json_add_int(out, "alerts", gateway->dropped.alerts);
+    sv_json_close_object(out);
+    sv_json_add_bool(out, "full", gateway->full);
     if (gateway->available > 0) {
         sv_json_add_number(out, "available", gateway->available);
     }

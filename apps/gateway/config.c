@@ -19,6 +19,8 @@
     .offset = (offsetof(gw_config, tls.member) - offsetof(gw_config, tls)),                        \
     .size = sizeof(((gw_config *) 0)->tls.member)
 #define FLEET(member) .offset = (offsetof(gw_config, fleet.member) - offsetof(gw_config, fleet))
+#define SPOOL(member)                                                                              \
+    .offset = (offsetof(gw_config, fleet.spool.member) - offsetof(gw_config, fleet.spool))
 #define ALERTS(member) .offset = (offsetof(gw_config, alerts.member) - offsetof(gw_config, alerts))
 #define STORE(member) .offset = (offsetof(gw_config, store.member) - offsetof(gw_config, store))
 
@@ -315,6 +317,31 @@ static const sv_config_key STORE_KEYS[] = {
           "what the disk or flash may be written in its life, from its data sheet; 0: unknown" },
     { .name = NULL },
 };
+static const sv_config_key SPOOL_KEYS[] = {
+    { .name = "bytes",
+      .type = SV_CONFIG_BYTES,
+      SPOOL(bytes),
+      .fallback = "512MiB",
+      .min = 1 << 16,
+      .max = INT64_C(1) << 50,
+      .help = "size of all of it, at most half of store.bytes; beyond it the oldest averages go, "
+              "then minutes, alerts last" },
+    { .name = "age",
+      .type = SV_CONFIG_DURATION,
+      SPOOL(age_us),
+      .fallback = "30d",
+      .min = 1000000,
+      .max = INT64_C(315360000000000),
+      .help = "averages and minutes that have waited longer go" },
+    { .name = "free",
+      .type = SV_CONFIG_BYTES,
+      SPOOL(free),
+      .fallback = "64MiB",
+      .min = 0,
+      .max = INT64_C(1) << 50,
+      .help = "space left free on the disk: below it the spool does not grow" },
+    { .name = NULL },
+};
 static const sv_config_key FLEET_KEYS[] = {
     { .name = "url",
       .type = SV_CONFIG_TEXT,
@@ -336,6 +363,12 @@ static const sv_config_key FLEET_KEYS[] = {
       .min = 1000000,
       .max = INT64_C(3600000000),
       .help = "how often it is asked for events while it cannot push them" },
+    { .name = "spool",
+      .type = SV_CONFIG_SECTION,
+      FLEET(spool),
+      .keys = SPOOL_KEYS,
+      .fallback = "",
+      .help = "what waits while it is away" },
     { .name = NULL },
 };
 static const sv_config_key ALERT_KEYS[] = {

@@ -46,6 +46,9 @@ typedef struct gw_config {
         char url[512];    ///< empty: nothing goes up
         int64_t every_us; ///< how often what waits is sent as one batch
         int64_t poll_us;  ///< how often it is asked for events while there is no stream of them
+        struct {
+            int64_t bytes, age_us, free;
+        } spool; ///< bounds of what waits for it
     } fleet;
     struct {
         char url[512]; ///< empty: the fleet's /v1/alerts

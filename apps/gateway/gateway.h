@@ -9,6 +9,7 @@
 #include "availability.h"
 #include "config.h"
 #include "local_alerts.h"
+#include "outbox.h"
 #include "relay.h"
 #include <base/map.h>
 #include <base/ranges.h>
@@ -38,13 +39,9 @@ enum {
     GW_PAGE_BYTES = 1024, ///< of a new database: half of what is written are pages begun
     GW_RING = 16,         ///< (time, value) pairs per stream
     GW_ACKS_MAX = 65536,  ///< more packet ids than that there are not
-    GW_BATCH_MAX = 500,
-    GW_BACKFILL_BATCH = 5000, ///< a batch of what has waited
-    GW_OUTBOX_MAX = 1000000,
     GW_QUARANTINE_MAX = 1000,
     GW_PRESENCE_MAX = 1024,            ///< bytes of a presence message
     GW_BEHIND_BYTES = 4 * 1024 * 1024, ///< recorded and not on disk; above it devices wait
-    GW_ITEM_MAX = 512,                 ///< bytes of one average or summary
     GW_LEDGER_ITEMS_MAX = 1000,        ///< senders that the fleet is told of at once
     GW_LEDGER_BYTES = 1024 * 1024,     ///< or as many as fit
     GW_LEDGER_US = 10 * 1000000,       ///< it is told what changed that often
@@ -86,7 +83,7 @@ typedef struct gw_last {
 typedef struct gw_device gw_device;
 typedef struct gw_sender gw_sender;
 
-typedef struct gw_stream {
+struct gw_stream {
     char device[SV_ID_ROOM], sensor[SV_ID_ROOM], unit[SV_UNIT_MAX + 1];
     gw_device *of;                ///< the device; NULL: not looked up yet
     gw_sender *sender;            ///< of its last numbered reading, or NULL; see gw_sender_of
@@ -106,7 +103,7 @@ typedef struct gw_stream {
     sv_stream *late;   ///< what comes after newer ones, in its own order; NULL: nothing does
     int64_t late_us;   ///< monotonic, of the last of it
     uint64_t count;    ///< accepted since the gateway started
-} gw_stream;
+};
 
 /// What the fleet server knows of a sender.
 typedef enum gw_told { GW_UNTOLD, GW_BEING_TOLD, GW_TOLD } gw_told;
@@ -164,18 +161,6 @@ typedef struct gw_peer {
     bool up;
     int64_t retry_at_us, backoff_us;
 } gw_peer;
-
-/// A part of the outbox: numbers above `settled`, up to `last`.
-typedef struct gw_part {
-    int64_t settled; ///< sent and answered, or dropped, up to here
-    int64_t last;    ///< INT64_MAX: no end
-} gw_part;
-
-/// Items that go up in one request, out of one part.
-typedef struct gw_batch {
-    gw_part *of;
-    int64_t last, items;
-} gw_batch;
 
 /// What became of an event of the fleet server.
 typedef enum gw_event_end {
@@ -266,15 +251,11 @@ struct gw {
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
     gw_batch batch; ///< the one under way
     int64_t batch_max, alert_last_id;
-    gw_part live;                      ///< what is new; it goes first
-    gw_part backfill;                  ///< what waited while the fleet server was away
-    int64_t backfill_at_us;            ///< monotonic: the server's time for the next of it
-    int64_t alert_settled;             ///< sent and answered, up to here
-    int64_t outbox_added, outbox_gone; ///< rows: recorded, and taken away on disk
-    int64_t outbox_dropped;
+    size_t alert_bytes;     ///< of the one under way
+    int64_t backfill_at_us; ///< monotonic: the server's time for the next of what waited
+    gw_outbox outbox;
     gw_clock clock;
     gw_waits waits;
-    uint64_t trimmed; ///< the group that last trimmed the outbox
     gw_series series;
     sv_http_server *local; ///< NULL: no local page
     gw_relay *relay;       ///< NULL: no device door
@@ -295,6 +276,8 @@ struct gw {
 sv_err gw_store_open(gw *g, sv_why *why);
 /// Account for the time since the last call, and keep it.
 void gw_store_availability(gw *g);
+/// Bytes free on the disk, the database's unused pages among them; -1: unknown.
+int64_t gw_store_room(gw *g);
 /// A message waits for `group`.
 void gw_store_wait(gw *g, uint64_t group);
 /// What time it is, for judging what is too old; to be asked with every beat.
@@ -402,25 +385,6 @@ void gw_alert_health(gw *g, gw_device *device, const sv_health *health);
 gw_event_end gw_alert_acknowledge(gw *g, sv_text id, sv_text by, int64_t at_us, int64_t event);
 /// Those that were open when the program ended.
 sv_err gw_alerts_reopen(gw *g, sv_why *why);
-
-/// All within the group; nothing is kept for a peer that is not configured.
-sv_err gw_outbox_open(gw *g, sv_why *why);
-void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value);
-void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary);
-void gw_outbox_alert(gw *g, sv_text alert);
-void gw_outbox_trim(gw *g);
-int64_t gw_outbox_rows(const gw *g);
-/// How long the oldest item has waited; -1 when nothing waits.
-int64_t gw_outbox_oldest_s(const gw *g);
-/// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.
-sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
-sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out, sv_textbuf *body,
-                            sv_why *why);
-/// Taken away, and not sent again by this process.
-void gw_outbox_forget_batch(gw *g, const gw_batch *batch);
-/// The fleet server is there again: what is in the outbox by now waits behind what is new.
-void gw_outbox_split(gw *g);
-void gw_outbox_forget_alert(gw *g, int64_t id);
 
 sv_err gw_uplink_open(gw *g, sv_why *why);
 void gw_uplink_turn(gw *g);

@@ -123,7 +123,7 @@ static void look_at_alerts(void) {
 static void look_at_outbox(void) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
     gw_batch batch = { 0 };
-    if (gw_outbox_next_batch(&g, &g.live, GW_BATCH_MAX, &batch, &body, NULL) != SV_OK) {
+    if (gw_outbox_next_batch(&g, &g.outbox.live, GW_BATCH_MAX, &batch, &body, NULL) != SV_OK) {
         must(batch.items == 0 && gw_outbox_rows(&g) == 0);
         return;
     }

@@ -35,10 +35,14 @@ static void put_gateway(const gw *g, sv_textbuf *out) {
           (double) g->sent },
         { "uplink_refused_total", "counter", "What was sent up and refused for good.",
           (double) g->uplink_refused },
-        { "uplink_dropped_total", "counter", "What was dropped because the spool was full.",
-          (double) g->outbox_dropped },
         { "uplink_spool", "gauge", "Averages and summaries that wait to go up.",
           (double) gw_outbox_rows(g) },
+        { "uplink_spool_alerts", "gauge", "Alerts that wait to go up.",
+          (double) g->outbox.rows[GW_ITEM_ALERT] },
+        { "uplink_spool_bytes", "gauge", "Bytes of all that waits to go up.",
+          (double) g->outbox.bytes },
+        { "uplink_spool_fill_ratio", "gauge",
+          "How full the spool is, by bytes or by age; at 1 something goes.", gw_outbox_fill(g) },
         { "alerts_open", "gauge", "Alerts raised and not cleared.", (double) g->alerts_open },
         { "local_alerts_waiting", "gauge", "Alerts that local subscribers are still to be told.",
           (double) (g->local_alerts.last - g->local_alerts.settled) },
@@ -162,6 +166,19 @@ static void put_door(const gw *g, sv_textbuf *out) {
     put_labelled(out, "door_bytes_total", "way", "out", counts.broker.bytes_out);
 }
 
+static void put_spool_dropped(const gw *g, sv_textbuf *out) {
+    head(out, "uplink_dropped_total", "counter",
+         "What had to go before the fleet server had it, since the database was made.");
+    for (unsigned item = 0; item < GW_ITEM__COUNT; item++) {
+        for (unsigned loss = 0; loss < GW_LOSS__COUNT; loss++) {
+            sv_textbuf_addf(
+                out, "selvedge_gateway_uplink_dropped_total{kind=\"%s\",reason=\"%s\"} %lld\n",
+                gw_item_name((gw_item) item), gw_loss_name((gw_loss) loss),
+                (long long) g->outbox.dropped[item][loss]);
+        }
+    }
+}
+
 static void put_dropped(const gw *g, sv_textbuf *out) {
     head(out, "store_dropped_total", "counter",
          "What had to go: samples, whose minutes stay, and minutes.");
@@ -192,6 +209,7 @@ void gw_local_metrics(const gw *g, sv_textbuf *out) {
                     "selvedge_gateway_alerts_total{event=\"raised\"} %llu\n"
                     "selvedge_gateway_alerts_total{event=\"cleared\"} %llu\n",
                     (unsigned long long) g->raised, (unsigned long long) g->cleared);
+    put_spool_dropped(g, out);
     put_dropped(g, out);
     put_push(g, out);
     gw_act_metrics(g, out);

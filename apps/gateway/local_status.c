@@ -134,16 +134,39 @@ static void put_store(const gw *g, double uptime_s, sv_json_out *out) {
     sv_json_close_object(out);
 }
 
+static void put_spool_dropped(const gw *g, sv_json_out *out) {
+    sv_json_key(out, "dropped");
+    sv_json_open_object(out);
+    for (unsigned loss = 0; loss < GW_LOSS__COUNT; loss++) {
+        sv_json_key(out, gw_loss_name((gw_loss) loss));
+        sv_json_open_object(out);
+        for (unsigned item = 0; item < GW_ITEM__COUNT; item++) {
+            sv_json_add_int(out, gw_item_name((gw_item) item), g->outbox.dropped[item][loss]);
+        }
+        sv_json_close_object(out);
+    }
+    sv_json_close_object(out);
+}
+
+static void put_spool(const gw *g, sv_json_out *out) {
+    gw_loss bound;
+    sv_json_add_int(out, "spool", gw_outbox_rows(g));
+    sv_json_add_int(out, "spool_alerts", g->outbox.rows[GW_ITEM_ALERT]);
+    sv_json_add_int(out, "spool_bytes", g->outbox.bytes);
+    sv_json_add_int(out, "spool_bytes_max", gw_outbox_limit(g, &bound));
+    sv_json_add_str(out, "spool_bound", gw_loss_name(bound));
+    sv_json_add_int(out, "age_max_s", g->config.fleet.spool.age_us / SV_TIME_SECOND_US);
+    sv_json_add_int(out, "oldest_s", gw_outbox_oldest_s(g));
+    put_spool_dropped(g, out);
+}
+
 static void put_uplink(const gw *g, sv_json_out *out) {
     sv_json_key(out, "uplink");
     sv_json_open_object(out);
     sv_json_add_str(out, "url", g->config.fleet.url);
     sv_json_add_bool(out, "up", g->fleet.up);
-    sv_json_add_int(out, "spool", gw_outbox_rows(g));
-    sv_json_add_int(out, "spool_max", GW_OUTBOX_MAX);
-    sv_json_add_int(out, "oldest_s", gw_outbox_oldest_s(g));
+    put_spool(g, out);
     sv_json_add_int(out, "sent", (int64_t) g->sent);
-    sv_json_add_int(out, "dropped", g->outbox_dropped);
     sv_json_add_int(out, "refused", (int64_t) g->uplink_refused);
     sv_json_add_int(out, "bytes_in", (int64_t) g->bytes_in);
     sv_json_add_int(out, "bytes_up", (int64_t) g->bytes_up);

@@ -52,8 +52,9 @@ static void on_beat(void *arg) {
     g->readings_per_s = 0.6 * g->readings_per_s + 0.4 * now;
     gw_ingest_tick(g);
     (void) gw_now_us(g);
-    gw_outbox_trim(g);
+    gw_outbox_beat(g);
     gw_act_beat(g);
+    gw_uplink_turn(g);
     gw_uplink_beat(g);
     if (g->door != NULL) {
         gw_door_beat(g);

@@ -1,20 +1,24 @@
 // What waits to go up: appended in the group's transaction, taken away after the answer.
 #include "gateway.h"
 #include <codec/json.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 
-static void put_item(gw *g, sv_textbuf *body, bool average) {
+static int64_t bytes_of(size_t body) {
+    return (int64_t) body + GW_OUTBOX_ROW_BYTES;
+}
+
+static void put_item(gw *g, sv_textbuf *body, gw_item item) {
     if (sv_textbuf_end(body) != SV_OK) {
         SV_LOG(error, "outbox.item", "an item of more than %d bytes was left out", GW_ITEM_MAX);
         return;
     }
-    sv_writer_add(g->writer, "INSERT INTO outbox (body, average) VALUES (?, ?)");
+    sv_writer_add(g->writer, "INSERT INTO outbox (body, average, put) VALUES (?, ?, ?)");
     sv_writer_text(g->writer, sv_textbuf_text(body));
-    sv_writer_int(g->writer, average);
-    g->outbox_added++;
+    sv_writer_int(g->writer, item);
+    sv_writer_int(g->writer, gw_now_us(g) / SV_TIME_SECOND_US);
+    g->outbox.rows[item]++;
+    g->outbox.bytes += bytes_of(body->len);
 }
 
 /// Without the opening brace: the number is put before it when it is sent.
@@ -35,7 +39,7 @@ void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value) {
     sv_json_out out = SV_JSON_OUT(&body);
     put_head(&out, s, "average", at_us);
     sv_json_add_number(&out, "value", value);
-    put_item(g, &body, true);
+    put_item(g, &body, GW_ITEM_AVERAGE);
 }
 
 void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
@@ -50,21 +54,28 @@ void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
     sv_json_add_number(&out, "min", summary->min);
     sv_json_add_number(&out, "mean", summary->mean);
     sv_json_add_number(&out, "max", summary->max);
-    put_item(g, &body, false);
+    put_item(g, &body, GW_ITEM_MINUTE);
 }
 
 void gw_outbox_alert(gw *g, sv_text alert) {
-    if (g->alert_peer.http != NULL) {
-        sv_writer_add(g->writer, "INSERT INTO alert_post (body) VALUES (?)");
-        sv_writer_text(g->writer, alert);
+    if (g->alert_peer.http == NULL) {
+        return;
     }
+    sv_writer_add(g->writer, "INSERT INTO alert_post (body) VALUES (?)");
+    sv_writer_text(g->writer, alert);
+    g->outbox.rows[GW_ITEM_ALERT]++;
+    g->outbox.bytes += bytes_of(alert.len);
+    g->outbox.alert_bytes += bytes_of(alert.len);
 }
 
 sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
     sv_stmt *stmt = NULL;
+    if (g->outbox.rows[GW_ITEM_ALERT] == 0) {
+        return SV_ERR_NOT_FOUND;
+    }
     SV_TRY(sv_db_stmt(g->db, "SELECT id, body FROM alert_post WHERE id > ? ORDER BY id LIMIT 1",
                       &stmt, why));
-    sv_stmt_bind_int(stmt, 1, g->alert_settled);
+    sv_stmt_bind_int(stmt, 1, g->outbox.alert_settled);
     SV_TRY(sv_stmt_next(stmt, why));
     *id = sv_stmt_int(stmt, 0);
     sv_textbuf_add(body, sv_stmt_text(stmt, 1));
@@ -76,7 +87,8 @@ sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out
                             sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(
-        g->db, "SELECT seq, body FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+        g->db,
+        "SELECT seq, body, average FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
         &stmt, why));
     sv_stmt_bind_int(stmt, 1, of->settled);
     sv_stmt_bind_int(stmt, 2, of->last);
@@ -92,6 +104,8 @@ sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out
         sv_textbuf_add(body, sv_stmt_text(stmt, 1));
         sv_textbuf_add_char(body, '}');
         batch.items++;
+        batch.bytes += bytes_of(sv_stmt_text(stmt, 1).len);
+        batch.rows[sv_stmt_int(stmt, 2) == GW_ITEM_AVERAGE]++;
     }
     sv_textbuf_add_str(body, "]}");
     if (err != SV_ERR_NOT_FOUND) {
@@ -101,94 +115,135 @@ sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out
     return batch.items > 0 ? SV_OK : SV_ERR_NOT_FOUND;
 }
 
+/// From now on nothing may be looked for among what is going, until that is committed.
+static void note_going(gw *g) {
+    g->outbox.group = sv_writer_group(g->writer);
+}
+
 void gw_outbox_forget_batch(gw *g, const gw_batch *batch) {
+    gw_outbox *o = &g->outbox;
     sv_writer_add(g->writer, "DELETE FROM outbox WHERE seq > ? AND seq <= ?");
     sv_writer_int(g->writer, batch->of->settled);
     sv_writer_int(g->writer, batch->last);
-    sv_writer_tally(g->writer, &g->outbox_gone);
+    note_going(g);
+    for (unsigned item = 0; item < GW_ITEM_ALERT; item++) {
+        o->rows[item] -= batch->rows[item];
+    }
+    o->bytes -= batch->bytes;
     batch->of->settled = batch->last;
-    if (batch->of == &g->backfill && g->backfill.settled >= g->backfill.last) {
+    if (batch->of == &o->backfill && o->backfill.settled >= o->backfill.last) {
         SV_LOG(info, "backfill.done", "what waited for the fleet server is there");
     }
     gw_uplink_turn(g);
 }
 
-void gw_outbox_split(gw *g) {
+void gw_outbox_end_backfill(gw *g) {
+    gw_outbox *o = &g->outbox;
+    if (o->group > g->committed) {
+        return; // what goes of `live` would be found again
+    }
+    o->live.settled = o->backfill.settled;
+    o->backfill.settled = o->backfill.last;
+}
+
+bool gw_outbox_split(gw *g) {
+    gw_outbox *o = &g->outbox;
     sv_stmt *stmt = NULL;
+    if (o->group > g->committed) {
+        return false;
+    }
+    o->split_due = false;
     if (gw_outbox_rows(g) <= GW_BATCH_MAX
         || sv_db_stmt(g->db, "SELECT coalesce(max(seq), 0) FROM outbox", &stmt, NULL) != SV_OK
         || sv_stmt_next(stmt, NULL) != SV_OK) {
-        return;
+        return true;
     }
     int64_t last = sv_stmt_int(stmt, 0);
     sv_stmt_reset(stmt);
-    if (last <= g->live.settled) {
-        return;
+    if (last <= o->live.settled) {
+        return true;
     }
     // One that is not done goes on with what has come since: what was sent in between is gone.
-    if (g->backfill.settled >= g->backfill.last) {
-        g->backfill.settled = g->live.settled;
+    if (o->backfill.settled >= o->backfill.last) {
+        o->backfill.settled = o->live.settled;
     }
-    g->backfill.last = last;
-    g->live.settled = last;
+    o->backfill.last = last;
+    o->live.settled = last;
     SV_LOG(info, "backfill.start", "%lld items have waited for the fleet server",
            (long long) gw_outbox_rows(g));
+    return true;
 }
 
-void gw_outbox_forget_alert(gw *g, int64_t id) {
-    g->alert_settled = id > g->alert_settled ? id : g->alert_settled;
+void gw_outbox_forget_alert(gw *g, int64_t id, size_t bytes) {
+    gw_outbox *o = &g->outbox;
+    if (id <= o->alert_settled) {
+        return; // it had to go meanwhile
+    }
+    o->alert_settled = id;
+    o->rows[GW_ITEM_ALERT]--;
+    o->bytes -= bytes_of(bytes);
+    o->alert_bytes -= bytes_of(bytes);
     sv_writer_add(g->writer, "DELETE FROM alert_post WHERE id <= ?");
     sv_writer_int(g->writer, id);
+    note_going(g);
     gw_uplink_turn(g);
 }
 
-sv_err gw_outbox_open(gw *g, sv_why *why) {
+static sv_err count_items(gw *g, sv_why *why) {
     sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(g->db, "SELECT count(*) FROM outbox", &stmt, why));
-    SV_TRY(sv_stmt_next(stmt, why));
-    g->outbox_added = sv_stmt_int(stmt, 0);
-    g->outbox_gone = 0;
-    g->live = (gw_part){ .last = INT64_MAX };
-    g->backfill = (gw_part){ 0 };
-    g->alert_settled = 0;
-    sv_stmt_reset(stmt);
-    return SV_OK;
+    SV_TRY(sv_db_stmt(g->db,
+                      "SELECT average, count(*), sum(length(CAST(body AS BLOB))) FROM outbox GROUP "
+                      "BY average UNION ALL SELECT 2, count(*), coalesce(sum(length(CAST(body AS "
+                      "BLOB))), 0) FROM alert_post",
+                      &stmt, why));
+    sv_err err = sv_stmt_next(stmt, why);
+    for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
+        int64_t rows = sv_stmt_int(stmt, 1);
+        int64_t bytes = sv_stmt_int(stmt, 2) + rows * GW_OUTBOX_ROW_BYTES;
+        g->outbox.rows[sv_stmt_int(stmt, 0) % GW_ITEM__COUNT] = rows;
+        g->outbox.bytes += bytes;
+        g->outbox.alert_bytes = bytes; // the alerts come last
+    }
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+static sv_err count_dropped(gw *g, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(g->db, "SELECT kind, reason, count FROM outbox_dropped", &stmt, why));
+    sv_err err = sv_stmt_next(stmt, why);
+    for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
+        g->outbox
+            .dropped[sv_stmt_int(stmt, 0) % GW_ITEM__COUNT][sv_stmt_int(stmt, 1) % GW_LOSS__COUNT] =
+            sv_stmt_int(stmt, 2);
+    }
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+sv_err gw_outbox_open(gw *g, sv_why *why) {
+    g->outbox = (gw_outbox){ .live = { .last = INT64_MAX } };
+    (void) gw_now_us(g);
+    SV_TRY(count_items(g, why));
+    return count_dropped(g, why);
 }
 
 int64_t gw_outbox_rows(const gw *g) {
-    return g->outbox_added - g->outbox_gone;
+    return g->outbox.rows[GW_ITEM_AVERAGE] + g->outbox.rows[GW_ITEM_MINUTE];
 }
 
 int64_t gw_outbox_oldest_s(const gw *g) {
-    static const char AT[] = "\"at\":";
+    const gw_outbox *o = &g->outbox;
     sv_stmt *stmt = NULL;
-    int64_t at_us = 0;
-    bool waits = g->backfill.settled < g->backfill.last;
-    if (sv_db_stmt(g->db, "SELECT body FROM outbox WHERE seq > ? ORDER BY seq LIMIT 1", &stmt, NULL)
+    int64_t put_s = 0;
+    bool waits = o->backfill.settled < o->backfill.last;
+    if (sv_db_stmt(g->db, "SELECT put FROM outbox WHERE seq > ? ORDER BY seq LIMIT 1", &stmt, NULL)
         != SV_OK) {
         return -1;
     }
-    sv_stmt_bind_int(stmt, 1, waits ? g->backfill.settled : g->live.settled);
+    sv_stmt_bind_int(stmt, 1, waits ? o->backfill.settled : o->live.settled);
     if (sv_stmt_next(stmt, NULL) == SV_OK) {
-        const char *at = strstr(sv_stmt_text(stmt, 0).at, AT);
-        at_us = at == NULL ? 0 : strtoll(at + sizeof AT - 1, NULL, 10);
+        put_s = sv_stmt_int(stmt, 0);
         sv_stmt_reset(stmt);
     }
-    int64_t age_us = sv_clock_wall_us() - at_us;
-    return at_us == 0 ? -1 : age_us < 0 ? 0 : age_us / SV_TIME_SECOND_US;
-}
-
-// The oldest averages go first; what is being sent stays until its answer.
-void gw_outbox_trim(gw *g) {
-    int64_t over = gw_outbox_rows(g) - GW_OUTBOX_MAX;
-    if (g->batch_under_way || over <= 0 || g->trimmed > g->committed) {
-        return;
-    }
-    g->trimmed = sv_writer_group(g->writer);
-    sv_writer_add(g->writer,
-                  "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY average DESC, "
-                  "seq LIMIT ?)");
-    sv_writer_int(g->writer, over);
-    sv_writer_tally(g->writer, &g->outbox_gone);
-    sv_writer_tally(g->writer, &g->outbox_dropped);
+    int64_t age_s = g->clock.believed_us / SV_TIME_SECOND_US - put_s;
+    return put_s == 0 ? -1 : age_s < 0 ? 0 : age_s;
 }

@@ -3,32 +3,26 @@
 #include "series.h"
 
 #include <sys/clock.h>
-#include <sys/statvfs.h>
 
 typedef struct room {
-    int64_t used, unused; ///< bytes of the database's pages
-    int64_t minutes;      ///< bytes of blocks of minutes
-    int64_t disk;         ///< free on the disk; unused pages are as good
+    int64_t used;    ///< bytes of the database's pages
+    int64_t minutes; ///< bytes of blocks of minutes
+    int64_t disk;    ///< free on the disk; unused pages are as good
 } room;
 
 static sv_err look(gw *g, room *out, sv_why *why) {
     sv_stmt *stmt = NULL;
-    struct statvfs info;
-    SV_TRY(
-        sv_db_stmt(g->db,
-                   "SELECT (page_count - freelist_count) * page_size, freelist_count * page_size, "
-                   "(SELECT coalesce(sum(bytes), 0) FROM stretch WHERE kind = 1) FROM "
-                   "pragma_page_count, pragma_freelist_count, pragma_page_size",
-                   &stmt, why));
+    SV_TRY(sv_db_stmt(g->db,
+                      "SELECT (page_count - freelist_count) * page_size, (SELECT "
+                      "coalesce(sum(bytes), 0) FROM stretch WHERE kind = 1) FROM "
+                      "pragma_page_count, pragma_freelist_count, pragma_page_size",
+                      &stmt, why));
     SV_TRY(sv_stmt_next(stmt, why));
     *out = (room){ .used = sv_stmt_int(stmt, 0),
-                   .unused = sv_stmt_int(stmt, 1),
-                   .minutes = sv_stmt_int(stmt, 2),
-                   .disk = INT64_MAX };
+                   .minutes = sv_stmt_int(stmt, 1),
+                   .disk = gw_store_room(g) };
     sv_stmt_reset(stmt);
-    if (statvfs(g->config.store.path, &info) == 0) {
-        out->disk = (int64_t) (info.f_bavail * info.f_frsize) + out->unused;
-    }
+    out->disk = out->disk < 0 ? INT64_MAX : out->disk;
     return SV_OK;
 }
 

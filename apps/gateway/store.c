@@ -1,6 +1,7 @@
 #include "gateway.h"
 #include <sys/clock.h>
 #include <sys/log.h>
+#include <sys/statvfs.h>
 
 extern const char gw_schema[];
 extern const char gw_schema_door[];
@@ -10,6 +11,7 @@ extern const char gw_schema_push[];
 extern const char gw_schema_local[];
 extern const char gw_schema_command[];
 extern const char gw_schema_rules[];
+extern const char gw_schema_spool[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -72,6 +74,18 @@ static sv_err ask_int(gw *g, const char *sql, int64_t *out, sv_why *why) {
     return SV_OK;
 }
 
+int64_t gw_store_room(gw *g) {
+    struct statvfs info;
+    int64_t unused = 0;
+    bool known = ask_int(g,
+                         "SELECT freelist_count * page_size FROM pragma_freelist_count, "
+                         "pragma_page_size",
+                         &unused, NULL)
+                     == SV_OK
+                 && statvfs(g->config.store.path, &info) == 0;
+    return known ? (int64_t) (info.f_bavail * info.f_frsize) + unused : -1;
+}
+
 static sv_err read_epoch(gw *g, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(g->db, "SELECT epoch FROM meta", &stmt, why));
@@ -117,13 +131,13 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "push", gw_schema_push },
                                            { "local", gw_schema_local },
                                            { "command", gw_schema_command },
-                                           { "rules", gw_schema_rules } };
+                                           { "rules", gw_schema_rules },
+                                           { "spool", gw_schema_spool } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
     SV_DEFER(sv_db_drop) sv_db *db = NULL;
     g->committed = 0;
-    g->trimmed = 0;
     SV_TRY(sv_db_open_paged(g->config.store.path, GW_PAGE_BYTES, migrations, SV_COUNT(migrations),
                             &db, why));
     SV_TRY(sv_writer_open(g->loop, &db, &options, &EVENTS, g, &g->writer, why));

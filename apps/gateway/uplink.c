@@ -53,7 +53,7 @@ static bool answered(gw *g, gw_peer *peer, const sv_http_reply_view *reply, cons
     bool up = took || gw_uplink_is_refused(reply->status);
     if (up && !peer->up && peer == &g->fleet) {
         all_devices_changed(g);
-        gw_outbox_split(g);
+        g->outbox.split_due = true;
     }
     if (up != peer->up || (!up && peer->backoff_us == 0)) {
         const char *detail = reply->status == 0 && why != NULL ? why->text : "";
@@ -149,7 +149,7 @@ static void alert_done(void *arg, const sv_http_reply_view *reply, const sv_why 
         g->uplink_refused++;
     }
     if (took || gw_uplink_is_refused(reply->status)) {
-        gw_outbox_forget_alert(g, g->alert_last_id);
+        gw_outbox_forget_alert(g, g->alert_last_id, g->alert_bytes);
     }
 }
 
@@ -187,13 +187,14 @@ bool gw_uplink_answered(gw *g, const sv_http_reply_view *reply, const sv_why *wh
 static sv_err send_alert(gw *g, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(SV_ALERT_BYTES_MAX);
     SV_TRY(gw_outbox_next_alert(g, &g->alert_last_id, &body, why));
+    g->alert_bytes = body.len;
     g->alert_under_way = post(g, &g->alert_peer, g->alert_path, &body, alert_done);
     return SV_OK;
 }
 
 static sv_err send_batch(gw *g, gw_part *of, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_BYTES);
-    bool whole = of == &g->backfill && g->batch_max == GW_BATCH_MAX;
+    bool whole = of == &g->outbox.backfill && g->batch_max == GW_BATCH_MAX;
     SV_TRY(gw_outbox_next_batch(g, of, whole ? GW_BACKFILL_BATCH : g->batch_max, &g->batch, &body,
                                 why));
     g->batch_under_way = post(g, &g->fleet, "/v1/readings", &body, batch_done);
@@ -203,17 +204,21 @@ static sv_err send_batch(gw *g, gw_part *of, sv_why *why) {
 /// What is new first, when enough of it is there or its time has come; then what has waited, at the
 /// server's pace.
 static sv_err send_next(gw *g, sv_why *why) {
-    bool waits = g->backfill.settled < g->backfill.last;
+    gw_outbox *o = &g->outbox;
     int64_t rows = gw_outbox_rows(g);
     sv_err err = SV_ERR_NOT_FOUND;
+    if (o->split_due && !gw_outbox_split(g)) {
+        return err;
+    }
+    bool waits = o->backfill.settled < o->backfill.last;
     if (rows > 0 && (g->batch_due || (!waits && rows >= GW_BATCH_MAX))) {
         g->batch_due = false;
-        err = send_batch(g, &g->live, why);
+        err = send_batch(g, &o->live, why);
     }
     if (err == SV_ERR_NOT_FOUND && waits && sv_clock_monotonic_us() >= g->backfill_at_us) {
-        err = send_batch(g, &g->backfill, why);
+        err = send_batch(g, &o->backfill, why);
         if (err == SV_ERR_NOT_FOUND) {
-            g->backfill.settled = g->backfill.last; // the rest was dropped for want of room
+            gw_outbox_end_backfill(g);
         }
     }
     return err;
@@ -229,7 +234,8 @@ void gw_uplink_turn(gw *g) {
     if (is_due(&g->alert_peer) && !g->alert_under_way) {
         alert = send_alert(g, &why);
     }
-    if (is_due(&g->fleet) && is_due(&g->batches) && !g->batch_under_way) {
+    bool trimming = gw_outbox_trim(g);
+    if (is_due(&g->fleet) && is_due(&g->batches) && !g->batch_under_way && !trimming) {
         batch = send_next(g, &why);
     }
     gw_ledger_turn(g);
@@ -289,6 +295,19 @@ static void put_devices(const gw *g, sv_json_out *out) {
     sv_json_close_array(out);
 }
 
+static void put_dropped(const gw *g, sv_json_out *out) {
+    sv_json_key(out, "dropped");
+    sv_json_open_object(out);
+    for (unsigned item = 0; item < GW_ITEM__COUNT; item++) {
+        int64_t sum = 0;
+        for (unsigned loss = 0; loss < GW_LOSS__COUNT; loss++) {
+            sum += g->outbox.dropped[item][loss];
+        }
+        sv_json_add_int(out, gw_item_name((gw_item) item), sum);
+    }
+    sv_json_close_object(out);
+}
+
 static void put_gateway(const gw *g, sv_json_out *out) {
     sv_json_key(out, "gateway");
     sv_json_open_object(out);
@@ -300,6 +319,9 @@ static void put_gateway(const gw *g, sv_json_out *out) {
     sv_json_add_int(out, "bytes_up", (int64_t) g->bytes_up);
     sv_json_add_int(out, "refused", (int64_t) gw_refused(g));
     sv_json_add_int(out, "spool", gw_outbox_rows(g));
+    sv_json_add_number(out, "spool_fill", gw_outbox_fill(g));
+    put_dropped(g, out);
+    sv_json_add_bool(out, "full", g->full);
     sv_json_add_number(
         out, "available",
         gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()));

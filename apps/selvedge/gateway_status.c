@@ -134,6 +134,21 @@ static void show_store(const sv_json *root) {
     }
 }
 
+/// What had to go before the fleet server had it: nothing, or a line for every reason.
+static void show_dropped(const sv_json *dropped) {
+    static const char *const REASONS[] = { "bytes", "age", "free" };
+    for (size_t i = 0; i < SV_COUNT(REASONS); i++) {
+        double averages = number(dropped, REASONS[i], "averages");
+        double minutes = number(dropped, REASONS[i], "minutes");
+        double alerts = number(dropped, REASONS[i], "alerts");
+        if (averages + minutes + alerts > 0) {
+            (void) printf("          DROPPED by fleet.spool.%s: %.0f averages, %.0f minutes, %.0f "
+                          "alerts\n",
+                          REASONS[i], averages, minutes, alerts);
+        }
+    }
+}
+
 static void show_uplink(const sv_json *root) {
     char room[3][32];
     sv_text url = words(root, "uplink", "url");
@@ -143,14 +158,17 @@ static void show_uplink(const sv_json *root) {
     }
     (void) printf("uplink    %s, " SV_TEXT_FMT "\n", flag(root, "uplink", "up") ? "up" : "DOWN",
                   SV_TEXT_ARG(url));
-    (void) printf("          %.0f of %.0f items wait", number(root, "uplink", "spool"),
-                  number(root, "uplink", "spool_max"));
+    (void) printf("          %.0f items and %.0f alerts wait, %s of at most %s",
+                  number(root, "uplink", "spool"), number(root, "uplink", "spool_alerts"),
+                  bytes(number(root, "uplink", "spool_bytes"), room[1]),
+                  bytes(number(root, "uplink", "spool_bytes_max"), room[2]));
     double oldest = number(root, "uplink", "oldest_s");
     if (oldest >= 0) {
-        (void) printf(", the oldest for %s", span(oldest, room[0]));
+        (void) printf(", the oldest for %s of at most %s", span(oldest, room[0]),
+                      span(number(root, "uplink", "age_max_s"), room[1]));
     }
-    (void) printf("; %.0f dropped, %.0f refused since the start\n",
-                  number(root, "uplink", "dropped"), number(root, "uplink", "refused"));
+    (void) printf("; %.0f refused since the start\n", number(root, "uplink", "refused"));
+    show_dropped(sv_json_get(sv_json_get(root, "uplink"), "dropped"));
     double in = number(root, "uplink", "bytes_in");
     if (in > 0) {
         (void) printf("          %s up of %s in (%.0f %%)\n",

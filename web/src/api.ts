@@ -17,7 +17,7 @@ export type DeviceDetail = Omit<Device, "alerts"> & {
 };
 export type Gateway = {
   id: string; online: boolean; last_seen: number | null; readings_per_s: number; bytes_in: number; bytes_up: number; available?: number;
-  refused: number; spool: number;
+  refused: number; spool: number; spool_fill: number; full: boolean; dropped: { averages: number; minutes: number; alerts: number };
 };
 export type Site = {
   site: string; devices: number; online: number; healthy: number; warning: number; critical: number; alerts: number;

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { query, type Alert, type Device as Item, type Key, type Overview as Data, type Site } from "./api";
+import { query, type Alert, type Device as Item, type Gateway, type Key, type Overview as Data, type Site } from "./api";
 import { bytes, count, num, rate, share, unitText, words, percent } from "./format";
 import { note, on } from "./live";
 import { useLoad } from "./load";
@@ -61,6 +61,12 @@ function Bar({ site }: { site: Site }) {
   );
 }
 
+/* What had to go before it was sent; empty when nothing had to. */
+function lost({ dropped: d }: Gateway): string {
+  const parts: [number, string][] = [[d.alerts, "alert"], [d.minutes, "minute"], [d.averages, "average"]];
+  return parts.filter(([n]) => n > 0).map(([n, one]) => count(n, one)).join(", ");
+}
+
 function SiteCard({ site }: { site: Site }) {
   const worst = site.critical ? "critical" : site.warning ? "warning" : site.online === 0 ? "offline" : site.healthy ? "healthy" : "online";
   return (
@@ -83,7 +89,9 @@ function SiteCard({ site }: { site: Site }) {
           <div><dt>Readings</dt><dd>{rate(g.readings_per_s)} per second</dd></div>
           <div><dt>Sent up</dt><dd>{bytes(g.bytes_up)} of {bytes(g.bytes_in)} in</dd></div>
           {g.available !== undefined && <div><dt>Served its machines</dt><dd>{percent(g.available)} of 30 days</dd></div>}
-          <div><dt>Waiting to be sent</dt><dd>{g.spool.toLocaleString()}</dd></div>
+          {g.full && <div><dt>Disk</dt><dd><State is="critical" label="Full: nothing is taken" /></dd></div>}
+          <div><dt>Waiting to be sent</dt><dd>{g.spool.toLocaleString()}{g.spool_fill >= 0.01 && <>, {share(g.spool_fill, 1)} of what may wait</>}</dd></div>
+          {lost(g) && <div><dt>Lost for want of room</dt><dd>{lost(g)}</dd></div>}
           {g.refused > 0 && <div><dt>Refused</dt><dd>{g.refused.toLocaleString()}</dd></div>}
         </dl>
       ))}

@@ -49,7 +49,7 @@ const overview = () => {
       const mine = list.filter((d) => d.site === name);
       return { site: name, devices: mine.length, online: mine.filter((d) => d.online).length, healthy: tally(mine, "healthy"), warning: tally(mine, "warning"), critical: tally(mine, "critical"),
         alerts: alerts.filter((a) => a.site === name && a.state === "open").length,
-        gateways: [{ id: `gw-${name}`, online: true, last_seen: now - 500, readings_per_s: mine.length * 4, bytes_in: 48211330, bytes_up: 3122330, refused: 0, spool: 0, available: 0.9998 }] };
+        gateways: [{ id: `gw-${name}`, online: true, last_seen: now - 500, readings_per_s: mine.length * 4, bytes_in: 48211330, bytes_up: 3122330, refused: 0, spool: 0, spool_fill: 0, full: false, dropped: { averages: 0, minutes: 0, alerts: 0 }, available: 0.9998 }] };
     }),
   };
 };

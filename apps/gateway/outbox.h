@@ -1,0 +1,100 @@
+// What waits to go up: averages, minutes and alerts, appended in the group's transaction, taken
+// away after the fleet server's answer. `fleet.spool` bounds it by bytes, age and the room on the
+// disk (docs/spec/spool.md). The oldest averages go first, then the oldest minutes; alerts go when
+// bytes are short and nothing else is left. What goes is counted in the transaction that takes it
+// away.
+#ifndef SELVEDGE_GATEWAY_OUTBOX_H
+#define SELVEDGE_GATEWAY_OUTBOX_H
+
+#include <base/err.h>
+#include <base/text.h>
+#include <edge/stream.h>
+
+enum {
+    GW_ITEM_MAX = 512, ///< bytes of one average or minute
+    GW_BATCH_MAX = 500,
+    GW_BACKFILL_BATCH = 5000,      ///< a batch of what has waited
+    GW_OUTBOX_ROW_BYTES = 16,      ///< about what a row takes besides its text
+    GW_OUTBOX_STEP = 5000,         ///< rows looked at, or dropped, at once
+    GW_OUTBOX_STEPS = 8,           ///< such looks in one turn of the loop
+    GW_OUTBOX_LOW_BYTES = 1 << 20, ///< so much may wait however full the disk is
+    GW_OUTBOX_SLACK = 16,          ///< when it is full, one part in so many is made free
+};
+
+/// What waits; the column `average` of the first two.
+typedef enum gw_item {
+    GW_ITEM_MINUTE = 0,
+    GW_ITEM_AVERAGE = 1,
+    GW_ITEM_ALERT,
+    GW_ITEM__COUNT
+} gw_item;
+/// Why something went that the fleet server does not have.
+typedef enum gw_loss { GW_LOST_BYTES, GW_LOST_AGE, GW_LOST_FREE, GW_LOSS__COUNT } gw_loss;
+
+const char *gw_item_name(gw_item item); ///< "minutes", "averages", "alerts"
+const char *gw_loss_name(gw_loss loss); ///< "bytes", "age", "free"
+
+typedef struct gw gw;
+typedef struct gw_stream gw_stream;
+
+/// A part of the outbox: numbers above `settled`, up to `last`.
+typedef struct gw_part {
+    int64_t settled; ///< sent and answered, or dropped, up to here
+    int64_t last;    ///< INT64_MAX: no end
+} gw_part;
+
+/// Items that go up in one request, out of one part.
+typedef struct gw_batch {
+    gw_part *of;
+    int64_t last, items, bytes;
+    int64_t rows[GW_ITEM_ALERT]; ///< of them, by kind
+} gw_batch;
+
+typedef struct gw_outbox {
+    gw_part live;                  ///< what is new; it goes first
+    gw_part backfill;              ///< what waited while the fleet server was away
+    bool split_due;                ///< it is there again: what waits by now becomes `backfill`
+    int64_t alert_settled;         ///< the last alert that was sent and answered, or dropped
+    int64_t rows[GW_ITEM__COUNT];  ///< waiting, by kind
+    int64_t bytes, alert_bytes;    ///< of all of them, of the alerts alone
+    uint64_t group;                ///< the last one that takes something away
+    int64_t passed[GW_ITEM_ALERT]; ///< there is none of this kind up to this number
+    int64_t low_bytes;             ///< the disk has little room: so much may wait; 0: it has enough
+    bool age_due;                  ///< something may have waited for too long
+    int64_t dropped[GW_ITEM__COUNT][GW_LOSS__COUNT];
+} gw_outbox;
+
+/// All within the group; nothing is kept for a peer that is not configured.
+sv_err gw_outbox_open(gw *g, sv_why *why);
+void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value);
+void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary);
+void gw_outbox_alert(gw *g, sv_text alert);
+
+/// Averages and minutes that wait.
+int64_t gw_outbox_rows(const gw *g);
+/// How long the oldest of them has waited; -1 when none does.
+int64_t gw_outbox_oldest_s(const gw *g);
+
+/// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.
+sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
+sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out, sv_textbuf *body,
+                            sv_why *why);
+/// Taken away, and not sent again by this process. `bytes` are those of its body.
+void gw_outbox_forget_batch(gw *g, const gw_batch *batch);
+void gw_outbox_forget_alert(gw *g, int64_t id, size_t bytes);
+/// The fleet server is there again: what is in the outbox by now waits behind what is new. False:
+/// what was taken away is not committed yet.
+bool gw_outbox_split(gw *g);
+/// Nothing is left of `backfill` but numbers that were dropped: they are told with what is new.
+void gw_outbox_end_backfill(gw *g);
+
+/// How much may wait now, and what bounds it.
+int64_t gw_outbox_limit(const gw *g, gw_loss *bound);
+/// How full it is, by bytes or by age: 1 is where something goes.
+double gw_outbox_fill(const gw *g);
+/// With every beat: the room on the disk, and whether something has waited for too long.
+void gw_outbox_beat(gw *g);
+/// Drop what must go, while nothing is being sent. True: first this is to be committed.
+bool gw_outbox_trim(gw *g);
+
+#endif
