@@ -71,6 +71,41 @@ sv_err sv_text_copy(sv_text text, char *room, size_t room_bytes) {
     return SV_OK;
 }
 
+enum { DISTANCE_BYTES_MAX = 64 };
+
+static size_t least_of(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/// Row `i` of the table of distances between beginnings of both texts, from the two rows above it.
+static void distance_row(sv_text a, sv_text b, size_t i, size_t rows[3][DISTANCE_BYTES_MAX + 1]) {
+    size_t *row = rows[i % 3];
+    const size_t *above = rows[(i + 2) % 3];
+    const size_t *two_above = rows[(i + 1) % 3];
+    row[0] = i;
+    for (size_t j = 1; j <= b.len; j++) {
+        size_t changed = above[j - 1] + (a.at[i - 1] == b.at[j - 1] ? 0 : 1);
+        row[j] = least_of(changed, least_of(row[j - 1], above[j]) + 1);
+        if (i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1]) {
+            row[j] = least_of(row[j], two_above[j - 2] + 1);
+        }
+    }
+}
+
+size_t sv_text_distance(sv_text a, sv_text b) {
+    if (a.len > DISTANCE_BYTES_MAX || b.len > DISTANCE_BYTES_MAX) {
+        return DISTANCE_BYTES_MAX;
+    }
+    size_t rows[3][DISTANCE_BYTES_MAX + 1] = { { 0 } };
+    for (size_t j = 0; j <= b.len; j++) {
+        rows[0][j] = j;
+    }
+    for (size_t i = 1; i <= a.len; i++) {
+        distance_row(a, b, i, rows);
+    }
+    return rows[a.len % 3][b.len];
+}
+
 sv_err sv_text_u64(sv_text text, uint64_t max, uint64_t *out) {
     if (text.len == 0) {
         return SV_ERR_INVALID;

@@ -97,6 +97,26 @@ static void the_hash_is_siphash_2_4(void **state) {
     assert_true(sv_hash(key, message, sizeof message) == UINT64_C(0xa129ca6149be45e5));
 }
 
+static void the_distance_counts_letters_changed_added_left_out_and_swapped(void **state) {
+    (void) state;
+    static const struct {
+        const char *a, *b;
+        size_t distance;
+    } CASES[] = { { "", "", 0 },    { "mean", "mean", 0 }, { "maen", "mean", 1 },
+                  { "", "max", 3 }, { "p95", "p99", 1 },   { "kitten", "sitting", 3 },
+                  { "abc", "", 3 }, { "fro", "for", 1 },   { "fro", "or", 2 },
+                  { "ab", "ba", 1 } };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        sv_text a = sv_text_of(CASES[i].a);
+        sv_text b = sv_text_of(CASES[i].b);
+        assert_int_equal(sv_text_distance(a, b), CASES[i].distance);
+        assert_int_equal(sv_text_distance(b, a), CASES[i].distance);
+    }
+    char longer[65];
+    memset(longer, 'x', sizeof longer);
+    assert_int_equal(sv_text_distance((sv_text){ longer, sizeof longer }, SV_TEXT("x")), 64);
+}
+
 static void a_small_limit_holds_as_well(void **state) {
     (void) state;
     for (size_t max = 1; max < 600; max++) {
@@ -118,6 +138,7 @@ int main(void) {
         cmocka_unit_test(a_buffer_remembers_that_something_did_not_fit),
         cmocka_unit_test(a_heap_buffer_grows_to_its_limit_and_no_further),
         cmocka_unit_test(a_small_limit_holds_as_well),
+        cmocka_unit_test(the_distance_counts_letters_changed_added_left_out_and_swapped),
         cmocka_unit_test(numbers_beyond_the_bound_are_refused),
         cmocka_unit_test(a_map_agrees_with_a_plain_array_under_random_changes),
         cmocka_unit_test(the_hash_is_siphash_2_4),

@@ -6,36 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SUGGEST_DISTANCE_MAX = 3, NAME_MAX_BYTES = 64, SHOWN_MAX = 60 };
-
-/// Levenshtein's distance, for short names; a large number for long ones.
-static size_t distance(sv_text a, sv_text b) {
-    size_t row[NAME_MAX_BYTES + 1];
-    if (a.len > NAME_MAX_BYTES || b.len > NAME_MAX_BYTES) {
-        return NAME_MAX_BYTES;
-    }
-    for (size_t j = 0; j <= b.len; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t change = diagonal + (a.at[i - 1] == b.at[j - 1] ? 0 : 1);
-            size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = change < shorter ? change : shorter;
-        }
-    }
-    return row[b.len];
-}
+enum { SUGGEST_DISTANCE_MAX = 3, SHOWN_MAX = 60 };
 
 static void fault_unknown(const sv_config_node *at, sv_text key, const sv_config_key *keys,
                           sv_config_faults *faults) {
     const char *nearest = NULL;
     size_t best = SUGGEST_DISTANCE_MAX + 1;
     for (const sv_config_key *known = keys; known->name != NULL; known++) {
-        size_t far = distance(key, sv_text_of(known->name));
+        size_t far = sv_text_distance(key, sv_text_of(known->name));
         if (far < best) {
             best = far;
             nearest = known->name;

@@ -35,6 +35,10 @@ sv_text sv_text_cut(sv_text *rest, char mark);
 /// SV_ERR_INVALID when the text holds a NUL itself.
 sv_err sv_text_copy(sv_text text, char *room, size_t room_bytes);
 
+/// How many letters are changed, added, left out or swapped with the next between two short texts;
+/// one over 64 bytes is far from every other.
+size_t sv_text_distance(sv_text a, sv_text b);
+
 /// A decimal number without sign, spaces or leading '+', at most `max`.
 sv_err sv_text_u64(sv_text text, uint64_t max, uint64_t *out);
 
