@@ -128,6 +128,29 @@ static void every_fault_is_told_with_its_place(void **state) {
     }
 }
 
+static void a_fault_inside_a_text_has_the_column_of_its_letter(void **state) {
+    (void) state;
+    static const struct {
+        const char *yaml, *told;
+    } CASES[] = {
+        { "when: a < b", "x.yaml:1:9: here\n" },
+        { "when: 'a < b'", "x.yaml:1:10: here\n" },
+        { "when: \"a < b\"", "x.yaml:1:10: here\n" },
+        { "when:   a < b   # why", "x.yaml:1:11: here\n" },
+        { "when: \"a \\x3c b\"", "x.yaml:1:7: here\n" },
+        { "when: >\n  a <\n  b\n", "x.yaml:1:7: here\n" },
+        { "when: a\n  < b", "x.yaml:1:7: here\n" },
+        { "when: \"\u00fc < b\"", "x.yaml:1:7: here\n" },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "x.yaml" };
+        SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+        assert_int_equal(sv_config_parse(sv_text_of(CASES[i].yaml), &root, &faults), SV_OK);
+        sv_config_fault_inside(&faults, sv_config_node_get(root, "when"), 2, "here");
+        assert_string_equal(faults.text.at, CASES[i].told);
+    }
+}
+
 static void a_deep_or_endless_file_is_refused(void **state) {
     (void) state;
     static char yaml[4000];
@@ -142,6 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_fills_its_struct_and_the_rest_has_defaults),
         cmocka_unit_test(every_fault_is_told_with_its_place),
+        cmocka_unit_test(a_fault_inside_a_text_has_the_column_of_its_letter),
         cmocka_unit_test(a_deep_or_endless_file_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

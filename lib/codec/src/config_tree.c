@@ -20,21 +20,36 @@ static bool count_fault(sv_config_faults *faults) {
     return faults->count <= SV_CONFIG_FAULTS_MAX;
 }
 
-void sv_config_fault(sv_config_faults *faults, const sv_config_node *at, const char *fmt, ...) {
+SV_PRINTF(4, 0)
+static void add_fault(sv_config_faults *faults, const sv_config_node *at, size_t column,
+                      const char *fmt, va_list args) {
     if (!count_fault(faults)) {
         return;
     }
     char sentence[SV_WHY_MAX];
-    va_list args;
-    va_start(args, fmt);
     (void) vsnprintf(sentence, sizeof sentence, fmt, args);
-    va_end(args);
     const char *file = faults->file == NULL ? "configuration" : faults->file;
     if (at == NULL) {
         sv_textbuf_addf(&faults->text, "%s: %s\n", file, sentence);
     } else {
-        sv_textbuf_addf(&faults->text, "%s:%zu:%zu: %s\n", file, at->line, at->column, sentence);
+        sv_textbuf_addf(&faults->text, "%s:%zu:%zu: %s\n", file, at->line, column, sentence);
     }
+}
+
+void sv_config_fault(sv_config_faults *faults, const sv_config_node *at, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    add_fault(faults, at, at == NULL ? 0 : at->column, fmt, args);
+    va_end(args);
+}
+
+void sv_config_fault_inside(sv_config_faults *faults, const sv_config_node *scalar, size_t offset,
+                            const char *fmt, ...) {
+    size_t column = scalar->text_column == 0 ? scalar->column : scalar->text_column + offset;
+    va_list args;
+    va_start(args, fmt);
+    add_fault(faults, scalar, column, fmt, args);
+    va_end(args);
 }
 
 static sv_config_node *new_node(const yaml_event_t *event, sv_config_kind kind) {
@@ -179,6 +194,15 @@ static void read_map(reader *from, sv_config_node *map, unsigned depth) {
     }
 }
 
+/// 0 where the text does not stand in the file byte by byte. Marks count characters.
+static size_t text_column(const yaml_event_t *event) {
+    size_t len = event->data.scalar.length;
+    size_t quotes = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? 0 : 1;
+    bool verbatim = event->start_mark.line == event->end_mark.line
+                    && event->end_mark.column - event->start_mark.column == len + 2 * quotes;
+    return verbatim ? event->start_mark.column + 1 + quotes : 0;
+}
+
 static sv_config_node *read_node(reader *from, const yaml_event_t *event, unsigned depth) {
     if (depth > SV_CONFIG_DEPTH_MAX) {
         fail_at(from, event->start_mark, "nested too deeply");
@@ -192,6 +216,7 @@ static sv_config_node *read_node(reader *from, const yaml_event_t *event, unsign
         scalar->text =
             sv_mem_copy_str((const char *) event->data.scalar.value, event->data.scalar.length);
         scalar->text_len = event->data.scalar.length;
+        scalar->text_column = text_column(event);
         return scalar;
     }
     bool is_map = event->type == YAML_MAPPING_START_EVENT;

@@ -14,6 +14,7 @@ struct sv_config_node {
     size_t line, column; ///< from 1
     char *text;          ///< of a scalar
     size_t text_len;
+    size_t text_column; ///< of the text's first byte, where it stands in the file as it is; else 0
     sv_config_item *items;
     size_t count;
 };

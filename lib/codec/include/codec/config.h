@@ -28,6 +28,11 @@ void sv_config_faults_drop(sv_config_faults *faults);
 SV_PRINTF(3, 4)
 void sv_config_fault(sv_config_faults *faults, const sv_config_node *at, const char *fmt, ...);
 
+/// The same at byte `offset` of a scalar's text; at its start where it spans lines or is escaped.
+SV_PRINTF(4, 5)
+void sv_config_fault_inside(sv_config_faults *faults, const sv_config_node *scalar, size_t offset,
+                            const char *fmt, ...);
+
 /// Parse `yaml` into a tree. SV_ERR_INVALID with the fault added. Texts of the tree are its own.
 sv_err sv_config_parse(sv_text yaml, sv_config_node **out, sv_config_faults *faults);
 void sv_config_node_drop(sv_config_node **root);
