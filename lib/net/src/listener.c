@@ -2,6 +2,7 @@
 
 #include <base/fd.h>
 #include <base/mem.h>
+#include <crypto/random.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -145,7 +146,14 @@ static void set_up(sv_listener *listener) {
     for (int state = 0; state < SV_LINK__STATES; state++) {
         TAILQ_INIT(&listener->links[state]);
     }
-    TAILQ_INIT(&listener->ready);
+    TAILQ_INIT(&listener->sources);
+    TAILQ_INIT(&listener->idle);
+    TAILQ_INIT(&listener->finished);
+    for (size_t i = 0; i < SV_LISTENER_SHAKES; i++) {
+        listener->shakes[i] = (sv_shake){ .listener = listener, .fd = -1 };
+        TAILQ_INSERT_TAIL(&listener->idle, &listener->shakes[i], place);
+    }
+    listener->review = (sv_review){ .listener = listener };
     TAILQ_INIT(&listener->again);
     TAILQ_INIT(&listener->dirty);
     listener->rest = sv_timer_new(loop, rested, listener);
@@ -160,6 +168,19 @@ static void set_up(sv_listener *listener) {
         abort();
     }
     sv_listener_consider(listener);
+}
+
+/// Who shakes hands costs a step of public-key arithmetic, which is not to hold up the loop.
+static sv_err hire(sv_listener *listener, sv_why *why) {
+    if (listener->tls == NULL) {
+        return SV_OK;
+    }
+    uint8_t key[16];
+    sv_random(key, sizeof key);
+    SV_TRY(sv_worker_open(listener->loop, SV_LISTENER_SHAKES + 2, &listener->worker, why));
+    sv_worker_nice(listener->worker, SV_LISTENER_NICE);
+    listener->by_address = sv_map_new(listener->handshakes_max + 1, key);
+    return SV_OK;
 }
 
 static void note_path(sv_listener *listener, const char *path) {
@@ -203,6 +224,12 @@ sv_err sv_listener_open(sv_loop *loop, const sv_listener_options *options,
     listener->arrived_max = options->arrived_max;
     listener->handshake_us = SV_LISTENER_HANDSHAKE_US;
     listener->fd = sv_fd_take(&fd);
+    sv_err err = hire(listener, why);
+    if (err != SV_OK) {
+        sv_fd_drop(&listener->fd);
+        free(listener);
+        return err;
+    }
     if (options->bind == NULL) {
         note_path(listener, options->path);
     }
@@ -218,6 +245,7 @@ uint16_t sv_listener_port(const sv_listener *listener) {
 void sv_listener_tls(sv_listener *listener, sv_tls *tls) {
     if (listener->tls != NULL) {
         listener->tls = tls;
+        sv_review_begin(listener);
     }
 }
 
@@ -235,8 +263,15 @@ static void free_listener(sv_listener *listener) {
     sv_timer_drop(&listener->parting);
     sv_timer_drop(&listener->work);
     sv_timer_drop(&listener->more);
+    sv_map_drop(&listener->by_address);
     free(listener->path);
     free(listener);
+}
+
+void sv_listener_look(sv_listener *listener) {
+    if (!listener->dropped && !sv_timer_is_set(listener->work)) {
+        sv_timer_once(listener->work, 0);
+    }
 }
 
 void sv_listener_enter(sv_listener *listener) {
@@ -283,6 +318,9 @@ void sv_listener_drop(sv_listener **listener) {
     sv_fd_drop(&gone->fd);
     gone->dropped = true;
     close_all(gone);
+    sv_worker_drop(&gone->worker);
+    sv_handshake_take_back(gone);
+    sv_review_clear(&gone->review);
     (void) event_del(&gone->flush);
     sv_timer_stop(gone->rest);
     sv_timer_stop(gone->deadline);

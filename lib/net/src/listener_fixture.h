@@ -83,7 +83,7 @@ typedef struct owner {
     char *heard;
     size_t heard_len;
     size_t shown_len; ///< of the newest `bytes`
-    int drained, downs;
+    int drained, downs, unwelcome;
     char why[SV_WHY_MAX];
 } owner;
 
@@ -103,6 +103,7 @@ typedef struct site {
     void (*in_up)(owner *o);
     void (*in_bytes)(owner *o);
     void (*in_down)(owner *o);
+    void (*in_unwelcome)(owner *o);
     void (*in_refused)(struct site *s);
 } site;
 
@@ -157,6 +158,18 @@ static inline void on_down(void *arg, const sv_why *why) {
     o->link = NULL;
 }
 
+static inline void on_unwelcome(void *arg, const sv_why *why) {
+    owner *o = arg;
+    o->unwelcome++;
+    (void) snprintf(o->why, sizeof o->why, "%s", why->text);
+    if (o->site->in_unwelcome != NULL) {
+        o->site->in_unwelcome(o);
+    } else {
+        sv_link_close(o->link, true);
+    }
+    o->link = NULL;
+}
+
 static inline void on_refused(void *arg, const char *peer, const sv_why *why) {
     site *s = arg;
     s->refusals++;
@@ -168,16 +181,33 @@ static inline void on_refused(void *arg, const char *peer, const sv_why *why) {
 }
 
 static const sv_listener_events EVENTS = {
-    .up = on_up, .bytes = on_bytes, .drained = on_drained, .down = on_down, .refused = on_refused
+    .up = on_up,
+    .bytes = on_bytes,
+    .drained = on_drained,
+    .down = on_down,
+    .unwelcome = on_unwelcome,
+    .refused = on_refused,
 };
 
-static inline sv_tls *hub_tls(void) {
-    sv_tls_files files = { .ca = in_folder("site/ca.crt"),
-                           .cert = leaf_file("hub", "crt"),
-                           .key = leaf_file("hub", "key") };
+/// `crl` may be NULL.
+static inline sv_tls *hub_tls_with(const char *ca, const char *crl) {
+    sv_tls_files files = {
+        .ca = ca, .cert = leaf_file("hub", "crt"), .key = leaf_file("hub", "key"), .crl = crl
+    };
     sv_tls *tls = NULL;
     assert_int_equal(sv_tls_server(&files, true, false, &tls, NULL), SV_OK);
     return tls;
+}
+
+static inline sv_tls *hub_tls(void) {
+    return hub_tls_with(in_folder("site/ca.crt"), NULL);
+}
+
+/// From now on, as a reload does it; takes the context.
+static inline void site_tls(site *s, sv_tls *tls) {
+    sv_listener_tls(s->listener, tls);
+    sv_tls_drop(&s->tls);
+    s->tls = tls;
 }
 
 /// On TCP with TLS when `path` is NULL.
@@ -231,17 +261,25 @@ typedef struct caller {
     SSL *ssl;
 } caller;
 
-static inline int call_port(uint16_t port) {
+/// From 127.0.0.`host`.
+static inline int call_port_from(uint16_t port, uint8_t host) {
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                               .sin_port = htons(port) };
+    struct sockaddr_in from = { .sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *) &from, sizeof from), 0);
     assert_int_equal(connect(fd, (const struct sockaddr *) &to, sizeof to), 0);
     int on = 1;
     (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     evutil_make_socket_nonblocking(fd);
     return fd;
+}
+
+static inline int call_port(uint16_t port) {
+    return call_port_from(port, 1);
 }
 
 static inline int call_path(const char *path) {
@@ -292,14 +330,18 @@ static inline bool caller_shake(caller *c) {
     return result == 1;
 }
 
-static inline caller caller_open(site *s) {
-    SSL_CTX *ctx = client_ctx(leaf_file("press-1", "crt"), leaf_file("press-1", "key"));
+static inline caller caller_open_as(site *s, const char *id) {
+    SSL_CTX *ctx = client_ctx(leaf_file(id, "crt"), leaf_file(id, "key"));
     caller c = caller_begin(s, ctx);
     SSL_CTX_free(ctx);
     size_t before = s->count;
     assert_true(caller_shake(&c));
     TURN_UNTIL(s, s->count > before);
     return c;
+}
+
+static inline caller caller_open(site *s) {
+    return caller_open_as(s, "press-1");
 }
 
 /// Bytes read, at most what is asked for; fewer at the end.

@@ -1,150 +1,159 @@
 #include "listener_internal.h"
-#include "tls_refusal.h"
 
-#include <crypto/identity.h>
-#include <errno.h>
-#include <openssl/err.h>
-#include <string.h>
+#include <base/fd.h>
+#include <stdlib.h>
 #include <sys/clock.h>
 
-void sv_handshake_ready(sv_link *link) {
-    sv_listener *listener = link->listener;
-    if (link->ready) {
-        return;
+/// Links with something to do to the worker, as many as it takes.
+static void hand_on(sv_listener *listener) {
+    while (!TAILQ_EMPTY(&listener->idle) && !TAILQ_EMPTY(&listener->sources)) {
+        sv_link *link = sv_source_take_ready(listener);
+        sv_shake *shake = TAILQ_FIRST(&listener->idle);
+        TAILQ_REMOVE(&listener->idle, shake, place);
+        if (link->ssl == NULL) {
+            shake->ctx = listener->tls->ctx;
+            (void) SSL_CTX_up_ref(shake->ctx);
+            link->allow_classic = listener->tls->allow_classic;
+            link->round = listener->round;
+        }
+        shake->link = link;
+        shake->fd = link->fd;
+        shake->ssl = link->ssl;
+        shake->allow_classic = link->allow_classic;
+        link->ssl = NULL;
+        link->shake = shake;
+        if (sv_worker_submit(listener->worker, sv_shake_run, sv_shake_done, shake) != SV_OK) {
+            abort(); // it takes as many as there are
+        }
     }
-    link->ready = true;
-    TAILQ_INSERT_TAIL(&listener->ready, link, turn);
-    listener->ready_count++;
-    if (!sv_timer_is_set(listener->work)) {
-        sv_timer_once(listener->work, 0);
+}
+
+void sv_handshake_ready(sv_link *link) {
+    if (!link->ready && link->shake == NULL) {
+        sv_source_add_ready(link);
+        hand_on(link->listener);
     }
 }
 
 void sv_handshake_forget(sv_link *link) {
     if (link->ready) {
-        TAILQ_REMOVE(&link->listener->ready, link, turn);
-        link->listener->ready_count--;
-        link->ready = false;
+        sv_source_remove_ready(link);
     }
 }
 
+void sv_handshake_orphan(sv_link *link) {
+    if (link->shake != NULL) {
+        link->shake->link = NULL;
+        link->shake = NULL;
+        link->fd = -1;
+    }
+}
+
+/// Of the oldest that have nothing to do, one of the source that has most half-open links: one
+/// address cannot have those of the others closed.
+static sv_link *find_for_shedding(sv_listener *listener) {
+    sv_link *found = NULL;
+    sv_link *link = TAILQ_FIRST(&listener->links[SV_LINK_HALF_OPEN]);
+    for (int i = 0; i < SV_LISTENER_SHED_LOOK && link != NULL; i++) {
+        bool idle = !link->ready && link->shake == NULL;
+        if (idle && (found == NULL || link->source->half_open > found->source->half_open)) {
+            found = link;
+        }
+        link = TAILQ_NEXT(link, place);
+    }
+    return found;
+}
+
 bool sv_handshake_room(sv_listener *listener) {
-    sv_link *oldest = TAILQ_FIRST(&listener->links[SV_LINK_HALF_OPEN]);
-    int64_t age_us = sv_clock_monotonic_us() - oldest->since_us;
-    if (oldest->ready || age_us < SV_LISTENER_GRACE_US) {
+    sv_link *found = find_for_shedding(listener);
+    int64_t left_us = SV_LISTENER_GRACE_US;
+    if (found != NULL) {
+        left_us += found->since_us - sv_clock_monotonic_us();
+    }
+    if (left_us > 0) {
         // A storm of honest clients: shedding would only make them come again. Accepting goes on
         // when one of them is through.
         listener->crowded = true;
-        sv_timer_once(listener->rest,
-                      oldest->ready ? SV_LISTENER_GRACE_US : SV_LISTENER_GRACE_US - age_us);
+        sv_timer_once(listener->rest, left_us);
         return false;
     }
     sv_why why;
     (void) sv_fail(&why, SV_ERR_NO_SPACE,
                    "TLS: handshake not finished when its place was needed for the next");
-    sv_link_shed(oldest, &why);
+    sv_link_shed(found, &why);
     return !listener->dropped;
 }
 
-/// OpenSSL keeps no certificate that it refuses: its name is noted while it is judged.
-static int note_refused(int good, X509_STORE_CTX *judged) {
-    const SSL *ssl = X509_STORE_CTX_get_ex_data(judged, SSL_get_ex_data_X509_STORE_CTX_idx());
-    char *shown = SSL_get_ex_data(ssl, 0);
-    if (good == 0 && shown != NULL) {
-        sv_tls_shown(X509_STORE_CTX_get0_cert(judged), shown, SV_LISTENER_SHOWN_ROOM);
-    }
-    return good;
-}
-
-static SSL *make_ssl(sv_link *link) {
-    sv_listener *listener = link->listener;
-    SSL *ssl = sv_tls_server_ssl(listener->tls);
-    if (ssl == NULL || SSL_set_fd(ssl, link->fd) != 1
-        || SSL_set_ex_data(ssl, 0, listener->shown) != 1) {
-        SSL_free(ssl);
-        return NULL;
-    }
-    SSL_set_read_ahead(ssl, 1);
-    (void) SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
-    SSL_set_verify(ssl, SSL_get_verify_mode(ssl), note_refused);
-    link->allow_classic = listener->tls->allow_classic;
-    return ssl;
-}
-
-static void drop_all(STACK_OF(X509) * certificates) {
-    while (sk_X509_num(certificates) > 0) {
-        X509_free(sk_X509_pop(certificates));
-    }
-}
-
-/// The stacks stay OpenSSL's; the certificates in them have been judged and would be carried along,
-/// parsed, as long as the link lives.
-static void forget_chains(const SSL *ssl) {
-    drop_all(SSL_get_peer_cert_chain(ssl));
-    drop_all(SSL_get0_verified_chain(ssl));
-}
-
-static void finish(sv_link *link) {
+static void come_up(sv_link *link, const sv_identity *identity) {
     const sv_listener *listener = link->listener;
-    sv_why why;
-    sv_identity identity;
-    sv_err err = sv_tls_peer_identity(link->ssl, link->allow_classic, &identity, &why);
-    forget_chains(link->ssl);
-    if (err != SV_OK) {
-        sv_link_refuse(link, &why, true);
-    } else if (listener->count[SV_LINK_UP] >= listener->links_max) {
-        (void) sv_fail(&why, SV_ERR_NO_SPACE, "%zu links are up, the most there may be (%s)",
-                       listener->count[SV_LINK_UP], identity.id);
-        sv_link_shed(link, &why);
-    } else {
-        sv_link_up(link, &identity);
-    }
-}
-
-static void step(sv_link *link) {
-    sv_listener *listener = link->listener;
-    if (link->ssl == NULL) {
-        link->ssl = make_ssl(link);
-    }
-    if (link->ssl == NULL) {
+    if (listener->count[SV_LINK_UP] >= listener->links_max) {
         sv_why why;
-        (void) sv_fail(&why, SV_ERR_NO_SPACE, "TLS: no memory for another link");
+        (void) sv_fail(&why, SV_ERR_NO_SPACE, "%zu links are up, the most there may be (%s)",
+                       listener->count[SV_LINK_UP], identity->id);
         sv_link_shed(link, &why);
         return;
     }
-    listener->shown[0] = '\0';
-    ERR_clear_error();
-    errno = 0;
-    int result = SSL_accept(link->ssl);
-    int number = errno;
-    int fault = SSL_get_error(link->ssl, result);
-    if (result == 1) {
-        finish(link);
-    } else if (fault == SSL_ERROR_WANT_READ) {
-        (void) event_add(&link->readable, NULL);
-    } else if (fault == SSL_ERROR_WANT_WRITE) {
-        (void) event_add(&link->writable, NULL);
-    } else {
-        sv_why why;
-        sv_tls_refusal(link->ssl, fault, number, listener->shown, &why);
-        sv_link_refuse(link, &why, fault == SSL_ERROR_SSL);
+    sv_link_up(link, identity);
+    if (link->state == SV_LINK_UP && link->round != listener->round) {
+        sv_review_late(link);
     }
 }
 
-/// One step of one handshake in a turn of the loop: between two of them everybody who is in has
-/// been heard. Libevent's priorities would not do: whoever has the lower one waits for a turn in
-/// which nobody else has anything, and on a busy loop that turn does not come.
+static void go_on(sv_link *link, const sv_shake *shake) {
+    switch (shake->end) {
+    case SV_SHAKE_READ:
+        (void) event_add(&link->readable, NULL);
+        break;
+    case SV_SHAKE_WRITE:
+        (void) event_add(&link->writable, NULL);
+        break;
+    case SV_SHAKE_UP:
+        come_up(link, &shake->identity);
+        break;
+    case SV_SHAKE_REFUSED:
+    case SV_SHAKE_ANSWERED:
+        sv_link_refuse(link, &shake->why, shake->end == SV_SHAKE_ANSWERED);
+        break;
+    case SV_SHAKE_NO_MEMORY: {
+        sv_why why;
+        (void) sv_fail(&why, SV_ERR_NO_SPACE, "TLS: no memory for another link");
+        sv_link_shed(link, &why);
+        break;
+    }
+    }
+}
+
+/// Back to the link, or to nobody.
+static void take_back(sv_listener *listener, sv_shake *shake) {
+    sv_link *link = shake->link;
+    TAILQ_REMOVE(&listener->finished, shake, place);
+    if (link == NULL) {
+        SSL_free(shake->ssl);
+        sv_fd_drop(&shake->fd);
+    } else {
+        link->shake = NULL;
+        link->ssl = shake->ssl;
+        go_on(link, shake);
+    }
+    shake->ssl = NULL;
+    TAILQ_INSERT_TAIL(&listener->idle, shake, place);
+}
+
+void sv_handshake_take_back(sv_listener *listener) {
+    for (sv_shake *shake = TAILQ_FIRST(&listener->finished); shake != NULL;
+         shake = TAILQ_FIRST(&listener->finished)) {
+        take_back(listener, shake);
+    }
+}
+
+/// What the worker has done since the last turn.
 void sv_handshake_work(void *arg) {
     sv_listener *listener = arg;
     sv_listener_enter(listener);
-    sv_links_flush(listener);
-    sv_link *link = TAILQ_FIRST(&listener->ready);
-    if (link != NULL) {
-        sv_handshake_forget(link);
-        step(link);
-    }
-    if (!TAILQ_EMPTY(&listener->ready)) {
-        sv_timer_once(listener->work, 0);
+    sv_handshake_take_back(listener);
+    if (!listener->dropped) {
+        sv_review_work(listener);
+        hand_on(listener);
     }
     sv_listener_leave(listener);
 }

@@ -42,6 +42,23 @@ uint16_t sv_place_port(int fd) {
     return at.head.sa_family == AF_INET ? ntohs(at.v4.sin_port) : 0;
 }
 
+size_t sv_place_key(const sv_place *place, char key[SV_PLACE_KEY_ROOM]) {
+    const struct in6_addr *v6 = &place->v6.sin6_addr;
+    if (place->head.sa_family == AF_INET) {
+        memcpy(key, &place->v4.sin_addr, sizeof place->v4.sin_addr);
+        return sizeof place->v4.sin_addr;
+    }
+    if (place->head.sa_family != AF_INET6) {
+        return 0;
+    }
+    if (IN6_IS_ADDR_V4MAPPED(v6)) {
+        memcpy(key, v6->s6_addr + MAPPED_PREFIX, sizeof place->v4.sin_addr);
+        return sizeof place->v4.sin_addr;
+    }
+    memcpy(key, v6->s6_addr, SV_PLACE_KEY_ROOM);
+    return SV_PLACE_KEY_ROOM;
+}
+
 void sv_place_text(const sv_place *place, char *room, size_t room_bytes) {
     char host[INET6_ADDRSTRLEN] = "?";
     if (place->head.sa_family == AF_INET) {

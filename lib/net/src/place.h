@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+enum { SV_PLACE_KEY_ROOM = 8 };
+
 typedef union sv_place {
     struct sockaddr head;
     struct sockaddr_in v4;
@@ -21,6 +23,9 @@ sv_err sv_place_parse(const char *bind, uint16_t port, sv_place *out, socklen_t 
 sv_err sv_place_refused(const char *bind, uint16_t port, int number, sv_why *why);
 /// The port a socket is bound to; 0 when it is not.
 uint16_t sv_place_port(int fd);
+/// The IPv4 address, or the first 64 bits of the IPv6 address: what one host can have many of
+/// counts as one. The number of bytes; 0 for a unix socket.
+size_t sv_place_key(const sv_place *place, char key[SV_PLACE_KEY_ROOM]);
 /// "192.0.2.7:50123", "[2001:db8::1]:50123", "local".
 void sv_place_text(const sv_place *place, char *room, size_t room_bytes);
 

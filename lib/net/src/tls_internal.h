@@ -14,6 +14,10 @@ struct sv_tls {
 SSL *sv_tls_client_ssl(const sv_tls *tls, const char *host);
 SSL *sv_tls_server_ssl(const sv_tls *tls);
 
+/// Whether a client that is in may stay: as sv_tls_judge, but what is wrong with the revocation
+/// list itself (it has ended, there is none of this CA) counts against nobody.
+sv_err sv_tls_judge_live(SSL_CTX *ctx, X509 *leaf, bool allow_classic, sv_why *why);
+
 /// The sentence for a handshake or stream that failed with `code` (0: none was recorded).
 /// False when TLS itself has nothing to say.
 bool sv_tls_fault(const SSL *ssl, unsigned long code, bool was_up, sv_why *why);

@@ -8,6 +8,7 @@
 #include <sys/disk.h>
 #include <sys/log.h>
 #include <sys/loop.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/worker.h>
 #include <unistd.h>
@@ -70,6 +71,29 @@ static void end_job(void *arg) {
     job *mine = arg;
     assert_int_equal(*mine->done, mine->number);
     (*mine->done)++;
+}
+
+static void note_end(void *arg) {
+    (void) arg;
+}
+
+static void note_nice(void *arg) {
+    *(int *) arg = getpriority(PRIO_PROCESS, 0);
+}
+
+static void a_nice_worker_gives_way_and_nobody_else_does(void **state) {
+    (void) state;
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    assert_int_equal(sv_loop_open(&loop, NULL), SV_OK);
+    int before = getpriority(PRIO_PROCESS, 0);
+    int there = -1;
+    sv_worker *worker = NULL;
+    assert_int_equal(sv_worker_open(loop, 2, &worker, NULL), SV_OK);
+    sv_worker_nice(worker, 19);
+    assert_int_equal(sv_worker_submit(worker, note_nice, note_end, &there), SV_OK);
+    sv_worker_drop(&worker);
+    assert_int_equal(there, 19);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), before);
 }
 
 static void a_worker_keeps_the_order_and_finishes_what_it_accepted(void **state) {
@@ -205,6 +229,7 @@ int main(void) {
         cmocka_unit_test(no_message_writes_lines_or_moves_the_cursor),
         cmocka_unit_test(timers_run_once_or_again_until_stopped),
         cmocka_unit_test(a_signal_is_a_callback_on_the_loop),
+        cmocka_unit_test(a_nice_worker_gives_way_and_nobody_else_does),
         cmocka_unit_test(a_worker_keeps_the_order_and_finishes_what_it_accepted),
         cmocka_unit_test(a_replaced_file_is_whole_and_has_its_mode),
         cmocka_unit_test(removing_a_tree_follows_no_link),

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/worker.h>
 #include <unistd.h>
 
@@ -100,6 +101,20 @@ sv_err sv_worker_open(sv_loop *loop, size_t queue_max, sv_worker **out, sv_why *
     worker->watch = sv_watch_readable(loop, worker->bell, hand_back, worker);
     *out = worker;
     return SV_OK;
+}
+
+static void be_nice(void *job) {
+    // On Linux this is of the calling thread alone. Being less nice is never asked for.
+    (void) setpriority(PRIO_PROCESS, 0, (int) (intptr_t) job);
+}
+
+static void nothing(void *job) {
+    (void) job;
+}
+
+void sv_worker_nice(sv_worker *worker, int nice) {
+    // Nothing is lost where it cannot be done: the thread is then as eager as the others.
+    (void) sv_worker_submit(worker, be_nice, nothing, (void *) (intptr_t) nice);
 }
 
 sv_err sv_worker_submit(sv_worker *worker, sv_worker_fn *run, sv_worker_fn *done, void *job) {

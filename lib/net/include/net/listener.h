@@ -4,9 +4,11 @@
 // TLS link holds its SSL and no buffers of ours.
 //
 // Strangers cost little: before its handshake is done a link may live SV_LISTENER_HANDSHAKE_US and
-// there are at most `handshakes_max` such links (the oldest makes room for the next, once it has
-// had a second). Of all handshakes one makes one step in a turn of the loop, so that a storm of
-// them does not hold up who is in already. Without free descriptors accepting rests and goes on by
+// there are at most `handshakes_max` such links. One that has had a second makes room for the next:
+// one of the oldest, from the address that has most of them (an IPv4 address, or the first 64 bits
+// of an IPv6 address). What is dear in a handshake happens on a thread of its own, which gives way
+// to the loop's; addresses are served in turn, one step each. So a flood holds up neither who is in
+// already nor who comes from elsewhere. Without free descriptors accepting rests and goes on by
 // itself.
 #ifndef SV_NET_LISTENER_H
 #define SV_NET_LISTENER_H
@@ -39,6 +41,10 @@ typedef struct sv_listener_events {
     void (*drained)(void *owner);
     /// The other side has gone, once; the link is gone after it. Not called after sv_link_close.
     void (*down)(void *owner, const sv_why *why);
+    /// The link's certificate no longer counts: revoked, expired, or not of a CA that is trusted
+    /// now (sv_listener_tls). The owner closes it; `why` "certificate is revoked (press-1)". NULL:
+    /// the link goes down with this sentence.
+    void (*unwelcome)(void *owner, const sv_why *why);
     /// A link that never came up: `peer` "192.0.2.7:50123", `why` "TLS: certificate has expired
     /// (press-1)". `peer` is "" when it is about accepting as such. May be NULL.
     void (*refused)(void *arg, const char *peer, const sv_why *why);
@@ -64,8 +70,11 @@ sv_err sv_listener_open(sv_loop *loop, const sv_listener_options *options,
                         const sv_listener_events *events, void *arg, sv_listener **out,
                         sv_why *why);
 uint16_t sv_listener_port(const sv_listener *listener);
-/// New handshakes use `tls` from now on; links that are up and handshakes under way stay, and the
-/// context from before may be dropped. The one in use must outlive the listener.
+/// New handshakes use `tls` from now on, and the context from before may be dropped; the one in use
+/// must outlive the listener. Links that are up are judged again, one after the other, and those
+/// whose handshake is under way when it is done: by their leaf alone, so that an intermediate CA
+/// has to be in the CA file. What is wrong with the revocation list itself (it has ended) ends none
+/// of them.
 void sv_listener_tls(sv_listener *listener, sv_tls *tls);
 sv_listener_counts sv_listener_count(const sv_listener *listener);
 /// Stop reading from all links, or go on: while the owner cannot keep up. Accepting, handshakes and
