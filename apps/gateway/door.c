@@ -73,6 +73,7 @@ static void on_event(void *arg, sv_broker_event event, const sv_broker_peer *who
         [SV_BROKER_TAKEN_OVER] = { "client.taken-over", SV_LOG_info },
         [SV_BROKER_REFUSED] = { "client.refused", SV_LOG_warn },
         [SV_BROKER_DENIED] = { "client.denied", SV_LOG_warn },
+        [SV_BROKER_EXPELLED] = { "client.expelled", SV_LOG_warn },
         [SV_BROKER_BROKEN] = { "client.broken", SV_LOG_warn },
         [SV_BROKER_DROPPED] = { "message.dropped", SV_LOG_warn },
     };

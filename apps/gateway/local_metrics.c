@@ -148,8 +148,8 @@ static void put_door(const gw *g, sv_textbuf *out) {
     static const char *const KINDS[SV_BROKER_EVENT__COUNT] = {
         [SV_BROKER_CONNECTED] = "connected",   [SV_BROKER_DISCONNECTED] = "disconnected",
         [SV_BROKER_TAKEN_OVER] = "taken_over", [SV_BROKER_REFUSED] = "refused",
-        [SV_BROKER_DENIED] = "denied",         [SV_BROKER_BROKEN] = "broken",
-        [SV_BROKER_DROPPED] = "dropped",
+        [SV_BROKER_EXPELLED] = "expelled",     [SV_BROKER_DENIED] = "denied",
+        [SV_BROKER_BROKEN] = "broken",         [SV_BROKER_DROPPED] = "dropped",
     };
     const sv_mqtt_server_counts counts = sv_mqtt_server_count(g->door);
     put_door_now(&counts, out);

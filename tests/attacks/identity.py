@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Who gets in, and what for: certificates of every wrong kind, foreign ids, topics and tricks around them."""
+import signal
 import ssl
 import struct
 import subprocess
@@ -9,7 +10,7 @@ import time
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from door import Client, Closed, SiteError, check, connect_packet, main, reading, text, wait_until
+from door import DISCONNECT, Client, Closed, SiteError, check, connect_packet, main, reading, text, wait_until
 
 NOT_AUTHORIZED, ID_INVALID, OWN = 0x87, 0x85, "sensors/press-1/level"
 
@@ -48,6 +49,36 @@ def times_are_kept(door):  # row 2
     start = time.monotonic()
     check(client.is_closed(8) is not None, "a session outlives its certificate")
     check(time.monotonic() - start < 5 + 3, "the session ended too late")
+    door.must_log("client.expelled", "press-1: the certificate of 'press-1' has ended")
+
+
+def revoked_ones_are_sent_away(door):  # row 3, [mqtt-20]
+    door.issue("press-9", "device")
+    crl, path = door.dir / "site.crl", door.dir / "gateway.yaml"
+    door.run("selvedge", "pki", "crl", "--dir", door.pki, "--out", crl)
+    before = path.read_text()
+    door.stop(door.gateway)
+    path.write_text(before.replace("tls: {", f"tls: {{crl: {crl}, ", 1))
+    door.gateway = door.launch()
+    revoked, other = door.client("press-9"), door.client("press-2", version=4)
+    check(revoked.publish("sensors/press-9/level", reading("press-9")) == 0, "nobody is revoked yet")
+    door.run("selvedge", "pki", "revoke", "--dir", door.pki, "press-9")
+    door.run("selvedge", "pki", "crl", "--dir", door.pki, "--out", crl)
+    told = time.monotonic()
+    door.gateway.send_signal(signal.SIGHUP)
+    kind, _, body = revoked.receive()
+    check((kind, body[:1]) == (DISCONNECT, bytes([NOT_AUTHORIZED])), f"a packet of type {kind} came instead of a goodbye")
+    check(revoked.is_closed(2) is not None and time.monotonic() - told < 2, "a live session goes on although it is revoked")
+    door.must_log("client.expelled", "press-9: certificate is revoked", 3)
+    check(len(door.logged("client.expelled", "press-9")) == 1, "it is told more than once")
+    check(door.metric('door_events_total{kind="expelled"}') == 1, "it is not counted")
+    must_not_enter(door, "revoked", (door.cert("press-9"), door.key("press-9")), "revoked")
+    other.ping()
+    check(other.publish("sensors/press-2/level", reading("press-2")) == 0, "somebody else was sent away")
+    other.close()
+    door.stop(door.gateway)
+    path.write_text(before)
+    door.gateway = door.launch()
 
 
 def certificates_for_something_else_do_not_get_in(door):  # row 4
@@ -198,7 +229,7 @@ def tls_is_1_2_or_later_without_tricks(door):  # rows 46 (in part), 47, 48
     check(b"NewSessionTicket" not in told.stdout + told.stderr, "TLS 1.3 hands out a ticket: 0-RTT or resumption would follow")
 
 
-STORIES = [strangers_do_not_get_in, times_are_kept, certificates_for_something_else_do_not_get_in, foreign_topics_are_denied,
+STORIES = [strangers_do_not_get_in, times_are_kept, revoked_ones_are_sent_away, certificates_for_something_else_do_not_get_in, foreign_topics_are_denied,
            ids_belong_to_certificates, every_way_to_a_foreign_topic_is_closed, readings_speak_for_their_sender,
            a_right_taken_away_ends_what_was_durable,
            tls_is_1_2_or_later_without_tricks, names_out_of_the_grammar_do_not_get_in]

@@ -165,17 +165,29 @@ static sv_mqtt_reason check_clock(const sv_broker *broker, const sv_broker_clien
     return SV_MQTT_SUCCESS;
 }
 
+static void expel(sv_broker *broker, sv_broker_client *client, const sv_why *why) {
+    sv_broker_tell(broker, client->session == NULL ? SV_BROKER_REFUSED : SV_BROKER_EXPELLED,
+                   &client->peer, why);
+    sv_broker_cut(broker, client, SV_MQTT_NOT_AUTHORIZED, SV_BROKER_PART_LOST, why);
+}
+
+void sv_broker_expel(sv_broker *broker, sv_broker_client *client, const sv_why *why,
+                     int64_t now_us) {
+    broker->now_us = now_us;
+    expel(broker, client, why);
+}
+
 static void tick_clients(sv_broker *broker) {
     for (sv_broker_client *next = broker->clients; next != NULL;) {
         sv_broker_client *client = next;
         next = client->next;
         sv_why why;
         sv_mqtt_reason reason = check_clock(broker, client, &why);
-        if (reason != SV_MQTT_SUCCESS) {
+        if (reason == SV_MQTT_NOT_AUTHORIZED) {
+            expel(broker, client, &why);
+        } else if (reason != SV_MQTT_SUCCESS) {
             if (client->session == NULL) {
                 sv_broker_tell(broker, SV_BROKER_REFUSED, &client->peer, &why);
-            } else if (reason == SV_MQTT_NOT_AUTHORIZED) {
-                sv_broker_tell(broker, SV_BROKER_DENIED, &client->peer, &why);
             }
             sv_broker_cut(broker, client, reason, SV_BROKER_PART_LOST, &why);
         }

@@ -264,7 +264,7 @@ static void a_connection_ends_with_its_certificate(void **state) {
     assert_got(link, "");
     site_wait(here, 1);
     assert_got(link, "DISCONNECT:87; closed");
-    assert_int_equal(here->events[SV_BROKER_DENIED], 1);
+    assert_int_equal(here->events[SV_BROKER_EXPELLED], 1);
     link->client = sv_broker_open_client(here->broker, link, &identity, "", here->now_us);
     site_connect(link, &connect);
     assert_got(link, "CONNACK 87; closed");

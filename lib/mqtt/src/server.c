@@ -150,6 +150,14 @@ static void link_down(void *owner, const sv_why *why) {
     free(mine);
 }
 
+static void link_unwelcome(void *owner, const sv_why *why) {
+    guest *mine = owner;
+    sv_mqtt_server *server = mine->server;
+    enter(server);
+    sv_broker_expel(server->broker, mine->client, why, now_us());
+    leave(server);
+}
+
 static void link_refused(void *arg, const char *peer, const sv_why *why) {
     sv_mqtt_server *server = arg;
     if (server->hooks.refused != NULL) {
@@ -209,6 +217,7 @@ sv_err sv_mqtt_server_start(sv_mqtt_server *server, sv_why *why) {
                                                .bytes = link_bytes,
                                                .drained = link_drained,
                                                .down = link_down,
+                                               .unwelcome = link_unwelcome,
                                                .refused = link_refused };
     const sv_mqtt_server_options *o = &server->options;
     // One packet, and the beginning of the next.

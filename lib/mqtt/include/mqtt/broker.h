@@ -70,11 +70,11 @@ typedef enum sv_broker_event {
     SV_BROKER_CONNECTED,
     SV_BROKER_DISCONNECTED, ///< for whatever reason; the sentence says which
     SV_BROKER_TAKEN_OVER,
-    SV_BROKER_REFUSED, ///< a CONNECT; the sentence says why
-    SV_BROKER_DENIED,  ///< a publish, subscription or will without the right to it, or a session
-                       ///< whose certificate has ended
-    SV_BROKER_BROKEN,  ///< a packet that breaks the protocol; the connection ends
-    SV_BROKER_DROPPED, ///< a message that did not fit a session's queue, or expired unread
+    SV_BROKER_REFUSED,  ///< a CONNECT; the sentence says why
+    SV_BROKER_DENIED,   ///< a publish, subscription or will without the right to it
+    SV_BROKER_EXPELLED, ///< a session whose certificate has ended or no longer counts
+    SV_BROKER_BROKEN,   ///< a packet that breaks the protocol; the connection ends
+    SV_BROKER_DROPPED,  ///< a message that did not fit a session's queue, or expired unread
     SV_BROKER_EVENT__COUNT
 } sv_broker_event;
 
@@ -164,6 +164,9 @@ uint64_t sv_broker_publish(sv_broker *broker, sv_text topic, sv_text payload, ui
 /// unpublished, too. How many there were.
 size_t sv_broker_kick(sv_broker *broker, sv_text id, sv_mqtt_reason reason, bool forget,
                       int64_t now_us);
+/// The connection's certificate no longer counts: it ends with NOT_AUTHORIZED, its will is due.
+void sv_broker_expel(sv_broker *broker, sv_broker_client *client, const sv_why *why,
+                     int64_t now_us);
 /// Before the program ends: 5 clients get SHUTTING_DOWN, links are closed, wills stay kept for the
 /// next start.
 void sv_broker_shut(sv_broker *broker, int64_t now_us);
