@@ -8,6 +8,7 @@
 #include <base/time.h>
 #include <crypto/random.h>
 #include <math.h>
+#include <model/uptime.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/clock.h>
@@ -31,6 +32,7 @@ struct sv_agent {
     probe probes[SV_AGENT_SENSORS_MAX];
     char epoch[33];
     int64_t seq;
+    sv_uptime uptime;
     char presence_topic[TOPIC_MAX], online[128], offline[128];
     sv_agent_cpu cpu;
     double cpu_percent;
@@ -40,23 +42,19 @@ struct sv_agent {
 };
 
 static void publish_reading(sv_agent *agent, const char *sensor, const char *unit, double value) {
-    char at[SV_TIMESTAMP_MAX];
     char topic[TOPIC_MAX];
     char payload[PAYLOAD_MAX];
-    sv_textbuf at_buf = SV_TEXTBUF(at);
     sv_textbuf topic_buf = SV_TEXTBUF(topic);
     sv_textbuf payload_buf = SV_TEXTBUF(payload);
-    int64_t now_us = sv_clock_wall_us();
-    sv_time_add(&at_buf, now_us);
+    const sv_instant now = sv_clock_instant();
     sv_reading reading = {
         .key = { .device_id = sv_text_of(agent->config->id), .sensor = sv_text_of(sensor) },
         .value = value,
-        .at_us = now_us,
-        .timestamp = sv_textbuf_text(&at_buf),
         .unit = sv_text_of(unit),
         .epoch = sv_text_of(agent->epoch),
         .seq = agent->seq + 1,
     };
+    sv_uptime_put(&agent->uptime, &now, &reading);
     sv_reading_key_format(&reading.key, &topic_buf);
     sv_reading_format(&reading, &payload_buf);
     if (topic_buf.overflowed || payload_buf.overflowed) {
@@ -64,6 +62,7 @@ static void publish_reading(sv_agent *agent, const char *sensor, const char *uni
         return;
     }
     agent->seq++;
+    sv_uptime_said(&agent->uptime, &reading);
     sv_agent_send(agent->sender, SV_AGENT_READING_CLASS, sv_textbuf_text(&topic_buf),
                   sv_textbuf_text(&payload_buf));
 }
@@ -282,6 +281,10 @@ sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls, 
     agent->config = config;
     agent->sensors = sv_mem_new(sizeof *agent->sensors);
     sv_random_hex(agent->epoch);
+    sv_clock_boot(agent->uptime.boot);
+    if (agent->uptime.boot[0] == '\0') {
+        memcpy(agent->uptime.boot, agent->epoch, sizeof agent->epoch);
+    }
     name_topics(agent);
     sv_agent_sensors_find(config, agent->sensors);
     if (agent->sensors->left_out > 0) {

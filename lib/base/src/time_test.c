@@ -1,6 +1,8 @@
 #include <base/prng.h>
 #include <base/test.h>
 #include <base/time.h>
+#include <stdlib.h>
+#include <time.h>
 
 static void timestamps_are_read_with_and_without_a_zone(void **state) {
     (void) state;
@@ -23,6 +25,34 @@ static void timestamps_are_read_with_and_without_a_zone(void **state) {
         assert_int_equal(sv_time_parse(sv_text_of(CASES[i].text), &at_us), SV_OK);
         assert_int_equal(at_us, CASES[i].at_us);
     }
+}
+
+/// Also in the hour that comes twice and in the one that never comes. [reading-7]
+static void the_local_time_zone_changes_nothing(void **state) {
+    (void) state;
+    static const char *const ZONES[] = { "America/New_York", "EST5EDT,M3.2.0,M11.1.0",
+                                         "<+1245>-12:45<+1345>,M9.5.0/2:45,M4.1.0/3:45" };
+    static const char *const TIMES[] = { "2026-03-08T02:30:00Z", "2026-11-01T01:30:00Z",
+                                         "2026-11-01T06:30:00Z" };
+    for (size_t zone = 0; zone < SV_COUNT(ZONES); zone++) {
+        assert_int_equal(setenv("TZ", ZONES[zone], 1), 0);
+        tzset();
+        for (size_t i = 0; i < SV_COUNT(TIMES); i++) {
+            int64_t with_zone_us = 0;
+            int64_t without_us = 0;
+            sv_text text = sv_text_of(TIMES[i]);
+            assert_int_equal(sv_time_parse(text, &with_zone_us), SV_OK);
+            text.len--;
+            assert_int_equal(sv_time_parse(text, &without_us), SV_OK);
+            assert_int_equal(with_zone_us, without_us);
+            char room[40];
+            sv_textbuf out = SV_TEXTBUF(room);
+            sv_time_add(&out, without_us);
+            assert_int_equal(sv_textbuf_end(&out), SV_OK);
+            assert_string_equal(room, TIMES[i]);
+        }
+    }
+    assert_int_equal(unsetenv("TZ"), 0);
 }
 
 static void what_is_not_a_time_is_refused(void **state) {
@@ -138,6 +168,7 @@ static void the_first_and_the_last_time_there_is_can_be_written(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timestamps_are_read_with_and_without_a_zone),
+        cmocka_unit_test(the_local_time_zone_changes_nothing),
         cmocka_unit_test(what_is_not_a_time_is_refused),
         cmocka_unit_test(days_are_read_and_written),
         cmocka_unit_test(what_is_written_reads_back),

@@ -166,6 +166,10 @@ selvedge_code selvedge_client_open(const selvedge_options *given, selvedge_clien
     client->bell = -1;
     make_lock(client);
     sv_random_hex(client->epoch);
+    sv_clock_boot(client->shared.uptime.boot);
+    if (client->shared.uptime.boot[0] == '\0') {
+        memcpy(client->shared.uptime.boot, client->epoch, sizeof client->epoch);
+    }
     if (open_client(client, &options, &why) != SV_OK) {
         return client_failed(&why, error);
     }

@@ -6,6 +6,7 @@
 #include <base/ranges.h>
 #include <model/health.h>
 #include <model/reading.h>
+#include <model/uptime.h>
 #include <mqtt/client.h>
 #include <pthread.h>
 #include <selvedge/client.h>
@@ -56,6 +57,7 @@ struct selvedge_client {
         client_publication *first, *last; ///< the inbox
         selvedge_state state;
         int64_t seq;
+        sv_uptime uptime;
         int64_t close_by_us; ///< monotonic; 0: stay
         bool in_callback, finished;
     } shared;

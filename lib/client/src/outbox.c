@@ -70,21 +70,29 @@ static sv_err enqueue(selvedge_client *client, sv_text topic, sv_text payload, u
     return SV_OK;
 }
 
-/// Numbered under the lock, so that the numbers go out in their order.
-static sv_err publish(selvedge_client *client, sv_reading *reading, uint64_t *number, sv_why *why) {
+/// Numbered under the lock, so that the numbers go out in their order. `now` NULL: the reading's
+/// time is the program's.
+static sv_err publish(selvedge_client *client, const sv_instant *now, sv_reading *reading,
+                      uint64_t *number, sv_why *why) {
     char topic_room[CLIENT_TOPIC_MAX];
     char payload_room[READING_MAX];
     sv_textbuf topic = SV_TEXTBUF(topic_room);
     sv_textbuf payload = SV_TEXTBUF(payload_room);
     (void) pthread_mutex_lock(&client->lock);
     reading->seq = client->shared.seq + 1;
+    if (now != NULL) {
+        sv_uptime_put(&client->shared.uptime, now, reading);
+    }
     sv_reading_key_format(&reading->key, &topic);
     sv_reading_format(reading, &payload);
     sv_err err =
         topic.overflowed || payload.overflowed
             ? sv_fail(why, SV_ERR_INVALID, "the reading is too large")
             : enqueue(client, sv_textbuf_text(&topic), sv_textbuf_text(&payload), number, why);
-    client->shared.seq += err == SV_OK ? 1 : 0;
+    if (err == SV_OK) {
+        client->shared.seq++;
+        sv_uptime_said(&client->shared.uptime, reading);
+    }
     (void) pthread_mutex_unlock(&client->lock);
     return err;
 }
@@ -114,16 +122,18 @@ selvedge_code selvedge_client_publish(selvedge_client *client, const char *senso
     if (client_check(client, error) != SELVEDGE_OK) {
         return SELVEDGE_INVALID;
     }
+    const sv_instant now = sv_clock_instant();
+    bool is_now = at_unix_us == SELVEDGE_NOW;
     sv_reading reading = {
         .key = { .device_id = sv_text_of(client->id), .sensor = sv_text_of(sensor) },
         .value = value,
-        .at_us = at_unix_us == SELVEDGE_NOW ? sv_clock_wall_us() : at_unix_us,
+        .at_us = is_now ? now.wall_us : at_unix_us,
         .unit = sv_text_of(unit),
         .epoch = sv_text_of(client->epoch),
     };
     sv_why why;
     sv_err err = check_reading(&reading, &why);
-    err = err == SV_OK ? publish(client, &reading, number, &why) : err;
+    err = err == SV_OK ? publish(client, is_now ? &now : NULL, &reading, number, &why) : err;
     return err == SV_OK ? SELVEDGE_OK : client_failed(&why, error);
 }
 

@@ -103,6 +103,21 @@ static sv_reading_fault take_numbering(const sv_json *object, sv_reading *out, s
     return SV_READING_FINE;
 }
 
+static sv_reading_fault take_uptime(const sv_json *object, sv_reading *out, sv_why *why) {
+    const sv_json *uptime = sv_json_get(object, "uptime");
+    const sv_json *proven = sv_json_get(object, "proven");
+    bool given = sv_json_get(object, "boot") != NULL || uptime != NULL || proven != NULL;
+    if (!take_short(object, "boot", SV_BOOT_MAX, &out->boot)
+        || (given
+            && (out->boot.len == 0 || !sv_json_int(uptime, &out->uptime_us) || out->uptime_us < 0))
+        || (proven != NULL && !sv_json_bool(proven, &out->proven))) {
+        return refused(SV_READING_TIMESTAMP, why,
+                       "boot must be a short text and uptime whole microseconds, both or neither; "
+                       "proven beside them is true or false");
+    }
+    return SV_READING_FINE;
+}
+
 sv_reading_fault sv_reading_from_json(const sv_reading_key *key, const sv_json *object,
                                       sv_reading *out, sv_why *why) {
     sv_reading reading = { .key = *key };
@@ -115,6 +130,7 @@ sv_reading_fault sv_reading_from_json(const sv_reading_key *key, const sv_json *
     sv_reading_fault fault = take_device(key, object, &reading, why);
     fault = fault != SV_READING_FINE ? fault : take_time(object, &reading, why);
     fault = fault != SV_READING_FINE ? fault : take_numbering(object, &reading, why);
+    fault = fault != SV_READING_FINE ? fault : take_uptime(object, &reading, why);
     if (fault != SV_READING_FINE) {
         return fault;
     }
@@ -323,6 +339,13 @@ void sv_reading_format(const sv_reading *reading, sv_textbuf *out) {
     if (reading->epoch.len > 0) {
         sv_json_add_text(&json, "epoch", reading->epoch);
         sv_json_add_int(&json, "seq", reading->seq);
+    }
+    if (reading->boot.len > 0) {
+        sv_json_add_text(&json, "boot", reading->boot);
+        sv_json_add_int(&json, "uptime", reading->uptime_us);
+        if (reading->proven) {
+            sv_json_add_bool(&json, "proven", true);
+        }
     }
     sv_json_close_object(&json);
 }

@@ -6,7 +6,7 @@
 
 #define EXACT_INTEGER_MAX 9007199254740992.0 // 2^53
 
-typedef enum member { VALUE, TIMESTAMP, DEVICE_ID, UNIT, EPOCH, SEQ, MEMBERS } member;
+typedef enum member { VALUE, TIMESTAMP, DEVICE_ID, UNIT, EPOCH, SEQ, BOOT, UPTIME, MEMBERS } member;
 
 static const struct {
     const char *name;
@@ -15,6 +15,7 @@ static const struct {
     [VALUE] = { "value", true },          [TIMESTAMP] = { "timestamp", false },
     [DEVICE_ID] = { "device_id", false }, [UNIT] = { "unit", false },
     [EPOCH] = { "epoch", false },         [SEQ] = { "seq", true },
+    [BOOT] = { "boot", false },           [UPTIME] = { "uptime", true },
 };
 
 typedef struct cursor {
@@ -101,18 +102,19 @@ static bool take_object(sv_text payload, sv_text members[MEMBERS]) {
     return closed && c.at == c.end;
 }
 
-static bool read_numbering(const sv_text members[MEMBERS], sv_reading *out) {
-    double seq = 0;
-    out->epoch = members[EPOCH];
-    if (members[EPOCH].at == NULL && members[SEQ].at == NULL) {
+/// A short text and a whole number, both or neither.
+static bool read_pair(sv_text name, size_t name_max, sv_text number, int64_t least,
+                      sv_text *name_out, int64_t *number_out) {
+    double read = 0;
+    *name_out = name;
+    if (name.at == NULL && number.at == NULL) {
         return true;
     }
-    if (out->epoch.len == 0 || out->epoch.len > SV_EPOCH_MAX
-        || sv_num_parse(members[SEQ], &seq) != SV_OK || seq < 1 || seq > EXACT_INTEGER_MAX
-        || trunc(seq) != seq) {
+    if (name.len == 0 || name.len > name_max || sv_num_parse(number, &read) != SV_OK
+        || read < (double) least || read > EXACT_INTEGER_MAX || trunc(read) != read) {
         return false;
     }
-    out->seq = (int64_t) seq;
+    *number_out = (int64_t) read;
     return true;
 }
 
@@ -124,11 +126,15 @@ bool sv_reading_flat_read(const sv_reading_key *key, sv_text payload, sv_reading
     sv_reading reading = { .key = { .device_id = members[DEVICE_ID], .sensor = key->sensor },
                            .timestamp = members[TIMESTAMP],
                            .unit = members[UNIT] };
-    bool good = sv_num_parse(members[VALUE], &reading.value) == SV_OK
-                && sv_text_eq(reading.key.device_id, key->device_id)
-                && sv_id_is_valid(reading.key.device_id) && reading.timestamp.len < SV_TIMESTAMP_MAX
-                && sv_time_parse(reading.timestamp, &reading.at_us) == SV_OK
-                && reading.unit.len <= SV_UNIT_MAX && read_numbering(members, &reading);
+    bool good =
+        sv_num_parse(members[VALUE], &reading.value) == SV_OK
+        && sv_text_eq(reading.key.device_id, key->device_id)
+        && sv_id_is_valid(reading.key.device_id) && reading.timestamp.len < SV_TIMESTAMP_MAX
+        && sv_time_parse(reading.timestamp, &reading.at_us) == SV_OK
+        && reading.unit.len <= SV_UNIT_MAX
+        && read_pair(members[EPOCH], SV_EPOCH_MAX, members[SEQ], 1, &reading.epoch, &reading.seq)
+        && read_pair(members[BOOT], SV_BOOT_MAX, members[UPTIME], 0, &reading.boot,
+                     &reading.uptime_us);
     if (good) {
         *out = reading;
     }

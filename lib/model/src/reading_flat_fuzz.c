@@ -9,7 +9,8 @@ static bool is_same(const sv_reading *left, const sv_reading *right) {
            && sv_text_eq(left->key.device_id, right->key.device_id)
            && sv_text_eq(left->key.sensor, right->key.sensor)
            && sv_text_eq(left->timestamp, right->timestamp) && sv_text_eq(left->unit, right->unit)
-           && sv_text_eq(left->epoch, right->epoch);
+           && sv_text_eq(left->epoch, right->epoch) && sv_text_eq(left->boot, right->boot)
+           && left->uptime_us == right->uptime_us && left->proven == right->proven;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -10,6 +10,9 @@ static const char *const USUAL[] = {
     " {\"device_id\" : \"device-001\" ,\n\"timestamp\":\"2026-11-22T06:15:04+05:30\",\t"
     "\"value\":-1.25e-3, \"unit\":\"\xc2\xb0"
     "C\",\"epoch\":\"9f2c\",\"seq\":9007199254740992}\r\n",
+    "{\"value\":1,\"timestamp\":\"1970-01-01T00:01:00\",\"device_id\":\"device-001\",\"boot\":"
+    "\"b1\","
+    "\"uptime\":0}",
 };
 
 static bool parser_takes(sv_text payload, sv_reading *out, sv_json **root) {
@@ -26,6 +29,9 @@ static void assert_same(const sv_reading *left, const sv_reading *right) {
     assert_true(sv_text_eq(left->timestamp, right->timestamp));
     assert_true(sv_text_eq(left->unit, right->unit));
     assert_true(sv_text_eq(left->epoch, right->epoch));
+    assert_true(sv_text_eq(left->boot, right->boot));
+    assert_int_equal(left->uptime_us, right->uptime_us);
+    assert_int_equal(left->proven, right->proven);
 }
 
 static void assert_parser_agrees(sv_text payload) {
@@ -86,6 +92,10 @@ static void what_is_unusual_is_left_to_the_parser(void **state) {
         "{\"value\":1,\"epoch\":\"a\",\"seq\":0," REST,
         "{\"value\":1,\"epoch\":\"a\",\"seq\":1.5," REST,
         "{\"value\":1,\"epoch\":\"a\",\"seq\":9007199254740994," REST,
+        "{\"value\":1,\"boot\":\"a\"," REST,
+        "{\"value\":1,\"uptime\":1," REST,
+        "{\"value\":1,\"boot\":\"a\",\"uptime\":-1," REST,
+        "{\"value\":1,\"boot\":\"a\",\"uptime\":1,\"proven\":true," REST,
         "{\"value\":1," REST "x",
         "{\"value\":1,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"device-002\"}",
         "{\"value\":1,\"timestamp\":\"2026-02-30T06:15:04\",\"device_id\":\"device-001\"}",

@@ -10,7 +10,8 @@ static void take_back(void *arg, const sv_reading *reading) {
     const sv_reading *first = arg;
     if (reading->value != first->value || reading->at_us != first->at_us
         || reading->seq != first->seq || !sv_text_eq(reading->unit, first->unit)
-        || !sv_text_eq(reading->epoch, first->epoch)) {
+        || !sv_text_eq(reading->epoch, first->epoch) || !sv_text_eq(reading->boot, first->boot)
+        || reading->uptime_us != first->uptime_us || reading->proven != first->proven) {
         abort();
     }
 }

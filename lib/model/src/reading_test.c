@@ -1,4 +1,5 @@
 #include <base/test.h>
+#include <base/time.h>
 #include <math.h>
 #include <model/alert.h>
 #include <model/reading.h>
@@ -103,6 +104,13 @@ static void every_broken_reading_is_refused_for_its_own_reason(void **state) {
         { "{\"value\":1,\"epoch\":\"a\"" GOOD_REST, SV_READING_SEQ },
         { "{\"value\":1,\"seq\":1" GOOD_REST, SV_READING_SEQ },
         { "{\"value\":1,\"epoch\":\"a\",\"seq\":0" GOOD_REST, SV_READING_SEQ },
+        { "{\"value\":1,\"boot\":\"b\"" GOOD_REST, SV_READING_TIMESTAMP },
+        { "{\"value\":1,\"uptime\":5" GOOD_REST, SV_READING_TIMESTAMP },
+        { "{\"value\":1,\"proven\":true" GOOD_REST, SV_READING_TIMESTAMP },
+        { "{\"value\":1,\"boot\":\"b\",\"uptime\":-1" GOOD_REST, SV_READING_TIMESTAMP },
+        { "{\"value\":1,\"boot\":\"b\",\"uptime\":5,\"proven\":1" GOOD_REST, SV_READING_TIMESTAMP },
+        { "{\"value\":1,\"boot\":\"thirty-three letters, one too many\",\"uptime\":5" GOOD_REST,
+          SV_READING_TIMESTAMP },
         { "7", SV_READING_SHAPE },
         { "\"text\"", SV_READING_SHAPE },
         { "[7]", SV_READING_SHAPE },
@@ -111,6 +119,41 @@ static void every_broken_reading_is_refused_for_its_own_reason(void **state) {
         seen s = parsed(CASES[i].payload);
         assert_int_equal(s.taken, 0);
         assert_int_equal(s.refused[CASES[i].fault], 1);
+    }
+}
+
+typedef struct doubtful {
+    int64_t uptime_us;
+    bool proven;
+    char written[256];
+} doubtful;
+
+static void take_doubtful(void *arg, const sv_reading *reading) {
+    doubtful *d = arg;
+    sv_textbuf out = SV_TEXTBUF(d->written);
+    assert_true(sv_text_is(reading->boot, "b1"));
+    d->uptime_us = reading->uptime_us;
+    d->proven = reading->proven;
+    sv_reading_format(reading, &out);
+    assert_int_equal(sv_textbuf_end(&out), SV_OK);
+}
+
+// [reading-4]
+static void a_reading_says_how_long_after_its_machines_start_it_was_taken(void **state) {
+    (void) state;
+    const sv_reading_key key = { .device_id = SV_TEXT("device-001"), .sensor = SV_TEXT("level") };
+    const sv_text payloads[] = {
+        SV_TEXT("{\"value\":1,\"boot\":\"b1\",\"uptime\":61000000" GOOD_REST),
+        SV_TEXT("{\"value\":1,\"boot\":\"b1\",\"uptime\":61000000,\"proven\":true" GOOD_REST),
+    };
+    static const char *const ENDS[] = { ",\"boot\":\"b1\",\"uptime\":61000000}",
+                                        ",\"boot\":\"b1\",\"uptime\":61000000,\"proven\":true}" };
+    for (unsigned i = 0; i < 2; i++) {
+        doubtful d = { .uptime_us = 0 };
+        sv_reading_payload_parse(&key, payloads[i], 0, take_doubtful, refuse, &d);
+        assert_int_equal(d.uptime_us, 61 * SV_TIME_SECOND_US);
+        assert_int_equal(d.proven, i);
+        assert_non_null(strstr(d.written, ENDS[i]));
     }
 }
 
@@ -236,6 +279,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(topics_are_read_and_written_and_nothing_else_is_a_topic),
         cmocka_unit_test(every_broken_reading_is_refused_for_its_own_reason),
+        cmocka_unit_test(a_reading_says_how_long_after_its_machines_start_it_was_taken),
         cmocka_unit_test(a_bad_one_in_an_array_costs_only_itself),
         cmocka_unit_test(what_is_refused_keeps_its_number),
         cmocka_unit_test(too_much_is_refused_before_it_is_parsed),

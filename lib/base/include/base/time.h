@@ -6,12 +6,20 @@
 #define SV_BASE_TIME_H
 
 #include <base/text.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SV_TIME_SECOND_US INT64_C(1000000)
 #define SV_TIME_MINUTE_US (60 * SV_TIME_SECOND_US)
 #define SV_TIME_HOUR_US (60 * SV_TIME_MINUTE_US)
 #define SV_TIME_DAY_US (24 * SV_TIME_HOUR_US)
+
+/// One moment by the two clocks of a machine.
+typedef struct sv_instant {
+    int64_t wall_us;
+    int64_t uptime_us; ///< since the machine started; nobody sets this clock
+    bool proven;       ///< the wall clock is right: a time server has set it
+} sv_instant;
 
 /// `2026-11-22T06:15:04.123456`, optionally with `Z` or `+05:30`; a space or `t` may stand for `T`;
 /// years 0001-9999 in UTC; a leap second counts as the next second's start. Digits after the sixth

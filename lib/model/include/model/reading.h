@@ -16,6 +16,7 @@ enum {
     SV_READING_BATCH_MAX = 1000,        ///< readings in one payload
     SV_UNIT_MAX = 16,
     SV_EPOCH_MAX = 32,
+    SV_BOOT_MAX = 32,
     SV_TIMESTAMP_MAX = 40,
 };
 
@@ -34,6 +35,9 @@ typedef struct sv_reading {
     sv_text unit;      ///< empty when not given
     sv_text epoch;     ///< empty when the sender does not number its readings
     int64_t seq;       ///< with `epoch`: 1, 2, 3, ... per sender
+    sv_text boot;      ///< a start of the sender's machine; empty: its clock is not in doubt
+    int64_t uptime_us; ///< with `boot`: how long after that start, by a clock that nobody sets
+    bool proven;       ///< with `boot`: the timestamp is right all the same [reading-4]
 } sv_reading;
 
 /// Why a message was refused; the metric's label is sv_reading_fault_name.

@@ -1,12 +1,22 @@
-// The two clocks. Order and deadlines go by the monotonic one; the wall clock is for people.
+// The clocks. Order and deadlines go by the monotonic one; the wall clock is for people.
 #ifndef SV_SYS_CLOCK_H
 #define SV_SYS_CLOCK_H
 
-#include <stdint.h>
+#include <base/time.h>
+
+enum { SV_CLOCK_BOOT_ROOM = 17 };
 
 /// Microseconds since an arbitrary start; never goes back.
 int64_t sv_clock_monotonic_us(void);
 /// Microseconds since 1970-01-01 UTC; may jump.
 int64_t sv_clock_wall_us(void);
+
+/// Now. The kernel says whether the wall clock is proven (adjtimex(2): synchronised, which every
+/// NTP client tells it and which ends when somebody sets the clock by hand). Where it may not be
+/// asked, the clock is not proven. What the machine slept counts as uptime.
+sv_instant sv_clock_instant(void);
+/// A name for this start of the machine: 16 hex digits of the kernel's own, or, where that cannot
+/// be read, empty.
+void sv_clock_boot(char out[SV_CLOCK_BOOT_ROOM]);
 
 #endif
