@@ -3,7 +3,6 @@
 #include <base/mem.h>
 #include <codec/json.h>
 #include <stdlib.h>
-#include <sys/clock.h>
 #include <sys/log.h>
 
 gw_device *gw_device_of(gw *g, sv_text id) {
@@ -15,7 +14,7 @@ gw_device *gw_device_of(gw *g, sv_text id) {
             free(device);
             return NULL;
         }
-        device->since_us = sv_clock_wall_us();
+        device->since_us = gw_wall_us(g);
     }
     return device;
 }
@@ -34,7 +33,7 @@ static bool take_presence(gw *g, gw_device *device, sv_text payload) {
     device->has_presence = true;
     if (online != device->online) {
         device->online = online;
-        device->since_us = sv_clock_wall_us();
+        device->since_us = gw_wall_us(g);
         g->devices_online += online ? 1 : -1;
     }
     device->changed = true;
@@ -65,7 +64,7 @@ void gw_device_take(gw *g, sv_text topic, sv_text payload) {
     if (device == NULL) {
         return;
     }
-    device->last_seen_us = sv_clock_wall_us();
+    device->last_seen_us = gw_wall_us(g);
     if (!(presence ? take_presence(g, device, payload) : take_health(g, device, payload))) {
         g->states_refused[presence ? GW_STATE_PRESENCE : GW_STATE_HEALTH]++;
     }

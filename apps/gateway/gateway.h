@@ -7,6 +7,7 @@
 
 #include "act.h"
 #include "availability.h"
+#include "boots.h"
 #include "config.h"
 #include "local_alerts.h"
 #include "outbox.h"
@@ -44,6 +45,7 @@ enum {
     GW_BEHIND_BYTES = 4 * 1024 * 1024, ///< recorded and not on disk; above it devices wait
     GW_LEDGER_ITEMS_MAX = 1000,        ///< senders that the fleet is told of at once
     GW_LEDGER_BYTES = 1024 * 1024,     ///< or as many as fit
+    GW_CLOCKS_SHOWN = 20,              ///< devices with clocks far off that are named
     GW_LEDGER_US = 10 * 1000000,       ///< it is told what changed that often
     GW_DEVICE_ACKS_US = 1000000,       ///< a device is told that often what of its is on disk
     GW_DEVICE_ACKS_MAX = 2000,      ///< messages at once; the queue to the broker is for alerts too
@@ -63,7 +65,24 @@ typedef struct gw_clock {
     int64_t believed_us; ///< 0: nothing is known yet
     int64_t at_us;       ///< monotonic, of believed_us
     int64_t doubted_us;  ///< monotonic, since when it is ahead; 0: it is believed
+    int64_t wall_us;     ///< as it was asked last; 0: never
+    int64_t wall_at_us;  ///< monotonic, of wall_us
+    bool fresh;          ///< wall_us is from before this program started
+    bool lost;           ///< it says a time before 2020: what follows from wall_us is used instead
+    unsigned steps;      ///< how often it was set by more than GW_CLOCK_APART_US
 } gw_clock;
+
+#define GW_OFFSET_US SV_TIME_MINUTE_US ///< how long a device's clock is watched before it is said
+#define GW_OFFSET_FAR_US (5 * SV_TIME_SECOND_US) ///< further away from this one it is worth a word
+
+/// How far a device's clock is ahead of this gateway's. Readings are on their way for a while, so
+/// the one that is furthest ahead is nearest to the truth.
+typedef struct gw_offset {
+    bool any, known;
+    unsigned steps;   ///< of the gateway's clock: what was found before is nothing
+    int64_t since_us; ///< monotonic
+    int64_t best_us, offset_us;
+} gw_offset;
 
 #define GW_SLOW_US SV_TIME_SECOND_US ///< a commit that takes longer is said
 
@@ -80,7 +99,6 @@ typedef struct gw_last {
     int64_t at_us;
 } gw_last;
 
-typedef struct gw_device gw_device;
 typedef struct gw_sender gw_sender;
 
 struct gw_stream {
@@ -96,6 +114,7 @@ struct gw_stream {
         double value;
     } ring[GW_RING];
     unsigned ring_filled, ring_next;
+    int64_t minute_due_us; ///< monotonic: the open minute waits no longer for what is on its way
     gw_last last;
     gw_sender *live;   ///< whose readings are judged now; NULL: nobody's that are numbered
     int64_t live_seq;  ///< its highest number here
@@ -145,7 +164,10 @@ struct gw_device {
     int64_t since_us, last_seen_us;
     int64_t told_us, told_seen_us; ///< when (monotonic) and with which last_seen the fleet was told
     int64_t report_told_us;        ///< so for the report
-    char *report;                  ///< the last health report, or NULL
+    gw_boot *boots;                ///< the newest first
+    bool boots_read;               ///< those on disk are among them
+    gw_offset clock;
+    char *report; ///< the last health report, or NULL
     struct {
         bool open;
         sv_severity severity;
@@ -228,6 +250,7 @@ struct gw {
     bool started;         ///< everything could be opened
     bool full;            ///< the disk is: nothing is acknowledged
     int64_t last_stream;  ///< the highest row of the table `stream`
+    int64_t last_boot;    ///< so of the table `boot`
     int64_t last_reading; ///< the highest number a reading was given, on disk or on its way
     char epoch[SV_EPOCH_MAX + 1];
     sv_map *streams, *senders, *devices;
@@ -261,7 +284,8 @@ struct gw {
     gw_relay *relay;       ///< NULL: no device door
     gw_availability availability;
     int64_t started_us, quarantined_us;
-    uint64_t readings, stored, sent, bytes_in, bytes_up, uplink_refused, clocks_wrong;
+    uint64_t readings, stored, sent, bytes_in, bytes_up, uplink_refused;
+    uint64_t clocks_wrong, clocks_corrected;
     uint64_t raised, cleared;
     int64_t alerts_open, devices_online;
     uint64_t refused[SV_READING_FAULT__COUNT];
@@ -283,6 +307,14 @@ void gw_store_wait(gw *g, uint64_t group);
 /// What time it is, for judging what is too old; to be asked with every beat.
 int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
 int64_t gw_now_us(gw *g);
+/// The wall clock, or, while that says a time before 2020, what it would say had it gone on.
+int64_t gw_clock_wall(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
+int64_t gw_wall_us(gw *g);
+/// A reading of a device's clock was received, when `own` was asked last.
+void gw_offset_note(gw_offset *offset, const gw_clock *own, int64_t at_us);
+bool gw_offset_is_far(const gw_offset *offset);
+/// Devices of which that is so.
+size_t gw_clocks_far(const gw *g);
 /// Log why the store failed and end the program with exit code 5.
 void gw_store_failed(gw *g, const sv_why *why);
 
@@ -332,9 +364,6 @@ void gw_ingest_rules(gw *g);
 void gw_ingest_tick(gw *g);
 /// NULL when there is no room for another one.
 gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor);
-/// When a reading counts as taken: by its own clock, or when it came if that clock is plainly
-/// wrong.
-int64_t gw_judged_us(int64_t at_us, int64_t received_us);
 /// Everything that was refused, for whatever reason.
 uint64_t gw_refused(const gw *g);
 

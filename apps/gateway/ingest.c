@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <sys/clock.h>
 
-#define FUTURE_US SV_TIME_DAY_US             ///< a clock further ahead is wrong
 #define LATE_US (5 * SV_TIME_SECOND_US)      ///< a minute stays open for what is on its way
 #define LATE_KEPT_US (5 * SV_TIME_MINUTE_US) ///< what came late is forgotten after it
 #define KEPT_US SV_TIME_MINUTE_US            ///< older when it comes: it was kept somewhere
-#define PAST_US INT64_C(1577836800000000)    ///< 2020-01-01: one further back, too
 
 typedef struct delivery {
     gw *g;
@@ -69,36 +67,47 @@ gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor) {
     return s;
 }
 
-// By the table that is open, and whether the reading has a number.
-static const char *const INSERTS[2][2] = {
+// By the table that is open, and what is known of the reading: its number, its machine's start.
+static const char *const INSERTS[2][3] = {
     { "INSERT INTO reading (id, stream, received, at, value) VALUES (?, ?, ?, ?, ?)",
       "INSERT INTO reading (id, stream, received, at, value, epoch, seq) VALUES (?, ?, ?, ?, ?, ?, "
-      "?)" },
+      "?)",
+      "INSERT INTO reading (id, stream, received, at, value, epoch, seq, boot, uptime) VALUES (?, "
+      "?, ?, ?, ?, ?, ?, ?, ?)" },
     { "INSERT INTO reading_b (id, stream, received, at, value) VALUES (?, ?, ?, ?, ?)",
       "INSERT INTO reading_b (id, stream, received, at, value, epoch, seq) VALUES (?, ?, ?, ?, ?, "
-      "?, "
-      "?)" },
+      "?, ?)",
+      "INSERT INTO reading_b (id, stream, received, at, value, epoch, seq, boot, uptime) VALUES "
+      "(?, ?, ?, ?, ?, ?, ?, ?, ?)" },
 };
 
-static void put_reading(gw *g, const gw_stream *s, const sv_reading *reading, int64_t received_us) {
+static void put_number(gw *g, const sv_reading *reading) {
+    if (reading->epoch.len > 0) {
+        sv_writer_text(g->writer, reading->epoch);
+        sv_writer_int(g->writer, reading->seq);
+    } else {
+        sv_writer_null(g->writer);
+        sv_writer_null(g->writer);
+    }
+}
+
+static void put_reading(gw *g, const gw_stream *s, const sv_reading *reading, const gw_boot *boot,
+                        int64_t received_us) {
     bool numbered = reading->epoch.len > 0;
-    sv_writer_add(g->writer, INSERTS[g->series.side][numbered]);
+    bool doubtful = boot != NULL && !reading->proven;
+    sv_writer_add(g->writer, INSERTS[g->series.side][doubtful ? 2 : numbered]);
     sv_writer_int(g->writer, ++g->last_reading);
     sv_writer_int(g->writer, s->row);
     sv_writer_int(g->writer, received_us);
     sv_writer_int(g->writer, reading->at_us);
     sv_writer_number(g->writer, reading->value);
-    if (numbered) {
-        sv_writer_text(g->writer, reading->epoch);
-        sv_writer_int(g->writer, reading->seq);
+    if (numbered || doubtful) {
+        put_number(g, reading);
     }
-}
-
-/// A clock from 1970 or 2099 must not decide about minutes and durations: then the receive time
-/// does.
-int64_t gw_judged_us(int64_t at_us, int64_t received_us) {
-    bool plausible = at_us >= PAST_US && at_us <= received_us + FUTURE_US;
-    return plausible ? at_us : received_us;
+    if (doubtful) {
+        sv_writer_int(g->writer, boot->id);
+        sv_writer_int(g->writer, reading->uptime_us);
+    }
 }
 
 static void send_average(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us) {
@@ -153,11 +162,22 @@ static void settle_late(gw *g, gw_stream *s, double value, int64_t at_us) {
     g->late++;
 }
 
+/// A minute that nothing ends is over when it would be by the stream's own clock: this gateway's
+/// may be set meanwhile.
+static void take_sample(gw_stream *s, double value, int64_t at_us, int64_t monotonic_us,
+                        sv_decision *out) {
+    sv_stream_take(&s->stream, &s->rules, value, at_us, out);
+    int64_t into_us = at_us - s->stream.minute.minute_us;
+    if (into_us >= 0) {
+        s->minute_due_us = monotonic_us + SV_TIME_MINUTE_US - into_us + LATE_US;
+    }
+}
+
 static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, int64_t at_us) {
     sv_decision d;
     s->stream.quiet = (s->rules.mutes & g->muted) != 0;
     s->stream.heard_us = sv_clock_monotonic_us();
-    sv_stream_take(&s->stream, &s->rules, reading->value, at_us, &d);
+    take_sample(s, reading->value, at_us, s->stream.heard_us, &d);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
     gw_alert_turns(g, s, d.turns, reading);
     send_up(g, s, &d, at_us);
@@ -165,10 +185,12 @@ static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, int64_t 
 
 static void settle(const delivery *in, gw_stream *s, gw_sender *sender, const sv_reading *reading) {
     gw *g = in->g;
-    int64_t at_us = gw_judged_us(reading->at_us, in->received_us);
+    gw_boot *boot = gw_boot_of(g, s->of, reading);
+    int64_t at_us = gw_boot_place(g, s->of, boot, reading, in->received_us);
+    gw_offset_note(&s->of->clock, &g->clock, reading->at_us);
     g->clocks_wrong += at_us != reading->at_us ? 1 : 0;
     s->count++;
-    put_reading(g, s, reading, in->received_us);
+    put_reading(g, s, reading, boot, in->received_us);
     if (is_late(s, sender, reading->seq, at_us, in->received_us)) {
         settle_late(g, s, reading->value, at_us);
     } else {
@@ -204,12 +226,11 @@ static void tick_silence(gw *g, gw_stream *s, int64_t now_us) {
 
 void gw_ingest_tick(gw *g) {
     int64_t now_us = sv_clock_monotonic_us();
-    int64_t wall_us = sv_clock_wall_us();
     sv_summary summary;
-    g->muted = sv_rules_muted(g->config.rules, wall_us);
+    g->muted = sv_rules_muted(g->config.rules, gw_wall_us(g));
     for (size_t i = 0; i < sv_map_count(g->streams); i++) {
         gw_stream *s = sv_map_at(g->streams, i, NULL);
-        if (sv_stream_flush_minute(&s->stream, wall_us - LATE_US, &summary)) {
+        if (now_us >= s->minute_due_us && sv_stream_flush_minute(&s->stream, INT64_MAX, &summary)) {
             send_summary(g, s, &summary);
         }
         if (s->late != NULL) {
@@ -221,7 +242,7 @@ void gw_ingest_tick(gw *g) {
 
 static void put_quarantine(gw *g, const char *reason, sv_text topic, const sv_why *fault) {
     sv_writer_add(g->writer, "INSERT INTO quarantine (at, reason, topic, why) VALUES (?, ?, ?, ?)");
-    sv_writer_int(g->writer, sv_clock_wall_us());
+    sv_writer_int(g->writer, gw_wall_us(g));
     sv_writer_str(g->writer, reason);
     sv_writer_text(g->writer, topic);
     sv_writer_str(g->writer, fault->text);
@@ -279,7 +300,7 @@ uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
         return UINT64_MAX;
     }
     g->bytes_in += payload.len;
-    delivery in = { .g = g, .topic = topic, .received_us = sv_clock_wall_us() };
+    delivery in = { .g = g, .topic = topic, .received_us = gw_wall_us(g) };
     sv_reading_key key;
     sv_why why = { 0 };
     if (sv_text_starts(topic, SV_TEXT("results/"))) {
@@ -316,13 +337,13 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
     }
     reading.key.device_id = sv_text_of(s->device);
     gw_senders_remember(g, s, &reading, sv_stmt_int(stmt, 7) != 0 ? 0 : sv_stmt_int(stmt, 6));
-    int64_t at_us = gw_judged_us(reading.at_us, sv_stmt_int(stmt, 6));
+    int64_t at_us = gw_row_us(stmt, 8);
     if (is_late(s, s->sender, reading.seq, at_us, sv_stmt_int(stmt, 6))) {
         return SV_OK;
     }
     sv_decision ignored;
     s->stream.quiet = true;
-    sv_stream_take(&s->stream, &s->rules, reading.value, at_us, &ignored);
+    take_sample(s, reading.value, at_us, sv_clock_monotonic_us(), &ignored);
     return SV_OK;
 }
 
@@ -339,12 +360,13 @@ sv_err gw_ingest_prime(gw *g, sv_why *why) {
     int64_t covered = 0;
     sv_stmt *stmt = NULL;
     SV_TRY(gw_senders_restore(g, &covered, why));
-    SV_TRY(
-        sv_db_stmt(g->db,
-                   "SELECT device, sensor, at, value, epoch, seq, received, reading_row.id <= ?1 "
-                   "FROM reading_row JOIN stream ON stream.id = stream WHERE reading_row.id > "
-                   "min(?1, ?2) ORDER BY reading_row.id",
-                   &stmt, why));
+    SV_TRY(sv_db_stmt(
+        g->db,
+        "SELECT stream.device, sensor, at, value, epoch, seq, received, reading_row.id "
+        "<= ?1, received, at, uptime, known, start FROM reading_row JOIN stream ON "
+        "stream.id = stream LEFT JOIN boot ON boot.id = reading_row.boot WHERE reading_row.id > "
+        "min(?1, ?2) ORDER BY reading_row.id",
+        &stmt, why));
     sv_stmt_bind_int(stmt, 1, covered);
     sv_stmt_bind_int(stmt, 2, g->last_reading - g->config.store.rows);
     SV_TRY(each_row(g, stmt, replay, why));
@@ -378,6 +400,7 @@ void gw_ingest_close(gw *g) {
     for (size_t i = 0; i < sv_map_count(g->devices); i++) {
         gw_device *device = sv_map_at(g->devices, i, NULL);
         free(device->report);
+        gw_boots_drop(device);
     }
     close_map(&g->streams);
     gw_senders_close(g);

@@ -47,7 +47,31 @@ static const char *unit_of(const gw_asked *asked) {
     return s == NULL ? "" : s->unit;
 }
 
+/// Between which times the device's clock was in doubt and times were corrected. [reading-6]
+static sv_err put_corrected(const gw_asked *asked, sv_json_out *out, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(asked->g->db,
+                      "SELECT start + first, start + last FROM boot WHERE device = ?1 AND last > 0 "
+                      "AND start + last >= ?2 AND start + first <= ?3 ORDER BY start + first",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, asked->device);
+    sv_stmt_bind_int(stmt, 2, asked->range.from_us);
+    sv_stmt_bind_int(stmt, 3, asked->range.to_us);
+    sv_json_key(out, "corrected");
+    sv_json_open_array(out);
+    sv_err err = sv_stmt_next(stmt, why);
+    for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
+        sv_json_open_array(out);
+        sv_json_put_int(out, sv_stmt_int(stmt, 0) / 1000);
+        sv_json_put_int(out, sv_stmt_int(stmt, 1) / 1000);
+        sv_json_close_array(out);
+    }
+    sv_json_close_array(out);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
 static void reply(gw_asked *asked) {
+    sv_why why = { 0 };
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(GW_LOCAL_MAX);
     sv_json_out out = SV_JSON_OUT(&text);
     sv_json_open_object(&out);
@@ -55,6 +79,10 @@ static void reply(gw_asked *asked) {
     sv_json_add_str(&out, "sensor", asked->sensor);
     sv_json_add_str(&out, "unit", unit_of(asked));
     gw_range_write(&asked->range, &out);
+    if (put_corrected(asked, &out, &why) != SV_OK) {
+        sv_http_problem(asked->request, 500, "Store failed", "%s", why.text);
+        return;
+    }
     sv_json_close_object(&out);
     sv_http_reply(asked->request, 200, "application/json", sv_textbuf_text(&text));
 }
@@ -165,17 +193,18 @@ static sv_err take_stretches(gw_asked *asked, sv_why *why) {
 static sv_err take_rows(gw_asked *asked, bool *more, sv_why *why) {
     sv_stmt *stmt = NULL;
     int64_t end = asked->row + ROWS;
-    SV_TRY(sv_db_stmt(asked->g->db,
-                      "SELECT received, at, value FROM reading_row WHERE id > ? AND id <= ? AND "
-                      "stream = ?",
-                      &stmt, why));
+    SV_TRY(sv_db_stmt(
+        asked->g->db,
+        "SELECT value, received, at, uptime, known, start FROM reading_row LEFT JOIN "
+        "boot ON boot.id = reading_row.boot WHERE reading_row.id > ? AND reading_row.id <= ? AND "
+        "stream = ?",
+        &stmt, why));
     sv_stmt_bind_int(stmt, 1, asked->row);
     sv_stmt_bind_int(stmt, 2, end);
     sv_stmt_bind_int(stmt, 3, asked->stream);
     sv_err err = sv_stmt_next(stmt, why);
     for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
-        gw_range_sample(&asked->range, gw_judged_us(sv_stmt_int(stmt, 1), sv_stmt_int(stmt, 0)),
-                        sv_stmt_number(stmt, 2));
+        gw_range_sample(&asked->range, gw_row_us(stmt, 1), sv_stmt_number(stmt, 0));
     }
     if (err != SV_ERR_NOT_FOUND) {
         return err;

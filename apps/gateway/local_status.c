@@ -178,6 +178,53 @@ static void put_uplink(const gw *g, sv_json_out *out) {
     sv_json_close_object(out);
 }
 
+typedef struct furthest {
+    const gw_device *devices[GW_CLOCKS_SHOWN]; ///< the one that is furthest off first
+    size_t count;
+} furthest;
+
+static void take_far(furthest *f, const gw_device *device) {
+    size_t at = f->count;
+    while (at > 0 && llabs(f->devices[at - 1]->clock.offset_us) < llabs(device->clock.offset_us)) {
+        at--;
+    }
+    if (at == GW_CLOCKS_SHOWN) {
+        return;
+    }
+    f->count += f->count < GW_CLOCKS_SHOWN ? 1 : 0;
+    for (size_t i = f->count - 1; i > at; i--) {
+        f->devices[i] = f->devices[i - 1];
+    }
+    f->devices[at] = device;
+}
+
+/// Two clocks apart: whose, and by how much.
+static void put_clocks(const gw *g, sv_json_out *out) {
+    furthest far = { .count = 0 };
+    for (size_t i = 0; i < sv_map_count(g->devices); i++) {
+        const gw_device *device = sv_map_at(g->devices, i, NULL);
+        if (gw_offset_is_far(&device->clock)) {
+            take_far(&far, device);
+        }
+    }
+    sv_json_key(out, "clocks");
+    sv_json_open_object(out);
+    sv_json_add_int(out, "steps", g->clock.steps);
+    sv_json_add_int(out, "wrong", (int64_t) g->clocks_wrong);
+    sv_json_add_int(out, "corrected", (int64_t) g->clocks_corrected);
+    sv_json_add_int(out, "far", (int64_t) gw_clocks_far(g));
+    sv_json_key(out, "furthest");
+    sv_json_open_array(out);
+    for (size_t i = 0; i < far.count; i++) {
+        sv_json_open_object(out);
+        sv_json_add_str(out, "device", far.devices[i]->id);
+        sv_json_add_int(out, "ahead_ms", far.devices[i]->clock.offset_us / 1000);
+        sv_json_close_object(out);
+    }
+    sv_json_close_array(out);
+    sv_json_close_object(out);
+}
+
 void gw_local_status(const gw *g, sv_textbuf *text) {
     double uptime_s = (double) (sv_clock_monotonic_us() - g->started_us) / SV_TIME_SECOND_US;
     sv_json_out out = SV_JSON_OUT(text);
@@ -188,6 +235,7 @@ void gw_local_status(const gw *g, sv_textbuf *text) {
     sv_json_add_int(&out, "uptime_s", (int64_t) uptime_s);
     put_front(g, &out);
     put_readings(g, &out);
+    put_clocks(g, &out);
     put_store(g, uptime_s, &out);
     put_uplink(g, &out);
     gw_act_put_status(g, &out);

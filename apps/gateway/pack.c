@@ -54,14 +54,16 @@ static const struct {
     { "SELECT coalesce(min(id), 0) FROM reading WHERE id > ?",
       "SELECT coalesce(max(id), 0) FROM reading WHERE id > ?",
       "SELECT received FROM reading WHERE id <= ? ORDER BY id DESC LIMIT 1",
-      "SELECT stream, received, at, value FROM reading WHERE id > ? AND id <= ? AND stream > ? AND "
-      "stream <= ?",
+      "SELECT stream, value, received, at, uptime, known, start FROM reading LEFT JOIN boot ON "
+      "boot.id = reading.boot WHERE reading.id > ? AND reading.id <= ? AND stream > ? AND stream "
+      "<= ?",
       "DELETE FROM reading" },
     { "SELECT coalesce(min(id), 0) FROM reading_b WHERE id > ?",
       "SELECT coalesce(max(id), 0) FROM reading_b WHERE id > ?",
       "SELECT received FROM reading_b WHERE id <= ? ORDER BY id DESC LIMIT 1",
-      "SELECT stream, received, at, value FROM reading_b WHERE id > ? AND id <= ? AND stream > ? "
-      "AND stream <= ?",
+      "SELECT stream, value, received, at, uptime, known, start FROM reading_b LEFT JOIN boot ON "
+      "boot.id = reading_b.boot WHERE reading_b.id > ? AND reading_b.id <= ? AND stream > ? AND "
+      "stream <= ?",
       "DELETE FROM reading_b" },
 };
 
@@ -227,8 +229,7 @@ static sv_err scan(gw *g, gw_pack *pass, int64_t upto, sv_why *why) {
     sv_stmt_bind_int(stmt, 4, pass->upto_stream);
     sv_err err = sv_stmt_next(stmt, why);
     for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
-        keep(pass, sv_stmt_int(stmt, 0), gw_judged_us(sv_stmt_int(stmt, 2), sv_stmt_int(stmt, 1)),
-             sv_stmt_number(stmt, 3));
+        keep(pass, sv_stmt_int(stmt, 0), gw_row_us(stmt, 2), sv_stmt_number(stmt, 1));
     }
     pass->scanned = end;
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;

@@ -12,6 +12,7 @@ extern const char gw_schema_local[];
 extern const char gw_schema_command[];
 extern const char gw_schema_rules[];
 extern const char gw_schema_spool[];
+extern const char gw_schema_boot[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -106,12 +107,16 @@ static sv_err restore_availability(gw *g, sv_why *why) {
                              .down_us = sv_stmt_int(stmt, 2) };
         gw_availability_restore(&g->availability, &day, sv_stmt_int(stmt, 3));
     }
-    gw_availability_start(&g->availability, sv_clock_wall_us(), sv_clock_monotonic_us());
+    // A gateway that wakes in 1970 goes on from there.
+    g->clock.wall_us = g->availability.mark_wall_us;
+    g->clock.wall_at_us = sv_clock_monotonic_us();
+    g->clock.fresh = true;
+    gw_availability_start(&g->availability, gw_wall_us(g), sv_clock_monotonic_us());
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
 void gw_store_availability(gw *g) {
-    int64_t wall_us = sv_clock_wall_us();
+    int64_t wall_us = gw_wall_us(g);
     gw_availability_tick(&g->availability, gw_front_is_up(g) && !g->full, wall_us,
                          sv_clock_monotonic_us());
     const gw_day *today = gw_availability_day(&g->availability, wall_us);
@@ -132,7 +137,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "local", gw_schema_local },
                                            { "command", gw_schema_command },
                                            { "rules", gw_schema_rules },
-                                           { "spool", gw_schema_spool } };
+                                           { "spool", gw_schema_spool },
+                                           { "boot", gw_schema_boot } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
@@ -146,5 +152,6 @@ sv_err gw_store_open(gw *g, sv_why *why) {
     SV_TRY(restore_availability(g, why));
     SV_TRY(gw_pack_open(g, why));
     SV_TRY(gw_local_alerts_open(g, why));
+    SV_TRY(ask_int(g, "SELECT coalesce(max(id), 0) FROM boot", &g->last_boot, why));
     return ask_int(g, "SELECT coalesce(max(id), 0) FROM stream", &g->last_stream, why);
 }

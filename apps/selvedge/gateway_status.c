@@ -177,6 +177,24 @@ static void show_uplink(const sv_json *root) {
     }
 }
 
+static void show_clocks(const sv_json *root) {
+    const sv_json *furthest = sv_json_get(sv_json_get(root, "clocks"), "furthest");
+    for (size_t i = 0; i < sv_json_count(furthest); i++) {
+        char room[32];
+        double ahead_ms = 0;
+        sv_text device = SV_TEXT("");
+        (void) sv_json_number(sv_json_get(sv_json_at(furthest, i), "ahead_ms"), &ahead_ms);
+        (void) sv_json_text(sv_json_get(sv_json_at(furthest, i), "device"), &device);
+        (void) printf("%s" SV_TEXT_FMT " is %s %s\n", i == 0 ? "clocks    " : "          ",
+                      SV_TEXT_ARG(device), span(fabs(ahead_ms) / 1000, room),
+                      ahead_ms > 0 ? "ahead" : "behind");
+    }
+    double steps = number(root, "clocks", "steps");
+    if (steps > 0) {
+        (void) printf("clock     this machine's own was set %.0f times since the start\n", steps);
+    }
+}
+
 static void show(const sv_json *root) {
     char room[32];
     sv_text id = SV_TEXT("");
@@ -196,6 +214,7 @@ static void show(const sv_json *root) {
                   number(root, "readings", "refused"), number(root, "readings", "repeated"),
                   number(root, "readings", "devices_online"), number(root, "readings", "devices"),
                   alerts);
+    show_clocks(root);
     show_store(root);
     show_uplink(root);
 }

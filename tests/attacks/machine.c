@@ -1,8 +1,9 @@
 // A machine that misbehaves, to be preloaded into a program: a disk whose syncs take long, a wall
-// clock that jumps, a kill -9 as soon as something is on disk. What it does is read from the file
-// SV_MACHINE (three 64-bit numbers: microseconds of each sync, microseconds added to the wall
-// clock, not 0: the next sync is the last thing that the program does), which the test writes while
-// the program runs.
+// clock that jumps, a kill -9 as soon as something is on disk, a time server that is there or not.
+// What it does is read from the file SV_MACHINE (four 64-bit numbers: microseconds of each sync,
+// microseconds added to the wall clock, not 0: the next sync is the last thing that the program
+// does, and 1 or 2: the kernel says that no time server has set the clock, or that one has), which
+// the test writes while the program runs.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -10,11 +11,12 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
 typedef struct machine {
-    volatile int64_t sync_us, shift_us, ends;
+    volatile int64_t sync_us, shift_us, ends, server;
 } machine;
 
 static machine honest;
@@ -84,5 +86,10 @@ __attribute__((visibility("default"))) int gettimeofday(struct timeval *restrict
     int result = clock_gettime(CLOCK_REALTIME, &now);
     *out = (struct timeval){ .tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000 };
     return result;
+}
+
+__attribute__((visibility("default"))) int adjtimex(struct timex *ask) {
+    int state = (int) syscall(SYS_adjtimex, ask);
+    return here->server == 0 ? state : here->server == 1 ? TIME_ERROR : TIME_OK;
 }
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)

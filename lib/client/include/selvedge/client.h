@@ -140,7 +140,8 @@ typedef struct selvedge_state {
     selvedge_error trouble;    ///< the last one with the connection; SELVEDGE_OK: none so far
 } selvedge_state;
 
-/// Now, by the machine's clock.
+/// Now, by the machine's clock. While no time server has set that, the reading says how long after
+/// the machine's start it was taken as well, and the gateway corrects it once the time is known.
 #define SELVEDGE_NOW INT64_C(0)
 
 /// The library's own version, "0.1.0"; compare it with SELVEDGE_CLIENT_VERSION.

@@ -1,0 +1,202 @@
+#include "boots.h"
+
+#include "gateway.h"
+
+#include <base/mem.h>
+#include <stdlib.h>
+#include <sys/log.h>
+
+static bool is_plausible(int64_t at_us, int64_t received_us) {
+    // Who woke in 1970 itself cannot say that somebody else is ahead.
+    return at_us >= GW_CLOCK_PAST_US
+           && (received_us < GW_CLOCK_PAST_US || at_us <= received_us + GW_CLOCK_FUTURE_US);
+}
+
+int64_t gw_taken_us(const gw_taken *taken) {
+    int64_t place_us = taken->start_us + taken->uptime_us;
+    bool plausible = is_plausible(taken->at_us, taken->received_us);
+    bool apart = llabs(place_us - taken->at_us) > GW_CLOCK_APART_US;
+    if (plausible && !(taken->known == GW_KNOWN_PROVEN && apart)) {
+        return taken->at_us;
+    }
+    return taken->known == GW_KNOWN_NOT ? taken->received_us : place_us;
+}
+
+int64_t gw_row_us(sv_stmt *row, int column) {
+    const gw_taken taken = {
+        .received_us = sv_stmt_int(row, column),
+        .at_us = sv_stmt_int(row, column + 1),
+        .uptime_us = sv_stmt_int(row, column + 2),
+        .known = (gw_known) sv_stmt_int(row, column + 3),
+        .start_us = sv_stmt_int(row, column + 4),
+    };
+    return gw_taken_us(&taken);
+}
+
+bool gw_boot_cover(gw_boot *boot, int64_t uptime_us) {
+    int64_t first_us = uptime_us / SV_TIME_MINUTE_US * SV_TIME_MINUTE_US;
+    int64_t last_us = first_us + SV_TIME_MINUTE_US;
+    bool none = boot->last_us == 0;
+    bool news = none || first_us < boot->first_us || last_us > boot->last_us;
+    boot->first_us = none || first_us < boot->first_us ? first_us : boot->first_us;
+    boot->last_us = last_us > boot->last_us ? last_us : boot->last_us;
+    return news;
+}
+
+static bool settle(gw_boot *boot, gw_known known, int64_t start_us) {
+    bool moved = known != boot->known || llabs(start_us - boot->kept_us) >= GW_BOOT_MOVED_US;
+    boot->known = known;
+    boot->start_us = start_us;
+    boot->kept_us = moved ? start_us : boot->kept_us;
+    return moved;
+}
+
+/// By the device's own clock. The latest word counts, whatever order they come in.
+static bool learn_said(gw_boot *boot, const sv_reading *reading) {
+    gw_known known = reading->proven ? GW_KNOWN_PROVEN : GW_KNOWN_SAID;
+    int64_t start_us = reading->at_us - reading->uptime_us;
+    if (known < boot->known || (known == boot->known && reading->uptime_us < boot->latest_us)) {
+        return false;
+    }
+    bool all = reading->proven && boot->known != GW_KNOWN_NOT
+               && llabs(start_us - boot->start_us) > GW_CLOCK_APART_US;
+    bool news = false;
+    if (all) {
+        news = gw_boot_cover(boot, 0);
+        news |= gw_boot_cover(boot, reading->uptime_us);
+    }
+    boot->latest_us = reading->uptime_us;
+    return settle(boot, known, start_us) || news;
+}
+
+bool gw_boot_learn(gw_boot *boot, const sv_reading *reading, int64_t received_us, unsigned steps) {
+    if (is_plausible(reading->at_us, received_us)) {
+        return learn_said(boot, reading);
+    }
+    if (boot->known > GW_KNOWN_RECEIPT || received_us < GW_CLOCK_PAST_US) {
+        return false;
+    }
+    // It was on its way for a while: the least of these is nearest. What was found by a clock that
+    // has been set since says nothing.
+    int64_t start_us = received_us - reading->uptime_us;
+    if (boot->known == GW_KNOWN_RECEIPT && boot->steps == steps && start_us >= boot->start_us) {
+        return false;
+    }
+    boot->steps = steps;
+    return settle(boot, GW_KNOWN_RECEIPT, start_us);
+}
+
+static void keep(gw *g, const gw_device *device, const gw_boot *boot) {
+    sv_writer_add(g->writer, "INSERT OR REPLACE INTO boot VALUES (?, ?, ?, ?, ?, ?, ?)");
+    sv_writer_int(g->writer, boot->id);
+    sv_writer_str(g->writer, device->id);
+    sv_writer_str(g->writer, boot->name);
+    sv_writer_int(g->writer, boot->known);
+    sv_writer_int(g->writer, boot->kept_us);
+    sv_writer_int(g->writer, boot->first_us);
+    sv_writer_int(g->writer, boot->last_us);
+}
+
+static gw_boot *add(gw_device *device, int64_t id, sv_text name) {
+    gw_boot *boot = sv_mem_new(sizeof *boot);
+    boot->id = id;
+    (void) (sv_text_copy(name, boot->name, sizeof boot->name) == SV_OK);
+    boot->next = device->boots;
+    device->boots = boot;
+    return boot;
+}
+
+/// Those it had before this program started.
+static sv_err read_known(gw *g, gw_device *device, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(g->db,
+                      "SELECT id, name, known, start, first, last FROM boot WHERE device = ? "
+                      "ORDER BY id",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, device->id);
+    sv_err err = sv_stmt_next(stmt, why);
+    for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
+        gw_boot *boot = add(device, sv_stmt_int(stmt, 0), sv_stmt_text(stmt, 1));
+        boot->known = (gw_known) sv_stmt_int(stmt, 2);
+        boot->start_us = sv_stmt_int(stmt, 3);
+        boot->kept_us = boot->start_us;
+        boot->first_us = sv_stmt_int(stmt, 4);
+        boot->last_us = sv_stmt_int(stmt, 5);
+    }
+    device->boots_read = true;
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+static void forget_oldest(gw *g, gw_device *device) {
+    size_t count = 0;
+    gw_boot **last = NULL;
+    for (gw_boot **at = &device->boots; *at != NULL; at = &(*at)->next) {
+        last = at;
+        count++;
+    }
+    if (count < GW_BOOTS_MAX || last == NULL) {
+        return;
+    }
+    sv_writer_add(g->writer, "DELETE FROM boot WHERE id = ?");
+    sv_writer_int(g->writer, (*last)->id);
+    free(*last);
+    *last = NULL;
+}
+
+gw_boot *gw_boot_of(gw *g, gw_device *device, const sv_reading *reading) {
+    sv_why why = { 0 };
+    if (reading->boot.len == 0) {
+        return NULL;
+    }
+    if (!device->boots_read && read_known(g, device, &why) != SV_OK) {
+        gw_store_failed(g, &why);
+    }
+    for (gw_boot *boot = device->boots; boot != NULL; boot = boot->next) {
+        if (sv_text_is(reading->boot, boot->name)) {
+            return boot;
+        }
+    }
+    forget_oldest(g, device);
+    gw_boot *boot = add(device, ++g->last_boot, reading->boot);
+    keep(g, device, boot);
+    return boot;
+}
+
+int64_t gw_boot_place(gw *g, const gw_device *device, gw_boot *boot, const sv_reading *reading,
+                      int64_t received_us) {
+    gw_taken taken = { .received_us = received_us, .at_us = reading->at_us };
+    if (boot == NULL) {
+        return gw_taken_us(&taken);
+    }
+    gw_known before = boot->known;
+    int64_t start_us = boot->start_us;
+    bool news = gw_boot_learn(boot, reading, received_us, g->clock.steps);
+    if (before != GW_KNOWN_NOT && before != boot->known
+        && llabs(boot->start_us - start_us) > GW_CLOCK_APART_US) {
+        SV_LOG(info, "clock.learned",
+               "%s: the time is known; what it took since its start was %lld s off", device->id,
+               (long long) ((boot->start_us - start_us) / SV_TIME_SECOND_US));
+    }
+    if (!reading->proven) {
+        taken.uptime_us = reading->uptime_us;
+        taken.known = boot->known;
+        taken.start_us = boot->start_us;
+    }
+    int64_t at_us = gw_taken_us(&taken);
+    if (at_us != reading->at_us && taken.known != GW_KNOWN_NOT) {
+        g->clocks_corrected++;
+        news |= gw_boot_cover(boot, reading->uptime_us);
+    }
+    if (news) {
+        keep(g, device, boot);
+    }
+    return at_us;
+}
+
+void gw_boots_drop(gw_device *device) {
+    while (device->boots != NULL) {
+        gw_boot *boot = device->boots;
+        device->boots = boot->next;
+        free(boot);
+    }
+}
