@@ -51,11 +51,15 @@ void sv_base64url_add(sv_textbuf *buf, const uint8_t *bytes, size_t len) {
     base64_add(buf, BASE64URL, bytes, len);
 }
 
-void sv_field_bytes_add(sv_textbuf *buf, sv_text bytes) {
+void sv_base64_add(sv_textbuf *buf, sv_text bytes) {
     static const char *const PADDING[] = { "", "==", "=" };
-    sv_textbuf_add_char(buf, ':');
     base64_add(buf, BASE64, (const uint8_t *) bytes.at, bytes.len);
     sv_textbuf_add_str(buf, PADDING[bytes.len % 3]);
+}
+
+void sv_field_bytes_add(sv_textbuf *buf, sv_text bytes) {
+    sv_textbuf_add_char(buf, ':');
+    sv_base64_add(buf, bytes);
     sv_textbuf_add_char(buf, ':');
 }
 

@@ -37,6 +37,23 @@ static void base64url_agrees_with_the_rfc_without_its_padding(void **state) {
     }
 }
 
+static void base64_is_padded(void **state) {
+    (void) state;
+    static const char *const CASES[][2] = {
+        { "", "" },
+        { "f", "Zg==" },
+        { "fo", "Zm8=" },
+        { "foo", "Zm9v" },
+        { "\xff\xff\xfe", "///+" },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        char room[32];
+        sv_textbuf out = SV_TEXTBUF(room);
+        sv_base64_add(&out, sv_text_of(CASES[i][0]));
+        assert_true(sv_text_is(sv_textbuf_text(&out), CASES[i][1]));
+    }
+}
+
 static void a_field_of_bytes_agrees_with_the_rfcs_and_has_one_spelling(void **state) {
     (void) state;
     static const char *const GOOD[][2] = {
@@ -97,6 +114,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hexadecimal_reads_back_what_it_wrote_and_nothing_else),
         cmocka_unit_test(base64url_agrees_with_the_rfc_without_its_padding),
+        cmocka_unit_test(base64_is_padded),
         cmocka_unit_test(a_field_of_bytes_agrees_with_the_rfcs_and_has_one_spelling),
         cmocka_unit_test(percent_encoding_refuses_what_would_smuggle_bytes),
         cmocka_unit_test(percent_encoding_reads_back_what_it_wrote),

@@ -1,7 +1,9 @@
 #include <codec/encode.h>
 #include <crypto/random.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,26 @@ void sv_sha256(sv_text data, uint8_t out[32]) {
     if (EVP_Digest(data.at == NULL ? "" : data.at, data.len, out, NULL, EVP_sha256(), NULL) != 1) {
         abort();
     }
+}
+
+void sv_hmac_sha256(sv_text key, const sv_text *parts, size_t count, uint8_t out[32]) {
+    char digest[] = "SHA256";
+    const OSSL_PARAM settings[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
+                                                                     0),
+                                    OSSL_PARAM_construct_end() };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *made = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+    const unsigned char *key_at = (const unsigned char *) (key.len > 0 ? key.at : "");
+    size_t len = 0;
+    bool good = made != NULL && EVP_MAC_init(made, key_at, key.len, settings) == 1;
+    for (size_t i = 0; good && i < count; i++) {
+        good = EVP_MAC_update(made, (const unsigned char *) parts[i].at, parts[i].len) == 1;
+    }
+    if (!good || EVP_MAC_final(made, out, &len, 32) != 1 || len != 32) {
+        abort();
+    }
+    EVP_MAC_CTX_free(made);
+    EVP_MAC_free(mac);
 }
 
 bool sv_same_secret(const void *left, const void *right, size_t bytes) {

@@ -1,6 +1,6 @@
+#include "lookup.h"
 #include "tls_internal.h"
 
-#include <arpa/inet.h>
 #include <base/mem.h>
 #include <ctype.h>
 #include <errno.h>
@@ -9,14 +9,16 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/dns.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <net/conn.h>
+#include <net/reach.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     HOST_MAX = 256,
@@ -31,7 +33,9 @@ struct sv_conn {
     struct bufferevent *stream;
     struct evdns_base *names; ///< NULL when the host needs no resolving
     sv_timer *patience;
-    SSL *ssl; ///< owned by the stream
+    lookup *lookup;       ///< of a connection to public addresses alone
+    sv_tls *starting_tls; ///< to go on under when `bytes` returns
+    SSL *ssl;             ///< owned by the stream
     sv_conn_events events;
     void *arg;
     int64_t connect_us;
@@ -65,6 +69,7 @@ static void drop_names_later(sv_conn *conn) {
 
 static void close_stream(sv_conn *conn) {
     sv_timer_drop(&conn->patience);
+    lookup_drop(&conn->lookup);
     if (conn->stream != NULL) {
         bufferevent_free(conn->stream);
         conn->stream = NULL;
@@ -213,6 +218,33 @@ static bool take_records(sv_conn *conn, sv_why *why) {
     return true;
 }
 
+static sv_err stream_over(sv_conn *conn, int fd, const sv_tls *tls, sv_why *why);
+
+/// The plain stream's socket goes on under TLS, and its name is checked anew.
+static sv_err change_to_tls(sv_conn *conn, sv_why *why) {
+    const sv_tls *tls = conn->starting_tls;
+    conn->starting_tls = NULL;
+    if (evbuffer_get_length(bufferevent_get_input(conn->stream)) > 0) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "something was sent in the clear before TLS (%s:%u)",
+                       conn->host, conn->port);
+    }
+    int fd = fcntl(bufferevent_getfd(conn->stream), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        return sv_fail(why, SV_ERR_IO, "no descriptor for TLS to %s:%u: %m", conn->host,
+                       conn->port);
+    }
+    bufferevent_free(conn->stream);
+    conn->stream = NULL;
+    conn->up = false;
+    sv_err err = stream_over(conn, fd, tls, why);
+    if (err != SV_OK) {
+        (void) close(fd);
+        return err;
+    }
+    sv_timer_once(conn->patience, conn->connect_us);
+    return SV_OK;
+}
+
 /// False: the connection has gone.
 static bool hand_over(sv_conn *conn) {
     struct evbuffer *input = bufferevent_get_input(conn->stream);
@@ -224,6 +256,14 @@ static bool hand_over(sv_conn *conn) {
             return false;
         }
         (void) evbuffer_drain(input, took < left ? took : left);
+        if (conn->starting_tls != NULL) {
+            sv_why why;
+            if (change_to_tls(conn, &why) != SV_OK) {
+                end(conn, &why);
+                return false;
+            }
+            return true;
+        }
         if (took == 0) {
             return true;
         }
@@ -241,29 +281,20 @@ static void stream_read(struct bufferevent *stream, void *arg) {
     }
 }
 
-static bool is_numeric(const char *host) {
-    struct in6_addr address;
-    return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
-}
-
-/// Our own machine is found without asking anybody.
-static const char *known_host(const char *host) {
-    return strcasecmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-}
-
-static sv_err make_stream(sv_conn *conn, const sv_tls *tls, sv_why *why) {
+/// Over `fd`, or over one that it will open.
+static sv_err stream_over(sv_conn *conn, int fd, const sv_tls *tls, sv_why *why) {
     // Deferred: an event never reaches the owner from within the owner's own call.
     int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
     struct event_base *base = sv_loop_base(conn->loop);
     if (tls == NULL) {
-        conn->stream = bufferevent_socket_new(base, -1, options);
+        conn->stream = bufferevent_socket_new(base, fd, options);
     } else {
         conn->ssl = sv_tls_client_ssl(tls, conn->host);
         if (conn->ssl == NULL) {
             return sv_fail(why, SV_ERR_INVALID, "no TLS name can be checked for '%s'", conn->host);
         }
         SSL_set_read_ahead(conn->ssl, 1);
-        conn->stream = bufferevent_openssl_socket_new(base, -1, conn->ssl,
+        conn->stream = bufferevent_openssl_socket_new(base, fd, conn->ssl,
                                                       BUFFEREVENT_SSL_CONNECTING, options);
         if (conn->stream == NULL) {
             SSL_free(conn->ssl);
@@ -279,8 +310,8 @@ static sv_err make_stream(sv_conn *conn, const sv_tls *tls, sv_why *why) {
 }
 
 static sv_err start_connecting(sv_conn *conn, sv_why *why) {
-    const char *host = known_host(conn->host);
-    if (!is_numeric(host)) {
+    const char *host = host_known(conn->host);
+    if (!host_is_numeric(host)) {
         conn->names =
             evdns_base_new(sv_loop_base(conn->loop),
                            EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
@@ -297,22 +328,76 @@ static sv_err start_connecting(sv_conn *conn, sv_why *why) {
     return SV_OK;
 }
 
-sv_err sv_conn_open(sv_loop *loop, const char *host, uint16_t port, sv_tls *tls, int64_t connect_us,
-                    const sv_conn_events *events, void *arg, sv_conn **out, sv_why *why) {
+// ---- public addresses only ----------------------------------------------------------------------
+
+/// One address is judged and connected to; nobody is asked a second time in between.
+static sv_err connect_found(sv_conn *conn, const struct sockaddr *address, socklen_t len,
+                            sv_why *why) {
+    sv_why refused;
+    if (sv_reach_public(address, &refused) != SV_OK) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "'%s' is not connected to: %s", conn->host,
+                       refused.text);
+    }
+    if (bufferevent_socket_connect(conn->stream, address, (int) len) != 0) {
+        say_errno(conn, EVUTIL_SOCKET_ERROR(), why);
+        return SV_ERR_UNAVAILABLE;
+    }
+    return SV_OK;
+}
+
+static void found(void *arg, const struct sockaddr *address, socklen_t len, const sv_why *fault) {
+    sv_conn *conn = arg;
+    sv_why why;
+    if (address == NULL) {
+        end(conn, fault);
+    } else if (connect_found(conn, address, len, &why) != SV_OK) {
+        end(conn, &why);
+    }
+}
+
+// ---- the connection -----------------------------------------------------------------------------
+
+typedef sv_err conn_way(sv_conn *conn, sv_why *why);
+
+static sv_err start_public(sv_conn *conn, sv_why *why) {
+    return lookup_start(conn->loop, conn->host, conn->port, found, conn, &conn->lookup, why);
+}
+
+static sv_err open_by(conn_way *way, sv_conn blank, const char *host, const sv_tls *tls,
+                      sv_conn **out, sv_why *why) {
     SV_DEFER(sv_conn_drop) sv_conn *conn = sv_mem_new(sizeof *conn);
-    *conn = (sv_conn){
-        .loop = loop, .events = *events, .arg = arg, .port = port, .connect_us = connect_us
-    };
+    *conn = blank;
     if (sv_text_copy(sv_text_of(host), conn->host, sizeof conn->host) != SV_OK) {
         return sv_fail(why, SV_ERR_INVALID, "host name of more than %d characters", HOST_MAX - 1);
     }
-    conn->patience = sv_timer_new(loop, patience_over, conn);
-    SV_TRY(make_stream(conn, tls, why));
-    SV_TRY(start_connecting(conn, why));
-    sv_timer_once(conn->patience, connect_us);
+    conn->patience = sv_timer_new(conn->loop, patience_over, conn);
+    SV_TRY(stream_over(conn, -1, tls, why));
+    SV_TRY(way(conn, why));
+    sv_timer_once(conn->patience, conn->connect_us);
     *out = conn;
     conn = NULL;
     return SV_OK;
+}
+
+sv_err sv_conn_open(sv_loop *loop, const char *host, uint16_t port, sv_tls *tls, int64_t connect_us,
+                    const sv_conn_events *events, void *arg, sv_conn **out, sv_why *why) {
+    sv_conn blank = {
+        .loop = loop, .events = *events, .arg = arg, .port = port, .connect_us = connect_us
+    };
+    return open_by(start_connecting, blank, host, tls, out, why);
+}
+
+sv_err sv_conn_open_public(sv_loop *loop, const char *host, uint16_t port, sv_tls *tls,
+                           int64_t connect_us, const sv_conn_events *events, void *arg,
+                           sv_conn **out, sv_why *why) {
+    sv_conn blank = {
+        .loop = loop, .events = *events, .arg = arg, .port = port, .connect_us = connect_us
+    };
+    return open_by(start_public, blank, host, tls, out, why);
+}
+
+void sv_conn_start_tls(sv_conn *conn, sv_tls *tls) {
+    conn->starting_tls = tls;
 }
 
 void sv_conn_write(sv_conn *conn, sv_text bytes) {

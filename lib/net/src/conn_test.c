@@ -98,10 +98,54 @@ static void a_closed_door_is_named(void **state) {
     assert_non_null(strstr(s.ended.text, "connection refused (localhost:"));
 }
 
+/// By its address as well as by its name, and nobody knocks. [notify-7]
+static void who_connects_to_public_addresses_alone_does_not_reach_this_machine(void **state) {
+    (void) state;
+    static const sv_conn_events EVENTS = { .up = greet, .bytes = take_all, .down = on_end };
+    static const char *const HOSTS[] = { "127.0.0.1", "localhost", "LOCALHOST",
+                                         "::1",       "0.0.0.0",   "::ffff:127.0.0.1" };
+    uint16_t port = 0;
+    SV_DEFER(sv_fd_drop) int door = listening(&port);
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    assert_int_equal(sv_loop_open(&loop, NULL), SV_OK);
+    for (size_t i = 0; i < SV_COUNT(HOSTS); i++) {
+        speaker s = { .dropped = false };
+        assert_int_equal(sv_conn_open_public(loop, HOSTS[i], port, NULL, PATIENCE_US, &EVENTS, &s,
+                                             &s.conn, NULL),
+                         SV_OK);
+        int64_t end_us = sv_clock_monotonic_us() + PATIENCE_US;
+        while (!s.dropped && sv_clock_monotonic_us() < end_us) {
+            sv_loop_turn(loop, TURN_US);
+        }
+        if (s.ended.code != SV_ERR_UNTRUSTED || strstr(s.ended.text, HOSTS[i]) == NULL
+            || strstr(s.ended.text, "is not connected to: ") == NULL) {
+            fail_msg("%s: %s", HOSTS[i], s.ended.text);
+        }
+    }
+    struct pollfd knock = { .fd = door, .events = POLLIN };
+    assert_int_equal(poll(&knock, 1, 0), 0);
+}
+
+static void a_public_connection_may_be_dropped_before_it_is_judged(void **state) {
+    (void) state;
+    static const sv_conn_events EVENTS = { .up = greet, .bytes = take_all, .down = on_end };
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    assert_int_equal(sv_loop_open(&loop, NULL), SV_OK);
+    speaker s = { .dropped = false };
+    assert_int_equal(
+        sv_conn_open_public(loop, "localhost", 9, NULL, PATIENCE_US, &EVENTS, &s, &s.conn, NULL),
+        SV_OK);
+    sv_conn_drop(&s.conn);
+    sv_loop_turn(loop, TURN_US);
+    assert_false(s.dropped);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_just_before_the_drop_still_arrives),
         cmocka_unit_test(a_closed_door_is_named),
+        cmocka_unit_test(who_connects_to_public_addresses_alone_does_not_reach_this_machine),
+        cmocka_unit_test(a_public_connection_may_be_dropped_before_it_is_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,8 @@
 void sv_hex_add(sv_textbuf *buf, const uint8_t *bytes, size_t len);
 /// Exactly `len` bytes from 2*len digits; SV_ERR_INVALID otherwise.
 sv_err sv_hex_parse(sv_text text, uint8_t *bytes, size_t len);
+/// Standard base64 with padding.
+void sv_base64_add(sv_textbuf *buf, sv_text bytes);
 /// base64url without padding, as in tokens and links.
 void sv_base64url_add(sv_textbuf *buf, const uint8_t *bytes, size_t len);
 /// A byte sequence as header fields carry it (RFC 8941 §3.3.5): `:cHJlc3M=:`.

@@ -24,6 +24,15 @@ typedef struct sv_conn_events {
 /// `tls` NULL: plain TCP. `connect_us` bounds name resolution, connect and handshake together.
 sv_err sv_conn_open(sv_loop *loop, const char *host, uint16_t port, sv_tls *tls, int64_t connect_us,
                     const sv_conn_events *events, void *arg, sv_conn **out, sv_why *why);
+/// So, but only to an address that anybody on the internet may reach (net/reach.h). It is judged as
+/// it is about to be connected to, after the name was resolved; the sentence names it.
+sv_err sv_conn_open_public(sv_loop *loop, const char *host, uint16_t port, sv_tls *tls,
+                           int64_t connect_us, const sv_conn_events *events, void *arg,
+                           sv_conn **out, sv_why *why);
+/// From inside `bytes` of a plain connection: when that returns, the stream goes on under TLS, and
+/// `up` comes a second time after the handshake. Bytes that `bytes` leaves were sent in the clear
+/// by whoever sits between: they end the connection.
+void sv_conn_start_tls(sv_conn *conn, sv_tls *tls);
 void sv_conn_write(sv_conn *conn, sv_text bytes);
 /// Bytes written but not yet handed to the kernel.
 size_t sv_conn_waiting(const sv_conn *conn);
