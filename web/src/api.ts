@@ -10,6 +10,11 @@ export type Alert = {
   raised_at: number; updated_at: number; cleared_at: number | null; acknowledged_at: number | null;
   acknowledged_by: string | null;
 };
+export type Command = {
+  id: string; device: string; name: string; payload: unknown; rule: string | null; alert: string | null; by: string | null;
+  state: "queued" | "sent" | "expired" | "refused" | "unsent" | "answered" | "failed"; asked_at: number; until: number;
+  sent_at: number | null; ended_at: number | null; why: string | null; answer: unknown;
+};
 export type Sensor = { sensor: string; unit: string; value: number | null; at: number };
 export type DeviceDetail = Omit<Device, "alerts"> & {
   sensors: Sensor[]; report: Record<string, unknown> | null; alerts: Alert[];
@@ -48,12 +53,13 @@ async function explain(answer: Response): Promise<string> {
   }
 }
 
+/* A body that is a text is JSON that somebody wrote: it goes as it stands. */
 export async function call<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-Selvedge"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch("/api/v1" + path, {
-    method, headers, credentials: "same-origin", signal, body: body === undefined ? undefined : JSON.stringify(body),
+    method, headers, credentials: "same-origin", signal, body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
   }).catch((error) => {
     if (error?.name === "AbortError") throw error;
     throw new Problem(0, "The server cannot be reached. What is on the page stays; it will be asked again.");

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { call, query, type Alert, type Point, type Series } from "./api";
+import { call, query, type Alert, type Command, type Point, type Series } from "./api";
 import { clock, count, exact, num, unitText, words } from "./format";
 import { on } from "./live";
 import { Failed } from "./parts";
@@ -47,8 +47,26 @@ function shade(u: uPlot, alerts: Alert[]) {
   }
 }
 
+/* What the device was given, when: a dashed line. */
+function rule(u: uPlot, commands: Command[]) {
+  const { left, top, width: wide, height } = u.bbox;
+  u.ctx.save();
+  u.ctx.strokeStyle = css("--dim");
+  u.ctx.lineWidth = devicePixelRatio;
+  u.ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const { sent_at } of commands) {
+    const x = sent_at === null ? -1 : Math.round(u.valToPos(sent_at / 1000, "x", true));
+    if (x < left || x > left + wide) continue;
+    u.ctx.beginPath();
+    u.ctx.moveTo(x, top);
+    u.ctx.lineTo(x, top + height);
+    u.ctx.stroke();
+  }
+  u.ctx.restore();
+}
+
 type Hands = {
-  zoom: (from: number, to: number) => void; back: () => void; point: (u: uPlot) => void; alerts: () => Alert[];
+  zoom: (from: number, to: number) => void; back: () => void; point: (u: uPlot) => void; alerts: () => Alert[]; commands: () => Command[];
 };
 
 function options(el: HTMLElement, sensor: string, hands: Hands): uPlot.Options {
@@ -66,7 +84,7 @@ function options(el: HTMLElement, sensor: string, hands: Hands): uPlot.Options {
     axes: [{ ...axis, values: times, space: (_u, _i, min, max) => (max - min < 240 ? 76 : 52), size: (_u, texts) => (texts?.some((t) => t?.includes("\n")) ? 44 : 28) }, { ...axis, size: 52, values: levels }],
     series: [{}, { label: words(sensor), stroke: css("--accent"), width: 1.5, spanGaps: false, points: { show: false } }],
     hooks: {
-      drawClear: [(u) => shade(u, hands.alerts())],
+      drawClear: [(u) => { shade(u, hands.alerts()); rule(u, hands.commands()); }],
       setCursor: [hands.point],
       setSelect: [(u) => {
         if (u.select.width < 8) return;
@@ -96,7 +114,7 @@ function save(name: string, unit: string, sensor: string, points: Point[]) {
 export type Window = { span: number; from: number; to: number };
 
 export function Chart(props: {
-  device: string; sensor: string; unit: string; value: number | null; view: Window; online: boolean; alerts: Alert[]; zoom: (from: number, to: number) => void; back: () => void;
+  device: string; sensor: string; unit: string; value: number | null; view: Window; online: boolean; alerts: Alert[]; commands: Command[]; zoom: (from: number, to: number) => void; back: () => void;
 }) {
   const { device, sensor, view } = props;
   const unit = unitText(props.unit);
@@ -142,15 +160,16 @@ export function Chart(props: {
     const { min = 0, max = 0 } = u.scales.x!;
     const inside = points.current.filter((p) => p[1] !== null && p[0] / 1000 >= min && p[0] / 1000 <= max).map((p) => p[1]!);
     const marks = handlers.current.alerts.filter((a) => a.raised_at / 1000 <= max && (a.cleared_at ?? Infinity) / 1000 >= min).length;
+    const given = handlers.current.commands.filter((c) => c.sent_at !== null && c.sent_at / 1000 >= min && c.sent_at / 1000 <= max).length;
     readout.current!.textContent = inside.length === 0 ? "" :
-      `lowest ${num(Math.min(...inside))} · highest ${num(Math.max(...inside))} ${unit}${marks ? ` · ${count(marks, "alert")} shaded` : ""}`;
+      `lowest ${num(Math.min(...inside))} · highest ${num(Math.max(...inside))} ${unit}${marks ? ` · ${count(marks, "alert")} shaded` : ""}${given ? ` · ${count(given, "command")} marked` : ""}`;
   };
 
   useEffect(() => {
     const make = () => {
       plot.current?.destroy();
       plot.current = new uPlot(options(box.current!, sensor, {
-        zoom: (a, b) => handlers.current.zoom(a, b), back: () => handlers.current.back(), point: say, alerts: () => handlers.current.alerts,
+        zoom: (a, b) => handlers.current.zoom(a, b), back: () => handlers.current.back(), point: say, alerts: () => handlers.current.alerts, commands: () => handlers.current.commands,
       }), [[], []], box.current!);
       draw();
     };
@@ -216,7 +235,7 @@ export function Chart(props: {
     };
   }, [following, view.span, view.from, view.to]);
 
-  useEffect(draw, [props.alerts]);
+  useEffect(draw, [props.alerts, props.commands]);
 
   const download = () => {
     const u = plot.current!;

@@ -5,6 +5,7 @@ import { note, on } from "./live";
 import { useLoad } from "./load";
 import { AlertRow, byUrgency, mergeAlert } from "./alerts";
 import { Chart, type Window } from "./chart";
+import { Commands, useCommands } from "./commands";
 import { Chips, condition, Empty, Failed, State, Time } from "./parts";
 import { setQuery, usePlace } from "./router";
 
@@ -78,7 +79,7 @@ function facts(report: Record<string, unknown>, prefix = ""): [string, string][]
   });
 }
 
-export function Device({ id }: { id: string }) {
+export function Device({ id, may }: { id: string; may: boolean }) {
   const { query: q } = usePlace();
   const { data, error, missing, again, set } = useLoad<DeviceDetail>(`/devices/${encodeURIComponent(id)}`);
   const range = ranges[q.get("range") ?? ""] ? q.get("range")! : "5m";
@@ -90,6 +91,7 @@ export function Device({ id }: { id: string }) {
   const history = useLoad<{ items: Alert[] }>("/alerts" + query({ state: "all", device: id, limit: 200 }));
   const past = history.data?.items;
   const marks = useMemo(() => bySensor(past ?? []), [past]);
+  const commands = useCommands(id);
   const put = (alert: Alert) => {
     if (alert.device !== id) return;
     set((old) => ({ ...old, alerts: mergeAlert(old.alerts, alert, true).filter((a) => a.state !== "cleared") }));
@@ -136,9 +138,10 @@ export function Device({ id }: { id: string }) {
             {zoomed && <p class="dim">{exact(from)} to {exact(to)}</p>}
             {data.sensors.length === 0 && <Empty title="It has not sent a reading yet."><p>Charts appear here with the first one.</p></Empty>}
             <div class="charts">
-              {data.sensors.map((s) => <Chart key={s.sensor} device={id} sensor={s.sensor} unit={s.unit} value={s.value} online={data.online} alerts={marks.get(s.sensor) ?? none} view={view} zoom={zoom} back={back} />)}
+              {data.sensors.map((s) => <Chart key={s.sensor} device={id} sensor={s.sensor} unit={s.unit} value={s.value} online={data.online} alerts={marks.get(s.sensor) ?? none} commands={commands.items} view={view} zoom={zoom} back={back} />)}
             </div>
           </section>
+          <Commands device={data} may={may} of={commands} />
           <div class="columns even">
             <section aria-labelledby="h-health">
               <h2 id="h-health">Health</h2>

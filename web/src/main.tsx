@@ -57,12 +57,12 @@ function Rail({ path, session, help, leave }: { path: string; session: Session; 
   );
 }
 
-function page(path: string) {
+function page(path: string, session: Session) {
   if (path === "/" || path === "/index.html") return <Overview />;
   if (path === "/devices" || path === "/devices/") return <Devices />;
   if (path === "/alerts" || path === "/alerts/") return <Alerts />;
   const device = /^\/devices\/([^/]+)$/.exec(path);
-  if (device) return <Device key={device[1]} id={decodeURIComponent(device[1]!)} />;
+  if (device) return <Device key={device[1]} id={decodeURIComponent(device[1]!)} may={session.role !== "viewer"} />;
   return <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
 }
 
@@ -84,7 +84,7 @@ function Shell({ session, leave }: { session: Session; leave: () => void }) {
       <Rail path={path} session={session} help={() => setHelp(true)} leave={leave} />
       <main id="main" tabIndex={-1}>
         <Banner />
-        {page(path)}
+        {page(path, session)}
         <footer class="foot">
           <p class="dim small">{who(session)} · version {session.version}</p>
           <button type="button" class="quiet" onClick={leave}>Log out</button>

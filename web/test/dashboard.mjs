@@ -79,6 +79,45 @@ async function answerAlert(page) {
   check(/acknowledged by /.test(await page.locator(`[data-id="${focused}"]`).innerText()), "and it says by whom");
 }
 
+/* A machine is asked to stop and to start: confirmed, answered live, in its history and on its charts. What was written is kept when it is wrong. [command-11] */
+async function askMachine(page, path) {
+  await open(page, path, ".chart .u-over");
+  const rows = page.locator("[data-command]");
+  const before = await rows.count();
+  const ask = async (name, payload) => {
+    await page.fill("[name=command]", name);
+    await page.fill("[name=payload]", payload);
+    await page.click(".ask [type=submit]");
+  };
+  const answered = (n) => page.waitForFunction((many) => document.querySelectorAll("[data-state=answered]").length >= many, n, { timeout: 20000 }).then(() => true, () => false);
+  await ask("stop", "{speed: 1}");
+  check(/no JSON/.test(await page.locator("#ask-error").innerText()) && (await page.locator("dialog").count()) === 0, "a payload that is no JSON is said, and nothing is asked");
+  check((await page.inputValue("[name=payload]")) === "{speed: 1}", "and what was written stays");
+  const markup = '{"why":"</script><img src=x onerror=alert(1)>"}';
+  await ask("stop", markup);
+  await page.waitForSelector("dialog.confirm[open]");
+  await inspect(page, "confirm-1440-light");
+  await page.keyboard.press("Escape");
+  check((await rows.count()) === before, "who does not confirm has asked for nothing");
+  await ask("stop", markup);
+  await page.click("dialog .primary");
+  check(await answered(1), "a machine that is asked to stop answers, and the page says so by itself");
+  const text = await rows.first().innerText();
+  check(/stop/.test(text) && text.includes("<img src=x onerror=alert(1)>") && /by admin/.test(text) && text.includes('{"state":"stopped"}'), `with what it was asked, by whom, and its answer: ${text.replaceAll("\n", " ")}`);
+  check(await page.waitForFunction(() => [...document.querySelectorAll(".readout")].some((r) => /1 command marked/.test(r.textContent)), undefined, { timeout: 10000 }).then(() => true, () => false), "its charts mark when");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await ask("start", "");
+  await page.waitForSelector("dialog.confirm[open]");
+  await inspect(page, "confirm-1440-dark");
+  await page.click("dialog .primary");
+  check(await answered(2), "and starts again");
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.route("**/api/v1/session", (route) => route.fulfill({ json: { user: "eve", role: "viewer", version: "0" } }));
+  await open(page, path, "[data-command]");
+  check((await page.locator(".ask").count()) === 0 && (await rows.count()) === before + 2, "who may only look sees the commands and cannot give one");
+  await page.unroute("**/api/v1/session");
+}
+
 /* The server dies and comes back: the page says so, keeps what it shows, and goes on by itself. */
 async function outage(page) {
   await open(page, "/", ".tile");
@@ -151,6 +190,9 @@ try {
   check(await page.waitForURL((u) => !u.search.includes("from="), { timeout: 5000 }).then(() => true, () => false), "double click goes back to live");
   const [csv] = await Promise.all([page.waitForEvent("download", { timeout: 5000 }), page.click(".chart-head button")]);
   check(readFileSync(await csv.path(), "utf8").split("\n").length > 2, "CSV holds what is shown");
+
+  await askMachine(page, path);
+  await open(page, path, ".chart .u-over");
 
   await page.keyboard.press("g");
   await page.keyboard.press("a");

@@ -29,6 +29,15 @@ const alerts = [
   cleared_at: state === "cleared" ? began - 8000000 : null, acknowledged_at: state === "acknowledged" ? began - 60000 : null,
   acknowledged_by: state === "acknowledged" ? "operator" : null,
 }));
+const commands = [
+  ["stop", 3, { why: "guard open" }, "interlock", null, "answered", { state: "stopped" }, 700000],
+  ["start", 3, null, null, "ada", "failed", { error: "the guard is open" }, 400000],
+  ["slow", 3, { speed: 0.4 }, null, "ada", "refused", null, 300000],
+  ["ping", 3, null, null, "ada", "sent", null, 20000],
+].map(([name, n, payload, rule, by, state, answer, ago], i) => ({
+  id: `c${i}`, device: id(n), name, payload, rule, alert: null, by, state, asked_at: began - ago, until: began - ago + 600000, sent_at: state === "refused" ? null : began - ago + 40,
+  ended_at: state === "sent" ? null : began - ago + 220, why: state === "refused" ? "not in commands: allow of the gateway" : (answer?.error ?? null), answer: answer && { id: `c${i}`, ...answer },
+})).reverse();
 const active = (n) => alerts.filter((a) => a.device === id(n) && a.state !== "cleared");
 const device = (n, now, key) => ({
   id: id(n), site: site(n), type: kinds[n % 4], online: online(n), since: began, last_seen: seen(n, now), health: health(n),
@@ -95,6 +104,22 @@ function api(req, res, url) {
     const end = start + Number(q.get("limit") ?? 50);
     return json(200, { items: found.slice(start, end), next: end < found.length ? String(end) : null, total: found.length });
   }
+  const asked = /^\/devices\/([^/]+)\/commands(?:\/([^/]+))?$/.exec(path);
+  if (asked && req.method === "GET") return json(200, { items: commands.filter((c) => c.device === asked[1]), next: null });
+  if (asked) {
+    let text = "";
+    req.on("data", (part) => (text += part));
+    return req.on("end", () => {
+      const command = { id: `c${commands.length}`, device: asked[1], name: asked[2], payload: JSON.parse(text), rule: null, alert: null, by: "pilot", state: "queued", asked_at: now,
+        until: now + 1000 * Number(q.get("within") ?? 600), sent_at: null, ended_at: null, why: null, answer: null };
+      commands.unshift(command);
+      send("command", command);
+      setTimeout(() => send("command", Object.assign(command, { state: "answered", sent_at: now + 30, ended_at: now + 900, answer: { id: command.id, state: "running" } })), 1000);
+      json(202, { id: command.id, device: asked[1], name: asked[2], until: command.until });
+    });
+  }
+  const command = /^\/commands\/([^/]+)$/.exec(path);
+  if (command) return json(200, commands.find((c) => c.id === command[1]) ?? {});
   const one = /^\/devices\/([^/]+)(\/series)?$/.exec(path);
   if (one) {
     const n = Array.from({ length: total }, (_, i) => i).find((i) => id(i) === one[1]);
