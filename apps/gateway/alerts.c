@@ -142,6 +142,9 @@ static sv_err find_open(gw *g, sv_text id, sv_alert *out, sv_why *why) {
 
 /// Also by what is recorded and not on disk yet. `mark`: it is acknowledged now.
 static bool is_open_still(gw *g, const sv_alert *alert, bool mark) {
+    if (gw_spool_alert_is(alert)) {
+        return g->spool_alert.open && strcmp(g->spool_alert.id, alert->id) == 0;
+    }
     if (alert->type == SV_ALERT_HEALTH) {
         const gw_device *device = gw_device_of(g, sv_text_of(alert->device_id));
         return device != NULL && device->health.open
@@ -198,6 +201,10 @@ gw_event_end gw_alert_acknowledge(gw *g, sv_text id, sv_text by, int64_t at_us, 
 // ---- after a start ------------------------------------------------------------------------------
 
 static sv_err reopen_health(gw *g, const sv_alert *alert) {
+    if (gw_spool_alert_is(alert)) {
+        gw_spool_alert_reopen(g, alert);
+        return SV_OK;
+    }
     gw_device *device = gw_device_of(g, sv_text_of(alert->device_id));
     if (device == NULL) {
         return SV_ERR_NO_SPACE;

@@ -12,6 +12,7 @@
 #include "local_alerts.h"
 #include "outbox.h"
 #include "relay.h"
+#include "spool_alert.h"
 #include <base/map.h>
 #include <base/ranges.h>
 #include <base/time.h>
@@ -277,6 +278,7 @@ struct gw {
     size_t alert_bytes;     ///< of the one under way
     int64_t backfill_at_us; ///< monotonic: the server's time for the next of what waited
     gw_outbox outbox;
+    gw_spool_alert spool_alert;
     gw_clock clock;
     gw_waits waits;
     gw_series series;

@@ -53,6 +53,7 @@ static void on_beat(void *arg) {
     gw_ingest_tick(g);
     (void) gw_now_us(g);
     gw_outbox_beat(g);
+    gw_spool_alert_beat(g);
     gw_act_beat(g);
     gw_uplink_turn(g);
     gw_uplink_beat(g);
@@ -138,6 +139,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     gw_series_open(g);
     SV_TRY(sv_tls_client(&files, &g->tls, why));
     SV_TRY(gw_uplink_open(g, why));
+    SV_TRY(gw_spool_alert_open(g, why));
     gw_ledger_open(g);
     SV_TRY(gw_local_open(g, why));
     SV_TRY(open_relay(g, why));

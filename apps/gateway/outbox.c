@@ -244,6 +244,6 @@ int64_t gw_outbox_oldest_s(const gw *g) {
         put_s = sv_stmt_int(stmt, 0);
         sv_stmt_reset(stmt);
     }
-    int64_t age_s = g->clock.believed_us / SV_TIME_SECOND_US - put_s;
-    return put_s == 0 ? -1 : age_s < 0 ? 0 : age_s;
+    int64_t now_s = g->clock.believed_us / SV_TIME_SECOND_US;
+    return !gw_outbox_is_known(put_s, now_s) ? -1 : now_s < put_s ? 0 : now_s - put_s;
 }

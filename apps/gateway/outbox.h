@@ -72,7 +72,9 @@ void gw_outbox_alert(gw *g, sv_text alert);
 
 /// Averages and minutes that wait.
 int64_t gw_outbox_rows(const gw *g);
-/// How long the oldest of them has waited; -1 when none does.
+/// Does it say when something began to wait? A clock that was never set, or far ahead, does not.
+bool gw_outbox_is_known(int64_t put_s, int64_t now_s);
+/// How long the oldest of them has waited; -1 when none does, or nobody knows.
 int64_t gw_outbox_oldest_s(const gw *g);
 
 /// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.

@@ -17,6 +17,10 @@ const char *gw_loss_name(gw_loss loss) {
     return LOSSES[loss];
 }
 
+bool gw_outbox_is_known(int64_t put_s, int64_t now_s) {
+    return put_s >= CLOCK_SET_S && put_s <= now_s + FUTURE_S;
+}
+
 int64_t gw_outbox_limit(const gw *g, gw_loss *bound) {
     int64_t half = g->config.store.bytes / 2;
     int64_t bytes = g->config.fleet.spool.bytes < half ? g->config.fleet.spool.bytes : half;
@@ -49,8 +53,8 @@ static void count(gw *g, gw_item item, gw_loss loss, int64_t rows) {
     if (rows == 0) {
         return;
     }
-    sv_writer_add(g->writer, "INSERT INTO outbox_dropped VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
-                             "SET count = count + ?3");
+    sv_writer_add(g->writer, "INSERT INTO outbox_dropped (kind, reason, count) VALUES (?1, ?2, ?3) "
+                             "ON CONFLICT DO UPDATE SET count = count + ?3");
     sv_writer_int(g->writer, item);
     sv_writer_int(g->writer, loss);
     sv_writer_int(g->writer, rows);
@@ -199,7 +203,7 @@ static sv_err look_for_old(gw *g, int64_t now_s, int64_t before_s, going *out, s
     sv_err err = sv_stmt_next(row, why);
     for (; err == SV_OK; err = sv_stmt_next(row, why)) {
         int64_t put_s = sv_stmt_int(row, 3);
-        bool known = put_s >= CLOCK_SET_S && put_s <= now_s + FUTURE_S;
+        bool known = gw_outbox_is_known(put_s, now_s);
         if (known && put_s >= before_s) {
             sv_stmt_reset(row);
             return SV_OK;

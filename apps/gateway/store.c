@@ -13,6 +13,7 @@ extern const char gw_schema_command[];
 extern const char gw_schema_rules[];
 extern const char gw_schema_spool[];
 extern const char gw_schema_boot[];
+extern const char gw_schema_spool_alert[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -138,7 +139,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "command", gw_schema_command },
                                            { "rules", gw_schema_rules },
                                            { "spool", gw_schema_spool },
-                                           { "boot", gw_schema_boot } };
+                                           { "boot", gw_schema_boot },
+                                           { "spool alert", gw_schema_spool_alert } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The fleet server is away for longer than there is room for what waits: the oldest averages go, every one of them is counted, also
-# through a kill -9; the alerts stay; and when it is back, what it has and what was dropped is all there ever was. [spool-2] [spool-3] [spool-4]
+# through a kill -9; the alerts stay; and when it is back, what it has and what was dropped is all there ever was. [spool-2] [spool-3] [spool-4] [spool-5]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -31,6 +31,10 @@ within 10 fits || fail "it does not stay within its bounds: $(status .uplink)"
 "$selvedge" gateway status --port "$http_port" | grep -q 'DROPPED by fleet.spool.bytes: [0-9]* averages, 0 minutes, 0 alerts' || fail "selvedge gateway status does not say it"
 gone=$(dropped averages bytes)
 
+# The site's programs hear of it at once, the fleet server as soon as it is back.
+own_alert_says() { [ "$(sqlite3 -readonly "$1" "SELECT message LIKE 'Dropped before the fleet server had it: % averages' FROM $2 WHERE rule = 'spool' AND device = 'gw'")" = 1 ]; }
+within 10 own_alert_says "$work/gateway.db" open_alert || fail "the gateway has no alert of its own: $(sqlite3 -readonly "$work/gateway.db" 'SELECT * FROM open_alert')"
+
 # It is back: what is there and what was dropped is all there was, and nothing is missing in between.
 fleet_open
 all_sent() { metric_is uplink_spool 0 && metric_is uplink_spool_alerts 0; }
@@ -40,6 +44,7 @@ numbers=$(sqlite3 -readonly "$work/gateway.db" "SELECT seq FROM sqlite_sequence 
 [ "$(at_fleet "SELECT coalesce(sum(n), 0) FROM point WHERE kind = 0")" = $((3000 - gone)) ] || fail "of 3000 averages $gone were dropped, $(at_fleet "SELECT sum(n) FROM point WHERE kind = 0") are at the fleet server"
 [ "$(at_fleet "SELECT numbers FROM received")" = "1-$numbers" ] || fail "a number is neither there nor dropped: $(at_fleet "SELECT numbers FROM received") of $numbers"
 [ "$(at_fleet "SELECT count(*) FROM alert WHERE type = 'HIGH'")" -ge 6 ] || fail "an alert is missing: $(at_fleet 'SELECT * FROM alert')"
+own_alert_says "$work/fleet.db" alert || fail "the fleet server does not have the gateway's own alert: $(at_fleet 'SELECT * FROM alert')"
 overview() { curl -fs -H "Authorization: Bearer $(cat "$work/admin.token")" "127.0.0.1:$operator_port/api/v1/overview" | jq -e ".sites[0].gateways[0] | $1"; }
 within 10 overview ".dropped == {averages: $gone, minutes: 0, alerts: 0} and .spool == 0 and .full == false" || fail "the overview does not show it: $(overview .)"
 

@@ -5,7 +5,7 @@ export type Device = {
   health: Health; firmware_version: string | null; alerts: number; key?: Key[];
 };
 export type Alert = {
-  id: string; device: string; site: string; sensor: string | null; type: string; severity: string; message: string;
+  id: string; device: string; site: string; sensor: string | null; rule?: string | null; type: string; severity: string; message: string;
   value: number | null; raw: number | null; unit: string | null; state: "open" | "acknowledged" | "cleared";
   raised_at: number; updated_at: number; cleared_at: number | null; acknowledged_at: number | null;
   acknowledged_by: string | null;

@@ -120,9 +120,9 @@ export function Chips(props: {
 }
 
 /* Where the evidence is: the live page while it lasts, afterwards the charts of that time. What a gateway says of itself (a device's HEALTH alert
-   has no sensor) is on its site's card. */
+   has no rule) is on its site's card. */
 function evidence(alert: Alert): string {
-  if (alert.type === "HEALTH" && alert.sensor) return "/";
+  if (alert.type === "HEALTH" && alert.rule) return "/";
   const page = `/devices/${encodeURIComponent(alert.device)}`;
   if (!alert.cleared_at) return page;
   const room = Math.max(60e3, (alert.cleared_at - alert.raised_at) / 2);
