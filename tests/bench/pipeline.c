@@ -98,9 +98,10 @@ static void open_streams(bench *b) {
         name_stream(i, device, sensor);
         (void) snprintf(name, sizeof name, "%s/%s", device, sensor);
         tracked *t = &b->by_number[i];
-        sv_stream_start(&t->stream);
+        sv_stream_start(&t->stream, INT64_MIN);
         t->rules = (sv_stream_rules){
-            .threshold = { .has_high = true, .high = HIGH, .has_low = true, .low = LOW },
+            .threshold = { .high = { .given = true, .at = HIGH },
+                           .low = { .given = true, .at = LOW } },
             .change = { .amount = 1.0 },
             .uplink = SV_UPLINK_CHANGE,
         };
@@ -114,7 +115,10 @@ static void judge(bench *b, tracked *t, double value, int64_t at_us) {
     sv_decision decision;
     sv_stream_take(&t->stream, &t->rules, value, at_us, &decision);
     b->significant += decision.significant ? 1 : 0;
-    b->alerts += decision.high == SV_ALERT_RAISED || decision.low == SV_ALERT_RAISED ? 1 : 0;
+    b->alerts += decision.turns[SV_CAUSE_HIGH].event == SV_ALERT_RAISED
+                         || decision.turns[SV_CAUSE_LOW].event == SV_ALERT_RAISED
+                     ? 1
+                     : 0;
 }
 
 static void take(void *arg, const sv_reading *reading) {
