@@ -11,6 +11,7 @@ extern const char sv_fleet_schema_ledger[];
 extern const char sv_fleet_schema_push[];
 extern const char sv_fleet_schema_rules[];
 extern const char sv_fleet_schema_command[];
+extern const char sv_fleet_schema_acknowledged[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -20,6 +21,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "4-push", .sql = sv_fleet_schema_push },
         { .name = "rules", .sql = sv_fleet_schema_rules },
         { .name = "command", .sql = sv_fleet_schema_command },
+        { .name = "acknowledged", .sql = sv_fleet_schema_acknowledged },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

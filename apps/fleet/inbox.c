@@ -1,5 +1,6 @@
 #include "inbox.h"
 
+#include <base/time.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,49 @@ sv_err sv_inbox_take(sv_db *db, const sv_alert *alert, const char *site, const c
 
 // ---- acknowledging ------------------------------------------------------------------------------
 
+/// By the site's clock, which may be ahead of ours, but not of now.
+static int64_t acknowledged_ms(const sv_alert *alert, int64_t now_ms) {
+    int64_t at_us = 0;
+    if (sv_time_parse(sv_text_of(alert->timestamp), &at_us) != SV_OK || at_us < 0) {
+        return now_ms;
+    }
+    return at_us / 1000 < now_ms ? at_us / 1000 : now_ms;
+}
+
+static sv_err acknowledge_earlier(sv_db *db, const sv_alert *alert, const sv_gateway *gateway,
+                                  int64_t now_ms, sv_why *why) {
+    sv_stmt *stmt;
+    char room[2 * SV_ID_ROOM + 8];
+    sv_textbuf by = SV_TEXTBUF(room);
+    sv_textbuf_addf(&by, "%s at %s", alert->by, gateway->id);
+    SV_TRY(sv_textbuf_end(&by));
+    SV_TRY(sv_db_stmt(db,
+                      "UPDATE alert SET state = max(state, 1), acknowledged_ms = ?4,"
+                      " acknowledged_by = ?5, updated_ms = max(updated_ms, ?6)"
+                      " WHERE id = ?1 AND device = ?2 AND site = ?3"
+                      " AND (acknowledged_ms IS NULL OR acknowledged_ms > ?4)"
+                      " AND (undone_ms IS NULL OR undone_ms < ?4)",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, alert->id);
+    sv_stmt_bind_str(stmt, 2, alert->device_id);
+    sv_stmt_bind_str(stmt, 3, gateway->site->name);
+    sv_stmt_bind_int(stmt, 4, acknowledged_ms(alert, now_ms));
+    sv_stmt_bind_str(stmt, 5, room);
+    sv_stmt_bind_int(stmt, 6, now_ms);
+    return sv_stmt_run(stmt, why);
+}
+
+sv_err sv_inbox_take_acknowledged(sv_db *db, const sv_alert *alert, const sv_gateway *gateway,
+                                  int64_t now_ms, sv_why *why) {
+    bool known;
+    SV_TRY(is_known(db, alert->id, &known, why));
+    if (!known) {
+        // Its beginning was lost with a database.
+        SV_TRY(sv_inbox_take(db, alert, gateway->site->name, NULL, why));
+    }
+    return acknowledge_earlier(db, alert, gateway, now_ms, why);
+}
+
 static sv_err require_state(sv_db *db, sv_text id, sv_why *why) {
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(db, "SELECT state FROM alert WHERE id = ?1", &stmt, why));
@@ -149,7 +193,7 @@ sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, int64_t now_ms, sv_why *why
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(db,
                       "UPDATE alert SET state = 0, acknowledged_ms = NULL, acknowledged_by = NULL,"
-                      " updated_ms = ?2 WHERE id = ?1 AND state = 1",
+                      " undone_ms = ?2, updated_ms = ?2 WHERE id = ?1 AND state = 1",
                       &stmt, why));
     sv_stmt_bind_text(stmt, 1, id);
     sv_stmt_bind_int(stmt, 2, now_ms);

@@ -14,6 +14,12 @@ enum { SV_INBOX_LIMIT_DEFAULT = 50, SV_INBOX_LIMIT_MAX = 500, SV_INBOX_CURSOR_MA
 sv_err sv_inbox_take(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
                      sv_why *why);
 
+/// Somebody at a site has acknowledged it, at its gateway (docs/spec/alert.md): once, whatever
+/// comes again. Of several acknowledgements the earliest counts; one from before an undo does not.
+/// What is cleared stays so. [alert-5]
+sv_err sv_inbox_take_acknowledged(sv_db *db, const sv_alert *alert, const sv_gateway *gateway,
+                                  int64_t now_ms, sv_why *why);
+
 /// SV_ERR_NOT_FOUND for an unknown id, SV_ERR_STATE when it is cleared. Twice is once: the
 /// second time changes no row (sv_db_changes).
 sv_err sv_inbox_acknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why);

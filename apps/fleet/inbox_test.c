@@ -106,6 +106,76 @@ static void acknowledging_is_kept_through_updates_and_can_be_undone(void **state
                      SV_ERR_NOT_FOUND);
 }
 
+static void acknowledge_at(fixture *f, const char *id, const char *by, const char *when) {
+    sv_alert alert = alert_of(id, SV_ALERT_ACKNOWLEDGED, 1000);
+    const sv_gateway *gateway = fixture_gateway(f, "gw-a");
+    sv_why why = { 0 };
+    (void) snprintf(alert.by, sizeof alert.by, "%s", by);
+    (void) snprintf(alert.timestamp, sizeof alert.timestamp, "%s", when);
+    if (sv_inbox_take_acknowledged(f->fleet.db, &alert, gateway, 9000, &why) != SV_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+static int64_t is_acknowledged(fixture *f, const char *by, int64_t at_ms) {
+    sv_stmt *stmt;
+    assert_int_equal(sv_db_stmt(f->fleet.db,
+                                "SELECT count(*) FROM alert WHERE acknowledged_by = ?1 AND "
+                                "acknowledged_ms = ?2",
+                                &stmt, NULL),
+                     SV_OK);
+    sv_stmt_bind_str(stmt, 1, by);
+    sv_stmt_bind_int(stmt, 2, at_ms);
+    assert_int_equal(sv_stmt_next(stmt, NULL), SV_OK);
+    int64_t is = sv_stmt_int(stmt, 0);
+    sv_stmt_reset(stmt);
+    return is;
+}
+
+// [alert-5]
+static void of_acknowledgements_here_and_at_the_site_the_earlier_counts(void **state) {
+    fixture *f = *state;
+    take(f, "a1", SV_ALERT_RAISED, 1000);
+    assert_int_equal(sv_inbox_acknowledge(f->fleet.db, SV_TEXT("a1"), "ada", 5000, NULL), SV_OK);
+    for (int i = 0; i < 2; i++) {
+        acknowledge_at(f, "a1", "eve", "1970-01-01T00:00:05Z"); // not earlier
+        assert_int_equal(is_acknowledged(f, "ada", 5000), 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        acknowledge_at(f, "a1", "ben", "1970-01-01T00:00:04Z");
+        assert_int_equal(is_acknowledged(f, "ben at gw-a", 4000), 1);
+    }
+    assert_int_equal(sv_inbox_acknowledge(f->fleet.db, SV_TEXT("a1"), "ada", 6000, NULL), SV_OK);
+    assert_int_equal(is_acknowledged(f, "ben at gw-a", 4000), 1);
+    assert_int_equal(count(f).acknowledged, 1);
+    // Taken back: what was acknowledged before and is told again does not count.
+    assert_int_equal(sv_inbox_unacknowledge(f->fleet.db, SV_TEXT("a1"), 7000, NULL), SV_OK);
+    acknowledge_at(f, "a1", "ben", "1970-01-01T00:00:04Z");
+    assert_int_equal(count(f).open, 1);
+    acknowledge_at(f, "a1", "ben", "1970-01-01T00:00:08Z");
+    assert_int_equal(is_acknowledged(f, "ben at gw-a", 8000), 1);
+}
+
+// [alert-5]
+static void what_is_acknowledged_at_a_site_is_its_own_and_stays_cleared(void **state) {
+    fixture *f = *state;
+    sv_alert foreign = alert_of("b1", SV_ALERT_RAISED, 1000);
+    assert_int_equal(sv_inbox_take(f->fleet.db, &foreign, "south", "", NULL), SV_OK);
+    acknowledge_at(f, "b1", "ben", "1970-01-01T00:00:04Z");
+    assert_int_equal(count(f).acknowledged, 0);
+    take(f, "a1", SV_ALERT_RAISED, 1000);
+    take(f, "a1", SV_ALERT_CLEARED, 3000);
+    acknowledge_at(f, "a1", "ben", "1970-01-01T00:00:02Z");
+    assert_int_equal(is_acknowledged(f, "ben at gw-a", 2000), 1);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert WHERE id = 'a1' AND state = 2"),
+                     1);
+    // Lost with a database; and a clock that is ahead, or broken, is held to now.
+    acknowledge_at(f, "a2", "ben", "2099-01-01T00:00:00Z");
+    assert_int_equal(is_acknowledged(f, "ben at gw-a", 9000), 1);
+    acknowledge_at(f, "a2", "ben", "yesterday");
+    assert_int_equal(count(f).acknowledged, 1);
+}
+
 static void pages_show_each_alert_once_newest_first(void **state) {
     enum { ALERTS = 23 };
     fixture *f = *state;
@@ -150,6 +220,8 @@ int main(void) {
         TEST(what_is_cleared_stays_cleared_whatever_comes_late),
         TEST(one_alert_of_a_kind_is_open_at_a_time),
         TEST(acknowledging_is_kept_through_updates_and_can_be_undone),
+        TEST(of_acknowledgements_here_and_at_the_site_the_earlier_counts),
+        TEST(what_is_acknowledged_at_a_site_is_its_own_and_stays_cleared),
         TEST(pages_show_each_alert_once_newest_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,9 +244,6 @@ sv_err sv_uplink_alert(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_te
     sv_alert alert;
     SV_TRY(parse_object(body, &root, why));
     SV_TRY(sv_alert_from_json(root, &alert, why));
-    if (alert.event == SV_ALERT_ACKNOWLEDGED) {
-        return sv_fail(why, SV_ERR_INVALID, "alerts are acknowledged here, not by a gateway");
-    }
     sv_json_out out = SV_JSON_OUT(answer);
     sv_json_open_object(&out);
     sv_json_add_str(&out, "id", alert.id);
@@ -260,8 +257,11 @@ sv_err sv_uplink_alert(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_te
         const sv_stream *stream =
             device != NULL ? sv_device_stream(device, sv_text_of(alert.sensor)) : NULL;
         SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-        sv_err err = sv_inbox_take(fleet->db, &alert, gateway->site->name,
-                                   stream != NULL ? stream->unit : NULL, why);
+        sv_err err = alert.event == SV_ALERT_ACKNOWLEDGED
+                         ? sv_inbox_take_acknowledged(fleet->db, &alert, gateway,
+                                                      fleet->wall_us() / 1000, why)
+                         : sv_inbox_take(fleet->db, &alert, gateway->site->name,
+                                         stream != NULL ? stream->unit : NULL, why);
         SV_TRY(sv_uplink_end(fleet, sv_fleet_medium(err), why));
         fleet->counts.alerts_taken++;
         sv_fleet_tell_alert(fleet, sv_text_of(alert.id));
