@@ -1,4 +1,4 @@
-// Alerts about streams: thresholds, rates, silence.
+// Alerts about streams: thresholds, rates, silence; those of rules are of guards.c.
 #include "alerts_own.h"
 #include <crypto/random.h>
 #include <string.h>
@@ -78,6 +78,9 @@ static gw_stream *stream_of(gw *g, const sv_alert *alert, sv_cause *cause) {
 }
 
 sv_condition *gw_cause_of(gw *g, const sv_alert *alert) {
+    if (alert->sensor[0] == '\0') {
+        return gw_guard_condition(g, alert);
+    }
     sv_cause cause = SV_CAUSE_HIGH;
     gw_stream *s = stream_of(g, alert, &cause);
     return s == NULL ? NULL : &s->stream.causes[cause];
@@ -89,17 +92,24 @@ static int64_t monotonic_of(int64_t wall_us) {
     return sv_clock_monotonic_us() - (ago_us > 0 ? ago_us : 0);
 }
 
+void gw_condition_reopen(sv_condition *condition, const gw_kept_alert *kept) {
+    sv_condition_reopen(condition, kept->alert.severity, monotonic_of(kept->raised_us),
+                        kept->acknowledged);
+    condition->value = kept->alert.value;
+    memcpy(condition->alert_id, kept->alert.id, sizeof condition->alert_id);
+}
+
 sv_err gw_cause_reopen(gw *g, const gw_kept_alert *kept) {
+    if (kept->alert.sensor[0] == '\0') {
+        gw_guard_reopen(g, kept);
+        return SV_OK;
+    }
     sv_cause cause = SV_CAUSE_HIGH;
     gw_stream *s = stream_of(g, &kept->alert, &cause);
     if (s == NULL) {
         return SV_ERR_NO_SPACE;
     }
-    sv_condition *condition = &s->stream.causes[cause];
-    sv_condition_reopen(condition, kept->alert.severity, monotonic_of(kept->raised_us),
-                        kept->acknowledged);
-    condition->value = kept->alert.value;
-    memcpy(condition->alert_id, kept->alert.id, sizeof condition->alert_id);
+    gw_condition_reopen(&s->stream.causes[cause], kept);
     if (cause == SV_CAUSE_STALE) {
         // Silent until it speaks, as before.
         s->stream.heard_us = sv_clock_monotonic_us() - s->rules.stale.after_us - 1;

@@ -6,12 +6,12 @@
 #include <sys/clock.h>
 #include <sys/log.h>
 
-static void keep(gw *g, const sv_alert *alert) {
+static void keep(gw *g, const sv_alert *alert, bool up) {
     bool over = alert->event == SV_ALERT_CLEARED;
     sv_writer_add(
         g->writer,
         over ? "DELETE FROM open_alert WHERE device = ? AND sensor = ? AND type = ? AND rule = ?"
-             : "INSERT INTO open_alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0) ON "
+             : "INSERT INTO open_alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11) ON "
                "CONFLICT (device, sensor, type, rule) DO UPDATE SET id = ?5, sent = ?7, severity = "
                "?8, message = ?9, value = ?10");
     sv_writer_str(g->writer, alert->device_id);
@@ -25,6 +25,7 @@ static void keep(gw *g, const sv_alert *alert) {
         sv_writer_int(g->writer, (int64_t) alert->severity);
         sv_writer_str(g->writer, alert->message);
         sv_writer_number(g->writer, alert->value);
+        sv_writer_int(g->writer, up ? 0 : 1);
     }
 }
 
@@ -44,7 +45,7 @@ void gw_alert_tell(gw *g, const sv_alert *alert, bool up) {
                SV_ALERT_BYTES_MAX);
         return;
     }
-    keep(g, alert);
+    keep(g, alert, up);
     count(g, alert->event);
     gw_local_alert_put(g, alert->device_id, sv_textbuf_text(&buf));
     if (up) {
@@ -106,8 +107,9 @@ void gw_alert_health(gw *g, gw_device *device, const sv_health *health) {
 // ---- acknowledged -------------------------------------------------------------------------------
 
 #define KEPT                                                                                       \
-    "SELECT device, sensor, type, rule, id, raised, sent, severity, message, value, acknowledged " \
-    "FROM open_alert"
+    "SELECT device, sensor, type, rule, id, raised, sent, severity, message, value, "              \
+    "acknowledged, "                                                                               \
+    "stays FROM open_alert"
 
 static sv_err kept_from(sv_stmt *row, gw_kept_alert *out, sv_why *why) {
     sv_alert *alert = &out->alert;
@@ -117,7 +119,8 @@ static sv_err kept_from(sv_stmt *row, gw_kept_alert *out, sv_why *why) {
                                        .raw = SV_NAN,
                                        .at_us = sv_stmt_int(row, 6) },
                             .raised_us = sv_stmt_int(row, 5),
-                            .acknowledged = sv_stmt_int(row, 10) != 0 };
+                            .acknowledged = sv_stmt_int(row, 10) != 0,
+                            .stays = sv_stmt_int(row, 11) != 0 };
     bool fits =
         sv_text_copy(sv_stmt_text(row, 0), alert->device_id, sizeof alert->device_id) == SV_OK
         && sv_text_copy(sv_stmt_text(row, 1), alert->sensor, sizeof alert->sensor) == SV_OK

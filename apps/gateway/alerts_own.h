@@ -13,10 +13,13 @@ typedef struct gw_kept_alert {
     sv_alert alert;
     int64_t raised_us; ///< by the wall clock
     bool acknowledged;
+    bool stays; ///< none of it leaves the site
 } gw_kept_alert;
 
-/// The condition that an alert of a stream is about, open or not; NULL: there is none.
+/// The condition that an alert of a stream or a rule is about, open or not; NULL: there is none.
 sv_condition *gw_cause_of(gw *g, const sv_alert *alert);
+/// It goes on as it was kept.
+void gw_condition_reopen(sv_condition *condition, const gw_kept_alert *kept);
 /// It was open when the program ended.
 sv_err gw_cause_reopen(gw *g, const gw_kept_alert *kept);
 

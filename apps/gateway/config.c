@@ -476,6 +476,7 @@ static const sv_config_key KEYS[] = {
     RULES_KEY("uplink", "never, aggregate, change or all"),
     RULES_KEY("mute", "when nothing is raised"),
     RULES_KEY("flapping", "how often an alert is raised before it stays"),
+    RULES_KEY("rules", "conditions with names over the sensors of a device"),
     { .name = NULL },
 };
 

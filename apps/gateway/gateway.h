@@ -9,6 +9,7 @@
 #include "availability.h"
 #include "boots.h"
 #include "config.h"
+#include "guards.h"
 #include "local_alerts.h"
 #include "outbox.h"
 #include "relay.h"
@@ -87,9 +88,9 @@ typedef struct gw_offset {
 
 #define GW_SLOW_US SV_TIME_SECOND_US ///< a commit that takes longer is said
 
-/// How long messages wait for the disk: one is watched at a time.
+/// How long messages wait for the disk: one is guarded at a time.
 typedef struct gw_waits {
-    uint64_t group; ///< of the message that is watched; settled: none is
+    uint64_t group; ///< of the message that is guarded; settled: none is
     int64_t since_us;
     uint64_t count, sum_us;
 } gw_waits;
@@ -109,6 +110,8 @@ struct gw_stream {
     char epoch[SV_EPOCH_MAX + 1]; ///< that sender's
     sv_stream stream;
     sv_stream_rules rules;
+    gw_guard *guard; ///< the device's, when a rule asks about this sensor; NULL: none does
+    sv_tap tap;
     int64_t row;
     struct {
         int64_t at_us;
@@ -270,6 +273,7 @@ struct gw {
     gw_device_acks device_acks;
     gw_push push;
     gw_acts acts;
+    gw_guards guards;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
@@ -361,6 +365,7 @@ void gw_ingest_close(gw *g);
 /// A message on sensors/, health/, presence/ or results/. Returns the group whose commit
 /// acknowledges it.
 uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload);
+/// Other rules are in force; the old ones are there still.
 void gw_ingest_rules(gw *g);
 /// Once a second: minutes of streams that have fallen silent, silence itself, what is muted now.
 void gw_ingest_tick(gw *g);

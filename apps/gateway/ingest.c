@@ -61,6 +61,7 @@ gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor) {
     }
     sv_stream_start(&s->stream, sv_clock_monotonic_us());
     sv_rules_for(g->config.rules, device, sensor, &s->rules);
+    gw_guard_attach(g, s);
     if (row_of(g, s, &why) != SV_OK) {
         gw_store_failed(g, &why);
     }
@@ -173,13 +174,23 @@ static void take_sample(gw_stream *s, double value, int64_t at_us, int64_t monot
     }
 }
 
-static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, int64_t at_us) {
+/// The rules with names hear what was judged last.
+static void show_guard(gw *g, const gw_stream *s, int64_t received_us, bool quiet) {
+    const sv_expression_input input = { .raw = s->last.value,
+                                        .average = s->last.average,
+                                        .at_us = s->last.at_us };
+    gw_guard_take(g, s, &input, received_us, quiet);
+}
+
+static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, int64_t at_us,
+                        int64_t received_us) {
     sv_decision d;
     s->stream.quiet = (s->rules.mutes & g->muted) != 0;
     s->stream.heard_us = sv_clock_monotonic_us();
     take_sample(s, reading->value, at_us, s->stream.heard_us, &d);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
     gw_alert_turns(g, s, d.turns, reading);
+    show_guard(g, s, received_us, false);
     send_up(g, s, &d, at_us);
 }
 
@@ -194,7 +205,7 @@ static void settle(const delivery *in, gw_stream *s, gw_sender *sender, const sv
     if (is_late(s, sender, reading->seq, at_us, in->received_us)) {
         settle_late(g, s, reading->value, at_us);
     } else {
-        settle_live(g, s, reading, at_us);
+        settle_live(g, s, reading, at_us, in->received_us);
     }
 }
 
@@ -238,6 +249,7 @@ void gw_ingest_tick(gw *g) {
         }
         tick_silence(g, s, now_us);
     }
+    gw_guards_tick(g);
 }
 
 static void put_quarantine(gw *g, const char *reason, sv_text topic, const sv_why *fault) {
@@ -320,9 +332,11 @@ uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
 }
 
 void gw_ingest_rules(gw *g) {
+    gw_guards_reload(g);
     for (size_t i = 0; i < sv_map_count(g->streams); i++) {
         gw_stream *s = sv_map_at(g->streams, i, NULL);
         sv_rules_for(g->config.rules, sv_text_of(s->device), sv_text_of(s->sensor), &s->rules);
+        gw_guard_attach(g, s);
     }
 }
 
@@ -341,9 +355,11 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
     if (is_late(s, s->sender, reading.seq, at_us, sv_stmt_int(stmt, 6))) {
         return SV_OK;
     }
-    sv_decision ignored;
+    sv_decision d;
     s->stream.quiet = true;
-    take_sample(s, reading.value, at_us, sv_clock_monotonic_us(), &ignored);
+    take_sample(s, reading.value, at_us, sv_clock_monotonic_us(), &d);
+    s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
+    show_guard(g, s, sv_stmt_int(stmt, 6), true);
     return SV_OK;
 }
 
@@ -379,6 +395,7 @@ void gw_ingest_open(gw *g) {
     g->streams = sv_map_new(GW_STREAMS_MAX, key);
     g->senders = sv_map_new(GW_SENDERS_MAX, key);
     g->devices = sv_map_new(GW_DEVICES_MAX, key);
+    gw_guards_open(g, key);
 }
 
 static void close_map(sv_map **map) {
@@ -403,6 +420,7 @@ void gw_ingest_close(gw *g) {
         gw_boots_drop(device);
     }
     close_map(&g->streams);
+    gw_guards_close(g);
     gw_senders_close(g);
     close_map(&g->devices);
 }

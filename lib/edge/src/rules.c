@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 const char *const SV_RULES_SECTIONS[] = { "groups", "thresholds", "rate",     "stale", "change",
-                                          "uplink", "mute",       "flapping", NULL };
+                                          "uplink", "mute",       "flapping", "rules", NULL };
 
 sv_rules *sv_rules_default(void) {
     sv_rules *rules = sv_mem_new(sizeof *rules);
@@ -25,6 +25,7 @@ sv_rules *sv_rules_default(void) {
     rules_layer_open(&rules->stales, &stale->place);
     rules_layer_open(&rules->changes, &change->place);
     rules_layer_open(&rules->uplinks, &uplink->place);
+    rules_named_open(&rules->named);
     return rules;
 }
 
@@ -37,6 +38,7 @@ void sv_rules_drop(sv_rules **rules) {
     rules_layer_drop(&(*rules)->stales);
     rules_layer_drop(&(*rules)->changes);
     rules_layer_drop(&(*rules)->uplinks);
+    rules_named_drop(&(*rules)->named);
     rules_mutes_drop(&(*rules)->mutes);
     rules_groups_drop(&(*rules)->groups);
     free(*rules);
@@ -80,6 +82,7 @@ sv_err sv_rules_read(const sv_config_node *root, sv_rules **out, sv_config_fault
     rules_layer_read(root, &RULES_STALE, groups, &rules->stales, faults);
     rules_layer_read(root, &RULES_CHANGE, groups, &rules->changes, faults);
     rules_layer_read(root, &RULES_UPLINK, groups, &rules->uplinks, faults);
+    rules_named_read(sv_config_node_get(root, "rules"), groups, &rules->named, faults);
     rules_mutes_read(sv_config_node_get(root, "mute"), groups, &rules->mutes, faults);
     read_flapping(sv_config_node_get(root, "flapping"), &rules->flapping, faults);
     if (faults->count != before) {
@@ -109,4 +112,8 @@ void sv_rules_for(const sv_rules *rules, sv_text device, sv_text sensor, sv_stre
 
 uint64_t sv_rules_muted(const sv_rules *rules, int64_t at_us) {
     return rules_mutes_at(&rules->mutes, at_us);
+}
+
+sv_flapping sv_rules_flapping(const sv_rules *rules) {
+    return rules->flapping;
 }

@@ -3,8 +3,8 @@
 #include <base/num.h>
 #include <base/time.h>
 
-static void add_place(sv_textbuf *out, const sv_rules *rules, const rules_place *place,
-                      const char *section, sv_text device, sv_text sensor) {
+void rules_explain_place(sv_textbuf *out, const sv_rules *rules, const rules_place *place,
+                         const char *section, sv_text device, sv_text sensor) {
     if (place->line == 0) {
         sv_textbuf_add_str(out, "  (nothing said)\n");
         return;
@@ -42,7 +42,7 @@ static void add_duration(sv_textbuf *out, const char *name, int64_t us) {
     }
 }
 
-static void add_life(sv_textbuf *out, const sv_life *life) {
+void rules_explain_life(const sv_life *life, sv_textbuf *out) {
     add_duration(out, "hold", life->hold_us);
     add_duration(out, "clear", life->clear_us);
     add_duration(out, "escalate", life->escalate_us);
@@ -73,7 +73,7 @@ static void explain_threshold(const sv_threshold *rule, sv_textbuf *out) {
         sv_textbuf_add_str(out, ", hysteresis ");
         sv_num_add(out, rule->hysteresis);
     }
-    add_life(out, &rule->life);
+    rules_explain_life(&rule->life, out);
 }
 
 static void explain_rate(const sv_rate *rule, sv_textbuf *out) {
@@ -88,7 +88,7 @@ static void explain_rate(const sv_rate *rule, sv_textbuf *out) {
     add_bound(out, "fall", &fall);
     sv_textbuf_add_str(out, " per ");
     sv_duration_add(out, rule->per_us);
-    add_life(out, &rule->life);
+    rules_explain_life(&rule->life, out);
 }
 
 static void explain_stale(const sv_stale *rule, sv_textbuf *out) {
@@ -99,7 +99,7 @@ static void explain_stale(const sv_stale *rule, sv_textbuf *out) {
     }
     sv_textbuf_add_str(out, "after ");
     sv_duration_add(out, rule->after_us);
-    add_life(out, &rule->life);
+    rules_explain_life(&rule->life, out);
 }
 
 static void explain_change(const sv_change *rule, sv_textbuf *out) {
@@ -121,7 +121,7 @@ static void explain_uplink(const sv_uplink *rule, sv_textbuf *out) {
     do {                                                                                           \
         const rules_place *place = rules_layer_find(layer, in, device, sensor);                    \
         explain(&((const type *) (const void *) place)->rule, out);                                \
-        add_place(out, rules, place, section, device, sensor);                                     \
+        rules_explain_place(out, rules, place, section, device, sensor);                           \
     } while (0)
 
 void sv_rules_explain(const sv_rules *rules, sv_text device, sv_text sensor, sv_textbuf *out) {

@@ -101,11 +101,16 @@ uint64_t rules_groups_of(const rules_groups *groups, sv_text device_id) {
     return found;
 }
 
-unsigned rules_groups_find(const rules_groups *groups, sv_text name) {
+unsigned rules_groups_named(const rules_groups *groups, sv_text name, const sv_config_node *at,
+                            sv_config_faults *faults) {
     for (unsigned i = 0; i < groups->count; i++) {
         if (sv_text_is(name, groups->names[i])) {
             return i;
         }
     }
+    sv_config_fault(faults, at,
+                    "there is no group \"%.*s\"; `groups:` at the top of the file says who belongs "
+                    "to which",
+                    SV_TEXT_ARG(name));
     return SV_GROUPS_MAX;
 }

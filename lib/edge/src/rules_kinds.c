@@ -5,12 +5,19 @@
 #include <base/time.h>
 #include <math.h>
 
-static const char *const SEVERITY_CHOICES[] = { "info", "warning", "critical", NULL };
+const char *const RULES_SEVERITIES[] = { "info", "warning", "critical", NULL };
 
-static void skip(const sv_config_node *node, void *target, sv_config_faults *faults) {
+void rules_skip(const sv_config_node *node, void *target, sv_config_faults *faults) {
     (void) node;
     (void) target;
     (void) faults;
+}
+
+sv_life rules_life_of(const rules_life *read, int64_t hold_us) {
+    return (sv_life){ .hold_us = hold_us,
+                      .clear_us = read->clear_us,
+                      .escalate_us = read->escalate_us,
+                      .severity = (sv_severity) read->severity };
 }
 
 static bool is_scalar(const sv_config_node *node) {
@@ -21,32 +28,17 @@ static bool is_scalar(const sv_config_node *node) {
 typedef struct fields {
     sv_bound high, low;
     double hysteresis, rise, fall;
-    int64_t per_us, after_us, hold_us, clear_us, escalate_us;
-    int severity;
+    int64_t per_us, after_us, hold_us;
+    rules_life life;
 } fields;
 
-// Every alert lives by these.
 // clang-format off
-#define LIFE_KEYS                                                                                  \
-    { .name = "clear", .type = SV_CONFIG_DURATION, .offset = offsetof(fields, clear_us),           \
-      .fallback = "0" },                                                                           \
-    { .name = "escalate", .type = SV_CONFIG_DURATION, .offset = offsetof(fields, escalate_us),     \
-      .fallback = "0" },                                                                           \
-    { .name = "severity", .type = SV_CONFIG_CHOICE, .offset = offsetof(fields, severity),          \
-      .fallback = "warning", .choices = SEVERITY_CHOICES }
 #define HOLD_KEY                                                                                   \
     { .name = "hold", .type = SV_CONFIG_DURATION, .offset = offsetof(fields, hold_us),             \
       .fallback = "0" }
 #define SENSORS_KEY /* read by the layer */                                                        \
-    { .name = "sensors", .type = SV_CONFIG_CUSTOM, .read = skip }
+    { .name = "sensors", .type = SV_CONFIG_CUSTOM, .read = rules_skip }
 // clang-format on
-
-static sv_life life_of(const fields *f) {
-    return (sv_life){ .hold_us = f->hold_us,
-                      .clear_us = f->clear_us,
-                      .escalate_us = f->escalate_us,
-                      .severity = (sv_severity) f->severity };
-}
 
 // ---- thresholds ---------------------------------------------------------------------------------
 
@@ -101,7 +93,7 @@ static const sv_config_key THRESHOLD_KEYS[] = {
       .offset = offsetof(fields, hysteresis),
       .fallback = "0" },
     HOLD_KEY,
-    LIFE_KEYS,
+    RULES_LIFE_KEYS(fields),
     SENSORS_KEY,
     { .name = NULL },
 };
@@ -125,13 +117,14 @@ static bool threshold_is_sound(const sv_threshold *t, const sv_config_node *node
 }
 
 static rules_place *read_threshold(const sv_config_node *node, sv_config_faults *faults) {
-    fields f = { .severity = 0 };
+    fields f = { .hold_us = 0 };
     if (sv_config_read(node, THRESHOLD_KEYS, &f, faults) != SV_OK) {
         return NULL;
     }
-    sv_threshold rule = {
-        .high = f.high, .low = f.low, .hysteresis = f.hysteresis, .life = life_of(&f)
-    };
+    sv_threshold rule = { .high = f.high,
+                          .low = f.low,
+                          .hysteresis = f.hysteresis,
+                          .life = rules_life_of(&f.life, f.hold_us) };
     if (!threshold_is_sound(&rule, node, faults)) {
         return NULL;
     }
@@ -154,13 +147,13 @@ static const sv_config_key RATE_KEYS[] = {
       .min = SV_TIME_SECOND_US,
       .max = SV_TIME_DAY_US },
     HOLD_KEY,
-    LIFE_KEYS,
+    RULES_LIFE_KEYS(fields),
     SENSORS_KEY,
     { .name = NULL },
 };
 
 static rules_place *read_rate(const sv_config_node *node, sv_config_faults *faults) {
-    fields f = { .severity = 0 };
+    fields f = { .hold_us = 0 };
     if (sv_config_read(node, RATE_KEYS, &f, faults) != SV_OK) {
         return NULL;
     }
@@ -174,7 +167,7 @@ static rules_place *read_rate(const sv_config_node *node, sv_config_faults *faul
                             .rise = f.rise,
                             .fall = f.fall,
                             .per_us = f.per_us,
-                            .life = life_of(&f) };
+                            .life = rules_life_of(&f.life, f.hold_us) };
     return &kept->place;
 }
 
@@ -189,19 +182,19 @@ static const sv_config_key STALE_KEYS[] = {
       .help = "silent this long",
       .min = SV_TIME_SECOND_US,
       .max = 400 * SV_TIME_DAY_US },
-    LIFE_KEYS,
+    RULES_LIFE_KEYS(fields),
     { .name = NULL },
 };
 
 static rules_place *keep_stale(const fields *f) {
     rules_stale *kept = sv_mem_new(sizeof *kept);
-    kept->rule = (sv_stale){ .after_us = f->after_us, .life = life_of(f) };
+    kept->rule = (sv_stale){ .after_us = f->after_us, .life = rules_life_of(&f->life, f->hold_us) };
     return &kept->place;
 }
 
 /// `5m`, `never`, or a map with `after` and what an alert's life has.
 static rules_place *read_stale(const sv_config_node *node, sv_config_faults *faults) {
-    fields f = { .severity = SV_SEVERITY_WARNING };
+    fields f = { .life = { .severity = SV_SEVERITY_WARNING } };
     if (!is_scalar(node)) {
         return sv_config_read(node, STALE_KEYS, &f, faults) == SV_OK ? keep_stale(&f) : NULL;
     }

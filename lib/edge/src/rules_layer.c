@@ -196,12 +196,8 @@ static void read_groups(const reader *r, const sv_config_node *node) {
     for (size_t i = 0; i < sv_config_node_count(node); i++) {
         sv_text name = SV_TEXT("");
         const sv_config_node *item = sv_config_node_at(node, i, &name);
-        unsigned group = rules_groups_find(r->groups, name);
+        unsigned group = rules_groups_named(r->groups, name, item, r->faults);
         if (group == SV_GROUPS_MAX) {
-            sv_config_fault(r->faults, item,
-                            "there is no group \"%.*s\"; `groups:` at the top of the file says who "
-                            "belongs to which",
-                            SV_TEXT_ARG(name));
             continue;
         }
         const sv_config_node *rule = own(r, item);

@@ -48,12 +48,8 @@ static void read_groups(const sv_config_node *node, const rules_groups *groups, 
     }
     for (size_t i = 0; i < sv_config_node_count(node); i++) {
         const sv_config_node *item = sv_config_node_at(node, i, NULL);
-        unsigned group = rules_groups_find(groups, scalar(item));
-        if (group == SV_GROUPS_MAX) {
-            sv_config_fault(faults, item, "there is no group \"%.*s\"", SV_TEXT_ARG(scalar(item)));
-        } else {
-            out->groups |= UINT64_C(1) << group;
-        }
+        unsigned group = rules_groups_named(groups, scalar(item), item, faults);
+        out->groups |= group == SV_GROUPS_MAX ? 0 : UINT64_C(1) << group;
     }
 }
 

@@ -3,7 +3,7 @@
 #define SV_EDGE_RULES_OWN_H
 
 #include <base/map.h>
-#include <edge/rules.h>
+#include <edge/rule.h>
 #include <model/id.h>
 
 enum { RULES_DEVICES_MAX = 100000, RULES_SENSORS_MAX = 10000 };
@@ -27,8 +27,9 @@ void rules_groups_read(const sv_config_node *node, rules_groups *out, sv_config_
 void rules_groups_drop(rules_groups *groups);
 /// The groups a device belongs to, a bit each; bit 0 is the first in the file.
 uint64_t rules_groups_of(const rules_groups *groups, sv_text device_id);
-/// SV_GROUPS_MAX for none.
-unsigned rules_groups_find(const rules_groups *groups, sv_text name);
+/// The group that `at` names; SV_GROUPS_MAX after a fault when there is none.
+unsigned rules_groups_named(const rules_groups *groups, sv_text name, const sv_config_node *at,
+                            sv_config_faults *faults);
 
 // ---- layers: one kind of rule ---------------------------------------------------------------
 
@@ -83,6 +84,28 @@ bool rules_name_is_good(const char *what, sv_text name, const sv_config_node *at
 
 // ---- kinds ----------------------------------------------------------------------------------
 
+/// What the file says about the life of an alert.
+typedef struct rules_life {
+    int64_t clear_us, escalate_us;
+    int severity;
+} rules_life;
+
+// Every alert lives by these; `base` is the struct with a rules_life `life`.
+// clang-format off
+#define RULES_LIFE_KEYS(base)                                                                      \
+    { .name = "clear", .type = SV_CONFIG_DURATION, .offset = offsetof(base, life.clear_us),        \
+      .fallback = "0", .help = "over for so long before it is cleared" },                          \
+    { .name = "escalate", .type = SV_CONFIG_DURATION, .offset = offsetof(base, life.escalate_us),  \
+      .fallback = "0", .help = "open and not acknowledged for so long: critical" },                \
+    { .name = "severity", .type = SV_CONFIG_CHOICE, .offset = offsetof(base, life.severity),       \
+      .fallback = "warning", .choices = RULES_SEVERITIES, .help = "of the alert" }
+// clang-format on
+
+extern const char *const RULES_SEVERITIES[];
+sv_life rules_life_of(const rules_life *read, int64_t hold_us);
+/// For sv_config_read: somebody else reads that key.
+void rules_skip(const sv_config_node *node, void *target, sv_config_faults *faults);
+
 typedef struct rules_threshold {
     rules_place place;
     sv_threshold rule;
@@ -131,11 +154,46 @@ uint64_t rules_mutes_of(const rules_mutes *mutes, uint64_t groups, sv_text devic
                         sv_text sensor);
 uint64_t rules_mutes_at(const rules_mutes *mutes, int64_t at_us);
 
+// ---- rules with a name ----------------------------------------------------------------------
+
+enum { RULES_NAMED_MAX = 256 }; ///< by default, of a group, of a device
+
+/// One line of the section: `rule` NULL: off.
+typedef struct rules_named_one {
+    char name[SV_ID_ROOM];
+    sv_rule *rule;
+    size_t line;
+} rules_named_one;
+
+typedef struct rules_named_set {
+    rules_named_one *at;
+    size_t count;
+} rules_named_set;
+
+typedef struct rules_named {
+    rules_named_set fallback, groups[SV_GROUPS_MAX];
+    sv_map *devices; ///< device -> rules_named_set
+} rules_named;
+
+void rules_named_open(rules_named *named);
+void rules_named_read(const sv_config_node *node, const rules_groups *groups, rules_named *into,
+                      sv_config_faults *faults);
+void rules_named_drop(rules_named *named);
+
 struct sv_rules {
     rules_groups groups;
+    rules_named named;
     rules_layer thresholds, rates, stales, changes, uplinks;
     rules_mutes mutes;
     sv_flapping flapping;
 };
+
+// ---- for people ---------------------------------------------------------------------------------
+
+/// `  (thresholds.devices.press-1, line 12)` and an end of line.
+void rules_explain_place(sv_textbuf *out, const sv_rules *rules, const rules_place *place,
+                         const char *section, sv_text device, sv_text sensor);
+/// `, clear 30s, critical`
+void rules_explain_life(const sv_life *life, sv_textbuf *out);
 
 #endif

@@ -67,7 +67,8 @@ typedef struct sv_stream_rules {
 
 typedef struct sv_rules sv_rules;
 
-/// The sections `groups`, `thresholds`, `rate`, `stale`, `change`, `uplink`, `mute` and `flapping`
+/// The sections `groups`, `thresholds`, `rate`, `stale`, `change`, `uplink`, `mute`, `flapping` and
+/// `rules`
 /// of `root` (others are left alone; absent ones give the defaults: no bound, 1.0, change). All
 /// faults are collected; NULL *out then.
 sv_err sv_rules_read(const sv_config_node *root, sv_rules **out, sv_config_faults *faults);
@@ -81,6 +82,9 @@ void sv_rules_for(const sv_rules *rules, sv_text device_id, sv_text sensor, sv_s
 /// The mutes that are in force at `at_us`, a bit each: a stream is quiet when one of its own is
 /// among them. [edge-10]
 uint64_t sv_rules_muted(const sv_rules *rules, int64_t at_us);
+
+/// The file's.
+sv_flapping sv_rules_flapping(const sv_rules *rules);
 
 /// What the stream gets and where it stands in the file, for people: a line per kind of rule.
 void sv_rules_explain(const sv_rules *rules, sv_text device_id, sv_text sensor, sv_textbuf *out);
