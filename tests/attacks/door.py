@@ -379,14 +379,14 @@ class Probe:
         self.process = door.start(
             f"probe-{name}", sys.executable, Path(__file__).with_name("probe.py"), door.mqtt_port, door.pki / "ca.crt",
             door.cert(name), door.key(name), name, every_ms, self.report)
-        wait_until(lambda: (door.died(), door.numbers(name))[1], "the probe's first reading")
+        wait_until(lambda: (door.died(), self.report.exists())[1], "the probe's first reading")
 
     def end(self):
         """[(monotonic s, ms)] of every acknowledged reading; all of them are in the store once."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
         self.door.running = [(name, p) for name, p in self.door.running if p is not self.process]
-        check(self.report.exists(), f"the probe failed: {(self.door.dir / f'probe-{self.name}.log').read_text()[-400:]}")
+        check(self.report.read_text(), f"the probe failed: {(self.door.dir / f'probe-{self.name}.log').read_text()[-400:]}")
         said = json.loads(self.report.read_text())
         kept = self.door.numbers(self.name)
         check(len(kept) == len(set(kept)), f"{len(kept) - len(set(kept))} readings are there twice")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Publishes numbered readings at a steady pace and waits for each PUBACK, until SIGTERM; then writes how long each took."""
+"""Publishes numbered readings at a steady pace and waits for each PUBACK, until SIGTERM; then writes how long each took. The
+file it writes to is there, empty, from the first PUBACK on."""
 import json
 import signal
 import sys
@@ -32,6 +33,8 @@ def main():
         said = reading(name, number, epoch="probe")
         assert client.publish(f"sensors/{name}/level", said, packet_id=1 + number % 60000) == 0
         latencies.append((start, (time.monotonic() - start) * 1000))
+        if number == 1:
+            Path(report).touch()
         due = max(due + float(every_ms) / 1000, time.monotonic() - 0.1)
         time.sleep(max(0, due - time.monotonic()))
     Path(report).write_text(json.dumps({"acknowledged": number, "latencies": latencies}))
