@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import flood_latency
 from site_programs import POLL_S, Site, SiteError, free_port, stored_counter, wait_until
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -491,7 +492,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "gateway", "restart", "drain", "through", "latency", "memory", "store")
+PARTS = ("pipeline", "gateway", "restart", "drain", "through", "latency", "memory", "store", "floods")
 
 
 def options():
@@ -529,6 +530,8 @@ def measure(results, site, asked):
         memory(results, site, asked.quick)
     if "store" in parts:
         store(results, site, asked.quick)
+    if "floods" in parts:
+        flood_latency.run(results, BIN, asked.quick)
     return good
 
 
