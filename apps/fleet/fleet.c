@@ -12,6 +12,7 @@ extern const char sv_fleet_schema_push[];
 extern const char sv_fleet_schema_rules[];
 extern const char sv_fleet_schema_command[];
 extern const char sv_fleet_schema_acknowledged[];
+extern const char sv_fleet_schema_clock[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -22,6 +23,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "rules", .sql = sv_fleet_schema_rules },
         { .name = "command", .sql = sv_fleet_schema_command },
         { .name = "acknowledged", .sql = sv_fleet_schema_acknowledged },
+        { .name = "clock", .sql = sv_fleet_schema_clock },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

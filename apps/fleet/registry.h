@@ -88,6 +88,7 @@ typedef struct sv_device {
     sv_site *site;
     sv_gateway *gateway; ///< that spoke for it last; NULL until then
     int64_t since_us, last_seen_us, stored_seen_us;
+    int64_t clock_ahead_us;   ///< of its gateway's; 0: no more than five seconds off [reading-8]
     sv_fleet_health reported; ///< by its last health report
     char type[SV_ID_ROOM];    ///< empty: unknown
     char version[SV_FLEET_VERSION_MAX];

@@ -7,13 +7,14 @@
 sv_err sv_series_add(sv_db *db, const sv_stream *stream, const sv_point *point, sv_why *why) {
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(db,
-                      "INSERT INTO point (stream, kind, at_ms, value, min, max, n)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                      "INSERT INTO point (stream, kind, at_ms, value, min, max, n, corrected)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                       // Two parts of a minute: what came at once, and what came late.
                       " ON CONFLICT (stream, kind, at_ms) DO UPDATE SET"
                       " value = CASE kind WHEN 1 THEN (value * n + ?4 * ?7) / (n + ?7) ELSE ?4 END,"
                       " min = CASE WHEN ?5 < min THEN ?5 ELSE min END,"
-                      " max = CASE WHEN ?6 > max THEN ?6 ELSE max END, n = n + ?7",
+                      " max = CASE WHEN ?6 > max THEN ?6 ELSE max END, n = n + ?7,"
+                      " corrected = CASE WHEN ?8 THEN 1 ELSE corrected END",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, stream->id);
     sv_stmt_bind_int(stmt, 2, point->kind);
@@ -22,6 +23,7 @@ sv_err sv_series_add(sv_db *db, const sv_stream *stream, const sv_point *point, 
     sv_stmt_bind_number(stmt, 5, point->min);
     sv_stmt_bind_number(stmt, 6, point->max);
     sv_stmt_bind_int(stmt, 7, point->count);
+    sv_stmt_bind_int(stmt, 8, point->corrected);
     return sv_stmt_run(stmt, why);
 }
 
@@ -92,6 +94,12 @@ bool sv_series_note(sv_db *db, sv_stream *stream, const sv_point *point) {
 
 enum { MINUTE_MS = 60000 };
 
+typedef struct spans {
+    int64_t from_ms[SV_SERIES_SPANS_MAX], to_ms[SV_SERIES_SPANS_MAX];
+    size_t count;
+    bool open; ///< the last point was corrected
+} spans;
+
 typedef struct decimator {
     const sv_series_range *range;
     sv_spark_point *whole; ///< every point, as long as they fit
@@ -100,6 +108,7 @@ typedef struct decimator {
     bool averages;  ///< some of them
     int64_t bucket; ///< of low and high; -1: none yet
     sv_spark_point low, high;
+    spans corrected;
 } decimator;
 
 static int64_t bucket_of(const sv_series_range *range, int64_t at_ms) {
@@ -147,14 +156,38 @@ static void take_minute(decimator *d, sv_spark_point *minute) {
     minute->at_ms = -1;
 }
 
+static void take_corrected(spans *s, bool corrected, int64_t from_ms, int64_t to_ms) {
+    bool begins = corrected && !s->open && s->count < SV_SERIES_SPANS_MAX;
+    s->open = corrected;
+    if (begins) {
+        s->from_ms[s->count] = from_ms;
+        s->to_ms[s->count++] = to_ms;
+    } else if (corrected && to_ms > s->to_ms[s->count - 1]) {
+        s->to_ms[s->count - 1] = to_ms;
+    }
+}
+
+static void put_corrected(const spans *s, sv_json_out *out) {
+    sv_json_key(out, "corrected");
+    sv_json_open_array(out);
+    for (size_t i = 0; i < s->count; i++) {
+        sv_json_open_array(out);
+        sv_json_put_int(out, s->from_ms[i]);
+        sv_json_put_int(out, s->to_ms[i]);
+        sv_json_close_array(out);
+    }
+    sv_json_close_array(out);
+}
+
 static sv_err read_points(sv_db *db, const sv_stream *stream, decimator *d, sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(db,
-                      "SELECT at_ms, value, kind FROM point WHERE stream = ?1 AND kind = 0"
-                      " AND at_ms BETWEEN ?2 AND ?3 UNION ALL"
-                      " SELECT at_ms, value, kind FROM point WHERE stream = ?1 AND kind = 1"
-                      " AND at_ms BETWEEN ?2 AND ?3 ORDER BY at_ms, kind DESC",
-                      &stmt, why));
+    SV_TRY(
+        sv_db_stmt(db,
+                   "SELECT at_ms, value, kind, corrected FROM point WHERE stream = ?1 AND kind = 0"
+                   " AND at_ms BETWEEN ?2 AND ?3 UNION ALL"
+                   " SELECT at_ms, value, kind, corrected FROM point WHERE stream = ?1 AND kind = 1"
+                   " AND at_ms BETWEEN ?2 AND ?3 ORDER BY at_ms, kind DESC",
+                   &stmt, why));
     sv_stmt_bind_int(stmt, 1, stream->id);
     sv_stmt_bind_int(stmt, 2, d->range->from_ms);
     sv_stmt_bind_int(stmt, 3, d->range->to_ms);
@@ -164,6 +197,8 @@ static sv_err read_points(sv_db *db, const sv_stream *stream, decimator *d, sv_w
         sv_spark_point point = { .at_ms = sv_stmt_int(stmt, 0), .value = sv_stmt_number(stmt, 1) };
         bool average = sv_stmt_int(stmt, 2) == SV_POINT_AVERAGE;
         d->averages |= average;
+        take_corrected(&d->corrected, sv_stmt_int(stmt, 3) != 0, point.at_ms,
+                       point.at_ms + (average ? 0 : MINUTE_MS));
         if (average && point.at_ms < minute.at_ms + MINUTE_MS) {
             minute.at_ms = -1;
         }
@@ -201,6 +236,7 @@ sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range
         sv_json_close_array(out);
     }
     sv_json_close_array(out);
+    put_corrected(&d.corrected, out);
     sv_json_close_object(out);
     return SV_OK;
 }

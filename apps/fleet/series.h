@@ -9,6 +9,7 @@
 enum {
     SV_SERIES_POINTS_DEFAULT = 500,
     SV_SERIES_POINTS_MAX = 5000,
+    SV_SERIES_SPANS_MAX = 100,     ///< of corrected times in one answer; the last is drawn out
     SV_SERIES_PRUNE_STREAMS = 200, ///< looked at by one call of sv_series_prune
 };
 
@@ -20,6 +21,7 @@ typedef struct sv_point {
     double value; ///< the average, or a summary's mean
     double min, max;
     int64_t count;
+    bool corrected; ///< not at the time that the device said [reading-9]
 } sv_point;
 
 /// Store one point. Two points of one kind and millisecond become one: the later value, both
@@ -36,9 +38,9 @@ typedef struct sv_series_range {
     size_t points;          ///< buckets when there is more than this
 } sv_series_range;
 
-/// {"unit","kind","points":[[ms,value],...]}: averages, and the mean of each minute that has
-/// none; kind "summary" where no minute has. Of each bucket the smallest and the largest value are
-/// kept, in their order.
+/// {"unit","kind","points":[[ms,value],...],"corrected":[[ms,ms],...]}: averages, and the mean of
+/// each minute that has none; kind "summary" where no minute has. Of each bucket the smallest and
+/// the largest value are kept, in their order. `corrected`: between which times all points are.
 sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range *range,
                        sv_json_out *out, sv_why *why);
 

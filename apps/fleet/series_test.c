@@ -173,6 +173,51 @@ static void two_parts_of_a_minute_make_one(void **state) {
                      1);
 }
 
+static void add_corrected(fixture *f, sv_stream *stream, sv_point_kind kind, int64_t at_ms) {
+    const sv_point point = { .kind = kind, .at_ms = at_ms, .count = 1, .corrected = true };
+    assert_int_equal(sv_series_add(f->fleet.db, stream, &point, NULL), SV_OK);
+}
+
+static void assert_span(const sv_json *root, size_t index, int64_t from_ms, int64_t to_ms) {
+    const sv_json *span = sv_json_at(sv_json_get(root, "corrected"), index);
+    int64_t from = -1;
+    int64_t to = -1;
+    assert_true(sv_json_int(sv_json_at(span, 0), &from) && sv_json_int(sv_json_at(span, 1), &to));
+    assert_int_equal(from, from_ms);
+    assert_int_equal(to, to_ms);
+}
+
+// [reading-9]
+static void what_was_corrected_is_told_as_spans(void **state) {
+    fixture *f = *state;
+    sv_stream *stream = stream_of(f);
+    add_corrected(f, stream, SV_POINT_SUMMARY, 0);
+    add_corrected(f, stream, SV_POINT_AVERAGE, 70000);
+    add(f, stream, SV_POINT_SUMMARY, 120000, 1);
+    add_corrected(f, stream, SV_POINT_SUMMARY, 180000);
+    // The part that came late is not, the minute is.
+    add(f, stream, SV_POINT_SUMMARY, 180000, 1);
+    add(f, stream, SV_POINT_AVERAGE, 240000, 1);
+    SV_DEFER(sv_json_drop) sv_json *root = query(f, stream, 0, 600000, 2);
+    assert_int_equal(sv_json_count(sv_json_get(root, "corrected")), 2);
+    assert_span(root, 0, 0, 70000);
+    assert_span(root, 1, 180000, 240000);
+}
+
+// [reading-9]
+static void spans_are_bounded_and_none_is_left_out(void **state) {
+    fixture *f = *state;
+    sv_stream *stream = stream_of(f);
+    for (int i = 0; i < 3 * SV_SERIES_SPANS_MAX; i++) {
+        add_corrected(f, stream, SV_POINT_AVERAGE, INT64_C(2000) * i);
+        add(f, stream, SV_POINT_AVERAGE, INT64_C(2000) * i + 1000, 1);
+    }
+    SV_DEFER(sv_json_drop) sv_json *root = query(f, stream, 0, 600000, 500);
+    assert_int_equal(sv_json_count(sv_json_get(root, "corrected")), SV_SERIES_SPANS_MAX);
+    assert_span(root, SV_SERIES_SPANS_MAX - 1, INT64_C(2000) * (SV_SERIES_SPANS_MAX - 1),
+                INT64_C(2000) * (3 * SV_SERIES_SPANS_MAX - 1));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -182,6 +227,8 @@ int main(void) {
         TEST(the_newest_values_are_the_same_from_memory_and_from_disk),
         TEST(two_parts_of_a_minute_make_one),
         TEST(what_is_older_than_the_retention_goes),
+        TEST(what_was_corrected_is_told_as_spans),
+        TEST(spans_are_bounded_and_none_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

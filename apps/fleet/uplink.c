@@ -110,6 +110,7 @@ static bool read_point(const sv_json *item, sv_point *out) {
         return false;
     }
     *out = (sv_point){ .at_ms = at_us / 1000, .count = 1 };
+    (void) sv_json_bool(sv_json_get(item, "corrected"), &out->corrected);
     if (sv_text_is(kind, "average")) {
         out->kind = SV_POINT_AVERAGE;
         bool ok = sv_json_number(sv_json_get(item, "value"), &out->value);
@@ -302,6 +303,16 @@ static void take_report(sv_device *device, const sv_json *report) {
     }
 }
 
+/// True when it is another one for whoever looks: a second more or less is none.
+static bool take_clock(sv_device *device, const sv_json *item) {
+    int64_t before_us = device->clock_ahead_us;
+    int64_t ahead_us = 0;
+    bool told = sv_json_int(sv_json_get(item, "clock_ahead"), &ahead_us)
+                && ahead_us > -SV_UPLINK_AHEAD_US && ahead_us < SV_UPLINK_AHEAD_US;
+    device->clock_ahead_us = told ? ahead_us : 0;
+    return llabs(device->clock_ahead_us - before_us) > SV_TIME_SECOND_US;
+}
+
 // What a device said a moment ago costs no write by itself: presence, type and health are stored
 // when they change, the rest once a minute.
 static sv_err take_device(sv_fleet *fleet, sv_gateway *gateway, const sv_json *item, sv_why *why) {
@@ -324,10 +335,11 @@ static sv_err take_device(sv_fleet *fleet, sv_gateway *gateway, const sv_json *i
         && !sv_text_is(type, device->type)) {
         changed |= sv_text_copy(type, device->type, sizeof device->type) == SV_OK;
     }
+    bool clock = take_clock(device, item);
     take_report(device, sv_json_get(item, "report"));
     changed |= device->reported != reported;
     bool presence = sv_device_judge(device);
-    if (changed || presence) {
+    if (changed || presence || clock) {
         sv_fleet_tell_device(fleet, device);
     }
     if (changed || device->last_seen_us - device->stored_seen_us >= SV_FLEET_STORE_US) {

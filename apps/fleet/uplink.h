@@ -12,6 +12,8 @@ enum {
     SV_UPLINK_ANSWER_MAX = 1024,
 };
 
+#define SV_UPLINK_AHEAD_US (INT64_C(10000) * 366 * SV_TIME_DAY_US) ///< no clock is further off
+
 /// SV_ERR_INVALID: the body breaks the format; SV_ERR_IO, SV_ERR_NO_SPACE: nothing was committed,
 /// the gateway keeps it and tries again.
 typedef sv_err sv_uplink_fn(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_textbuf *answer,

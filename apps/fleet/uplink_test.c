@@ -229,6 +229,58 @@ static void what_a_gateway_had_to_drop_is_shown_with_its_site(void **state) {
     assert_int_equal(number_of_first_gateway(f, "dropped", "alerts"), 1);
 }
 
+// [reading-9]
+static void what_its_gateway_corrected_is_kept_as_such(void **state) {
+    fixture *f = *state;
+    char answer[SV_UPLINK_ANSWER_MAX];
+    assert_int_equal(post(f, sv_uplink_readings, "gw-a",
+                          "{\"epoch\":\"" EPOCH "\",\"items\":[{\"seq\":1,\"kind\":\"average\","
+                          "\"device_id\":\"press-1\",\"sensor\":\"t\",\"at\":1800000000000000,"
+                          "\"value\":1,\"corrected\":true},{\"seq\":2,\"kind\":\"average\","
+                          "\"device_id\":\"press-1\",\"sensor\":\"t\",\"at\":1800000001000000,"
+                          "\"value\":1}]}",
+                          answer),
+                     SV_OK);
+    assert_int_equal(fixture_count(f, "SELECT at_ms FROM point WHERE corrected"), 1800000000000);
+}
+
+static void post_clock(fixture *f, const char *member) {
+    char body[256];
+    char answer[SV_UPLINK_ANSWER_MAX];
+    (void) snprintf(body, sizeof body,
+                    "{\"gateway\":{},\"devices\":[{\"device_id\":\"press-1\",\"online\":true%s}]}",
+                    member);
+    assert_int_equal(post(f, sv_uplink_health, "gw-a", body, answer), SV_OK);
+}
+
+// [reading-8]
+static void how_far_a_clock_is_off_is_shown_until_it_is_not(void **state) {
+    static const struct {
+        const char *member;
+        int64_t shown_ms;
+    } CASES[] = {
+        { ",\"clock_ahead\":-5400000000", -5400000 },
+        { "", 0 },
+        { ",\"clock_ahead\":6000000", 6000 },
+        { ",\"clock_ahead\":-9223372036854775808", 0 },
+        { ",\"clock_ahead\":\"late\"", 0 },
+    };
+    fixture *f = *state;
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(65536);
+        SV_DEFER(sv_json_drop) sv_json *root = NULL;
+        sv_json_out out = SV_JSON_OUT(&text);
+        int64_t shown_ms = 0;
+        post_clock(f, CASES[i].member);
+        sv_view_device(&f->fleet, sv_registry_device(f->fleet.registry, SV_TEXT("press-1")), false,
+                       &out);
+        assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &root, NULL, NULL), SV_OK);
+        assert_non_null(sv_json_get(root, "clock_ahead"));
+        (void) sv_json_int(sv_json_get(root, "clock_ahead"), &shown_ms);
+        assert_int_equal(shown_ms, CASES[i].shown_ms);
+    }
+}
+
 static void what_is_shown_is_json_without_a_key_twice(void **state) {
     fixture *f = *state;
     char answer[SV_UPLINK_ANSWER_MAX];
@@ -266,6 +318,8 @@ int main(void) {
         TEST(a_body_cut_anywhere_is_refused_whole),
         TEST(a_device_is_offline_when_its_gateway_falls_silent),
         TEST(what_a_gateway_had_to_drop_is_shown_with_its_site),
+        TEST(what_its_gateway_corrected_is_kept_as_such),
+        TEST(how_far_a_clock_is_off_is_shown_until_it_is_not),
         TEST(what_is_shown_is_json_without_a_key_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static void put_reading(sv_alert *alert, const gw_stream *s, const sv_reading *r
     if (reading != NULL) {
         alert->value = s->last.average;
         alert->raw = s->last.value;
-        alert->at_us = reading->at_us;
+        alert->at_us = s->last.at_us;
         (void) (sv_text_copy(reading->timestamp, alert->timestamp, sizeof alert->timestamp)
                 == SV_OK);
     }

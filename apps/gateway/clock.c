@@ -93,5 +93,7 @@ size_t gw_clocks_far(const gw *g) {
 }
 
 bool gw_offset_is_far(const gw_offset *offset) {
-    return llabs(offset->offset_us) > GW_OFFSET_FAR_US;
+    // Who is ahead is so; who is behind may have been on its way.
+    return offset->offset_us > GW_OFFSET_FAR_US
+           || (offset->known && offset->offset_us < -GW_OFFSET_FAR_US);
 }

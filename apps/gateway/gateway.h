@@ -119,13 +119,15 @@ struct gw_stream {
     } ring[GW_RING];
     unsigned ring_filled, ring_next;
     int64_t minute_due_us; ///< monotonic: the open minute waits no longer for what is on its way
+    bool minute_corrected; ///< something in it is not placed at the time its device said
     gw_last last;
-    gw_sender *live;   ///< whose readings are judged now; NULL: nobody's that are numbered
-    int64_t live_seq;  ///< its highest number here
-    int64_t newest_us; ///< of what was judged
-    sv_stream *late;   ///< what comes after newer ones, in its own order; NULL: nothing does
-    int64_t late_us;   ///< monotonic, of the last of it
-    uint64_t count;    ///< accepted since the gateway started
+    gw_sender *live;     ///< whose readings are judged now; NULL: nobody's that are numbered
+    int64_t live_seq;    ///< its highest number here
+    int64_t newest_us;   ///< of what was judged
+    sv_stream *late;     ///< what comes after newer ones, in its own order; NULL: nothing does
+    int64_t late_us;     ///< monotonic, of the last of it
+    bool late_corrected; ///< so of the late minute
+    uint64_t count;      ///< accepted since the gateway started
 };
 
 /// What the fleet server knows of a sender.
@@ -162,8 +164,8 @@ struct gw_device {
     char id[SV_ID_ROOM];
     char type[SV_ID_ROOM]; ///< what its presence says it is; empty: unknown
     bool online;
-    bool has_presence;   ///< it says itself whether it is online
-    bool changed;        ///< presence, type or HEALTH alert: the fleet is told with the next beat
+    bool has_presence; ///< it says itself whether it is online
+    bool changed; ///< presence, type, HEALTH alert or clock: the fleet is told with the next beat
     bool report_changed; ///< a report it has not been told
     int64_t since_us, last_seen_us;
     int64_t told_us, told_seen_us; ///< when (monotonic) and with which last_seen the fleet was told

@@ -111,25 +111,34 @@ static void put_reading(gw *g, const gw_stream *s, const sv_reading *reading, co
     }
 }
 
-static void send_average(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us) {
+/// Where a reading belongs, and whether that is another time than it says.
+typedef struct placed {
+    int64_t at_us;
+    bool corrected;
+} placed;
+
+static void send_average(gw *g, const gw_stream *s, const sv_decision *d, placed at) {
     sv_uplink uplink = s->rules.uplink;
     if (uplink == SV_UPLINK_ALL || (uplink == SV_UPLINK_CHANGE && d->significant)) {
-        gw_outbox_average(g, s, at_us, d->value);
+        gw_outbox_average(g, s, at.at_us, d->value, at.corrected);
     }
 }
 
-static void send_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
+/// `corrected`: whether any reading of the minute is; the next one begins without.
+static void send_summary(gw *g, const gw_stream *s, const sv_summary *summary, bool *corrected) {
     sv_uplink uplink = s->rules.uplink;
     if (uplink == SV_UPLINK_AGGREGATE || uplink == SV_UPLINK_CHANGE) {
-        gw_outbox_summary(g, s, summary);
+        gw_outbox_summary(g, s, summary, *corrected);
     }
+    *corrected = false;
 }
 
-static void send_up(gw *g, const gw_stream *s, const sv_decision *d, int64_t at_us) {
-    send_average(g, s, d, at_us);
+static void send_up(gw *g, const gw_stream *s, const sv_decision *d, placed at, bool *corrected) {
+    send_average(g, s, d, at);
     if (d->summary_done) {
-        send_summary(g, s, &d->summary);
+        send_summary(g, s, &d->summary, corrected);
     }
+    *corrected = *corrected || at.corrected;
 }
 
 /// Does it come after newer ones: out of what a device kept while it had no gateway? By its number,
@@ -150,15 +159,15 @@ static bool is_late(gw_stream *s, gw_sender *sender, int64_t seq, int64_t at_us,
 }
 
 /// Nothing is raised by what is over; averages and minutes of it are as they would have been.
-static void settle_late(gw *g, gw_stream *s, double value, int64_t at_us) {
+static void settle_late(gw *g, gw_stream *s, double value, placed at) {
     if (s->late == NULL) {
         s->late = sv_mem_new(sizeof *s->late);
         sv_stream_start(s->late, INT64_MIN);
     }
     sv_stream_rules rules = { .change = s->rules.change, .uplink = s->rules.uplink };
     sv_decision d;
-    sv_stream_take(s->late, &rules, value, at_us, &d);
-    send_up(g, s, &d, at_us);
+    sv_stream_take(s->late, &rules, value, at.at_us, &d);
+    send_up(g, s, &d, at, &s->late_corrected);
     s->late_us = sv_clock_monotonic_us();
     g->late++;
 }
@@ -182,30 +191,38 @@ static void show_guard(gw *g, const gw_stream *s, int64_t received_us, bool quie
     gw_guard_take(g, s, &input, received_us, quiet);
 }
 
-static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, int64_t at_us,
+static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, placed at,
                         int64_t received_us) {
     sv_decision d;
     s->stream.quiet = (s->rules.mutes & g->muted) != 0;
     s->stream.heard_us = sv_clock_monotonic_us();
-    take_sample(s, reading->value, at_us, s->stream.heard_us, &d);
-    s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
+    take_sample(s, reading->value, at.at_us, s->stream.heard_us, &d);
+    s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at.at_us };
     gw_alert_turns(g, s, d.turns, reading);
     show_guard(g, s, received_us, false);
-    send_up(g, s, &d, at_us);
+    send_up(g, s, &d, at, &s->minute_corrected);
+}
+
+/// How far its clock is off goes up when it begins or ends to matter.
+static void note_clock(const gw *g, gw_device *device, int64_t at_us) {
+    bool was_far = gw_offset_is_far(&device->clock);
+    gw_offset_note(&device->clock, &g->clock, at_us);
+    device->changed = device->changed || gw_offset_is_far(&device->clock) != was_far;
 }
 
 static void settle(const delivery *in, gw_stream *s, gw_sender *sender, const sv_reading *reading) {
     gw *g = in->g;
     gw_boot *boot = gw_boot_of(g, s->of, reading);
-    int64_t at_us = gw_boot_place(g, s->of, boot, reading, in->received_us);
-    gw_offset_note(&s->of->clock, &g->clock, reading->at_us);
-    g->clocks_wrong += at_us != reading->at_us ? 1 : 0;
+    placed at = { .at_us = gw_boot_place(g, s->of, boot, reading, in->received_us) };
+    at.corrected = at.at_us != reading->at_us;
+    g->clocks_wrong += at.corrected ? 1 : 0;
     s->count++;
     put_reading(g, s, reading, boot, in->received_us);
-    if (is_late(s, sender, reading->seq, at_us, in->received_us)) {
-        settle_late(g, s, reading->value, at_us);
+    if (is_late(s, sender, reading->seq, at.at_us, in->received_us)) {
+        settle_late(g, s, reading->value, at);
     } else {
-        settle_live(g, s, reading, at_us, in->received_us);
+        note_clock(g, s->of, reading->at_us);
+        settle_live(g, s, reading, at, in->received_us);
     }
 }
 
@@ -216,7 +233,7 @@ static void tick_late(gw *g, gw_stream *s, int64_t now_us) {
         return;
     }
     if (sv_stream_flush_minute(s->late, INT64_MAX, &summary)) {
-        send_summary(g, s, &summary);
+        send_summary(g, s, &summary, &s->late_corrected);
     }
     if (now_us - s->late_us > LATE_KEPT_US) {
         sv_stream_drop(s->late);
@@ -242,7 +259,7 @@ void gw_ingest_tick(gw *g) {
     for (size_t i = 0; i < sv_map_count(g->streams); i++) {
         gw_stream *s = sv_map_at(g->streams, i, NULL);
         if (now_us >= s->minute_due_us && sv_stream_flush_minute(&s->stream, INT64_MAX, &summary)) {
-            send_summary(g, s, &summary);
+            send_summary(g, s, &summary, &s->minute_corrected);
         }
         if (s->late != NULL) {
             tick_late(g, s, now_us);
@@ -360,6 +377,7 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
     take_sample(s, reading.value, at_us, sv_clock_monotonic_us(), &d);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
     show_guard(g, s, sv_stmt_int(stmt, 6), true);
+    s->minute_corrected = (s->minute_corrected && !d.summary_done) || at_us != reading.at_us;
     return SV_OK;
 }
 

@@ -133,6 +133,36 @@ static void an_alert_that_nobody_acknowledged_escalates_also_after_a_restart(voi
     assert_int_equal(ask(f, "SELECT count(*) FROM alert_post WHERE body LIKE '%\"critical\"%'"), 1);
 }
 
+// [reading-9]
+static void what_is_not_where_it_says_goes_up_marked(void **state) {
+    fixture *f = *state;
+    int64_t years_s = sv_clock_wall_us() / SV_TIME_SECOND_US;
+    say(f, "d", NULL, 0, 130, 10);
+    say(f, "d", NULL, 0, years_s - 60, 30); // a minute into 1970
+    restart(f);
+    say(f, "d", NULL, 0, -70, 50);
+    say(f, "d", NULL, 0, -140, 70);
+#define ITEMS(what) "SELECT count(*) FROM outbox WHERE body LIKE '%" what "%'"
+    assert_int_equal(ask(f, ITEMS("\"kind\":\"average\"")), 4);
+    assert_int_equal(ask(f, ITEMS("\"kind\":\"average\"%\"corrected\":true")), 1);
+    assert_int_equal(ask(f, ITEMS("\"value\":20,\"corrected\":true")), 1);
+    assert_int_equal(ask(f, ITEMS("\"kind\":\"summary\"")), 3);
+    assert_int_equal(ask(f, ITEMS("\"kind\":\"summary\"%\"corrected\":true")), 1);
+    assert_int_equal(ask(f, ITEMS("\"mean\":30,%\"corrected\":true")), 1);
+#undef ITEMS
+}
+
+// [alert-1]
+static void an_alert_of_a_clock_in_1970_is_raised_now(void **state) {
+    fixture *f = *state;
+    say(f, "d", NULL, 0, sv_clock_wall_us() / SV_TIME_SECOND_US - 60, 99);
+    assert_int_equal(ask(f, "SELECT abs(sent - raised) < 1000000 FROM open_alert"), 1);
+    assert_int_equal(
+        ask(f,
+            "SELECT count(*) FROM alert_post WHERE body LIKE '%\"timestamp\":\"1970-01-01T00:%'"),
+        1);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void) {
@@ -144,6 +174,8 @@ int main(void) {
         TEST(of_a_device_that_said_goodbye_silence_is_no_news),
         TEST(muted_streams_raise_nothing_and_go_on_being_stored),
         TEST(an_alert_that_nobody_acknowledged_escalates_also_after_a_restart),
+        TEST(what_is_not_where_it_says_goes_up_marked),
+        TEST(an_alert_of_a_clock_in_1970_is_raised_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

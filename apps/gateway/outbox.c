@@ -30,7 +30,13 @@ static void put_head(sv_json_out *out, const gw_stream *s, const char *kind, int
     sv_json_add_int(out, "at", at_us);
 }
 
-void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value) {
+static void put_corrected(sv_json_out *out, bool corrected) {
+    if (corrected) {
+        sv_json_add_bool(out, "corrected", true);
+    }
+}
+
+void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value, bool corrected) {
     if (g->fleet.http == NULL) {
         return;
     }
@@ -39,10 +45,11 @@ void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value) {
     sv_json_out out = SV_JSON_OUT(&body);
     put_head(&out, s, "average", at_us);
     sv_json_add_number(&out, "value", value);
+    put_corrected(&out, corrected);
     put_item(g, &body, GW_ITEM_AVERAGE);
 }
 
-void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
+void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary, bool corrected) {
     if (g->fleet.http == NULL) {
         return;
     }
@@ -54,6 +61,7 @@ void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary) {
     sv_json_add_number(&out, "min", summary->min);
     sv_json_add_number(&out, "mean", summary->mean);
     sv_json_add_number(&out, "max", summary->max);
+    put_corrected(&out, corrected);
     put_item(g, &body, GW_ITEM_MINUTE);
 }
 

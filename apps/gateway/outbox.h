@@ -66,8 +66,9 @@ typedef struct gw_outbox {
 
 /// All within the group; nothing is kept for a peer that is not configured.
 sv_err gw_outbox_open(gw *g, sv_why *why);
-void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value);
-void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary);
+/// `corrected`: it is not placed, or not all of it, at the time that the device said.
+void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value, bool corrected);
+void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary, bool corrected);
 void gw_outbox_alert(gw *g, sv_text alert);
 
 /// Averages and minutes that wait.

@@ -132,9 +132,9 @@ static inline void put(fixture *f, gw_item item) {
     static const sv_summary SUMMARY = { .count = 60, .min = 1, .mean = 2, .max = 3 };
     static char alert[ALERT_BYTES] = { '{', '}' };
     if (item == GW_ITEM_AVERAGE) {
-        gw_outbox_average(&f->g, &STREAM, 1, 20.5);
+        gw_outbox_average(&f->g, &STREAM, 1, 20.5, false);
     } else if (item == GW_ITEM_MINUTE) {
-        gw_outbox_summary(&f->g, &STREAM, &SUMMARY);
+        gw_outbox_summary(&f->g, &STREAM, &SUMMARY, false);
     } else {
         memset(alert + 2, ' ', sizeof alert - 2);
         gw_outbox_alert(&f->g, (sv_text){ .at = alert, .len = sizeof alert });

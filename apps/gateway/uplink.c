@@ -265,6 +265,9 @@ static void put_device(sv_json_out *out, gw_device *device, int64_t now_us) {
     if (device->type[0] != '\0') {
         sv_json_add_str(out, "type", device->type);
     }
+    if (gw_offset_is_far(&device->clock)) {
+        sv_json_add_int(out, "clock_ahead", device->clock.offset_us);
+    }
     if (device->report != NULL && device->report_changed) {
         sv_json_key(out, "report");
         sv_json_put_raw(out, sv_text_of(device->report));

@@ -2,7 +2,7 @@ export type Health = "healthy" | "warning" | "critical" | "unknown";
 export type Key = { sensor: string; unit: string; value: number | null; at: number; spark: number[] };
 export type Device = {
   id: string; site: string; type: string | null; online: boolean; since: number | null; last_seen: number | null;
-  health: Health; firmware_version: string | null; alerts: number; key?: Key[];
+  health: Health; firmware_version: string | null; clock_ahead: number | null; alerts: number; key?: Key[];
 };
 export type Alert = {
   id: string; device: string; site: string; sensor: string | null; rule?: string | null; type: string; severity: string; message: string;
@@ -35,7 +35,7 @@ export type Overview = {
 };
 export type Point = [number, number | null];
 export type Points = { d: string; s: string; p: Point[] }[];
-export type Series = { unit: string; kind: string; points: Point[] };
+export type Series = { unit: string; kind: string; points: Point[]; corrected: [number, number][] };
 export type Session = { user: string; role: string; version: string };
 
 export class Problem extends Error {

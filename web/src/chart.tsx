@@ -65,8 +65,19 @@ function rule(u: uPlot, commands: Command[]) {
   u.ctx.restore();
 }
 
+/* Where times were corrected there is a line along the top. */
+function mark(u: uPlot, spans: Series["corrected"]) {
+  const { left, top, width: wide } = u.bbox;
+  u.ctx.fillStyle = css("--dim");
+  for (const [a, b] of spans) {
+    const from = Math.max(left, u.valToPos(a / 1000, "x", true));
+    const to = Math.min(left + wide, u.valToPos(b / 1000, "x", true));
+    if (to >= left && from <= left + wide) u.ctx.fillRect(from, top, Math.max(3 * devicePixelRatio, to - from), 3 * devicePixelRatio);
+  }
+}
+
 type Hands = {
-  zoom: (from: number, to: number) => void; back: () => void; point: (u: uPlot) => void; alerts: () => Alert[]; commands: () => Command[];
+  zoom: (from: number, to: number) => void; back: () => void; point: (u: uPlot) => void; alerts: () => Alert[]; commands: () => Command[]; corrected: () => Series["corrected"];
 };
 
 function options(el: HTMLElement, sensor: string, hands: Hands): uPlot.Options {
@@ -84,7 +95,7 @@ function options(el: HTMLElement, sensor: string, hands: Hands): uPlot.Options {
     axes: [{ ...axis, values: times, space: (_u, _i, min, max) => (max - min < 240 ? 76 : 52), size: (_u, texts) => (texts?.some((t) => t?.includes("\n")) ? 44 : 28) }, { ...axis, size: 52, values: levels }],
     series: [{}, { label: words(sensor), stroke: css("--accent"), width: 1.5, spanGaps: false, points: { show: false } }],
     hooks: {
-      drawClear: [(u) => { shade(u, hands.alerts()); rule(u, hands.commands()); }],
+      drawClear: [(u) => { shade(u, hands.alerts()); rule(u, hands.commands()); mark(u, hands.corrected()); }],
       setCursor: [hands.point],
       setSelect: [(u) => {
         if (u.select.width < 8) return;
@@ -122,6 +133,7 @@ export function Chart(props: {
   const readout = useRef<HTMLParagraphElement>(null);
   const plot = useRef<uPlot | null>(null);
   const points = useRef<Point[]>([]);
+  const corrected = useRef<Series["corrected"]>([]);
   const [now, setNow] = useState<number | null>(props.value);
   const [size, setSize] = useState(-1);
   const [error, setError] = useState("");
@@ -161,15 +173,16 @@ export function Chart(props: {
     const inside = points.current.filter((p) => p[1] !== null && p[0] / 1000 >= min && p[0] / 1000 <= max).map((p) => p[1]!);
     const marks = handlers.current.alerts.filter((a) => a.raised_at / 1000 <= max && (a.cleared_at ?? Infinity) / 1000 >= min).length;
     const given = handlers.current.commands.filter((c) => c.sent_at !== null && c.sent_at / 1000 >= min && c.sent_at / 1000 <= max).length;
+    const moved = corrected.current.some(([a, b]) => a / 1000 <= max && b / 1000 >= min);
     readout.current!.textContent = inside.length === 0 ? "" :
-      `lowest ${num(Math.min(...inside))} · highest ${num(Math.max(...inside))} ${unit}${marks ? ` · ${count(marks, "alert")} shaded` : ""}${given ? ` · ${count(given, "command")} marked` : ""}`;
+      `lowest ${num(Math.min(...inside))} · highest ${num(Math.max(...inside))} ${unit}${marks ? ` · ${count(marks, "alert")} shaded` : ""}${given ? ` · ${count(given, "command")} marked` : ""}${moved ? " · times corrected" : ""}`;
   };
 
   useEffect(() => {
     const make = () => {
       plot.current?.destroy();
       plot.current = new uPlot(options(box.current!, sensor, {
-        zoom: (a, b) => handlers.current.zoom(a, b), back: () => handlers.current.back(), point: say, alerts: () => handlers.current.alerts, commands: () => handlers.current.commands,
+        zoom: (a, b) => handlers.current.zoom(a, b), back: () => handlers.current.back(), point: say, alerts: () => handlers.current.alerts, commands: () => handlers.current.commands, corrected: () => corrected.current,
       }), [[], []], box.current!);
       draw();
     };
@@ -195,6 +208,7 @@ export function Chart(props: {
       const end = series.points.length ? series.points[series.points.length - 1]![0] : 0;
       const since = following ? points.current.filter((p) => p[0] > end && p[0] > to) : [];
       points.current = [...series.points, ...since];
+      corrected.current = series.corrected;
       setSize(points.current.length);
       setError("");
       draw();

@@ -24,6 +24,12 @@ function Sentence({ device, alerts }: { device: DeviceDetail; alerts: Alert[] })
   return <p class="sentence"><State is={state} /> {text}</p>;
 }
 
+/* Two clocks apart: nobody here knows which of them is right. */
+function Clock({ ahead }: { ahead: number }) {
+  const off = Math.abs(ahead);
+  return <p class="dim">Its clock is {off > 400 * 864e5 ? "years" : span(off)} {ahead > 0 ? "ahead of" : "behind"} its gateway's.</p>;
+}
+
 function Certificate({ device }: { device: DeviceDetail }) {
   const now = useNow();
   const c = device.certificate;
@@ -122,6 +128,7 @@ export function Device({ id, may }: { id: string; may: boolean }) {
         <>
           <Sentence device={data} alerts={alerts} />
           <p class="dim">{[capital(data.type ?? "machine"), data.site, data.firmware_version && `firmware ${data.firmware_version}`].filter(Boolean).join(" · ")} · <Time at={data.last_seen} prefix="heard " /></p>
+          {data.clock_ahead !== null && <Clock ahead={data.clock_ahead} />}
           {alerts.length > 0 && (
             <section aria-labelledby="h-open">
               <h2 id="h-open">{count(alerts.length, "active alert")}</h2>

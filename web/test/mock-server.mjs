@@ -41,7 +41,7 @@ const commands = [
 const active = (n) => alerts.filter((a) => a.device === id(n) && a.state !== "cleared");
 const device = (n, now, key) => ({
   id: id(n), site: site(n), type: kinds[n % 4], online: online(n), since: began, last_seen: seen(n, now), health: health(n),
-  firmware_version: "1.4.2", alerts: active(n).filter((a) => a.state === "open").length,
+  firmware_version: "1.4.2", clock_ahead: n % 3 === 1 ? -5400e3 : null, alerts: active(n).filter((a) => a.state === "open").length,
   ...(key && { key: sensors.map(([sensor, unit], s) => ({ sensor, unit, value: value(n, s, now), at: seen(n, now), spark: Array.from({ length: 24 }, (_, i) => value(n, s, now - (23 - i) * 1000)) })) }),
 });
 const all = (now) => Array.from({ length: total }, (_, n) => device(n, now, true));
@@ -76,7 +76,7 @@ function series(n, q) {
   const step = Math.max(1000, (to - from) / 500);
   const points = [];
   for (let at = from; at <= to && at <= seen(n, Date.now()); at += step) points.push([Math.round(at), value(n, s, at)]);
-  return { unit: sensors[s][1], kind: "average", points };
+  return { unit: sensors[s][1], kind: "average", points, corrected: n % 3 === 1 ? [[from, from + (to - from) / 4]] : [] };
 }
 
 function api(req, res, url) {
