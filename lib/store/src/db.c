@@ -135,6 +135,24 @@ sv_err sv_db_open_paged(const char *path, size_t page_bytes, const sv_db_migrati
     return SV_OK;
 }
 
+sv_err sv_db_open_read(const char *path, sv_db **out, sv_why *why) {
+    if (access(path, F_OK) != 0) {
+        return sv_fail(why, SV_ERR_NOT_FOUND, "there is no database '%s'", path);
+    }
+    SV_DEFER(sv_db_drop) sv_db *db = sv_mem_new(sizeof *db);
+    db->path = sv_mem_copy_str(path, strlen(path));
+    int code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK) {
+        return fail_with(db, code, why);
+    }
+    (void) sqlite3_busy_timeout(db->handle, BUSY_MS);
+    // Fails where it is no database.
+    SV_TRY(sv_db_exec(db, "SELECT 1 FROM sqlite_master", why));
+    *out = db;
+    db = NULL;
+    return SV_OK;
+}
+
 void sv_db_drop(sv_db **db) {
     if (*db == NULL) {
         return;

@@ -238,6 +238,24 @@ static void a_killed_process_keeps_what_it_committed(void **state) {
     assert_int_equal(count(db) % 2, 0);
 }
 
+static void one_that_is_only_looked_at_is_not_made_nor_changed(void **state) {
+    (void) state;
+    sv_why why = { 0 };
+    SV_DEFER(sv_db_drop) sv_db *looks = NULL;
+    assert_int_equal(sv_db_open_read(path, &looks, &why), SV_ERR_NOT_FOUND);
+    assert_non_null(strstr(why.text, "there is no database '/tmp/"));
+    assert_int_equal(access(path, F_OK), -1);
+    SV_DEFER(sv_db_drop) sv_db *writes = NULL;
+    assert_int_equal(sv_db_open(path, SECOND, 2, &writes, NULL), SV_OK);
+    assert_int_equal(add(writes, "one", 1, NULL), SV_OK);
+    assert_int_equal(sv_db_open_read(path, &looks, &why), SV_OK);
+    assert_int_equal(count(looks), 1);
+    assert_int_equal(add(writes, "two", 2, NULL), SV_OK);
+    assert_int_equal(count(looks), 2);
+    assert_int_equal(add(looks, "three", 3, NULL), SV_ERR_IO);
+    assert_int_equal(count(writes), 2);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void) {
@@ -247,6 +265,7 @@ int main(void) {
         EACH(a_file_of_a_newer_version_is_refused),
         EACH(a_broken_migration_leaves_the_step_before_it),
         EACH(something_else_is_called_no_database),
+        EACH(one_that_is_only_looked_at_is_not_made_nor_changed),
         EACH(values_come_back_as_they_went_in),
         EACH(a_parameter_that_does_not_exist_is_a_failure),
         EACH(a_rolled_back_row_is_gone),

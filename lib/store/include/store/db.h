@@ -25,6 +25,9 @@ sv_err sv_db_open(const char *path, const sv_db_migration *migrations, size_t co
 /// pages are for who commits little and often: a commit writes whole pages.
 sv_err sv_db_open_paged(const char *path, size_t page_bytes, const sv_db_migration *migrations,
                         size_t count, sv_db **out, sv_why *why);
+/// One that is there, to look at: nothing is written, nor is its schema judged. Its program may be
+/// running. SV_ERR_NOT_FOUND when there is none.
+sv_err sv_db_open_read(const char *path, sv_db **out, sv_why *why);
 void sv_db_drop(sv_db **db);
 
 sv_err sv_db_begin(sv_db *db, sv_why *why);  ///< BEGIN IMMEDIATE
