@@ -224,6 +224,29 @@ bool sv_stream_tick(sv_stream *stream, const sv_stream_rules *rules, int64_t now
     return any;
 }
 
+/// Silence may begin, or, where there is an alert about it, it has ended.
+static int64_t silence_due_us(const sv_stream *stream, const sv_stream_rules *rules) {
+    const sv_condition *silence = &stream->causes[SV_CAUSE_STALE];
+    bool watched = rules->stale.after_us > 0 && stream->heard_us != EMPTY;
+    if (silence->open) {
+        return watched && stream->heard_us < silence->opened_us ? INT64_MAX : EMPTY;
+    }
+    return watched ? stream->heard_us + rules->stale.after_us + 1 : INT64_MAX;
+}
+
+int64_t sv_stream_due_us(const sv_stream *stream, const sv_stream_rules *rules) {
+    int64_t due_us = silence_due_us(stream, rules);
+    for (unsigned i = 0; i < SV_CAUSE__COUNT; i++) {
+        const sv_condition *cause = &stream->causes[i];
+        int64_t escalate_us = sv_cause_life((sv_cause) i, rules)->escalate_us;
+        if (cause->open && !cause->acknowledged && !cause->escalated && escalate_us > 0) {
+            int64_t then_us = cause->opened_us + escalate_us;
+            due_us = then_us < due_us ? then_us : due_us;
+        }
+    }
+    return due_us;
+}
+
 bool sv_stream_flush_minute(sv_stream *stream, int64_t now_us, sv_summary *out) {
     if (stream->minute.count == 0 || now_us < stream->minute.minute_us + SV_TIME_MINUTE_US) {
         return false;

@@ -84,6 +84,10 @@ void sv_stream_take(sv_stream *stream, const sv_stream_rules *rules, double valu
 bool sv_stream_tick(sv_stream *stream, const sv_stream_rules *rules, int64_t now_us,
                     sv_turn out[SV_CAUSE__COUNT]);
 
+/// Before this moment sv_stream_tick does nothing to the stream as it is now; INT64_MAX: not before
+/// its next reading. Whoever knows what time it will be need not ask every second.
+int64_t sv_stream_due_us(const sv_stream *stream, const sv_stream_rules *rules);
+
 /// What is said about a cause: the number is the average, the rate, or the silence in µs.
 void sv_cause_message(sv_cause cause, const sv_stream_rules *rules, double number,
                       char out[SV_ALERT_MESSAGE_MAX]);
