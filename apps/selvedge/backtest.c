@@ -1,42 +1,57 @@
-// The gateway's own pipeline over recorded readings: NDJSON in, one decision per line out.
+// The gateway's own rules over recorded readings: one decision per line, or what all of it comes
+// to.
+#include "backtest.h"
 #include "command.h"
+#include "history.h"
 #include "lines.h"
-#include <base/map.h>
+#include "replay.h"
 #include <base/mem.h>
 #include <codec/json.h>
-#include <edge/rules.h>
-#include <edge/stream.h>
-#include <errno.h>
-#include <model/reading.h>
+#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/disk.h>
 
-enum { STREAMS_MAX = 1000000 };
+enum { TOLD_BYTES_MAX = 1 << 20 };
 
-typedef struct tracked {
-    sv_stream stream;
-    sv_stream_rules rules;
-} tracked;
+typedef struct asked {
+    const char *config, *against, *store, *replay, *device, *sensor, *from, *to, *output;
+    const char *trips[SV_OPTION_LIST_MAX];
+    bool summary, json;
+    int64_t from_us, to_us;
+} asked;
 
-typedef struct backtest {
-    sv_rules *rules;
-    sv_map *streams; ///< device/sensor -> tracked
+typedef struct run {
+    const asked *asked;
+    sv_backtest test;
     sv_textbuf line;
-    uint64_t accepted, refused, line_number;
-} backtest;
+    uint64_t refused, line_number;
+    bool full; ///< more streams than are judged
+} run;
 
 static const char ABOUT[] =
-    "Reads readings from stdin, one JSON object per line, and prints what a gateway with this\n"
-    "configuration would decide about each: the moving average, the alert, whether it is "
-    "significant.\n\n"
+    "Says what a gateway with this configuration would have done with readings of the past.\n\n"
+    "  selvedge backtest --config new.yaml --store /var/lib/selvedge/gateway.db --against "
+    "old.yaml\n"
+    "  selvedge backtest --config new.yaml --replay press.csv --device press-1 --trip "
+    "2026-11-21T10:30:00\n\n"
+    "Readings come from a gateway's store, from a CSV file (a column per sensor), or from stdin, "
+    "one "
+    "JSON\n"
+    "object per line. Of stdin every decision is printed: the moving average, the alert, whether "
+    "it "
+    "is\n"
+    "significant; with --summary, and of files, how many alerts there would have been, how many "
+    "without\n"
+    "hysteresis and hold, which ones, and how long before a trip the first would have been "
+    "raised.\n\n"
     "  echo "
     "'{\"value\":91.2,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"lathe-1\",\"sensor\":"
     "\"temperature\"}' |\n"
     "    selvedge backtest --config gateway.yaml\n\n"
-    "A line that is no reading, or is longer than 64 KiB, is named on stderr and passed over.\n"
-    "Exit 1 if none was accepted.";
+    "Silence is judged as if every device had been online. A line that is no reading, or is longer "
+    "than\n"
+    "64 KiB, is named on stderr and passed over. Exit 1 if none was accepted.";
 
 static sv_err load_rules(const char *path, sv_rules **out, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX + 1);
@@ -52,24 +67,7 @@ static sv_err load_rules(const char *path, sv_rules **out, sv_why *why) {
     return SV_OK;
 }
 
-static tracked *stream_of(backtest *b, const sv_reading_key *key) {
-    char room[SV_ID_MAX * 2 + 2];
-    sv_textbuf name = SV_TEXTBUF(room);
-    sv_textbuf_add(&name, key->device_id);
-    sv_textbuf_add_char(&name, '/');
-    sv_textbuf_add(&name, key->sensor);
-    tracked *found = sv_map_get(b->streams, sv_textbuf_text(&name));
-    if (found == NULL) {
-        found = sv_mem_new(sizeof *found);
-        sv_stream_start(&found->stream, INT64_MIN);
-        sv_rules_for(b->rules, key->device_id, key->sensor, &found->rules);
-        if (sv_map_put(b->streams, sv_textbuf_text(&name), found) != SV_OK) {
-            free(found);
-            return NULL;
-        }
-    }
-    return found;
-}
+// ---- stdin: a decision per line -----------------------------------------------------------------
 
 /// What was raised with a reading outweighs what was cleared with it, that what goes on.
 static const char *event_of(const sv_decision *decision) {
@@ -84,9 +82,9 @@ static const char *event_of(const sv_decision *decision) {
     return NULL;
 }
 
-static void print_decision(backtest *b, const sv_reading *reading, const sv_decision *decision) {
-    sv_textbuf_clear(&b->line);
-    sv_json_out out = SV_JSON_OUT(&b->line);
+static void print_decision(run *r, const sv_reading *reading, const sv_decision *decision) {
+    sv_textbuf_clear(&r->line);
+    sv_json_out out = SV_JSON_OUT(&r->line);
     sv_json_open_object(&out);
     sv_json_add_text(&out, "deviceId", reading->key.device_id);
     sv_json_add_text(&out, "sensor", reading->key.sensor);
@@ -105,16 +103,25 @@ static void print_decision(backtest *b, const sv_reading *reading, const sv_deci
     sv_json_add_str(&out, "event", event_of(decision));
     sv_json_add_bool(&out, "significant", decision->significant);
     sv_json_close_object(&out);
-    sv_textbuf_add_char(&b->line, '\n');
-    (void) fwrite(b->line.at, 1, b->line.len, stdout);
+    sv_textbuf_add_char(&r->line, '\n');
+    (void) fwrite(r->line.at, 1, r->line.len, stdout);
 }
 
-static void refuse_line(backtest *b, const char *reason) {
-    b->refused++;
-    (void) fprintf(stderr, "line %llu: %s\n", (unsigned long long) b->line_number, reason);
+static void refuse_line(run *r, const char *reason) {
+    r->refused++;
+    (void) fprintf(stderr, "line %llu: %s\n", (unsigned long long) r->line_number, reason);
 }
 
-static sv_err take_line(backtest *b, sv_text line, sv_why *why) {
+static sv_err too_many(sv_why *why) {
+    return sv_fail(why, SV_ERR_NO_SPACE, "more than %d streams", SV_TRIAL_STREAMS_MAX);
+}
+
+static bool is_wanted(const asked *a, sv_text device_id, int64_t at_us) {
+    return at_us >= a->from_us && at_us <= a->to_us
+           && (a->device == NULL || sv_text_is(device_id, a->device));
+}
+
+static sv_err take_line(run *r, sv_text line, sv_why *why) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     SV_TRY(sv_json_parse(line, &root, NULL, why));
     sv_reading reading = { .seq = 0 };
@@ -126,25 +133,30 @@ static sv_err take_line(backtest *b, sv_text line, sv_why *why) {
     if (sv_reading_from_json(&key, root, &reading, why) != SV_READING_FINE) {
         return SV_ERR_INVALID;
     }
-    tracked *mine = stream_of(b, &reading.key);
-    if (mine == NULL) {
-        return sv_fail(why, SV_ERR_NO_SPACE, "more than %d streams", STREAMS_MAX);
+    if (!is_wanted(r->asked, reading.key.device_id, reading.at_us)) {
+        return SV_OK;
+    }
+    sv_backtest_stream *stream =
+        sv_backtest_stream_of(&r->test, reading.key.device_id, reading.key.sensor);
+    if (stream == NULL) {
+        return too_many(why);
     }
     sv_decision decision;
-    sv_stream_take(&mine->stream, &mine->rules, reading.value, reading.at_us, &decision);
-    print_decision(b, &reading, &decision);
-    b->accepted++;
+    sv_backtest_take(&r->test, stream, reading.value, reading.at_us, &decision);
+    if (!r->asked->summary) {
+        print_decision(r, &reading, &decision);
+    }
     return SV_OK;
 }
 
-static sv_err run_lines(backtest *b, sv_why *why) {
+static sv_err run_lines(run *r, sv_why *why) {
     SV_DEFER(sv_mem_drop) sv_lines *lines = sv_mem_new(sizeof *lines);
     lines->file = stdin;
     for (;;) {
         sv_text text = { 0 };
         sv_why fault = { 0 };
         sv_err err = sv_lines_next(lines, &text, &fault);
-        b->line_number = lines->number;
+        r->line_number = lines->number;
         if (err == SV_ERR_NOT_FOUND) {
             return SV_OK;
         }
@@ -152,67 +164,230 @@ static sv_err run_lines(backtest *b, sv_why *why) {
             return sv_fail(why, err, "stdin: %s", fault.text);
         }
         text = sv_text_trim(text);
-        if (err != SV_OK || (text.len > 0 && take_line(b, text, &fault) != SV_OK)) {
-            refuse_line(b, fault.text);
+        if (err != SV_OK || (text.len > 0 && take_line(r, text, &fault) != SV_OK)) {
+            refuse_line(r, fault.text);
         }
     }
 }
 
-static void close_streams(backtest *b) {
-    for (size_t i = 0; i < sv_map_count(b->streams); i++) {
-        tracked *mine = sv_map_at(b->streams, i, NULL);
-        sv_stream_drop(&mine->stream);
-        free(mine);
+// ---- files --------------------------------------------------------------------------------------
+
+static bool take_history(void *arg, sv_history_stream *of, double value, int64_t at_us) {
+    run *r = arg;
+    sv_decision ignored;
+    if (of->owner == NULL) {
+        of->owner =
+            sv_backtest_stream_of(&r->test, sv_text_of(of->device_id), sv_text_of(of->sensor));
     }
-    sv_map_drop(&b->streams);
-    sv_textbuf_drop(&b->line);
-    sv_rules_drop(&b->rules);
+    r->full = of->owner == NULL;
+    if (!r->full) {
+        sv_backtest_take(&r->test, of->owner, value, at_us, &ignored);
+    }
+    return !r->full;
 }
 
-static int finish(const backtest *b) {
+static sv_err run_store(run *r, sv_why *why) {
+    const asked *a = r->asked;
+    sv_history_wanted wanted = { .device_id = a->device, .from_us = a->from_us, .to_us = a->to_us };
+    SV_TRY(sv_history_read(a->store, &wanted, take_history, r, why));
+    return r->full ? too_many(why) : SV_OK;
+}
+
+static sv_err take_row(run *r, sv_backtest_stream *streams[SV_REPLAY_SENSORS_MAX],
+                       const sv_replay *file, const sv_replay_row *row, sv_why *why) {
+    sv_decision ignored;
+    for (size_t i = 0; i < file->columns.count; i++) {
+        if (!isfinite(row->values[i])) {
+            continue;
+        }
+        if (streams[i] == NULL) {
+            streams[i] = sv_backtest_stream_of(&r->test, sv_text_of(r->asked->device),
+                                               sv_text_of(file->columns.names[i]));
+        }
+        if (streams[i] == NULL) {
+            return too_many(why);
+        }
+        sv_backtest_take(&r->test, streams[i], row->values[i], row->at_us, &ignored);
+    }
+    return SV_OK;
+}
+
+static sv_err run_replay(run *r, sv_why *why) {
+    SV_DEFER(sv_replay_drop) sv_replay *file = NULL;
+    sv_backtest_stream *streams[SV_REPLAY_SENSORS_MAX] = { NULL };
+    SV_TRY(sv_replay_open(r->asked->replay, r->asked->sensor, &file, why));
+    for (;;) {
+        sv_replay_row row;
+        sv_err err = sv_replay_next(file, &row, why);
+        if (err != SV_OK) {
+            return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+        }
+        if (row.at_us >= r->asked->from_us && row.at_us <= r->asked->to_us) {
+            SV_TRY(take_row(r, streams, file, &row, why));
+        }
+    }
+}
+
+// ---- the command --------------------------------------------------------------------------------
+
+static void print_summary(const run *r) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(TOLD_BYTES_MAX);
+    if (r->asked->json) {
+        sv_backtest_tell_json(&r->test, &told);
+    } else {
+        sv_backtest_tell(&r->test, &told);
+    }
+    (void) fwrite(told.at, 1, told.len, stdout);
+}
+
+static int finish(const run *r) {
+    if (r->asked->summary) {
+        print_summary(r);
+    }
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        (void) fprintf(stderr, "selvedge: cannot write the decisions: %m\n");
+        (void) fprintf(stderr, "selvedge: cannot write what was found: %m\n");
         return SV_EXIT_MACHINE;
     }
-    if (b->refused > 0) {
-        (void) fprintf(stderr, "%llu of %llu lines refused\n", (unsigned long long) b->refused,
-                       (unsigned long long) b->refused + b->accepted);
+    if (r->refused > 0) {
+        (void) fprintf(stderr, "%llu of %llu lines refused\n", (unsigned long long) r->refused,
+                       (unsigned long long) r->refused + r->test.readings);
     }
-    return b->refused > 0 && b->accepted == 0 ? SV_EXIT_NO : SV_EXIT_DONE;
+    return r->refused > 0 && r->test.readings == 0 ? SV_EXIT_NO : SV_EXIT_DONE;
+}
+
+static sv_err read_time(const char *option, const char *text, int64_t *out, sv_why *why) {
+    if (text != NULL && sv_time_parse(sv_text_of(text), out) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--%s %.64s: a time such as 2026-11-21T10:30:00 is wanted", option, text);
+    }
+    return SV_OK;
+}
+
+static sv_err check(asked *a, sv_why *why) {
+    if (a->store != NULL && a->replay != NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "--store and --replay: one of the two");
+    }
+    if (a->replay != NULL && a->device == NULL) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--replay needs --device ID: whose readings are these?");
+    }
+    if (a->replay == NULL && a->sensor != NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "--sensor names the column of a --replay file");
+    }
+    if (a->device != NULL) {
+        SV_TRY(sv_id_check("--device", sv_text_of(a->device), why));
+    }
+    a->summary = a->summary || a->store != NULL || a->replay != NULL;
+    SV_TRY(sv_output_parse(a->output, &a->json, why));
+    SV_TRY(read_time("from", a->from, &a->from_us, why));
+    return read_time("to", a->to, &a->to_us, why);
+}
+
+static sv_err open_run(run *r, sv_why *why) {
+    const asked *a = r->asked;
+    SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
+    SV_DEFER(sv_rules_drop) sv_rules *other = NULL;
+    SV_TRY(load_rules(a->config, &rules, why));
+    if (a->against != NULL) {
+        SV_TRY(load_rules(a->against, &other, why));
+    }
+    sv_backtest_open(&r->test, rules, other);
+    rules = other = NULL;
+    r->test.other_name = a->against;
+    for (size_t i = 0; a->trips[i] != NULL; i++) {
+        SV_TRY(sv_backtest_add_trip(&r->test, sv_text_of(a->trips[i]), why));
+    }
+    return SV_OK;
+}
+
+static int run_it(const asked *a) {
+    run r = { .asked = a, .line = SV_TEXTBUF_HEAP(SV_LINE_MAX) };
+    sv_why why = { 0 };
+    sv_err err = open_run(&r, &why);
+    int code = err == SV_ERR_NOT_FOUND ? SV_EXIT_USAGE : sv_exit_of(err);
+    if (err == SV_OK) {
+        err = a->store != NULL    ? run_store(&r, &why)
+              : a->replay != NULL ? run_replay(&r, &why)
+                                  : run_lines(&r, &why);
+        code = err == SV_OK              ? finish(&r)
+               : err == SV_ERR_NOT_FOUND ? SV_EXIT_USAGE
+                                         : sv_exit_of(err);
+    }
+    if (err != SV_OK) {
+        (void) sv_exit_with(err, &why);
+    }
+    sv_backtest_drop(&r.test);
+    sv_textbuf_drop(&r.line);
+    return code;
 }
 
 int cmd_backtest(int argc, char **argv) {
-    const char *config = NULL;
+    asked a = { .from_us = INT64_MIN, .to_us = INT64_MAX };
     const sv_option options[] = {
         { .name = "config",
           .value = "FILE",
           .kind = SV_OPTION_TEXT,
-          .target = &config,
-          .help = "the gateway's YAML",
+          .target = &a.config,
+          .help = "the gateway's YAML, or a candidate for it",
           .required = true },
+        { .name = "store",
+          .value = "FILE",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.store,
+          .help = "readings of a gateway's store; it may be running" },
+        { .name = "replay",
+          .value = "FILE",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.replay,
+          .help = "readings of a CSV file: a column of times, a column per sensor" },
+        { .name = "device",
+          .value = "ID",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.device,
+          .help = "this device alone; whose readings a CSV file holds" },
+        { .name = "sensor",
+          .value = "NAME",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.sensor,
+          .help = "of a CSV file with one column of values" },
+        { .name = "from",
+          .value = "TIME",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.from,
+          .help = "no readings before it, such as 2026-11-01T00:00:00" },
+        { .name = "to",
+          .value = "TIME",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.to,
+          .help = "nor after it" },
+        { .name = "against",
+          .value = "FILE",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.against,
+          .help = "another configuration, whose alerts are counted as well" },
+        { .name = "trip",
+          .value = "[DEVICE@]TIME",
+          .kind = SV_OPTION_LIST,
+          .target = &a.trips,
+          .help = "when a machine stopped; may be given again" },
+        { .name = "summary",
+          .kind = SV_OPTION_FLAG,
+          .target = &a.summary,
+          .help = "what all of it comes to, of stdin as well" },
+        { .name = "output",
+          .value = "table|json",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.output,
+          .help = "of the summary" },
     };
     sv_why why = { 0 };
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), NULL, 0, &why);
     if (err == SV_ERR_STATE) {
-        sv_options_help(
-            "selvedge backtest --config gateway.yaml < readings.ndjson > decisions.ndjson", ABOUT,
-            options, SV_COUNT(options));
+        sv_options_help("selvedge backtest --config FILE [--store FILE | --replay FILE | < "
+                        "readings.ndjson]",
+                        ABOUT, options, SV_COUNT(options));
         return SV_EXIT_DONE;
     }
-    // The keys come from a file the operator chose; the hash needs no secret.
-    const uint8_t no_secret[16] = { 0 };
-    backtest b = { .line = SV_TEXTBUF_HEAP(SV_LINE_MAX) };
-    if (err == SV_OK) {
-        err = load_rules(config, &b.rules, &why);
-    }
-    if (err != SV_OK) {
-        int code = sv_exit_with(err, &why);
-        return err == SV_ERR_NOT_FOUND ? SV_EXIT_USAGE : code;
-    }
-    b.streams = sv_map_new(STREAMS_MAX, no_secret);
-    err = run_lines(&b, &why);
-    int code = finish(&b);
-    code = err == SV_OK ? code : sv_exit_with(err, &why);
-    close_streams(&b);
-    return code;
+    err = err == SV_OK ? check(&a, &why) : err;
+    return err == SV_OK ? run_it(&a) : sv_exit_with(err, &why);
 }

@@ -77,3 +77,41 @@ code=0; echo nonsense | "$SV_BIN/selvedge" backtest --config "$work/gateway.yaml
 echo 'thresholds: {default: {hihg: 3}}' >"$work/bad.yaml"
 code=0; "$SV_BIN/selvedge" backtest --config "$work/bad.yaml" </dev/null 2>"$work/err" || code=$?
 [ $code = 2 ] && grep -q 'bad.yaml:1:30: "hihg" is not a key here; did you mean "high"?' "$work/err"
+
+# A CSV file and stdin come to the same, in words; a trip says how long before it there was an alert.
+cat >"$work/press.yaml" <<'YAML'
+thresholds: {default: {high: 80, hysteresis: 10}}
+YAML
+python3 - "$work" <<'PY'
+import sys
+work = sys.argv[1]
+with open(work + "/press.csv", "w") as csv, open(work + "/press.ndjson", "w") as ndjson:
+    csv.write("timestamp,temperature,flow\n")
+    for i in range(3600):
+        at = "2026-11-21T09:%02d:%02d" % divmod(i, 60)
+        hot = 91.25 if i >= 2400 - 10 else 60
+        csv.write("%s,%s,3\n" % (at, hot))
+        for sensor, value in (("temperature", hot), ("flow", 3)):
+            ndjson.write('{"value":%s,"timestamp":"%s","device_id":"press-1","sensor":"%s"}\n' % (value, at, sensor))
+PY
+told() { "$SV_BIN/selvedge" backtest --config "$work/press.yaml" --trip 2026-11-21T10:30:00 "$@"; }
+told --replay "$work/press.csv" --device press-1 >"$work/csv.txt"
+told --summary <"$work/press.ndjson" >"$work/ndjson.txt"
+cmp "$work/csv.txt" "$work/ndjson.txt"
+diff - "$work/csv.txt" <<'TXT'
+7200 readings of 2 streams, 2026-11-21 09:00:00 to 2026-11-21 09:59:59 UTC
+1 alert in 60 min; 1 without hysteresis
+  2026-11-21 09:39:56  press-1 temperature HIGH, warning, open at the end: Value 81.875 exceeds high threshold
+trip at 2026-11-21 10:30:00: would have raised at 09:39, 50 min before the trip: press-1 temperature HIGH, Value 81.875 exceeds high threshold
+TXT
+refused() { # refused WORDS OPTIONS...: wrong usage, with these words
+  local words=$1 code=0
+  shift
+  told "$@" </dev/null >/dev/null 2>"$work/err" || code=$?
+  if [ $code != 2 ] || ! grep -q -- "$words" "$work/err"; then echo "$words: $code $(cat "$work/err")"; exit 1; fi
+}
+refused "--replay needs --device" --replay "$work/press.csv"
+refused "one of the two" --replay "$work/press.csv" --store "$work/none.db" --device press-1
+refused "a time such as" --from yesterday
+refused "a time such as" --trip yesterday
+refused "hihg" --against "$work/bad.yaml"

@@ -1,0 +1,54 @@
+// `selvedge backtest`: a candidate configuration, what it is held against, and what was found.
+#ifndef SELVEDGE_BACKTEST_H
+#define SELVEDGE_BACKTEST_H
+
+#include "options.h"
+#include "trial.h"
+#include <base/map.h>
+#include <base/time.h>
+
+/// An alert counts for a trip when it is raised this long before it at most.
+enum { SV_BACKTEST_BEFORE_HOURS = 24 };
+
+/// A moment at which a machine stopped.
+typedef struct sv_backtest_trip {
+    char device_id[SV_ID_ROOM]; ///< empty: of any device
+    int64_t at_us;
+    bool found;
+    sv_trial_alert first; ///< raised before it
+} sv_backtest_trip;
+
+typedef struct sv_backtest_stream {
+    sv_trial_stream *candidate;
+    sv_trial_stream *undamped; ///< NULL: nothing damps it
+    sv_trial_stream *other;    ///< NULL: there is no other configuration
+} sv_backtest_stream;
+
+typedef struct sv_backtest {
+    sv_rules *rules, *other_rules; ///< `other_rules` NULL: none
+    const char *other_name;
+    sv_trial *candidate, *undamped, *other;
+    sv_map *streams;  ///< device/sensor -> sv_backtest_stream
+    unsigned damping; ///< of all streams, of sv_damping
+    sv_backtest_trip trips[SV_OPTION_LIST_MAX];
+    size_t trip_count;
+    uint64_t readings;
+    int64_t first_us, last_us; ///< of the readings
+} sv_backtest;
+
+/// Takes over the rules.
+void sv_backtest_open(sv_backtest *test, sv_rules *rules, sv_rules *other);
+void sv_backtest_drop(sv_backtest *test);
+/// `2026-11-21T10:30:00`, or `press-1@...`.
+sv_err sv_backtest_add_trip(sv_backtest *test, sv_text text, sv_why *why);
+
+/// NULL: too many.
+sv_backtest_stream *sv_backtest_stream_of(sv_backtest *test, sv_text device_id, sv_text sensor);
+void sv_backtest_take(sv_backtest *test, sv_backtest_stream *stream, double value, int64_t at_us,
+                      sv_decision *out);
+
+/// What was found, for people and for programs.
+void sv_backtest_tell(const sv_backtest *test, sv_textbuf *out);
+void sv_backtest_tell_json(const sv_backtest *test, sv_textbuf *out);
+
+#endif

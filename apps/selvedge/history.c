@@ -1,0 +1,230 @@
+#include "history.h"
+#include <base/mem.h>
+#include <codec/block.h>
+#include <stdlib.h>
+#include <store/db.h>
+
+enum { STREAMS_MAX = 1 << 24 };
+
+typedef struct sample {
+    int64_t at_us;
+    double value;
+    uint32_t stream, number; ///< `number`: of equal times the one that came first is the first
+} sample;
+
+typedef struct history {
+    sv_db *db;
+    const sv_history_wanted *wanted;
+    sv_history_take *take;
+    void *arg;
+    bool enough;
+    sv_history_stream **streams; ///< by their row; NULL: not wanted
+    size_t stream_count;
+    sample *samples; ///< of one stretch
+    size_t count, room;
+    sv_block block;
+} history;
+
+static sv_err open_store(history *h, const char *path, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_open_read(path, &h->db, why));
+    SV_TRY(sv_db_stmt(h->db,
+                      "SELECT count(*) FROM sqlite_master WHERE name IN ('stream', 'stretch', "
+                      "'block', 'reading_row')",
+                      &stmt, why));
+    SV_TRY(sv_stmt_next(stmt, why));
+    bool whole = sv_stmt_int(stmt, 0) == 4;
+    sv_stmt_reset(stmt);
+    return whole
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID,
+                         "'%s' is not the store of a gateway (`store: path` of its configuration)",
+                         path);
+}
+
+static sv_err add_stream(history *h, sv_stmt *stmt) {
+    int64_t row = sv_stmt_int(stmt, 0);
+    sv_text device_id = sv_stmt_text(stmt, 1);
+    bool wanted = h->wanted->device_id == NULL || sv_text_is(device_id, h->wanted->device_id);
+    if (!wanted || row < 1 || row >= STREAMS_MAX) {
+        return SV_OK;
+    }
+    size_t needed = (size_t) row + 1;
+    if (needed > h->stream_count) {
+        h->streams = sv_mem_resize(h->streams, needed * sizeof(sv_history_stream *));
+        for (size_t i = h->stream_count; i < needed; i++) {
+            h->streams[i] = NULL;
+        }
+        h->stream_count = needed;
+    }
+    sv_history_stream *stream = sv_mem_new(sizeof *stream);
+    h->streams[row] = stream;
+    SV_TRY(sv_text_copy(device_id, stream->device_id, SV_ID_ROOM));
+    return sv_text_copy(sv_stmt_text(stmt, 2), stream->sensor, SV_ID_ROOM);
+}
+
+/// The rows of a statement, one after the other.
+static sv_err each_row(history *h, sv_stmt *stmt, sv_err (*row)(history *h, sv_stmt *stmt),
+                       sv_why *why) {
+    sv_err err = sv_stmt_next(stmt, why);
+    while (err == SV_OK && !h->enough) {
+        err = row(h, stmt);
+        err = err == SV_OK ? sv_stmt_next(stmt, why)
+                           : sv_fail(why, err, "the store holds what no gateway has written");
+    }
+    sv_stmt_reset(stmt);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+static sv_err read_streams(history *h, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(h->db, "SELECT id, device, sensor FROM stream ORDER BY id", &stmt, why));
+    return each_row(h, stmt, add_stream, why);
+}
+
+static sv_history_stream *stream_of(const history *h, int64_t row) {
+    return row > 0 && (uint64_t) row < h->stream_count ? h->streams[row] : NULL;
+}
+
+static bool is_within(const history *h, int64_t at_us) {
+    return at_us >= h->wanted->from_us && at_us <= h->wanted->to_us;
+}
+
+// ---- what is packed -----------------------------------------------------------------------------
+
+static void add_block(history *h, int64_t row) {
+    size_t needed = h->count + h->block.count;
+    if (needed > h->room) {
+        h->room = 2 * needed;
+        h->samples = sv_mem_resize(h->samples, h->room * sizeof *h->samples);
+    }
+    for (size_t i = 0; i < h->block.count; i++) {
+        if (is_within(h, h->block.at_us[i])) {
+            h->samples[h->count] = (sample){ .at_us = h->block.at_us[i],
+                                             .value = h->block.values[0][i],
+                                             .stream = (uint32_t) row,
+                                             .number = (uint32_t) h->count };
+            h->count++;
+        }
+    }
+}
+
+static sv_err take_block(history *h, sv_stmt *stmt) {
+    int64_t row = sv_stmt_int(stmt, 0);
+    if (stream_of(h, row) == NULL) {
+        return SV_OK;
+    }
+    SV_TRY(sv_block_unpack(sv_stmt_bytes(stmt, 1), &h->block, NULL));
+    add_block(h, row);
+    return SV_OK;
+}
+
+static int by_time(const void *left, const void *right) {
+    const sample *a = left;
+    const sample *b = right;
+    return a->at_us != b->at_us ? (a->at_us < b->at_us ? -1 : 1)
+                                : (a->number > b->number) - (a->number < b->number);
+}
+
+static sv_err take_stretch(history *h, int64_t stretch, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    h->count = 0;
+    SV_TRY(sv_db_stmt(h->db,
+                      "SELECT (id >> 14) & 16777215, bytes FROM block "
+                      "WHERE id >= ?1 << 38 AND id < (?1 + 1) << 38 ORDER BY id",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, stretch);
+    SV_TRY(each_row(h, stmt, take_block, why));
+    if (h->count > 0) {
+        qsort(h->samples, h->count, sizeof *h->samples, by_time);
+    }
+    for (size_t i = 0; i < h->count && !h->enough; i++) {
+        const sample *s = &h->samples[i];
+        h->enough = !h->take(h->arg, h->streams[s->stream], s->value, s->at_us);
+    }
+    return SV_OK;
+}
+
+/// The next one after `*stretch`: SV_ERR_NOT_FOUND behind the last.
+static sv_err next_stretch(history *h, int64_t *stretch, int64_t *upto, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(h->db,
+                      "SELECT id, upto FROM stretch WHERE kind = 0 AND state = 1 AND id > ? "
+                      "ORDER BY id LIMIT 1",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, *stretch);
+    SV_TRY(sv_stmt_next(stmt, why));
+    *stretch = sv_stmt_int(stmt, 0);
+    *upto = sv_stmt_int(stmt, 1);
+    sv_stmt_reset(stmt);
+    return SV_OK;
+}
+
+// ---- what is not --------------------------------------------------------------------------------
+
+static sv_err take_row(history *h, sv_stmt *stmt) {
+    sv_history_stream *stream = stream_of(h, sv_stmt_int(stmt, 0));
+    int64_t at_us = sv_stmt_int(stmt, 1);
+    if (stream != NULL && is_within(h, at_us)) {
+        h->enough = !h->take(h->arg, stream, sv_stmt_number(stmt, 2), at_us);
+    }
+    return SV_OK;
+}
+
+/// A clock from 1970 or 2099 is not believed: then the time of receipt counts, as in blocks.
+static sv_err take_rows(history *h, int64_t above, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(h->db,
+                      "SELECT stream, CASE WHEN at BETWEEN 1577836800000000 AND received + "
+                      "86400000000 THEN at ELSE received END, value FROM reading_row WHERE id > ? "
+                      "ORDER BY id",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, above);
+    return each_row(h, stmt, take_row, why);
+}
+
+/// A stretch that becomes whole meanwhile must not be missed between the last one and the rows.
+static sv_err read_all(history *h, sv_why *why) {
+    int64_t stretch = 0;
+    int64_t upto = 0;
+    for (;;) {
+        SV_TRY(sv_db_exec(h->db, "BEGIN", why));
+        sv_err err = next_stretch(h, &stretch, &upto, why);
+        if (err == SV_OK) {
+            err = take_stretch(h, stretch, why);
+        } else if (err == SV_ERR_NOT_FOUND) {
+            err = take_rows(h, upto, why);
+            h->enough = true;
+        }
+        sv_err ended = sv_db_exec(h->db, "COMMIT", err == SV_OK ? why : NULL);
+        if (err != SV_OK || ended != SV_OK || h->enough) {
+            return err == SV_OK ? ended : err;
+        }
+    }
+}
+
+static void close_history(history *h) {
+    for (size_t i = 0; i < h->stream_count; i++) {
+        free(h->streams[i]);
+    }
+    free(h->streams);
+    free(h->samples);
+    sv_db_drop(&h->db);
+}
+
+sv_err sv_history_read(const char *path, const sv_history_wanted *wanted, sv_history_take *take,
+                       void *arg, sv_why *why) {
+    SV_DEFER(sv_mem_drop) history *h = sv_mem_new(sizeof *h);
+    h->wanted = wanted;
+    h->take = take;
+    h->arg = arg;
+    sv_err err = open_store(h, path, why);
+    if (err == SV_OK) {
+        err = read_streams(h, why);
+    }
+    if (err == SV_OK) {
+        err = read_all(h, why);
+    }
+    close_history(h);
+    return err;
+}

@@ -1,0 +1,250 @@
+#include "trial.h"
+#include <base/map.h>
+#include <base/mem.h>
+#include <base/time.h>
+#include <stdlib.h>
+
+enum { NO_ALERT = 0 };
+
+struct sv_trial_stream {
+    sv_stream stream;
+    sv_stream_rules rules;
+    unsigned damping;
+    uint64_t raised;
+    int64_t due_us; ///< when time alone may do something to it
+    uint32_t
+        alert[SV_CAUSE__COUNT]; ///< its open alert's number, from 1; NO_ALERT: none that is kept
+    char device_id[SV_ID_ROOM], sensor[SV_ID_ROOM];
+};
+
+struct sv_trial {
+    const sv_rules *rules;
+    bool undamped;
+    void (*told)(void *arg, const sv_trial_alert *alert);
+    void *arg;
+    sv_map *streams; ///< device/sensor -> sv_trial_stream
+    int64_t now_us;
+    int64_t due_us; ///< of the first stream that is due
+    int64_t muted_us;
+    uint64_t muted; ///< in the second from `muted_us` on
+    uint64_t raised[SV_ALERT_TYPE__COUNT];
+    sv_trial_alert *alerts;
+    size_t alert_count;
+};
+
+sv_trial *sv_trial_new(const sv_rules *rules, bool undamped,
+                       void (*raised)(void *arg, const sv_trial_alert *alert), void *arg) {
+    // The names come from a file the operator chose; the hash needs no secret.
+    const uint8_t no_secret[16] = { 0 };
+    sv_trial *trial = sv_mem_new(sizeof *trial);
+    *trial = (sv_trial){ .rules = rules,
+                         .undamped = undamped,
+                         .told = raised,
+                         .arg = arg,
+                         .streams = sv_map_new(SV_TRIAL_STREAMS_MAX, no_secret),
+                         .now_us = INT64_MIN,
+                         .due_us = INT64_MAX,
+                         .muted_us = INT64_MIN,
+                         .alerts = sv_mem_array(SV_TRIAL_ALERTS_MAX, sizeof *trial->alerts) };
+    return trial;
+}
+
+void sv_trial_drop(sv_trial **trial) {
+    if (*trial == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sv_map_count((*trial)->streams); i++) {
+        sv_trial_stream *s = sv_map_at((*trial)->streams, i, NULL);
+        sv_stream_drop(&s->stream);
+        free(s);
+    }
+    sv_map_drop(&(*trial)->streams);
+    free((*trial)->alerts);
+    free(*trial);
+    *trial = NULL;
+}
+
+// ---- streams ------------------------------------------------------------------------------------
+
+static unsigned damping_of(const sv_stream_rules *rules) {
+    const sv_life *lives[] = { &rules->threshold.life, &rules->rate.life, &rules->stale.life };
+    unsigned damping = rules->threshold.hysteresis > 0 ? SV_DAMPING_HYSTERESIS : 0;
+    for (size_t i = 0; i < SV_COUNT(lives); i++) {
+        damping |= lives[i]->hold_us > 0 ? SV_DAMPING_HOLD : 0;
+        damping |= lives[i]->clear_us > 0 ? SV_DAMPING_CLEAR : 0;
+    }
+    return damping | (rules->flapping.raises > 0 ? SV_DAMPING_FLAPPING : 0);
+}
+
+static void undamp(sv_stream_rules *rules) {
+    sv_life *lives[] = { &rules->threshold.life, &rules->rate.life, &rules->stale.life };
+    rules->threshold.hysteresis = 0;
+    rules->flapping = (sv_flapping){ 0 };
+    for (size_t i = 0; i < SV_COUNT(lives); i++) {
+        lives[i]->hold_us = lives[i]->clear_us = 0;
+    }
+}
+
+sv_trial_stream *sv_trial_stream_of(sv_trial *trial, sv_text device_id, sv_text sensor) {
+    char room[2 * SV_ID_ROOM];
+    sv_textbuf name = SV_TEXTBUF(room);
+    sv_textbuf_add(&name, device_id);
+    sv_textbuf_add_char(&name, '/');
+    sv_textbuf_add(&name, sensor);
+    sv_trial_stream *found = sv_map_get(trial->streams, sv_textbuf_text(&name));
+    if (found != NULL) {
+        return found;
+    }
+    found = sv_mem_new(sizeof *found);
+    if (sv_text_copy(device_id, found->device_id, sizeof found->device_id) != SV_OK
+        || sv_text_copy(sensor, found->sensor, sizeof found->sensor) != SV_OK
+        || sv_map_put(trial->streams, sv_textbuf_text(&name), found) != SV_OK) {
+        free(found);
+        return NULL;
+    }
+    sv_stream_start(&found->stream, INT64_MIN);
+    sv_rules_for(trial->rules, device_id, sensor, &found->rules);
+    found->damping = damping_of(&found->rules);
+    found->due_us = INT64_MAX;
+    if (trial->undamped) {
+        undamp(&found->rules);
+    }
+    return found;
+}
+
+unsigned sv_trial_damping(const sv_trial_stream *stream) {
+    return stream->damping;
+}
+
+uint64_t sv_trial_raised_by(const sv_trial_stream *stream) {
+    return stream->raised;
+}
+
+// ---- alerts -------------------------------------------------------------------------------------
+
+static void raise(sv_trial *t, sv_trial_stream *s, sv_cause cause, int64_t at_us) {
+    const sv_condition *condition = &s->stream.causes[cause];
+    sv_trial_alert alert = { .type = sv_cause_type(cause),
+                             .severity = condition->severity,
+                             .raised_us = at_us,
+                             .cleared_us = INT64_MIN };
+    t->raised[alert.type]++;
+    s->raised++;
+    (void) (sv_text_copy(sv_text_of(s->device_id), alert.device_id, SV_ID_ROOM) == SV_OK);
+    (void) (sv_text_copy(sv_text_of(s->sensor), alert.sensor, SV_ID_ROOM) == SV_OK);
+    (void) (sv_text_copy(sv_text_of(sv_cause_name(cause)), alert.rule, SV_ID_ROOM) == SV_OK);
+    sv_cause_message(cause, &s->rules, condition->value, alert.message);
+    if (t->told != NULL) {
+        t->told(t->arg, &alert);
+    }
+    s->alert[cause] = NO_ALERT;
+    if (t->alert_count < SV_TRIAL_ALERTS_MAX) {
+        t->alerts[t->alert_count] = alert;
+        s->alert[cause] = (uint32_t) ++t->alert_count;
+    }
+}
+
+static void follow(sv_trial *t, sv_trial_stream *s, sv_cause cause, sv_alert_event event,
+                   int64_t at_us) {
+    sv_trial_alert *alert = s->alert[cause] == NO_ALERT ? NULL : &t->alerts[s->alert[cause] - 1];
+    if (event == SV_ALERT_CLEARED) {
+        s->alert[cause] = NO_ALERT;
+    }
+    if (alert == NULL) {
+        return;
+    }
+    sv_severity now = s->stream.causes[cause].severity;
+    alert->severity = now > alert->severity ? now : alert->severity;
+    alert->cleared_us = event == SV_ALERT_CLEARED ? at_us : alert->cleared_us;
+}
+
+static void note(sv_trial *t, sv_trial_stream *s, const sv_turn turns[SV_CAUSE__COUNT],
+                 int64_t at_us) {
+    for (unsigned cause = 0; cause < SV_CAUSE__COUNT; cause++) {
+        if (turns[cause].event == SV_ALERT_RAISED) {
+            raise(t, s, (sv_cause) cause, at_us);
+        } else if (turns[cause].event != SV_ALERT_NONE) {
+            follow(t, s, (sv_cause) cause, turns[cause].event, at_us);
+        }
+    }
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
+/// The gateway looks at a stream once a second; here it is looked at in the seconds in which time
+/// alone may do something to it.
+static void plan(sv_trial *t, sv_trial_stream *s) {
+    int64_t due_us = sv_stream_due_us(&s->stream, &s->rules);
+    int64_t into_us = due_us % SV_TIME_SECOND_US;
+    s->due_us = due_us == INT64_MAX || into_us == 0 ? due_us : due_us - into_us + SV_TIME_SECOND_US;
+    s->due_us = s->due_us <= t->now_us ? t->now_us + SV_TIME_SECOND_US : s->due_us;
+    t->due_us = s->due_us < t->due_us ? s->due_us : t->due_us;
+}
+
+static void look(sv_trial *t, int64_t at_us) {
+    if (at_us - SV_TIME_SECOND_US >= t->muted_us) {
+        t->muted = sv_rules_muted(t->rules, at_us);
+        t->muted_us = at_us;
+    }
+}
+
+/// The second that is due: of every stream that is.
+static void tick(sv_trial *t) {
+    t->now_us = t->due_us;
+    t->due_us = INT64_MAX;
+    look(t, t->now_us);
+    for (size_t i = 0; i < sv_map_count(t->streams); i++) {
+        sv_trial_stream *s = sv_map_at(t->streams, i, NULL);
+        if (s->due_us <= t->now_us) {
+            sv_turn turns[SV_CAUSE__COUNT];
+            s->stream.quiet = (s->rules.mutes & t->muted) != 0;
+            if (sv_stream_tick(&s->stream, &s->rules, t->now_us, turns)) {
+                note(t, s, turns, t->now_us);
+            }
+            plan(t, s);
+        }
+        t->due_us = s->due_us < t->due_us ? s->due_us : t->due_us;
+    }
+}
+
+void sv_trial_advance(sv_trial *trial, int64_t now_us) {
+    while (trial->due_us <= now_us) {
+        tick(trial);
+    }
+    trial->now_us = now_us > trial->now_us ? now_us : trial->now_us;
+}
+
+void sv_trial_take(sv_trial *trial, sv_trial_stream *stream, double value, int64_t at_us,
+                   sv_decision *out) {
+    sv_trial_advance(trial, at_us);
+    look(trial, trial->now_us);
+    stream->stream.quiet = (stream->rules.mutes & trial->muted) != 0;
+    stream->stream.heard_us = trial->now_us;
+    sv_stream_take(&stream->stream, &stream->rules, value, at_us, out);
+    note(trial, stream, out->turns, at_us);
+    plan(trial, stream);
+}
+
+uint64_t sv_trial_raised(const sv_trial *trial) {
+    uint64_t all = 0;
+    for (unsigned type = 0; type < SV_ALERT_TYPE__COUNT; type++) {
+        all += trial->raised[type];
+    }
+    return all;
+}
+
+uint64_t sv_trial_raised_of(const sv_trial *trial, sv_alert_type type) {
+    return trial->raised[type];
+}
+
+size_t sv_trial_alert_count(const sv_trial *trial) {
+    return trial->alert_count;
+}
+
+const sv_trial_alert *sv_trial_alert_at(const sv_trial *trial, size_t index) {
+    return &trial->alerts[index];
+}
+
+size_t sv_trial_streams(const sv_trial *trial) {
+    return sv_map_count(trial->streams);
+}
