@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "ledger.h"
 #include "push.h"
+#include "site_rules.h"
 #include "uplink.h"
 
 #include <codec/json.h>
@@ -76,15 +77,15 @@ static void not_found(sv_http_request *request) {
 
 // ---- what goes down -----------------------------------------------------------------------------
 
-/// The id in `/v1/gateway/<id>/events`; false for any other path.
-static bool is_events(sv_text path, sv_text *id) {
-    sv_text rest = path;
-    if (!sv_text_starts(path, SV_TEXT("/v1/gateway/"))) {
+/// `/v1/gateway/<id>/<what>`; false for any other path.
+static bool is_own(sv_text path, sv_text *id, sv_text *what) {
+    static const sv_text ROOT = { .at = "/v1/gateway/", .len = sizeof "/v1/gateway/" - 1 };
+    if (!sv_text_starts(path, ROOT)) {
         return false;
     }
-    rest = (sv_text){ .at = path.at + 12, .len = path.len - 12 };
-    *id = sv_text_cut(&rest, '/');
-    return sv_text_is(rest, "events");
+    *what = (sv_text){ .at = path.at + ROOT.len, .len = path.len - ROOT.len };
+    *id = sv_text_cut(what, '/');
+    return true;
 }
 
 /// After which event: the header, which a client that comes back sends, before the parameter.
@@ -116,16 +117,10 @@ static void list_events(sv_http_request *request, sv_fleet *fleet, const sv_gate
     sv_http_reply(request, 200, "application/json", sv_textbuf_text(&json));
 }
 
-static void give_events(sv_http_request *request, sv_fleet *fleet, const sv_gateway *gateway,
-                        sv_text id) {
+static void give_events(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
     int64_t after = 0;
     char poll[NUMBER_ROOM] = "0";
-    if (strcmp(sv_http_method(request), "GET") != 0) {
-        wrong_method(request, "GET");
-    } else if (!sv_text_is(id, gateway->id)) {
-        sv_http_problem(request, 403, "Forbidden", "these events are not for gateway %s",
-                        gateway->id);
-    } else if (!read_after(request, &after)) {
+    if (!read_after(request, &after)) {
         sv_http_problem(request, 400, "Bad request", "after and Last-Event-ID are numbers");
     } else if (sv_http_query(request, "poll", poll, sizeof poll) == SV_OK
                && strcmp(poll, "1") == 0) {
@@ -135,10 +130,61 @@ static void give_events(sv_http_request *request, sv_fleet *fleet, const sv_gate
     }
 }
 
+/// The rules of its site. [rules-4]
+static void give_config(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_SITE_RULES_GIVEN_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    char word[NUMBER_ROOM] = "0";
+    uint64_t version = 0;
+    sv_why why = { 0 };
+    sv_err err = sv_http_query(request, "version", word, sizeof word);
+    if ((err != SV_OK && err != SV_ERR_NOT_FOUND)
+        || sv_text_u64(sv_text_of(word), INT64_MAX / 2, &version) != SV_OK) {
+        sv_http_problem(request, 400, "Bad request", "version is a number");
+        return;
+    }
+    err = sv_site_rules_give(fleet->db, gateway->site, (int64_t) version, &out, &why);
+    if (err == SV_ERR_NOT_FOUND) {
+        sv_http_problem(request, 404, "Not found", "%s", why.text);
+    } else if (err != SV_OK) {
+        answer_failure(request, err, &why);
+    } else {
+        sv_http_reply(request, 200, "application/json", sv_textbuf_text(&json));
+    }
+}
+
+static const struct {
+    const char *what, *method;
+    void (*answer)(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway);
+} OWN[] = {
+    { "events", "GET", give_events },
+    { "config", "GET", give_config },
+};
+
+static void serve_own(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway, sv_text id,
+                      sv_text what) {
+    for (size_t i = 0; i < SV_COUNT(OWN); i++) {
+        if (!sv_text_is(what, OWN[i].what)) {
+            continue;
+        }
+        if (strcmp(sv_http_method(request), OWN[i].method) != 0) {
+            wrong_method(request, OWN[i].method);
+        } else if (!sv_text_is(id, gateway->id)) {
+            sv_http_problem(request, 403, "Forbidden", "the %s of another gateway: you are %s",
+                            OWN[i].what, gateway->id);
+        } else {
+            OWN[i].answer(request, fleet, gateway);
+        }
+        return;
+    }
+    not_found(request);
+}
+
 static void serve_gateway(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
     sv_text id;
-    if (is_events(sv_http_path(request), &id)) {
-        give_events(request, fleet, gateway, id);
+    sv_text what;
+    if (is_own(sv_http_path(request), &id, &what)) {
+        serve_own(request, fleet, gateway, id, what);
         return;
     }
     for (size_t i = 0; i < SV_COUNT(ROUTES); i++) {

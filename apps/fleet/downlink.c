@@ -8,34 +8,13 @@
 #include <string.h>
 #include <sys/log.h>
 
-/// Ends the transaction that `err` happened in, and sends what it left for gateways.
-static sv_err end(sv_fleet *fleet, sv_err err, sv_why *why) {
-    if (err != SV_OK) {
-        sv_db_rollback(fleet->db);
-        return err;
-    }
-    SV_TRY(sv_fleet_medium(sv_db_commit(fleet->db, why)));
-    sv_push_turn(fleet);
-    return SV_OK;
-}
-
-static const sv_site *site_named(const sv_fleet *fleet, sv_text name) {
-    for (size_t i = 0; i < sv_registry_site_count(fleet->registry); i++) {
-        const sv_site *site = sv_registry_site_at(fleet->registry, i);
-        if (sv_text_is(name, site->name)) {
-            return site;
-        }
-    }
-    return NULL;
-}
-
 /// NULL when its gateways are no longer configured.
 static sv_err site_of_alert(const sv_fleet *fleet, sv_text id, const sv_site **out, sv_why *why) {
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(fleet->db, "SELECT site FROM alert WHERE id = ?1", &stmt, why));
     sv_stmt_bind_text(stmt, 1, id);
     SV_TRY(sv_stmt_next(stmt, why));
-    *out = site_named(fleet, sv_stmt_text(stmt, 0));
+    *out = sv_registry_site(fleet->registry, sv_stmt_text(stmt, 0));
     sv_stmt_reset(stmt);
     return SV_OK;
 }
@@ -68,7 +47,7 @@ sv_err sv_downlink_acknowledge(sv_fleet *fleet, sv_text alert_id, const char *us
     if (err == SV_OK && sv_db_changes(fleet->db) > 0) {
         err = tell_acknowledged(fleet, alert_id, user, now_ms, why);
     }
-    return end(fleet, err, why);
+    return sv_push_commit(fleet, err, why);
 }
 
 static sv_err write_command(const sv_command *command, const sv_json *payload, int64_t now_ms,
@@ -121,7 +100,7 @@ sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload
     }
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
     sv_err err = queue(fleet, command, root, sv_textbuf_text(&data), why);
-    SV_TRY(end(fleet, err, why));
+    SV_TRY(sv_push_commit(fleet, err, why));
     SV_LOG(info, "command.queued", "%s asks %s for " SV_TEXT_FMT " (%zu bytes), id %s",
            command->user, device->id, SV_TEXT_ARG(command->name), payload.len, command->id);
     return SV_OK;

@@ -1,6 +1,7 @@
 #include "fleet.h"
 
 #include "inbox.h"
+#include "site_rules.h"
 #include "views.h"
 
 #include <sys/clock.h>
@@ -13,6 +14,7 @@ extern const char sv_fleet_schema_rules[];
 extern const char sv_fleet_schema_command[];
 extern const char sv_fleet_schema_acknowledged[];
 extern const char sv_fleet_schema_clock[];
+extern const char sv_fleet_schema_site_rules[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -24,6 +26,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "command", .sql = sv_fleet_schema_command },
         { .name = "acknowledged", .sql = sv_fleet_schema_acknowledged },
         { .name = "clock", .sql = sv_fleet_schema_clock },
+        { .name = "site-rules", .sql = sv_fleet_schema_site_rules },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
@@ -37,6 +40,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
     if (err == SV_OK) {
         err = sv_registry_open(out->db, &out->config, &out->registry, why);
+    }
+    if (err == SV_OK) {
+        err = sv_site_rules_open(out->db, out->registry, why);
     }
     if (err == SV_OK) {
         err = sv_inbox_count_devices(out->db, out->registry, why);

@@ -105,6 +105,7 @@ static sv_err open_operator_door(program *p, sv_why *why) {
                                        .port = (uint16_t) door->port,
                                        .tls = p->operator_tls,
                                        .body_max = SV_OPERATOR_BODY_MAX,
+                                       .room_max = SV_OPERATOR_ROOM_MAX,
                                        .connections_max = CONNECTIONS_MAX };
     return sv_http_server_open(p->loop, &options, sv_operator_door, &p->fleet, &p->operators, why);
 }

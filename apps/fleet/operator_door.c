@@ -7,6 +7,7 @@
 #include "downlink.h"
 #include "inbox.h"
 #include "ledger_door.h"
+#include "rules_door.h"
 #include "series.h"
 #include "views.h"
 #include "visit.h"
@@ -307,6 +308,11 @@ static const struct {
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },
     { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, unacknowledge },
     { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, sv_ledger_door },
+    { "GET", "/api/v1/sites/*/rules", SV_PERSON_VIEWER, sv_rules_door_show },
+    { "PUT", "/api/v1/sites/*/rules", SV_PERSON_OPERATOR, sv_rules_door_put },
+    { "GET", "/api/v1/sites/*/rules/versions", SV_PERSON_VIEWER, sv_rules_door_list },
+    { "GET", "/api/v1/sites/*/rules/versions/*", SV_PERSON_VIEWER, sv_rules_door_version },
+    { "POST", "/api/v1/sites/*/rules/versions/*/again", SV_PERSON_OPERATOR, sv_rules_door_again },
     { "GET", "/api/v1/events", SV_PERSON_VIEWER, join_live },
     { "GET", "/api/v1/openapi.json", SV_PERSON_VIEWER, show_openapi },
     { "GET", "/metrics", SV_PERSON_VIEWER, show_metrics },

@@ -5,7 +5,10 @@
 
 #include <net/http_server.h>
 
-enum { SV_OPERATOR_BODY_MAX = 64 * 1024 };
+enum {
+    SV_OPERATOR_BODY_MAX = 1024 * 1024,      ///< of one request: a site's rules
+    SV_OPERATOR_ROOM_MAX = 64 * 1024 * 1024, ///< of all requests on their way
+};
 
 /// `arg` is the sv_fleet.
 void sv_operator_door(sv_http_request *request, void *arg);

@@ -90,7 +90,8 @@ static void start(void) {
 
 static void put_request(sv_text line, sv_text cookie, sv_text body, sv_textbuf *out) {
     sv_textbuf_add(out, line);
-    sv_textbuf_addf(out, " HTTP/1.1\r\nHost: fuzz\r\nConnection: close\r\nX-Selvedge: 1\r\n");
+    sv_textbuf_addf(out, " HTTP/1.1\r\nHost: fuzz\r\nConnection: close\r\nX-Selvedge: 1\r\n"
+                         "If-Match: \"0\"\r\n");
     if (cookie.len > 0) {
         sv_textbuf_add_str(out, "Cookie: ");
         sv_textbuf_add(out, cookie);

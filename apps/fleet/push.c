@@ -281,6 +281,16 @@ void sv_push_turn(sv_fleet *fleet) {
     push->news = false;
 }
 
+sv_err sv_push_commit(sv_fleet *fleet, sv_err err, sv_why *why) {
+    if (err != SV_OK) {
+        sv_db_rollback(fleet->db);
+        return err;
+    }
+    SV_TRY(sv_fleet_medium(sv_db_commit(fleet->db, why)));
+    sv_push_turn(fleet);
+    return SV_OK;
+}
+
 void sv_push_ping(sv_fleet *fleet) {
     for (size_t i = 0; i < fleet->push->places; i++) {
         if (fleet->push->streams[i].events != NULL) {

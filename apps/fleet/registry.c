@@ -39,22 +39,10 @@ sv_err sv_fleet_medium(sv_err err) {
 
 // ---- sites and gateways -------------------------------------------------------------------------
 
-static sv_site *site_named(sv_registry *registry, sv_text name) {
-    for (size_t i = 0; i < registry->site_count; i++) {
-        if (sv_text_is(name, registry->sites[i].name)) {
-            return &registry->sites[i];
-        }
-    }
-    return NULL;
-}
-
 static sv_err note_site(sv_registry *registry, sv_text name) {
-    for (size_t i = 0; i < registry->site_count; i++) {
-        if (sv_text_is(name, registry->sites[i].name)) {
-            return SV_OK;
-        }
-    }
-    return sv_text_copy(name, registry->sites[registry->site_count++].name, SV_ID_ROOM);
+    return sv_registry_site(registry, name) != NULL
+               ? SV_OK
+               : sv_text_copy(name, registry->sites[registry->site_count++].name, SV_ID_ROOM);
 }
 
 static int site_order(const void *left, const void *right) {
@@ -87,7 +75,7 @@ static void gather_gateways(sv_registry *registry, const sv_fleet_config *config
     for (size_t i = 0; i < config->gateway_count; i++) {
         sv_gateway *gateway = &registry->gateways[registry->gateway_count++];
         memcpy(gateway->id, config->gateways[i].gateway, sizeof gateway->id);
-        gateway->site = site_named(registry, sv_text_of(config->gateways[i].site));
+        gateway->site = sv_registry_site(registry, sv_text_of(config->gateways[i].site));
     }
 }
 
@@ -114,6 +102,15 @@ size_t sv_registry_site_count(const sv_registry *registry) {
 
 sv_site *sv_registry_site_at(const sv_registry *registry, size_t index) {
     return &registry->sites[index];
+}
+
+sv_site *sv_registry_site(const sv_registry *registry, sv_text name) {
+    for (size_t i = 0; i < registry->site_count; i++) {
+        if (sv_text_is(name, registry->sites[i].name)) {
+            return &registry->sites[i];
+        }
+    }
+    return NULL;
 }
 
 // ---- devices ------------------------------------------------------------------------------------
@@ -382,7 +379,7 @@ static sv_err load_devices(sv_registry *registry, sv_why *why) {
     sv_err err;
     while ((err = sv_stmt_next(stmt, why)) == SV_OK) {
         sv_device *device;
-        sv_site *site = site_named(registry, sv_stmt_text(stmt, 1));
+        sv_site *site = sv_registry_site(registry, sv_stmt_text(stmt, 1));
         SV_TRY(add_device(registry, sv_stmt_text(stmt, 0), site, &device, why));
         (void) sv_text_copy(sv_stmt_text(stmt, 2), device->type, sizeof device->type);
         device->gateway = first_gateway_of(registry, site);
@@ -451,6 +448,9 @@ void sv_registry_drop(sv_registry **registry) {
     }
     sv_map_drop(&old->devices_by_id);
     free(old->devices);
+    for (size_t i = 0; i < old->gateway_count; i++) {
+        free(old->gateways[i].rules);
+    }
     free(old->gateways);
     free(old->sites);
     free(old->written);

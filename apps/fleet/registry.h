@@ -59,6 +59,7 @@ typedef struct sv_gateway {
     } dropped;        ///< before they came here
     bool full;        ///< its disk is: it acknowledges nothing
     double available; ///< share of 30 days in which it served its devices; 0: not told
+    char *rules;      ///< what it says of the rules it goes by (site_rules.h); NULL: nothing yet
 } sv_gateway;
 
 struct sv_device;
@@ -112,6 +113,7 @@ size_t sv_registry_gateway_count(const sv_registry *registry);
 sv_gateway *sv_registry_gateway_at(const sv_registry *registry, size_t index);
 size_t sv_registry_site_count(const sv_registry *registry);
 sv_site *sv_registry_site_at(const sv_registry *registry, size_t index);
+sv_site *sv_registry_site(const sv_registry *registry, sv_text name); ///< NULL: unknown
 
 sv_device *sv_registry_device(const sv_registry *registry, sv_text id); ///< NULL: unknown
 size_t sv_registry_device_count(const sv_registry *registry);

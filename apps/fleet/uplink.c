@@ -2,6 +2,7 @@
 
 #include "inbox.h"
 #include "series.h"
+#include "site_rules.h"
 
 #include <base/mem.h>
 #include <base/ranges.h>
@@ -373,7 +374,11 @@ sv_err sv_uplink_health(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_t
     sv_fleet_judge(fleet);
     int64_t refused = 0;
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-    sv_err err = take_devices(fleet, gateway, devices, &refused, why);
+    sv_err err =
+        sv_fleet_medium(sv_site_rules_told(fleet, gateway, sv_json_get(facts, "rules"), why));
+    if (err == SV_OK) {
+        err = take_devices(fleet, gateway, devices, &refused, why);
+    }
     SV_TRY(sv_uplink_end(fleet, err, why));
     fleet->counts.items_refused += refused;
     sv_json_out out = SV_JSON_OUT(answer);

@@ -3,6 +3,7 @@
 #include <base/time.h>
 #include <codec/config.h>
 #include <codec/url.h>
+#include <edge/rules_file.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,19 +24,6 @@
     .offset = (offsetof(gw_config, fleet.spool.member) - offsetof(gw_config, fleet.spool))
 #define ALERTS(member) .offset = (offsetof(gw_config, alerts.member) - offsetof(gw_config, alerts))
 #define STORE(member) .offset = (offsetof(gw_config, store.member) - offsetof(gw_config, store))
-
-// The sections of the rules are read together, by sv_rules_read.
-static void leave_to_rules(const sv_config_node *node, void *target, sv_config_faults *faults) {
-    (void) node;
-    (void) target;
-    (void) faults;
-}
-
-#define RULES_KEY(section, sentence)                                                               \
-    {                                                                                              \
-        .name = (section), .type = SV_CONFIG_CUSTOM, .read = leave_to_rules, .fallback = "",       \
-        .help = (sentence)                                                                         \
-    }
 
 /// `sensors/#`, `alerts/+`, `health/press-1`: one of the site's topics, wildcards only as whole
 /// levels.
@@ -395,6 +383,7 @@ static const sv_config_key HTTP_KEYS[] = {
       .help = "of /metrics, /healthz, /v1/status, /v1/streams, /v1/series on 127.0.0.1; 0: none" },
     { .name = NULL },
 };
+static const char *const RULES_FROM[] = { "file", "fleet", NULL };
 static const sv_config_key KEYS[] = {
     { .name = "id",
       .type = SV_CONFIG_TEXT,
@@ -468,15 +457,15 @@ static const sv_config_key KEYS[] = {
       ROOT(store),
       .keys = STORE_KEYS,
       .help = "the local database" },
-    RULES_KEY("groups", "lists of devices, for the sections below"),
-    RULES_KEY("thresholds", "bounds by default, sensor, group and device"),
-    RULES_KEY("rate", "how fast values may rise and fall"),
-    RULES_KEY("stale", "how long a sensor may be silent"),
-    RULES_KEY("change", "what counts as a significant change"),
-    RULES_KEY("uplink", "never, aggregate, change or all"),
-    RULES_KEY("mute", "when nothing is raised"),
-    RULES_KEY("flapping", "how often an alert is raised before it stays"),
-    RULES_KEY("rules", "conditions with names over the sensors of a device"),
+    SV_RULES_SECTIONS,
+    { .name = "rules_from",
+      .type = SV_CONFIG_CHOICE,
+      ROOT(rules_from),
+      .choices = RULES_FROM,
+      .fallback = "fleet",
+      .help =
+          "fleet: once the fleet server has given rules, they replace the sections above; file: "
+          "never" },
     { .name = NULL },
 };
 

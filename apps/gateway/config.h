@@ -64,7 +64,8 @@ typedef struct gw_config {
         int64_t endurance; ///< bytes the medium may be written in its life; 0: unknown
     } store;
     gw_command_rights commands;
-    sv_rules *rules;
+    sv_rules *rules; ///< those of the file, or those that the fleet server gave instead
+    int rules_from;  ///< GW_RULES_FROM_FILE or _FLEET
     gw_app_right *apps;
     size_t app_count;
     char (*deny)[GW_FILTER_ROOM]; ///< filters that nobody may use
@@ -72,6 +73,7 @@ typedef struct gw_config {
 } gw_config;
 
 enum { GW_CLASSIC_REFUSE, GW_CLASSIC_ALLOW };
+enum { GW_RULES_FROM_FILE, GW_RULES_FROM_FLEET };
 
 /// The whole file's faults in `faults`; SV_ERR_INVALID when there are any, and `out` untouched.
 sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults);

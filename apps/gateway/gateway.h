@@ -13,6 +13,7 @@
 #include "local_alerts.h"
 #include "outbox.h"
 #include "relay.h"
+#include "site_rules.h"
 #include "spool_alert.h"
 #include <base/map.h>
 #include <base/ranges.h>
@@ -276,6 +277,7 @@ struct gw {
     gw_push push;
     gw_acts acts;
     gw_guards guards;
+    gw_site_rules site_rules;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
@@ -446,6 +448,8 @@ void gw_series_close(gw *g);
 void gw_series_turn(gw *g, bool *busy);
 const char *gw_drop_reason_name(gw_drop_reason reason);
 const char *gw_kind_name(gw_kind kind);
+/// The event `rules`: fetch that version.
+gw_event_end gw_site_rules_want(gw *g, int64_t id, const sv_json *data);
 /// The stream of events from the fleet server, and polling while there is none. An event's id is
 /// kept with its effect.
 sv_err gw_push_open(gw *g, sv_why *why);

@@ -20,8 +20,7 @@ static const char HELP[] =
     "  --check-config              say everything that is wrong with it, or nothing, and end\n"
     "  --print-mosquitto-config    print the configuration of a mosquitto for this site; its\n"
     "                              access list is written to the file --acl\n\n"
-    "Signals: SIGHUP reads the rules (thresholds, change, uplink) and the certificates again,\n"
-    "SIGTERM ends.\n"
+    "Signals: SIGHUP reads the rules and the certificates again, SIGTERM ends.\n"
     "Exit codes: 0 done, 2 wrong usage or configuration, 5 this machine (disk full, port "
     "taken).\n\n"
     "A small site:\n\n"
@@ -97,18 +96,15 @@ static void on_reload(void *arg) {
         SV_LOG(error, "config.refused", "%s; the old rules stay", why.text);
         return;
     }
-    sv_rules *old = g->config.rules;
-    g->config.rules = fresh.rules;
-    fresh.rules = old;
     gw_command_rights commands = g->config.commands;
     g->config.commands = fresh.commands;
     fresh.commands = commands;
-    gw_ingest_rules(g);
+    gw_site_rules_reload(g, &fresh);
     if (g->door != NULL) {
         gw_door_reload(g);
     }
     reload_relay(g);
-    SV_LOG(info, "config.reloaded", "rules read again from %s", config_path);
+    SV_LOG(info, "config.reloaded", "%s was read again", config_path);
 }
 
 static sv_err open_relay(gw *g, sv_why *why) {
@@ -134,6 +130,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     g->checkpoint_timer = sv_timer_new(g->loop, on_checkpoint, g);
     g->availability_timer = sv_timer_new(g->loop, on_availability, g);
     SV_TRY(gw_store_open(g, why));
+    SV_TRY(gw_site_rules_open(g, why));
     SV_TRY(gw_ingest_prime(g, why));
     SV_TRY(gw_act_open(g, why));
     gw_series_open(g);
@@ -148,6 +145,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
     SV_TRY(gw_front_open(g, why));
     gw_local_alerts_turn(g);
+    gw_site_rules_start(g);
     return gw_push_open(g, why);
 }
 
@@ -171,6 +169,7 @@ static void close_all(gw *g) {
     gw_uplink_close(g);
     gw_ledger_close(g);
     gw_series_close(g);
+    gw_site_rules_close(g);
     sv_tls_drop(&g->tls);
     gw_ingest_close(g);
     gw_act_close(g);

@@ -68,6 +68,7 @@ static const struct {
 } EFFECTS[] = {
     { "acknowledged", take_acknowledged },
     { "command", take_command },
+    { "rules", gw_site_rules_want },
 };
 
 static gw_event_end take_effect(gw *g, int64_t id, sv_text name, const sv_json *data) {
@@ -93,6 +94,7 @@ static gw_event_end start_over(gw *g, int64_t id) {
            (long long) g->push.taken, (long long) id);
     g->push.resets++;
     g->push.waiting = 0;
+    gw_site_rules_lost(g);
     return GW_EVENT_DONE;
 }
 

@@ -14,6 +14,7 @@ extern const char gw_schema_rules[];
 extern const char gw_schema_spool[];
 extern const char gw_schema_boot[];
 extern const char gw_schema_spool_alert[];
+extern const char gw_schema_site_rules[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -53,6 +54,7 @@ static void on_committed(void *arg, uint64_t group) {
     gw_local_alerts_turn(g);
     gw_act_turn(g);
     gw_settled(g, group);
+    gw_site_rules_turn(g);
     gw_device_acks_turn(g);
     gw_uplink_turn(g);
 }
@@ -140,7 +142,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "rules", gw_schema_rules },
                                            { "spool", gw_schema_spool },
                                            { "boot", gw_schema_boot },
-                                           { "spool alert", gw_schema_spool_alert } };
+                                           { "spool alert", gw_schema_spool_alert },
+                                           { "site-rules", gw_schema_site_rules } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

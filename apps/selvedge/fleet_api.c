@@ -173,28 +173,34 @@ static void take_answer(void *arg, const sv_http_reply_view *reply, const sv_why
 }
 
 /// What the server says about it (RFC 9457), or just the status.
-static sv_err say_no(const sv_fleet_api *api, const answer *got, sv_why *why) {
-    SV_DEFER(sv_json_drop) sv_json *problem = NULL;
+static sv_err say_no(const sv_fleet_api *api, int status, const sv_json *problem, sv_why *why) {
     sv_text detail = SV_TEXT("");
-    if (sv_json_parse(sv_textbuf_text(&got->body), &problem, NULL, NULL) == SV_OK) {
-        (void) sv_json_text(sv_json_get(problem, "detail"), &detail);
-    }
-    bool refused = got->status == 401 || got->status == 403;
-    bool unknown = got->status >= 400 && got->status < 500;
+    (void) sv_json_text(sv_json_get(problem, "detail"), &detail);
+    bool refused = status == 401 || status == 403;
+    bool late = status == 409 || status == 412;
+    bool unknown = status >= 400 && status < 500;
     return sv_fail(why,
                    refused   ? SV_ERR_UNTRUSTED
+                   : late    ? SV_ERR_STATE
                    : unknown ? SV_ERR_INVALID
                              : SV_ERR_UNAVAILABLE,
-                   "the fleet server at %s answered %d%s" SV_TEXT_FMT "%s%s", api->url, got->status,
+                   "the fleet server at %s answered %d%s" SV_TEXT_FMT "%s%s", api->url, status,
                    detail.len > 0 ? ": " : "", SV_TEXT_ARG(detail),
                    refused ? "; the token comes from " : "", refused ? api->token_file : "");
 }
 
-static sv_err ask(sv_fleet_api *api, const char *method, const char *path, sv_text body,
-                  sv_json **out, sv_why *why) {
+sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
+                         sv_why *why) {
     SV_DEFER(drop_answer) answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
-    SV_TRY(sv_http_client_send(api->client, method, path, api->authorization,
-                               body.len > 0 ? "application/json" : NULL, body, take_answer, &got));
+    const sv_http_field fields[] = { { "Authorization", api->authorization },
+                                     { "If-Match", errand->if_match },
+                                     { "Content-Type", errand->content_type } };
+    const sv_http_errand asked = { .method = errand->method,
+                                   .path = errand->path,
+                                   .fields = fields,
+                                   .field_count = SV_COUNT(fields),
+                                   .body = errand->body };
+    SV_TRY(sv_http_client_ask(api->client, &asked, take_answer, &got));
     // The client calls back for every request, at the latest after its own timeout.
     while (!got.done) {
         sv_loop_turn(api->loop, TURN_US);
@@ -203,19 +209,33 @@ static sv_err ask(sv_fleet_api *api, const char *method, const char *path, sv_te
         return sv_fail(why, SV_ERR_UNAVAILABLE, "no fleet server answers at %s: %s", api->url,
                        got.why.text);
     }
-    if (got.status < 200 || got.status > 202) {
-        return say_no(api, &got, why);
-    }
-    return sv_json_parse(sv_textbuf_text(&got.body), out, NULL, why);
+    bool took = got.status >= 200 && got.status < 300;
+    sv_err err = got.status == 204
+                     ? SV_OK
+                     : sv_json_parse(sv_textbuf_text(&got.body), out, NULL, took ? why : NULL);
+    return took ? err : say_no(api, got.status, *out, why);
+}
+
+static sv_err ask(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
+                  sv_why *why) {
+    SV_DEFER(sv_json_drop) sv_json *got = NULL;
+    SV_TRY(sv_fleet_api_send(api, errand, &got, why));
+    *out = got;
+    got = NULL;
+    return SV_OK;
 }
 
 sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_why *why) {
-    return ask(api, "GET", path, SV_TEXT(""), out, why);
+    const sv_fleet_api_errand errand = { .method = "GET", .path = path };
+    return ask(api, &errand, out, why);
 }
 
 sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_json **out,
                          sv_why *why) {
-    return ask(api, "POST", path, body, out, why);
+    const sv_fleet_api_errand errand = {
+        .method = "POST", .path = path, .content_type = "application/json", .body = body
+    };
+    return ask(api, &errand, out, why);
 }
 
 void sv_fleet_api_pause(sv_fleet_api *api, int64_t pause_us) {

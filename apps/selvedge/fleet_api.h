@@ -55,4 +55,18 @@ sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_j
 /// Let time pass, for who asks again.
 void sv_fleet_api_pause(sv_fleet_api *api, int64_t pause_us);
 
+/// A request that may change something.
+typedef struct sv_fleet_api_errand {
+    const char *method, *path; ///< query included
+    const char *if_match;      ///< NULL: not sent; so for the next
+    const char *content_type;
+    sv_text body;
+} sv_fleet_api_errand;
+
+/// As above for any request that is answered 200 to 204 (*out stays NULL where no JSON comes). Also
+/// SV_ERR_STATE: somebody else was faster (409, 412). Of a refusal *out is the problem document, if
+/// it came with one.
+sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
+                         sv_why *why);
+
 #endif

@@ -195,6 +195,26 @@ static void show_clocks(const sv_json *root) {
     }
 }
 
+static void show_rules(const sv_json *root) {
+    const sv_json *refused = sv_json_get(sv_json_get(root, "rules"), "refused");
+    if (sv_text_is(words(root, "rules", "from"), "fleet")) {
+        (void) printf(
+            "rules     version %.0f from the fleet server, instead of the sections of its "
+            "file\n",
+            number(root, "rules", "version"));
+    } else {
+        (void) puts("rules     those of its file");
+    }
+    if (sv_json_is_object(refused)) {
+        sv_text why = SV_TEXT("");
+        double version = 0;
+        (void) sv_json_text(sv_json_get(refused, "why"), &why);
+        (void) sv_json_number(sv_json_get(refused, "version"), &version);
+        (void) printf("          VERSION %.0f WAS REFUSED: " SV_TEXT_FMT "\n", version,
+                      SV_TEXT_ARG(why));
+    }
+}
+
 static void show(const sv_json *root) {
     char room[32];
     sv_text id = SV_TEXT("");
@@ -215,6 +235,7 @@ static void show(const sv_json *root) {
                   number(root, "readings", "devices_online"), number(root, "readings", "devices"),
                   alerts);
     show_clocks(root);
+    show_rules(root);
     show_store(root);
     show_uplink(root);
 }

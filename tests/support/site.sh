@@ -74,7 +74,7 @@ operator: {port: $operator_port}
 device:
   port: $fleet_port
   tls: {ca: $work/pki/ca.crt, cert: $work/keys/fleet.crt, key: $work/keys/fleet.key}
-gateways: {gw: north}
+gateways: {${gateways:-gw: north}}
 pki: $work/pki
 admin_token_file: $work/admin.token
 YAML

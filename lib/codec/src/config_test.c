@@ -151,6 +151,45 @@ static void a_fault_inside_a_text_has_the_column_of_its_letter(void **state) {
     }
 }
 
+static void a_fault_can_be_shown_at_its_place(void **state) {
+    (void) state;
+    sample out = { .on = false };
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "x.yaml" };
+    assert_int_equal(read_sample("name: a\non: maybe\nratio: .nan\n", &out, &faults),
+                     SV_ERR_INVALID);
+    sv_config_fault(&faults, NULL, "too %s", "long");
+    assert_int_equal(sv_config_faults_told(&faults), 3);
+    assert_int_equal(faults.places[1].line, 3);
+    assert_int_equal(faults.places[1].column, 8);
+    assert_true(
+        sv_text_is(sv_config_faults_sentence(&faults, 1), "ratio: \".nan\" is not a number"));
+    assert_int_equal(faults.places[2].line, 0);
+    assert_true(sv_text_is(sv_config_faults_sentence(&faults, 2), "too long"));
+    for (int i = 0; i < 2 * SV_CONFIG_FAULTS_MAX; i++) {
+        sv_config_fault(&faults, NULL, "%d", i);
+    }
+    assert_int_equal(faults.count, 3 + 2 * SV_CONFIG_FAULTS_MAX);
+    assert_int_equal(sv_config_faults_told(&faults), SV_CONFIG_FAULTS_MAX);
+    assert_true(sv_text_is(sv_config_faults_sentence(&faults, SV_CONFIG_FAULTS_MAX - 1), "16"));
+}
+
+static void of_many_keys_the_first_that_comes_again_is_named(void **state) {
+    (void) state;
+    sample out = { .on = false };
+    SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX);
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "x.yaml" };
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    for (int i = 0; i < 100000; i++) {
+        sv_textbuf_addf(&yaml, "k%d: 1\n", i);
+    }
+    assert_int_equal(sv_config_parse(sv_textbuf_text(&yaml), &root, &faults), SV_OK);
+    assert_int_equal(sv_config_node_count(root), 100000);
+    sv_textbuf_add_str(&yaml, "k99999: 2\nk7: 2\nk7: 3\n");
+    assert_int_equal(sv_textbuf_end(&yaml), SV_OK);
+    assert_int_equal(read_sample(yaml.at, &out, &faults), SV_ERR_INVALID);
+    assert_string_equal(faults.text.at, "x.yaml:100001:1: \"k99999\" stands here twice\n");
+}
+
 static void a_deep_or_endless_file_is_refused(void **state) {
     (void) state;
     static char yaml[4000];
@@ -166,6 +205,8 @@ int main(void) {
         cmocka_unit_test(a_file_fills_its_struct_and_the_rest_has_defaults),
         cmocka_unit_test(every_fault_is_told_with_its_place),
         cmocka_unit_test(a_fault_inside_a_text_has_the_column_of_its_letter),
+        cmocka_unit_test(a_fault_can_be_shown_at_its_place),
+        cmocka_unit_test(of_many_keys_the_first_that_comes_again_is_named),
         cmocka_unit_test(a_deep_or_endless_file_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

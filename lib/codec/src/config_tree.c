@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <yaml.h>
 
 enum { FAULTS_BYTES_MAX = 64 * 1024 };
@@ -28,12 +29,40 @@ static void add_fault(sv_config_faults *faults, const sv_config_node *at, size_t
     }
     char sentence[SV_WHY_MAX];
     (void) vsnprintf(sentence, sizeof sentence, fmt, args);
-    const char *file = faults->file == NULL ? "configuration" : faults->file;
-    if (at == NULL) {
-        sv_textbuf_addf(&faults->text, "%s: %s\n", file, sentence);
-    } else {
-        sv_textbuf_addf(&faults->text, "%s:%zu:%zu: %s\n", file, at->line, column, sentence);
+    sv_config_place *place = &faults->places[faults->count - 1];
+    *place = (sv_config_place){ .line = at == NULL ? 0 : at->line, .column = column };
+    sv_textbuf_add_str(&faults->text, faults->file == NULL ? "configuration" : faults->file);
+    if (at != NULL) {
+        sv_textbuf_addf(&faults->text, ":%zu:%zu", at->line, column);
     }
+    sv_textbuf_add_str(&faults->text, ": ");
+    place->from = faults->text.len;
+    sv_textbuf_add_str(&faults->text, sentence);
+    place->to = faults->text.len;
+    sv_textbuf_add_char(&faults->text, '\n');
+}
+
+size_t sv_config_faults_told(const sv_config_faults *faults) {
+    return faults->count < SV_CONFIG_FAULTS_MAX ? faults->count : SV_CONFIG_FAULTS_MAX;
+}
+
+static int by_place(const void *left, const void *right) {
+    const sv_config_place *a = left;
+    const sv_config_place *b = right;
+    if (a->line != b->line) {
+        return a->line < b->line ? -1 : 1;
+    }
+    return a->column != b->column ? (a->column < b->column ? -1 : 1)
+                                  : (a->from > b->from) - (a->from < b->from);
+}
+
+void sv_config_faults_sort(sv_config_faults *faults) {
+    qsort(faults->places, sv_config_faults_told(faults), sizeof *faults->places, by_place);
+}
+
+sv_text sv_config_faults_sentence(const sv_config_faults *faults, size_t index) {
+    const sv_config_place *place = &faults->places[index];
+    return (sv_text){ .at = faults->text.at + place->from, .len = place->to - place->from };
 }
 
 void sv_config_fault(sv_config_faults *faults, const sv_config_node *at, const char *fmt, ...) {
@@ -74,12 +103,12 @@ void sv_config_node_drop(sv_config_node **root) {
     *root = NULL;
 }
 
-static void append(sv_config_node *parent, char *key, sv_config_node *value) {
+static void append(sv_config_node *parent, sv_config_item item) {
     if ((parent->count & (parent->count - 1)) == 0) {
         size_t cap = parent->count == 0 ? 1 : parent->count * 2;
         parent->items = sv_mem_resize(parent->items, cap * sizeof *parent->items);
     }
-    parent->items[parent->count++] = (sv_config_item){ .key = key, .value = value };
+    parent->items[parent->count++] = item;
 }
 
 typedef struct reader {
@@ -141,45 +170,59 @@ static void read_list(reader *from, sv_config_node *list, unsigned depth) {
         if (item == NULL) {
             return;
         }
-        append(list, NULL, item);
+        append(list, (sv_config_item){ .value = item });
     }
 }
 
-static bool take_key(reader *from, const sv_config_node *map, const yaml_event_t *event,
-                     char **key) {
-    if (event->type != YAML_SCALAR_EVENT) {
-        fail_at(from, event->start_mark, "a key must be a plain text");
+static bool read_pair(reader *from, sv_config_node *map, unsigned depth, const yaml_event_t *key) {
+    if (!is_plain(from, key)) {
         return false;
     }
-    const char *text = (const char *) event->data.scalar.value;
-    if (sv_config_node_get(map, text) != NULL) {
-        char sentence[SV_WHY_MAX];
-        (void) snprintf(sentence, sizeof sentence, "\"%.80s\" stands here twice", text);
-        fail_at(from, event->start_mark, sentence);
-        return false;
-    }
-    *key = sv_mem_copy_str(text, event->data.scalar.length);
-    return true;
-}
-
-static bool read_pair(reader *from, sv_config_node *map, unsigned depth,
-                      const yaml_event_t *key_event) {
-    char *key = NULL;
-    if (!is_plain(from, key_event) || !take_key(from, map, key_event, &key)) {
+    if (key->type != YAML_SCALAR_EVENT) {
+        fail_at(from, key->start_mark, "a key must be a plain text");
         return false;
     }
     yaml_event_t event;
-    sv_config_node *value = NULL;
+    sv_config_item item = { .line = key->start_mark.line + 1,
+                            .column = key->start_mark.column + 1 };
     if (next_event(from, &event)) {
-        value = read_node(from, &event, depth + 1);
+        item.value = read_node(from, &event, depth + 1);
         yaml_event_delete(&event);
     }
-    if (value == NULL) {
-        free(key);
+    if (item.value == NULL) {
         return false;
     }
-    append(map, key, value);
+    item.key = sv_mem_copy_str((const char *) key->data.scalar.value, key->data.scalar.length);
+    append(map, item);
     return true;
+}
+
+/// By key, the one that stands first in the file first.
+static int by_key(const void *left, const void *right) {
+    const sv_config_item *a = *(const sv_config_item *const *) left;
+    const sv_config_item *b = *(const sv_config_item *const *) right;
+    int order = strcmp(a->key, b->key);
+    return order != 0 ? order : (a > b) - (a < b);
+}
+
+/// Sorted, not looked up: nobody who chooses the keys can make it slow.
+static void refuse_repeated_key(reader *from, const sv_config_node *map) {
+    SV_DEFER(sv_mem_drop)
+    const sv_config_item **sorted = sv_mem_array(map->count + 1, sizeof(const sv_config_item *));
+    const sv_config_item *repeated = NULL;
+    for (size_t i = 0; i < map->count; i++) {
+        sorted[i] = &map->items[i];
+    }
+    qsort(sorted, map->count, sizeof(const sv_config_item *), by_key);
+    for (size_t i = 1; i < map->count; i++) {
+        bool same = strcmp(sorted[i - 1]->key, sorted[i]->key) == 0;
+        repeated = same && (repeated == NULL || sorted[i] < repeated) ? sorted[i] : repeated;
+    }
+    if (repeated != NULL) {
+        sv_config_node here = { .line = repeated->line, .column = repeated->column };
+        sv_config_fault(from->faults, &here, "\"%.80s\" stands here twice", repeated->key);
+        from->failed = true;
+    }
 }
 
 static void read_map(reader *from, sv_config_node *map, unsigned depth) {
@@ -191,6 +234,9 @@ static void read_map(reader *from, sv_config_node *map, unsigned depth) {
         }
         more = event.type != YAML_MAPPING_END_EVENT && read_pair(from, map, depth, &event);
         yaml_event_delete(&event);
+    }
+    if (!from->failed) {
+        refuse_repeated_key(from, map);
     }
 }
 

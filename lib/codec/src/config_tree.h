@@ -7,6 +7,7 @@
 typedef struct sv_config_item {
     char *key; ///< NULL in lists
     sv_config_node *value;
+    size_t line, column; ///< of the key
 } sv_config_item;
 
 struct sv_config_node {

@@ -21,6 +21,7 @@ typedef struct http_peer {
     sv_timer *deadline;
     sv_http_request *request; ///< not answered yet
     sv_http_events *events;   ///< or this, when it has become a stream
+    size_t coming;            ///< bytes of the request that is on its way
     sv_identity identity;
     bool identified;
 } http_peer;
@@ -33,6 +34,8 @@ struct sv_http_server {
     void *arg;
     uint16_t port;
     size_t body_max;
+    size_t room_max; ///< 0: no bound of its own
+    size_t coming;   ///< of all peers
     size_t peers_max;
     size_t peer_count;
     LIST_HEAD(http_peer_list, http_peer) peers;

@@ -19,7 +19,14 @@ enum {
     SLOWEST_READER_BYTES_PER_S = 32 * 1024, ///< a reply that takes longer is given up
 };
 
+/// Its request is whole, or will never be.
+static void end_of_coming(http_peer *peer) {
+    peer->server->coming -= peer->coming;
+    peer->coming = 0;
+}
+
 static void forget_peer(http_peer *peer) {
+    end_of_coming(peer);
     LIST_REMOVE(peer, link);
     peer->server->peer_count--;
     sv_timer_drop(&peer->deadline);
@@ -50,6 +57,17 @@ static void deadline_over(void *arg) {
     evhttp_connection_free(peer->connection);
 }
 
+/// The connection must not go inside of this call: its time is up in the next turn of the loop.
+static void bytes_came(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg) {
+    (void) input;
+    http_peer *peer = arg;
+    peer->coming += info->n_added;
+    peer->server->coming += info->n_added;
+    if (peer->server->room_max > 0 && peer->server->coming > peer->server->room_max) {
+        sv_timer_once(peer->deadline, 0);
+    }
+}
+
 /// Runs once libevent has wrapped the new stream into a connection and before it reads from it.
 /// That connection is the argument of the stream's callbacks; evhttp offers no other way to it
 /// before a whole request has come, and a deadline is about those that never send one.
@@ -68,6 +86,9 @@ static void peer_arrived(evutil_socket_t fd, short what, void *arg) {
     bufferevent_decref(stream);
     peer->connection = connection;
     evhttp_connection_set_closecb(peer->connection, peer_gone, peer);
+    if (evbuffer_add_cb(bufferevent_get_input(stream), bytes_came, peer) == NULL) {
+        abort();
+    }
     if (peer->server->peer_count > peer->server->peers_max) {
         evhttp_connection_free(peer->connection);
         return;
@@ -149,6 +170,7 @@ static void request_came(struct evhttp_request *raw, void *arg) {
         return;
     }
     sv_timer_stop(peer->deadline);
+    end_of_coming(peer);
     sv_http_request *request = sv_http_request_new(peer, raw);
     if (!sv_http_framing_is_plain(evhttp_request_get_input_headers(raw))) {
         sv_http_reply_header(request, "Connection", "close");
@@ -215,6 +237,7 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                                 .handler = handler,
                                 .arg = arg,
                                 .port = sv_place_port(evconnlistener_get_fd(listener)),
+                                .room_max = options->room_max,
                                 .peers_max = options->connections_max };
     LIST_INIT(&server->peers);
     set_up(server, options->body_max);

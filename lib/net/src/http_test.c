@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BODY_MAX = 4096, PATIENCE_US = 5000000, TURN_US = 20000 };
+enum { BODY_MAX = 4096, ROOM_MAX = 8192, PATIENCE_US = 5000000, TURN_US = 20000 };
 
 /// A server whose handler answers by path, and what the tests learn from it.
 typedef struct site {
@@ -68,7 +68,11 @@ static void handle(sv_http_request *request, void *arg) {
 
 static void serve(site *s, uint16_t port) {
     sv_http_server_options options = {
-        .bind = "127.0.0.1", .port = port, .body_max = BODY_MAX, .connections_max = 4
+        .bind = "127.0.0.1",
+        .port = port,
+        .body_max = BODY_MAX,
+        .room_max = ROOM_MAX,
+        .connections_max = 4,
     };
     assert_int_equal(sv_http_server_open(s->loop, &options, handle, s, &s->server, NULL), SV_OK);
 }
@@ -435,6 +439,45 @@ static void connections_beyond_the_limit_are_closed(void **state) {
     assert_int_equal(fetch(s, "GET", "/who", SV_TEXT("")).status, 200);
 }
 
+/// A quarter of what a request may have is missing.
+static void begin_post(int fd) {
+    char body[3 * BODY_MAX / 4 + 1];
+    memset(body, 'x', sizeof body - 1);
+    body[sizeof body - 1] = '\0';
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4096\r\n\r\n");
+    say(fd, body);
+}
+
+static void half_requests_take_no_more_room_than_there_is(void **state) {
+    (void) state;
+    SV_DEFER(site_drop) site *s = site_open();
+    int fds[3];
+    char room[8192] = "";
+    for (size_t i = 0; i < SV_COUNT(fds); i++) {
+        fds[i] = dial(s);
+        begin_post(fds[i]);
+        turn_for(s, 50000);
+        assert_int_equal(listen_to(fds[i], room, sizeof room), i < 2);
+    }
+    char rest[BODY_MAX / 4 + 1];
+    memset(rest, 'y', sizeof rest - 1);
+    rest[sizeof rest - 1] = '\0';
+    say(fds[0], rest);
+    turn_for(s, 50000);
+    assert_true(listen_to(fds[0], room, sizeof room));
+    assert_int_equal(strncmp(room, "HTTP/1.1 201", 12), 0);
+    assert_int_equal(s->requests, 1);
+    int again = dial(s); // what the first one took is free
+    begin_post(again);
+    turn_for(s, 50000);
+    assert_true(listen_to(again, room, sizeof room));
+    for (size_t i = 0; i < SV_COUNT(fds); i++) {
+        (void) close(fds[i]);
+    }
+    (void) close(again);
+    turn_for(s, 20000);
+}
+
 static void start_stream(site *s, int fd) {
     say(fd, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
     for (int i = 0; i < 100 && s->events == NULL; i++) {
@@ -568,6 +611,7 @@ int main(void) {
         cmocka_unit_test(line_breaks_cannot_smuggle_headers),
         cmocka_unit_test(who_dribbles_a_request_is_cut_off_at_the_deadline),
         cmocka_unit_test(connections_beyond_the_limit_are_closed),
+        cmocka_unit_test(half_requests_take_no_more_room_than_there_is),
         cmocka_unit_test(events_arrive_as_they_are_sent),
         cmocka_unit_test(a_stream_learns_that_its_reader_went_away),
         cmocka_unit_test(who_does_not_read_fills_a_bounded_queue),

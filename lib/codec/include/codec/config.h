@@ -15,18 +15,31 @@ enum {
 
 typedef struct sv_config_node sv_config_node;
 
+/// Where a fault stands, from 1; both 0: in the file as a whole.
+typedef struct sv_config_place {
+    size_t line, column;
+    size_t from, to; ///< its sentence, in the text of all faults
+} sv_config_place;
+
 /// Everything that is wrong with a file, one line each: `gateway.yaml:12:9: high: "8o" is not a
 /// number`.
 typedef struct sv_config_faults {
     sv_textbuf text; ///< SV_TEXTBUF_HEAP
     unsigned count;
     const char *file; ///< the name put before each line; borrowed
+    sv_config_place places[SV_CONFIG_FAULTS_MAX];
 } sv_config_faults;
 
 void sv_config_faults_drop(sv_config_faults *faults);
 /// Add a fault at a node; programs use it for what the table cannot say.
 SV_PRINTF(3, 4)
 void sv_config_fault(sv_config_faults *faults, const sv_config_node *at, const char *fmt, ...);
+/// How many are told of: SV_CONFIG_FAULTS_MAX at most.
+size_t sv_config_faults_told(const sv_config_faults *faults);
+/// In the order of the file from now on.
+void sv_config_faults_sort(sv_config_faults *faults);
+/// The sentence of one of them, without file and place.
+sv_text sv_config_faults_sentence(const sv_config_faults *faults, size_t index);
 
 /// The same at byte `offset` of a scalar's text; at its start where it spans lines or is escaped.
 SV_PRINTF(4, 5)

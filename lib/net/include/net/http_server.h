@@ -30,6 +30,8 @@ typedef struct sv_http_server_options {
     uint16_t port;    ///< 0: any free one
     sv_tls *tls;      ///< NULL: plain HTTP
     size_t body_max;
+    size_t room_max; ///< bytes of all requests that are on their way; whose next byte would be one
+                     ///< too many is hung up on. 0: connections_max bodies
     size_t connections_max;
 } sv_http_server_options;
 
