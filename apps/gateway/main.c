@@ -1,3 +1,4 @@
+#include "explain.h"
 #include "gateway.h"
 #include <getopt.h>
 #include <signal.h>
@@ -10,14 +11,16 @@
 enum { EXIT_USAGE = 2, EXIT_MACHINE = 5, BEAT_US = 2000000 };
 
 static const char HELP[] =
-    "usage: selvedge-gateway --config FILE [--check-config]\n"
+    "usage: selvedge-gateway --config FILE [--check-config [--device ID] [--sensor NAME]]\n"
     "       selvedge-gateway --config FILE --print-mosquitto-config --acl FILE\n"
     "                        --broker-cert FILE --broker-key FILE --data DIR\n"
     "       selvedge-gateway --help | --version\n\n"
     "The MQTT server of a site's devices: keeps their readings, raises alerts, sends up what\n"
     "matters. With broker: it stands behind another MQTT server instead.\n\n"
     "  --config FILE               the configuration (YAML, keys below)\n"
-    "  --check-config              say everything that is wrong with it, or nothing, and end\n"
+    "  --check-config              say everything that is wrong with it, or what each device\n"
+    "                              would get and where that stands, and end\n"
+    "  --device ID, --sensor NAME  only of this one\n"
     "  --print-mosquitto-config    print the configuration of a mosquitto for this site; its\n"
     "                              access list is written to the file --acl\n\n"
     "Signals: SIGHUP reads the rules and the certificates again, SIGTERM ends.\n"
@@ -39,6 +42,7 @@ static const char HELP[] =
 typedef struct options {
     const char *config;
     bool check, print;
+    const char *device, *sensor; ///< to be explained; NULL: all that are named
     gw_mosquitto_options mosquitto;
 } options;
 
@@ -221,6 +225,20 @@ static int print_mosquitto(const gw_config *config, const gw_mosquitto_options *
     return fflush(stdout) == 0 ? 0 : EXIT_MACHINE;
 }
 
+static int check(const gw_config *config, const options *opts) {
+    sv_why why = { 0 };
+    if ((opts->device != NULL && sv_id_check("device id", sv_text_of(opts->device), &why) != SV_OK)
+        || (opts->sensor != NULL
+            && sv_id_check("sensor", sv_text_of(opts->sensor), &why) != SV_OK)) {
+        (void) fprintf(stderr, "selvedge-gateway: %s\n", why.text);
+        return EXIT_USAGE;
+    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(GW_LOCAL_MAX);
+    gw_explain(config, opts->device, opts->sensor, &told);
+    (void) fwrite(told.at, 1, told.len, stdout);
+    return fflush(stdout) == 0 ? 0 : EXIT_MACHINE;
+}
+
 static int print_help(void) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf keys = SV_TEXTBUF_HEAP(65536);
     gw_config_help(&keys);
@@ -234,6 +252,8 @@ static int read_options(int argc, char **argv, options *out) {
     static const struct option LONG[] = {
         { "config", required_argument, NULL, 'c' },
         { "check-config", no_argument, NULL, 'k' },
+        { "device", required_argument, NULL, 'i' },
+        { "sensor", required_argument, NULL, 's' },
         { "print-mosquitto-config", no_argument, NULL, 'p' },
         { "acl", required_argument, NULL, 'a' },
         { "broker-cert", required_argument, NULL, 'b' },
@@ -250,6 +270,12 @@ static int read_options(int argc, char **argv, options *out) {
             break;
         case 'k':
             out->check = true;
+            break;
+        case 'i':
+            out->device = optarg;
+            break;
+        case 's':
+            out->sensor = optarg;
             break;
         case 'p':
             out->print = true;
@@ -275,6 +301,10 @@ static int read_options(int argc, char **argv, options *out) {
             return EXIT_USAGE;
         }
     }
+    if (!out->check && (out->device != NULL || out->sensor != NULL)) {
+        (void) fputs("selvedge-gateway: --device and --sensor go with --check-config\n", stderr);
+        return EXIT_USAGE;
+    }
     if (out->config == NULL || optind < argc) {
         (void) fputs("selvedge-gateway: give --config FILE; --help explains\n", stderr);
         return EXIT_USAGE;
@@ -299,8 +329,8 @@ int main(int argc, char **argv) {
     int code = 0;
     if (opts.print) {
         code = print_mosquitto(&g.config, &opts.mosquitto);
-    } else if (!opts.check) {
-        code = run(&g);
+    } else {
+        code = opts.check ? check(&g.config, &opts) : run(&g);
     }
     gw_config_drop(&g.config);
     return code;

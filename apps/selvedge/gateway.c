@@ -69,17 +69,49 @@ static int mosquitto_config(int argc, char **argv) {
     return become(args);
 }
 
+static int become_check(const char *file, const char *device, const char *sensor) {
+    const char *args[ARGS_MAX] = { PROGRAM, "--check-config", "--config", file };
+    size_t count = 4;
+    if (device != NULL) {
+        args[count++] = "--device";
+        args[count++] = device;
+    }
+    if (sensor != NULL) {
+        args[count++] = "--sensor";
+        args[count++] = sensor;
+    }
+    // execv takes them as char *const and leaves them alone.
+    char *plain[ARGS_MAX] = { NULL };
+    memcpy(plain, args, sizeof plain);
+    return become(plain);
+}
+
 static int check(int argc, char **argv) {
     const char *plain[2] = { NULL };
+    const char *device = NULL;
+    const char *sensor = NULL;
+    const sv_option options[] = {
+        { .name = "device",
+          .value = "ID",
+          .kind = SV_OPTION_TEXT,
+          .target = &device,
+          .help = "what this one gets; without it those that the file names, and any other" },
+        { .name = "sensor",
+          .value = "NAME",
+          .kind = SV_OPTION_TEXT,
+          .target = &sensor,
+          .help = "of this one; without it those that the file speaks of, and any other" },
+    };
     sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, NULL, 0, plain, 1, &why);
+    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), plain, 1, &why);
     if (err == SV_ERR_STATE) {
         sv_options_help(
-            "selvedge gateway check FILE",
-            "Is this a configuration a gateway can start with? Exit 0: yes; 2: no, with "
-            "every fault\non a line of its own: file:line:column: what is wrong.\n\n"
-            "  selvedge gateway check /etc/selvedge/gateway.yaml",
-            NULL, 0);
+            "selvedge gateway check FILE [--device ID] [--sensor NAME]",
+            "Is this a configuration a gateway can start with, and what would each device get?\n"
+            "Exit 0: yes, and each rule with the line where it stands; 2: no, with every fault on "
+            "a\nline of its own: file:line:column: what is wrong.\n\n"
+            "  selvedge gateway check /etc/selvedge/gateway.yaml --device press-1",
+            options, SV_COUNT(options));
         return SV_EXIT_DONE;
     }
     if (err == SV_OK && plain[0] == NULL) {
@@ -89,15 +121,13 @@ static int check(int argc, char **argv) {
     if (err != SV_OK) {
         return sv_exit_with(err, &why);
     }
-    char *args[] = { (char[]){ PROGRAM }, (char[]){ "--check-config" }, (char[]){ "--config" },
-                     argv[argc - 1], NULL };
-    return become(args);
+    return become_check(plain[0], device, sensor);
 }
 
 int cmd_gateway(int argc, char **argv) {
     static const sv_command verbs[] = {
         { "status", "how the gateway on this machine is doing", cmd_gateway_status },
-        { "check", "is this configuration one a gateway can start with?", check },
+        { "check", "is a configuration good, and what does each device get?", check },
         { "mosquitto-config", "print the configuration of a broker for it", mosquitto_config },
     };
     return sv_command_run("selvedge gateway", "A site's gateway, from the command line.", verbs,

@@ -435,10 +435,9 @@ static void what_a_stream_gets_is_explained_with_its_place(void **state) {
     assert_string_equal(room,
                         "threshold low 2 (critical 1.5), hysteresis 0.1, hold 1m30s, warning  "
                         "(thresholds.groups.pumps.sensors.p, line 4)\n"
-                        "rate      any  (nothing said)\n"
                         "stale     after 5m, warning  (stale.default, line 5)\n"
-                        "change    1  (nothing said)\n"
-                        "uplink    change: averages that differ, and minutes  (nothing said)\n");
+                        "change    1  (by itself)\n"
+                        "uplink    change: averages that differ, and minutes  (by itself)\n");
 }
 
 int main(void) {

@@ -6,7 +6,7 @@
 void rules_explain_place(sv_textbuf *out, const sv_rules *rules, const rules_place *place,
                          const char *section, sv_text device, sv_text sensor) {
     if (place->line == 0) {
-        sv_textbuf_add_str(out, "  (nothing said)\n");
+        sv_textbuf_add_str(out, "  (by itself)\n");
         return;
     }
     sv_textbuf_addf(out, "  (%s", section);
@@ -117,22 +117,87 @@ static void explain_uplink(const sv_uplink *rule, sv_textbuf *out) {
 }
 
 /// The place of a rule is the first thing in it.
-#define EXPLAIN(type, layer, section, explain)                                                     \
+#define EXPLAIN(type, layer, section, explain, always)                                             \
     do {                                                                                           \
         const rules_place *place = rules_layer_find(layer, in, device, sensor);                    \
+        if (place->line == 0 && !(always)) {                                                       \
+            break;                                                                                 \
+        }                                                                                          \
         explain(&((const type *) (const void *) place)->rule, out);                                \
         rules_explain_place(out, rules, place, section, device, sensor);                           \
     } while (0)
 
 void sv_rules_explain(const sv_rules *rules, sv_text device, sv_text sensor, sv_textbuf *out) {
     uint64_t in = rules_groups_of(&rules->groups, device);
-    EXPLAIN(rules_threshold, &rules->thresholds, "thresholds", explain_threshold);
-    EXPLAIN(rules_rate, &rules->rates, "rate", explain_rate);
-    EXPLAIN(rules_stale, &rules->stales, "stale", explain_stale);
-    EXPLAIN(rules_change, &rules->changes, "change", explain_change);
-    EXPLAIN(rules_uplink, &rules->uplinks, "uplink", explain_uplink);
+    EXPLAIN(rules_threshold, &rules->thresholds, "thresholds", explain_threshold, false);
+    EXPLAIN(rules_rate, &rules->rates, "rate", explain_rate, false);
+    EXPLAIN(rules_stale, &rules->stales, "stale", explain_stale, false);
+    EXPLAIN(rules_change, &rules->changes, "change", explain_change, true);
+    EXPLAIN(rules_uplink, &rules->uplinks, "uplink", explain_uplink, true);
     uint64_t mutes = rules_mutes_of(&rules->mutes, in, device, sensor);
-    if (mutes != 0) {
-        sv_textbuf_addf(out, "mute      %d of the file's\n", __builtin_popcountll(mutes));
+    for (unsigned i = 0; i < rules->mutes.count; i++) {
+        if ((mutes >> i & 1) != 0) {
+            sv_textbuf_addf(out, "mute      at times  (mute, line %zu)\n", rules->mutes.at[i].line);
+        }
+    }
+}
+
+// ---- who and what the file names ----------------------------------------------------------------
+
+static const uint8_t NO_SECRET[16] = { 0 }; // as in rules_groups.c
+
+void rules_names_add(rules_names *names, sv_text name) {
+    static const char SEEN = 0;
+    if (sv_map_get(names->seen, name) == NULL
+        && sv_map_put(names->seen, name, (void *) (uintptr_t) &SEEN) == SV_OK) {
+        names->each(names->arg, name);
+    }
+}
+
+enum { RULES_LAYERS = 5 };
+
+static void layers_of(const sv_rules *rules, const rules_layer *out[RULES_LAYERS]) {
+    out[0] = &rules->thresholds;
+    out[1] = &rules->rates;
+    out[2] = &rules->stales;
+    out[3] = &rules->changes;
+    out[4] = &rules->uplinks;
+}
+
+void sv_rules_devices(const sv_rules *rules, void (*each)(void *arg, sv_text device_id),
+                      void *arg) {
+    rules_names names = { sv_map_new(RULES_DEVICES_MAX, NO_SECRET), each, arg };
+    const rules_layer *layers[RULES_LAYERS];
+    layers_of(rules, layers);
+    for (unsigned i = 0; i < RULES_LAYERS; i++) {
+        rules_layer_devices(layers[i], &names);
+    }
+    rules_named_devices(&rules->named, &names);
+    for (size_t i = 0; i < sv_map_count(rules->groups.members); i++) {
+        sv_text id;
+        (void) sv_map_at(rules->groups.members, i, &id);
+        rules_names_add(&names, id);
+    }
+    sv_map_drop(&names.seen);
+}
+
+void sv_rules_sensors(const sv_rules *rules, sv_text device_id,
+                      void (*each)(void *arg, sv_text sensor), void *arg) {
+    rules_names names = { sv_map_new(RULES_SENSORS_MAX, NO_SECRET), each, arg };
+    const rules_layer *layers[RULES_LAYERS];
+    uint64_t groups = rules_groups_of(&rules->groups, device_id);
+    layers_of(rules, layers);
+    for (unsigned i = 0; i < RULES_LAYERS; i++) {
+        rules_layer_sensors(layers[i], groups, device_id, &names);
+    }
+    rules_named_sensors(rules, device_id, &names);
+    sv_map_drop(&names.seen);
+}
+
+void sv_rules_add_groups(const sv_rules *rules, sv_text device_id, sv_textbuf *out) {
+    uint64_t left = rules_groups_of(&rules->groups, device_id);
+    for (const char *between = ""; left != 0; left &= left - 1) {
+        sv_textbuf_addf(out, "%s%s", between, rules->groups.names[__builtin_ctzll(left)]);
+        between = ", ";
     }
 }

@@ -244,3 +244,41 @@ void rules_layer_read(const sv_config_node *root, const rules_kind *kind,
         }
     }
 }
+
+// ---- for people ---------------------------------------------------------------------------------
+
+static void add_left(const sv_map *map, rules_names *out) {
+    for (size_t i = 0; i < sv_map_count(map); i++) {
+        sv_text key;
+        (void) sv_map_at(map, i, &key);
+        rules_names_add(out, sv_text_cut(&key, '/'));
+    }
+}
+
+void rules_layer_devices(const rules_layer *layer, rules_names *out) {
+    add_left(layer->devices, out);
+    add_left(layer->both, out);
+}
+
+/// What stands behind `prefix` and a slash.
+static void add_right(const sv_map *map, sv_text prefix, rules_names *out) {
+    for (size_t i = 0; i < sv_map_count(map); i++) {
+        sv_text key;
+        (void) sv_map_at(map, i, &key);
+        if (sv_text_eq(sv_text_cut(&key, '/'), prefix)) {
+            rules_names_add(out, key);
+        }
+    }
+}
+
+void rules_layer_sensors(const rules_layer *layer, uint64_t groups, sv_text device_id,
+                         rules_names *out) {
+    add_left(layer->sensors, out);
+    for (uint64_t left = groups; left != 0; left &= left - 1) {
+        char room[12];
+        sv_textbuf group = SV_TEXTBUF(room);
+        sv_textbuf_addf(&group, "%d", __builtin_ctzll(left));
+        add_right(layer->in_groups, sv_textbuf_text(&group), out);
+    }
+    add_right(layer->both, device_id, out);
+}

@@ -156,6 +156,7 @@ static void read_mute(const sv_config_node *node, const rules_groups *groups, ru
         return;
     }
     rules_mute *m = &out->at[out->count++];
+    m->line = sv_config_node_line(node);
     read_patterns(sv_config_node_get(node, "devices"), "devices", &m->devices, &m->device_count,
                   faults);
     read_patterns(sv_config_node_get(node, "sensors"), "sensors", &m->sensors, &m->sensor_count,

@@ -381,6 +381,24 @@ void sv_rules_named(const sv_rules *rules, sv_text device_id,
 
 // ---- for people ---------------------------------------------------------------------------------
 
+void rules_named_devices(const rules_named *named, rules_names *out) {
+    for (size_t i = 0; i < sv_map_count(named->devices); i++) {
+        sv_text id;
+        (void) sv_map_at(named->devices, i, &id);
+        rules_names_add(out, id);
+    }
+}
+
+static void add_sensors(void *arg, const sv_rule *rule) {
+    for (unsigned i = 0; i < sv_expression_sensor_count(rule->when); i++) {
+        rules_names_add(arg, sv_expression_sensor(rule->when, i));
+    }
+}
+
+void rules_named_sensors(const sv_rules *rules, sv_text device_id, rules_names *out) {
+    sv_rules_named(rules, device_id, add_sensors, out);
+}
+
 typedef struct explainer {
     const sv_rules *rules;
     sv_text device_id;

@@ -140,6 +140,7 @@ typedef struct rules_mute {
     int64_t from_us, to_us; ///< since midnight, there; equal: the whole day
     int64_t ahead_us;       ///< of UTC
     int64_t until_us;       ///< INT64_MAX: for good
+    size_t line;
 } rules_mute;
 
 typedef struct rules_mutes {
@@ -189,6 +190,21 @@ struct sv_rules {
 };
 
 // ---- for people ---------------------------------------------------------------------------------
+
+/// Names, each told once.
+typedef struct rules_names {
+    sv_map *seen;
+    void (*each)(void *arg, sv_text name);
+    void *arg;
+} rules_names;
+
+void rules_names_add(rules_names *names, sv_text name);
+void rules_named_devices(const rules_named *named, rules_names *out);
+void rules_named_sensors(const sv_rules *rules, sv_text device_id, rules_names *out);
+/// Keys of a layer that are about the device.
+void rules_layer_devices(const rules_layer *layer, rules_names *out);
+void rules_layer_sensors(const rules_layer *layer, uint64_t groups, sv_text device_id,
+                         rules_names *out);
 
 /// `  (thresholds.devices.press-1, line 12)` and an end of line.
 void rules_explain_place(sv_textbuf *out, const sv_rules *rules, const rules_place *place,

@@ -30,7 +30,16 @@ typedef struct sv_rule {
 void sv_rules_named(const sv_rules *rules, sv_text device_id,
                     void (*each)(void *arg, const sv_rule *rule), void *arg);
 
-/// The rules of a device and where they stand, for people: a line for each.
+// ---- for people -----------------------------------------------------------------------------
+
+/// Every device that the file names, once, in no order that matters.
+void sv_rules_devices(const sv_rules *rules, void (*each)(void *arg, sv_text device_id), void *arg);
+/// Every sensor that the file says something about for this device, once.
+void sv_rules_sensors(const sv_rules *rules, sv_text device_id,
+                      void (*each)(void *arg, sv_text sensor), void *arg);
+/// `presses, odd`; nothing when it is in none.
+void sv_rules_add_groups(const sv_rules *rules, sv_text device_id, sv_textbuf *out);
+/// The rules of a device and where they stand: a line for each.
 void sv_rules_explain_named(const sv_rules *rules, sv_text device_id, sv_textbuf *out);
 
 #endif

@@ -86,7 +86,8 @@ uint64_t sv_rules_muted(const sv_rules *rules, int64_t at_us);
 /// The file's.
 sv_flapping sv_rules_flapping(const sv_rules *rules);
 
-/// What the stream gets and where it stands in the file, for people: a line per kind of rule.
+/// What the stream gets and where it stands in the file, for people: a line per kind of rule that
+/// the file says something about, and for what goes up.
 void sv_rules_explain(const sv_rules *rules, sv_text device_id, sv_text sensor, sv_textbuf *out);
 
 #endif
