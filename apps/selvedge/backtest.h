@@ -20,7 +20,7 @@ typedef struct sv_backtest_trip {
 
 typedef struct sv_backtest_stream {
     sv_trial_stream *candidate;
-    sv_trial_stream *undamped; ///< NULL: nothing damps it
+    sv_trial_stream *undamped; ///< NULL: nothing damps it, and no rule asks about it
     sv_trial_stream *other;    ///< NULL: there is no other configuration
 } sv_backtest_stream;
 

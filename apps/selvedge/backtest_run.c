@@ -79,7 +79,8 @@ static sv_backtest_stream *new_stream(sv_backtest *b, sv_text device_id, sv_text
     }
     unsigned damping = sv_trial_damping(stream->candidate);
     b->damping |= damping;
-    stream->undamped = damping == 0 ? NULL : sv_trial_stream_of(b->undamped, device_id, sensor);
+    bool twice = damping != 0 || sv_trial_is_asked(stream->candidate);
+    stream->undamped = twice ? sv_trial_stream_of(b->undamped, device_id, sensor) : NULL;
     stream->other = b->other == NULL ? NULL : sv_trial_stream_of(b->other, device_id, sensor);
     return stream;
 }

@@ -104,8 +104,8 @@ static void add_totals(sv_textbuf *out, const sv_backtest *b) {
 }
 
 static void add_name(sv_textbuf *out, const sv_trial_alert *alert) {
-    sv_textbuf_addf(out, "%s %s %s", alert->device_id, alert->sensor,
-                    sv_alert_type_name(alert->type));
+    sv_textbuf_addf(out, "%s %s%s%s", alert->device_id, alert->sensor,
+                    alert->sensor[0] == '\0' ? "" : " ", sv_alert_type_name(alert->type));
     if (alert->rule[0] != '\0') {
         sv_textbuf_addf(out, " (%s)", alert->rule);
     }

@@ -168,6 +168,36 @@ static void nothing_is_raised_while_it_is_muted(void **state) {
     sv_backtest_drop(&b);
 }
 
+// [backtest-6]
+static void rules_with_names_are_judged_as_the_gateway_would(void **state) {
+    (void) state;
+    start("rules:\n"
+          "  default:\n"
+          "    dry: {when: pressure < 2 and current > 5 for 10 s, clear: 30s, message: 'at "
+          "{pressure} bar'}\n"
+          "    hot: {when: 'mean(current, 1 m) > 8', severity: critical, escalate: 5m}\n",
+          NULL);
+    trip("2026-11-21T09:30:00");
+    int64_t at_us = time_of("2026-11-21T09:00:00");
+    for (int i = 0; i < 300; i++, at_us += SECOND_US) {
+        // Dry for nine seconds of twenty, then for a minute. What is hot is so by time alone, as
+        // what came before leaves its window.
+        bool dry = i < 100 ? i % 20 < 9 : i < 160;
+        says("pump-1", "current", 6, at_us);
+        says("pump-1", "pressure", dry ? 1.5 : 4, at_us);
+    }
+    says("pump-1", "current", 20, at_us);
+    says("pump-1", "current", 20, at_us + MINUTE_US);
+    says("pump-1", "current", 0, at_us + 3 * MINUTE_US);
+    told_is("603 readings of 2 streams, 2026-11-21 09:00:00 to 2026-11-21 09:08:00 UTC\n"
+            "2 alerts in 8 min; 7 without hold and clear time\n"
+            "  2026-11-21 09:01:50  pump-1 ANOMALY (dry), warning, for 80 s: at 1.5 bar\n"
+            "  2026-11-21 09:05:53  pump-1 ANOMALY (hot), critical, for 2 min: mean(current, 1m) > "
+            "8\n"
+            "trip at 2026-11-21 09:30:00: would have raised at 09:01, 28 min before the trip: "
+            "pump-1 ANOMALY (dry), at 1.5 bar\n");
+}
+
 static void nothing_read_is_said_as_well(void **state) {
     (void) state;
     start(CANDIDATE, NULL);
@@ -198,6 +228,7 @@ int main(void) {
         cmocka_unit_test(what_would_have_happened_is_told_to_programs),
         cmocka_unit_test(all_alerts_are_counted_and_the_first_are_kept),
         cmocka_unit_test(nothing_is_raised_while_it_is_muted),
+        cmocka_unit_test(rules_with_names_are_judged_as_the_gateway_would),
         cmocka_unit_test(nothing_read_is_said_as_well),
         cmocka_unit_test(a_trip_that_is_none_is_refused),
     };

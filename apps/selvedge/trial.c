@@ -1,36 +1,7 @@
-#include "trial.h"
-#include <base/map.h>
+#include "trial_own.h"
 #include <base/mem.h>
 #include <base/time.h>
 #include <stdlib.h>
-
-enum { NO_ALERT = 0 };
-
-struct sv_trial_stream {
-    sv_stream stream;
-    sv_stream_rules rules;
-    unsigned damping;
-    uint64_t raised;
-    int64_t due_us; ///< when time alone may do something to it
-    uint32_t
-        alert[SV_CAUSE__COUNT]; ///< its open alert's number, from 1; NO_ALERT: none that is kept
-    char device_id[SV_ID_ROOM], sensor[SV_ID_ROOM];
-};
-
-struct sv_trial {
-    const sv_rules *rules;
-    bool undamped;
-    void (*told)(void *arg, const sv_trial_alert *alert);
-    void *arg;
-    sv_map *streams; ///< device/sensor -> sv_trial_stream
-    int64_t now_us;
-    int64_t due_us; ///< of the first stream that is due
-    int64_t muted_us;
-    uint64_t muted; ///< in the second from `muted_us` on
-    uint64_t raised[SV_ALERT_TYPE__COUNT];
-    sv_trial_alert *alerts;
-    size_t alert_count;
-};
 
 sv_trial *sv_trial_new(const sv_rules *rules, bool undamped,
                        void (*raised)(void *arg, const sv_trial_alert *alert), void *arg) {
@@ -42,6 +13,7 @@ sv_trial *sv_trial_new(const sv_rules *rules, bool undamped,
                          .told = raised,
                          .arg = arg,
                          .streams = sv_map_new(SV_TRIAL_STREAMS_MAX, no_secret),
+                         .guards = sv_map_new(SV_TRIAL_STREAMS_MAX, no_secret),
                          .now_us = INT64_MIN,
                          .due_us = INT64_MAX,
                          .muted_us = INT64_MIN,
@@ -59,6 +31,7 @@ void sv_trial_drop(sv_trial **trial) {
         free(s);
     }
     sv_map_drop(&(*trial)->streams);
+    trial_guard_drop(*trial);
     free((*trial)->alerts);
     free(*trial);
     *trial = NULL;
@@ -106,6 +79,7 @@ sv_trial_stream *sv_trial_stream_of(sv_trial *trial, sv_text device_id, sv_text 
     sv_rules_for(trial->rules, device_id, sensor, &found->rules);
     found->damping = damping_of(&found->rules);
     found->due_us = INT64_MAX;
+    trial_guard_attach(trial, found);
     if (trial->undamped) {
         undamp(&found->rules);
     }
@@ -114,6 +88,10 @@ sv_trial_stream *sv_trial_stream_of(sv_trial *trial, sv_text device_id, sv_text 
 
 unsigned sv_trial_damping(const sv_trial_stream *stream) {
     return stream->damping;
+}
+
+bool sv_trial_is_asked(const sv_trial_stream *stream) {
+    return stream->tap.count > 0;
 }
 
 uint64_t sv_trial_raised_by(const sv_trial_stream *stream) {
@@ -128,34 +106,20 @@ static void raise(sv_trial *t, sv_trial_stream *s, sv_cause cause, int64_t at_us
                              .severity = condition->severity,
                              .raised_us = at_us,
                              .cleared_us = INT64_MIN };
-    t->raised[alert.type]++;
-    s->raised++;
     (void) (sv_text_copy(sv_text_of(s->device_id), alert.device_id, SV_ID_ROOM) == SV_OK);
     (void) (sv_text_copy(sv_text_of(s->sensor), alert.sensor, SV_ID_ROOM) == SV_OK);
     (void) (sv_text_copy(sv_text_of(sv_cause_name(cause)), alert.rule, SV_ID_ROOM) == SV_OK);
     sv_cause_message(cause, &s->rules, condition->value, alert.message);
-    if (t->told != NULL) {
-        t->told(t->arg, &alert);
-    }
-    s->alert[cause] = NO_ALERT;
-    if (t->alert_count < SV_TRIAL_ALERTS_MAX) {
-        t->alerts[t->alert_count] = alert;
-        s->alert[cause] = (uint32_t) ++t->alert_count;
-    }
+    s->raised++;
+    s->alert[cause] = trial_alert_raise(t, &alert);
 }
 
 static void follow(sv_trial *t, sv_trial_stream *s, sv_cause cause, sv_alert_event event,
                    int64_t at_us) {
-    sv_trial_alert *alert = s->alert[cause] == NO_ALERT ? NULL : &t->alerts[s->alert[cause] - 1];
+    trial_alert_follow(t, s->alert[cause], s->stream.causes[cause].severity, event, at_us);
     if (event == SV_ALERT_CLEARED) {
-        s->alert[cause] = NO_ALERT;
+        s->alert[cause] = TRIAL_NO_ALERT;
     }
-    if (alert == NULL) {
-        return;
-    }
-    sv_severity now = s->stream.causes[cause].severity;
-    alert->severity = now > alert->severity ? now : alert->severity;
-    alert->cleared_us = event == SV_ALERT_CLEARED ? at_us : alert->cleared_us;
 }
 
 static void note(sv_trial *t, sv_trial_stream *s, const sv_turn turns[SV_CAUSE__COUNT],
@@ -173,11 +137,15 @@ static void note(sv_trial *t, sv_trial_stream *s, const sv_turn turns[SV_CAUSE__
 
 /// The gateway looks at a stream once a second; here it is looked at in the seconds in which time
 /// alone may do something to it.
-static void plan(sv_trial *t, sv_trial_stream *s) {
-    int64_t due_us = sv_stream_due_us(&s->stream, &s->rules);
+int64_t trial_second(const sv_trial *trial, int64_t due_us) {
     int64_t into_us = due_us % SV_TIME_SECOND_US;
-    s->due_us = due_us == INT64_MAX || into_us == 0 ? due_us : due_us - into_us + SV_TIME_SECOND_US;
-    s->due_us = s->due_us <= t->now_us ? t->now_us + SV_TIME_SECOND_US : s->due_us;
+    int64_t full_us =
+        due_us == INT64_MAX || into_us == 0 ? due_us : due_us - into_us + SV_TIME_SECOND_US;
+    return full_us <= trial->now_us ? trial->now_us + SV_TIME_SECOND_US : full_us;
+}
+
+static void plan(sv_trial *t, sv_trial_stream *s) {
+    s->due_us = trial_second(t, sv_stream_due_us(&s->stream, &s->rules));
     t->due_us = s->due_us < t->due_us ? s->due_us : t->due_us;
 }
 
@@ -205,6 +173,7 @@ static void tick(sv_trial *t) {
         }
         t->due_us = s->due_us < t->due_us ? s->due_us : t->due_us;
     }
+    trial_guard_tick(t);
 }
 
 void sv_trial_advance(sv_trial *trial, int64_t now_us) {
@@ -223,26 +192,8 @@ void sv_trial_take(sv_trial *trial, sv_trial_stream *stream, double value, int64
     sv_stream_take(&stream->stream, &stream->rules, value, at_us, out);
     note(trial, stream, out->turns, at_us);
     plan(trial, stream);
-}
-
-uint64_t sv_trial_raised(const sv_trial *trial) {
-    uint64_t all = 0;
-    for (unsigned type = 0; type < SV_ALERT_TYPE__COUNT; type++) {
-        all += trial->raised[type];
-    }
-    return all;
-}
-
-uint64_t sv_trial_raised_of(const sv_trial *trial, sv_alert_type type) {
-    return trial->raised[type];
-}
-
-size_t sv_trial_alert_count(const sv_trial *trial) {
-    return trial->alert_count;
-}
-
-const sv_trial_alert *sv_trial_alert_at(const sv_trial *trial, size_t index) {
-    return &trial->alerts[index];
+    const sv_expression_input input = { .raw = out->raw, .average = out->value, .at_us = at_us };
+    trial_guard_take(trial, stream, &input);
 }
 
 size_t sv_trial_streams(const sv_trial *trial) {

@@ -4,6 +4,7 @@
 #ifndef SELVEDGE_TRIAL_H
 #define SELVEDGE_TRIAL_H
 
+#include <edge/guard.h>
 #include <edge/stream.h>
 
 enum {
@@ -14,7 +15,7 @@ enum {
 typedef struct sv_trial sv_trial;
 typedef struct sv_trial_stream sv_trial_stream;
 
-/// The life of one alert.
+/// The life of one alert; of a rule with a name it is the device's, without a sensor.
 typedef struct sv_trial_alert {
     char device_id[SV_ID_ROOM], sensor[SV_ID_ROOM];
     char rule[SV_ID_ROOM]; ///< which one, where a type has several; else empty
@@ -41,8 +42,10 @@ void sv_trial_drop(sv_trial **trial);
 
 /// NULL: more than SV_TRIAL_STREAMS_MAX.
 sv_trial_stream *sv_trial_stream_of(sv_trial *trial, sv_text device_id, sv_text sensor);
-/// What damps the alerts of a stream, of sv_damping.
+/// What damps the alerts of a stream and of the rules that ask about it, of sv_damping.
 unsigned sv_trial_damping(const sv_trial_stream *stream);
+/// A rule with a name asks about it.
+bool sv_trial_is_asked(const sv_trial_stream *stream);
 /// Alerts raised of a stream so far.
 uint64_t sv_trial_raised_by(const sv_trial_stream *stream);
 /// It is this time, at least.

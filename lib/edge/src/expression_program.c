@@ -123,3 +123,11 @@ int sv_expression_sensor_find(const sv_expression *expression, sv_text name) {
     }
     return -1;
 }
+
+bool sv_expression_is_timed(const sv_expression *expression) {
+    bool timed = expression->window_count > 0;
+    for (unsigned i = 0; i < expression->step_count; i++) {
+        timed = timed || expression->steps[i].op == OP_AGE;
+    }
+    return timed;
+}

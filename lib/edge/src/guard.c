@@ -28,6 +28,7 @@ struct sv_guard {
     guarded *rules;
     asking *asking; ///< those of one sensor stand together
     sv_flapping flapping;
+    bool undamped;
     unsigned count, asking_count;
 };
 
@@ -177,10 +178,14 @@ static void judge(const sv_guard *guard, const guarded *one, const sv_guard_now 
     sv_finding finding =
         sv_truth_finding(sv_expression_judge(one->rule->when, state_of(one->of), now->at_us));
     bool quiet = now->quiet || (one->mutes & now->muted) != 0;
-    tell(one,
-         sv_condition_judge(&one->of->condition, &one->rule->life, guard->flapping, finding, quiet,
-                            now->at_us),
-         now);
+    sv_life life = one->rule->life;
+    if (guard->undamped) {
+        life.hold_us = life.clear_us = 0;
+    }
+    tell(
+        one,
+        sv_condition_judge(&one->of->condition, &life, guard->flapping, finding, quiet, now->at_us),
+        now);
 }
 
 sv_tap sv_guard_tap(const sv_guard *guard, sv_text sensor) {
@@ -213,6 +218,35 @@ void sv_guard_tick(sv_guard *guard, const sv_guard_now *now) {
             tell(one, sv_condition_tick(&one->of->condition, &one->rule->life, now->tick_us), now);
         }
     }
+}
+
+// ---- in virtual time ----------------------------------------------------------------------------
+
+static int64_t due_us(const guarded *one, int64_t now_us) {
+    const sv_condition *condition = &one->of->condition;
+    const sv_life *life = &one->rule->life;
+    int64_t since_us = condition->open ? condition->kept_since_us : condition->broken_since_us;
+    if (since_us != INT64_MIN || sv_expression_is_timed(one->rule->when)) {
+        return now_us + 1;
+    }
+    bool escalates = condition->open && !condition->acknowledged && !condition->escalated
+                     && life->escalate_us > 0;
+    return escalates ? condition->opened_us + life->escalate_us : INT64_MAX;
+}
+
+int64_t sv_guard_due_us(const sv_guard *guard, int64_t now_us) {
+    int64_t due = INT64_MAX;
+    for (unsigned i = 0; i < guard->count; i++) {
+        const guarded *one = &guard->rules[i];
+        int64_t mine_us = one->of == NULL ? INT64_MAX : due_us(one, now_us);
+        due = mine_us < due ? mine_us : due;
+    }
+    return due;
+}
+
+void sv_guard_undamp(sv_guard *guard) {
+    guard->undamped = true;
+    guard->flapping = (sv_flapping){ 0 };
 }
 
 // ---- by other rules -----------------------------------------------------------------------------

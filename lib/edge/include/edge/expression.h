@@ -60,6 +60,10 @@ sv_text sv_expression_sensor(const sv_expression *expression, unsigned index);
 /// The index of a sensor; -1: not asked about.
 int sv_expression_sensor_find(const sv_expression *expression, sv_text name);
 
+/// Time alone may change what it says: it asks about a window or a sensor's age. That sensors fall
+/// silent is apart from it.
+bool sv_expression_is_timed(const sv_expression *expression);
+
 /// What is remembered of one device: plain bytes without pointers, aligned as an int64_t is, which
 /// may be copied, stored and moved.
 typedef struct sv_expression_state sv_expression_state;

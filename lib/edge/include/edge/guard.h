@@ -51,6 +51,14 @@ void sv_guard_take(sv_guard *guard, sv_tap tap, const sv_expression_input *input
 /// Time alone: sensors fall silent, holds run out, alerts escalate. Once a second.
 void sv_guard_tick(sv_guard *guard, const sv_guard_now *now);
 
+/// From then on time alone may do something, so it is to be ticked; INT64_MAX: not before something
+/// else happens. By `at_us`, which is `tick_us` as well. For those whose time is not that of a
+/// clock.
+int64_t sv_guard_due_us(const sv_guard *guard, int64_t now_us);
+/// Alerts are raised and cleared at once, without `for`, `clear` and flapping: to see what these
+/// are good for.
+void sv_guard_undamp(sv_guard *guard);
+
 /// What is known of a rule's alert; NULL: there is no such rule, or none of its sensors has spoken.
 sv_condition *sv_guard_find(const sv_guard *guard, sv_alert_type type, sv_text rule);
 /// An alert was open when the program ended: its condition, for sv_condition_reopen. NULL when
