@@ -192,6 +192,12 @@ static sv_err parse_call(parser *p, const token *name, value_kind *out) {
     case FUNCTION_SENSOR:
         SV_TRY(take_back_sensor(p, first, name, offset, &sensor));
         SV_TRY(emit(p, function->op, sensor));
+        if (p->from.next.kind == TOKEN_COMMA) {
+            return words_fail(&p->from, p->from.next.offset,
+                              "%s looks at a sensor and nothing else; over a time there are "
+                              "functions such as mean(%.*s, 5m)",
+                              function->name, SV_TEXT_ARG(p->draft.sensors[sensor]));
+        }
         break;
     case FUNCTION_PAIR:
         SV_TRY(call_pair(p, function, name, first, offset));
@@ -392,6 +398,10 @@ static sv_err parse_rule_text(parser *p) {
     }
     SV_TRY(words_advance(&p->from));
     SV_TRY(take_span(p, HOLD_MAX_US, &p->draft.hold_us));
+    if (words_next_is(&p->from, "and") || words_next_is(&p->from, "or")) {
+        return words_fail(&p->from, p->from.next.offset,
+                          "for is about the whole condition and stands at its end");
+    }
     return p->from.next.kind == TOKEN_END ? SV_OK : words_fail_unexpected(&p->from, "the end");
 }
 

@@ -106,6 +106,7 @@ typedef struct words {
     sv_text text;
     size_t at;
     token next;
+    token_kind before;          ///< of the token before `next`
     sv_expression_fault *fault; ///< never NULL
 } words;
 

@@ -65,39 +65,93 @@ bool words_is_keyword(sv_text word) {
     return is_one_of(word, KEYWORDS);
 }
 
-static void suggest(sv_text word, const char *const names[], char room[48]) {
-    char lower[SV_ID_MAX];
-    size_t len = word.len < sizeof lower ? word.len : sizeof lower;
-    for (size_t i = 0; i < len; i++) {
-        lower[i] = (char) (word.at[i] >= 'A' && word.at[i] <= 'Z' ? word.at[i] + 32 : word.at[i]);
+/// What people write who come from other languages, or from their own.
+static const struct foreign {
+    const char *word, *ours;
+} FOREIGN_WORDS[] = {
+    { "above", ">" },     { "over", ">" },      { "greater", ">" },       { "exceeds", ">" },
+    { "below", "<" },     { "under", "<" },     { "less", "<" },          { "is", "==" },
+    { "equals", "==" },   { "isnt", "!=" },     { "during", "for" },      { "avg", "mean" },
+    { "median", "p50" },  { "total", "sum" },   { "derivative", "rate" }, { "slope", "rate" },
+    { "minimum", "min" }, { "maximum", "max" }, { "absolute", "abs" },
+};
+
+static void to_lower(sv_text word, char room[SV_ID_MAX], sv_text *out) {
+    *out = (sv_text){ .at = room, .len = word.len < SV_ID_MAX ? word.len : SV_ID_MAX };
+    for (size_t i = 0; i < out->len; i++) {
+        room[i] = (char) (word.at[i] >= 'A' && word.at[i] <= 'Z' ? word.at[i] + 32 : word.at[i]);
     }
-    const char *nearest = NULL;
-    size_t best = SUGGEST_DISTANCE_MAX + 1;
-    for (size_t i = 0; names[i] != NULL; i++) {
-        size_t far = sv_text_distance((sv_text){ lower, len }, sv_text_of(names[i]));
-        if (far < best && far < len) {
-            best = far;
-            nearest = names[i];
+}
+
+static const char *foreign_word(sv_text lower) {
+    for (size_t i = 0; i < SV_COUNT(FOREIGN_WORDS); i++) {
+        if (sv_text_is(lower, FOREIGN_WORDS[i].word)) {
+            return FOREIGN_WORDS[i].ours;
         }
     }
-    room[0] = '\0';
-    if (nearest != NULL) {
-        (void) snprintf(room, 48, "; did you mean %s?", nearest);
+    return NULL;
+}
+
+/// How near the nearest name is; more than SUGGEST_DISTANCE_MAX: none is.
+static size_t nearest(sv_text lower, const char *const names[]) {
+    size_t best = SUGGEST_DISTANCE_MAX + 1;
+    for (size_t i = 0; names[i] != NULL; i++) {
+        size_t far = sv_text_distance(lower, sv_text_of(names[i]));
+        best = far < best && far < lower.len ? far : best;
+    }
+    return best;
+}
+
+/// "; did you mean mean?", with every name that is as near as the nearest. False: there is none.
+static bool suggest(sv_textbuf *out, sv_text word, const char *const names[]) {
+    char room[SV_ID_MAX];
+    sv_text lower;
+    to_lower(word, room, &lower);
+    const char *ours = foreign_word(lower);
+    size_t best = nearest(lower, names);
+    if (ours == NULL && best > SUGGEST_DISTANCE_MAX) {
+        return false;
+    }
+    sv_textbuf_add_str(out, "; did you mean ");
+    if (ours != NULL) {
+        sv_textbuf_addf(out, "%s?", ours);
+        return true;
+    }
+    bool first = true;
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (sv_text_distance(lower, sv_text_of(names[i])) == best) {
+            sv_textbuf_addf(out, "%s%s", first ? "" : " or ", names[i]);
+            first = false;
+        }
+    }
+    sv_textbuf_add_char(out, '?');
+    return true;
+}
+
+/// What may be meant by a word that does not belong here.
+static void hint(const words *from, sv_textbuf *out) {
+    const token *at = &from->next;
+    if (at->kind != TOKEN_WORD || words_is_keyword(at->text) || suggest(out, at->text, KEYWORDS)) {
+        return;
+    }
+    if (from->before == TOKEN_NUMBER) {
+        sv_textbuf_add_str(out, "; numbers stand without a unit");
+    } else if (from->before == TOKEN_WORD) {
+        sv_textbuf_add_str(out, "; if it belongs to the word before it: names have no spaces");
     }
 }
 
 sv_err words_fail_unexpected(words *from, const char *wanted) {
     const token *at = &from->next;
-    char suggestion[48] = "";
+    char room[96];
+    sv_textbuf hinted = SV_TEXTBUF(room);
     if (at->kind == TOKEN_END) {
         return words_fail(from, at->offset, "the text ends where %s is wanted", wanted);
     }
-    if (at->kind == TOKEN_WORD && !words_is_keyword(at->text)) {
-        suggest(at->text, KEYWORDS, suggestion);
-    }
-    return words_fail(from, at->offset, "%.*s stands where %s is wanted%s",
+    hint(from, &hinted);
+    return words_fail(from, at->offset, "%.*s stands where %s is wanted%.*s",
                       (int) (at->text.len < SV_ID_MAX ? at->text.len : SV_ID_MAX), at->text.at,
-                      wanted, suggestion);
+                      wanted, SV_TEXT_ARG(sv_textbuf_text(&hinted)));
 }
 
 bool words_next_is(const words *from, const char *keyword) {
@@ -112,11 +166,17 @@ const function_word *words_function(words *from, const token *name) {
         }
         names[i] = FUNCTIONS[i].name;
     }
-    char suggestion[48];
-    suggest(name->text, names, suggestion);
-    (void) words_fail(from, name->offset, "there is no function %.*s%s",
+    char room[160];
+    sv_textbuf suggestion = SV_TEXTBUF(room);
+    if (!suggest(&suggestion, name->text, names)) {
+        sv_textbuf_add_str(&suggestion, "; there are");
+        for (size_t i = 0; names[i] != NULL; i++) {
+            sv_textbuf_addf(&suggestion, "%s %s", i == 0 ? "" : ",", names[i]);
+        }
+    }
+    (void) words_fail(from, name->offset, "there is no function %.*s%.*s",
                       (int) (name->text.len < SV_ID_MAX ? name->text.len : SV_ID_MAX),
-                      name->text.at, suggestion);
+                      name->text.at, SV_TEXT_ARG(sv_textbuf_text(&suggestion)));
     return NULL;
 }
 
@@ -285,10 +345,10 @@ static const struct sign {
     { "/", TOKEN_OVER, OP_NUMBER },
 };
 
-/// What people write who come from other languages.
-static const struct foreign {
-    const char *text, *ours;
-} FOREIGN[] = {
+/// Signs of other languages. The longer ones first.
+static const struct foreign FOREIGN_SIGNS[] = {
+    { "=>", ">=" },
+    { "=<", "<=" },
     { "&&", "and" },
     { "||", "or" },
     { "&", "and" },
@@ -300,7 +360,14 @@ static const struct foreign {
     { "[", "(" },
     { "{", "(" },
     { "^", "a product" },
-    { "%", "a fraction such as 0.05" },
+    { "%", "the number without its unit" },
+    { "\u00b0", "the number without its unit" },
+    { "\u2265", ">=" },
+    { "\u2264", "<=" },
+    { "\u2260", "!=" },
+    { "\u00d7", "*" },
+    { "\u00f7", "/" },
+    { "\u2212", "-" },
 };
 
 static sv_err take_sign(words *from) {
@@ -315,10 +382,11 @@ static sv_err take_sign(words *from) {
             return SV_OK;
         }
     }
-    for (size_t i = 0; i < SV_COUNT(FOREIGN); i++) {
-        if (sv_text_starts(rest, sv_text_of(FOREIGN[i].text))) {
-            return words_fail(from, from->at, "%s has no meaning here; write %s", FOREIGN[i].text,
-                              FOREIGN[i].ours);
+    for (size_t i = 0; i < SV_COUNT(FOREIGN_SIGNS); i++) {
+        const struct foreign *sign = &FOREIGN_SIGNS[i];
+        if (sv_text_starts(rest, sv_text_of(sign->word))) {
+            return words_fail(from, from->at, "%s has no meaning here; write %s", sign->word,
+                              sign->ours);
         }
     }
     unsigned char c = (unsigned char) rest.at[0];
@@ -332,6 +400,7 @@ sv_err words_advance(words *from) {
            || peek(from, 0) == '\r') {
         from->at++;
     }
+    from->before = from->next.kind;
     from->next = (token){ .kind = TOKEN_END, .offset = from->at };
     if (from->at == from->text.len) {
         return SV_OK;

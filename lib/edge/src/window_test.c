@@ -353,6 +353,20 @@ static void a_clock_set_back_blinds_no_window(void **state) {
     }
 }
 
+// [window-1] [window-6]
+static void what_was_said_while_the_clock_was_back_is_as_old_as_it_is(void **state) {
+    (void) state;
+    start(SV_WINDOW_SLIDING, SV_WINDOW_SUM, 16 * SECOND_US);
+    take(1);
+    s.now_us += 4 * SECOND_US;
+    is_about(value(), 1);
+    s.now_us -= 4 * SECOND_US;
+    take_at(2, s.now_us - 12 * SECOND_US);
+    take_at(4, s.now_us - 11 * SECOND_US);
+    s.now_us += 4 * SECOND_US;
+    is_about(value(), 5);
+}
+
 // [window-3] [window-4]
 static void huge_values_give_huge_numbers_or_none(void **state) {
     (void) state;
@@ -548,6 +562,7 @@ int main(void) {
         cmocka_unit_test(a_late_reading_counts_where_it_still_belongs),
         cmocka_unit_test(a_reading_from_the_future_counts_as_now),
         cmocka_unit_test(a_clock_set_back_blinds_no_window),
+        cmocka_unit_test(what_was_said_while_the_clock_was_back_is_as_old_as_it_is),
         cmocka_unit_test(huge_values_give_huge_numbers_or_none),
         cmocka_unit_test(a_window_takes_as_many_bytes_as_its_function_needs),
         cmocka_unit_test(a_window_keeps_within_its_bytes),
