@@ -11,7 +11,9 @@ static void refuse(sv_broker *broker, sv_broker_client *client, sv_mqtt_version 
                    sv_mqtt_reason reason) {
     sv_textbuf_clear(&broker->packet);
     sv_mqtt_add_connack(&broker->packet, version, false, reason, NULL);
-    sv_broker_send(broker, client, sv_textbuf_text(&broker->packet));
+    if (broker->packet.len <= client->packet_max) {
+        sv_broker_send(broker, client, sv_textbuf_text(&broker->packet));
+    }
 }
 
 static sv_mqtt_reason check_version(sv_broker *broker, sv_broker_client *client, sv_text bytes,
@@ -234,10 +236,8 @@ static void settle_client(const sv_broker *broker, sv_broker_client *client,
     uint16_t keepalive_s = keepalive_of(broker, connect);
     client->quiet_max_us = (int64_t) keepalive_s * 1500000;
     client->receive_max = UINT16_MAX;
-    client->packet_max = UINT32_MAX;
     if (connect->version == SV_MQTT_V5) {
         client->receive_max = asked->receive_max;
-        client->packet_max = asked->packet_max;
         client->aliases_out_max = asked->topic_alias_max < broker->limits.topic_alias_max
                                       ? asked->topic_alias_max
                                       : broker->limits.topic_alias_max;
@@ -258,7 +258,7 @@ static sv_mqtt_properties agreed(const sv_broker *broker, const sv_broker_client
         .receive_max = broker->limits.receive_max,
         .packet_max = (uint32_t) broker->limits.packet_max,
         .topic_alias_max = broker->limits.topic_alias_max,
-        .session_expiry_s = client->session->expiry_s,
+        .session_expiry_s = expiry_of(broker, connect),
         .server_keepalive_s = keepalive_s,
         .assigned_id = sv_text_of(client->peer.client_id),
     };
@@ -271,11 +271,16 @@ static sv_mqtt_properties agreed(const sv_broker *broker, const sv_broker_client
     return told;
 }
 
-static void welcome(sv_broker *broker, sv_broker_client *client, const sv_mqtt_connect *connect,
-                    bool present, uint64_t group) {
+static void write_welcome(sv_broker *broker, const sv_broker_client *client,
+                          const sv_mqtt_connect *connect, bool present) {
     sv_mqtt_properties told = agreed(broker, client, connect);
     sv_textbuf_clear(&broker->packet);
     sv_mqtt_add_connack(&broker->packet, client->version, present, SV_MQTT_SUCCESS, &told);
+}
+
+static void welcome(sv_broker *broker, sv_broker_client *client, const sv_mqtt_connect *connect,
+                    bool present, uint64_t group) {
+    write_welcome(broker, client, connect, present);
     sv_text bytes = sv_textbuf_text(&broker->packet);
     sv_broker_push(broker, client,
                    (sv_broker_ack){ .group = group,
@@ -283,6 +288,19 @@ static void welcome(sv_broker *broker, sv_broker_client *client, const sv_mqtt_c
                                     .bytes = sv_mem_copy_str(bytes.at, bytes.len),
                                     .len = (uint32_t) bytes.len });
     sv_broker_tell(broker, SV_BROKER_CONNECTED, &client->peer, NULL);
+}
+
+/// Who cannot be told that it is in would wait for it.
+static sv_mqtt_reason check_welcome(sv_broker *broker, const sv_broker_client *client,
+                                    const sv_mqtt_connect *connect, sv_why *why) {
+    write_welcome(broker, client, connect, true);
+    if (broker->packet.len <= client->packet_max) {
+        return SV_MQTT_SUCCESS;
+    }
+    (void) sv_fail(why, SV_ERR_INVALID,
+                   "CONNACK takes %zu bytes, and the client takes no packet above %u",
+                   broker->packet.len, client->packet_max);
+    return SV_MQTT_PACKET_TOO_LARGE;
 }
 
 static sv_mqtt_reason check(sv_broker *broker, sv_broker_client *client,
@@ -297,6 +315,9 @@ static sv_mqtt_reason check(sv_broker *broker, sv_broker_client *client,
     }
     client->peer.client_id = key->at + 2;
     reason = check_will(broker, client, connect, why);
+    if (reason == SV_MQTT_SUCCESS) {
+        reason = check_welcome(broker, client, connect, why);
+    }
     if (reason == SV_MQTT_SUCCESS) {
         reason = check_room(broker, client, sv_textbuf_text(key), why);
     }
@@ -321,6 +342,7 @@ sv_mqtt_reason sv_broker_connect(sv_broker *broker, sv_broker_client *client, sv
         }
         return reason;
     }
+    client->packet_max = connect.properties.packet_max;
     reason = check(broker, client, &connect, &key, why);
     if (reason != SV_MQTT_SUCCESS) {
         refuse(broker, client, client->version, reason);
@@ -335,6 +357,8 @@ sv_mqtt_reason sv_broker_connect(sv_broker *broker, sv_broker_client *client, sv
     settle_session(broker, client, session, &connect);
     sv_broker_recheck(broker, session);
     settle_client(broker, client, &connect);
-    welcome(broker, client, &connect, present, sv_broker_keep_session(broker, session));
+    // A session that ended for this one has to be gone from the disk, too.
+    uint64_t group = sv_broker_keep_session(broker, session);
+    welcome(broker, client, &connect, present, group > broker->ended ? group : broker->ended);
     return SV_MQTT_SUCCESS;
 }

@@ -1,47 +1,15 @@
 // The input is a script: clients of both versions come, send packets made of a few words or raw
 // bytes, and go; time passes, groups settle, the broker is killed and restored from what it kept.
-// Whatever is sent is a packet that a client can read, the bounds hold, and when everybody has gone
-// for long enough nothing is left, neither in memory nor in the store.
-#include <base/map.h>
-#include <base/mem.h>
-#include <mqtt/broker.h>
+// Whatever is sent is a packet that a client can read, nothing is sent before CONNECT, every answer
+// comes in its place, once, and not before what it promises is handed over and settled; the bounds
+// hold, and when everybody has gone for long enough nothing is left, neither in memory nor in the
+// store.
+#include "broker_stage.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-enum { LINKS = 6, RECORDS_MAX = 1 << 20, ROOM = 8192, SECOND_US = 1000000 };
-
-typedef struct link {
-    sv_broker_client *client;
-    sv_mqtt_version version;
-    size_t waiting;
-} link_end;
-
-typedef struct stage {
-    sv_broker *broker;
-    sv_text script;
-    int64_t now_us;
-    uint64_t group;
-    sv_map *store; ///< kind and key -> value with its length in front
-    link_end links[LINKS];
-} stage;
-
-static const sv_broker_limits LIMITS = {
-    .packet_max = 4096,
-    .keepalive_max_s = 60,
-    .receive_max = 4,
-    .inflight_max = 3,
-    .topic_alias_max = 2,
-    .session_expiry_max_s = 600,
-    .queue_messages_max = 8,
-    .queue_bytes_max = 4096,
-    .subscriptions_max = 5,
-    .waiting_max = 1000,
-    .retained_max = 4,
-    .retained_bytes_max = 2048,
-    .connections_max = 2,
-};
 
 static const char *const WORDS[] = { "a",    "a/b",  "+",          "#",        "a/+",
                                      "a/#",  "$s/x", "$share/g/a", "secret",   "$share/g/#",
@@ -71,128 +39,29 @@ static sv_text word(stage *world) {
     return sv_text_of(WORDS[take(world) % SV_COUNT(WORDS)]);
 }
 
-static bool reads(sv_text bytes, sv_mqtt_version version) {
-    sv_mqtt_packet packet;
-    return sv_mqtt_packet_parse(bytes, version, SV_MQTT_FOR_CLIENT, &packet, NULL, NULL) == SV_OK;
-}
-
-/// Raw bytes may have been a CONNECT of the other version.
-static void on_send(void *link, sv_text bytes) {
-    const link_end *end = link;
+/// One packet, or what is no whole one.
+static size_t feed_one(stage *world, link_end *end, sv_text bytes) {
+    bool closed = false;
     size_t len = 0;
-    while (bytes.len > 0) {
-        if (sv_mqtt_packet_length(bytes, &len) != SV_OK || len > bytes.len) {
-            abort();
-        }
-        sv_text packet = { .at = bytes.at, .len = len };
-        if (!reads(packet, end->version)
-            && !reads(packet, end->version == SV_MQTT_V5 ? SV_MQTT_V311 : SV_MQTT_V5)) {
-            abort();
-        }
-        bytes.at += len;
-        bytes.len -= len;
-    }
-}
-
-static size_t on_waiting(void *link) {
-    return ((link_end *) link)->waiting;
-}
-
-static void on_close(void *link) {
-    ((link_end *) link)->client = NULL;
-}
-
-static bool on_may(void *arg, const sv_broker_peer *who, sv_text topic) {
-    (void) arg;
-    return who->client_id != NULL && !sv_text_is(topic, "secret");
-}
-
-static uint64_t on_message(void *arg, const sv_broker_message *message) {
-    const stage *world = arg;
-    if (message->from == NULL) {
-        abort();
-    }
-    return world->group % 3 == 0 ? 0 : world->group;
-}
-
-static uint64_t on_keep(void *arg, sv_broker_kind kind, sv_text key, sv_text value) {
-    stage *world = arg;
-    SV_DEFER(sv_textbuf_drop) sv_textbuf name = SV_TEXTBUF_HEAP(1 << 20);
-    sv_textbuf_add_char(&name, (char) ('0' + (int) kind));
-    sv_textbuf_add(&name, key);
-    free(sv_map_remove(world->store, sv_textbuf_text(&name)));
-    if (value.at != NULL) {
-        char *copy = sv_mem_new(sizeof value.len + value.len);
-        memcpy(copy, &value.len, sizeof value.len);
-        memcpy(copy + sizeof value.len, value.at, value.len);
-        if (sv_map_put(world->store, sv_textbuf_text(&name), copy) != SV_OK) {
-            abort();
-        }
-    }
-    return world->group;
-}
-
-static void start(stage *world) {
-    static const sv_broker_hooks HOOKS = {
-        .send = on_send,
-        .waiting = on_waiting,
-        .close = on_close,
-        .may_publish = on_may,
-        .may_subscribe = on_may,
-        .message = on_message,
-        .keep = on_keep,
-    };
-    static const uint8_t KEY[16] = { 1 };
-    world->broker = sv_broker_new(&LIMITS, &HOOKS, world, KEY, world->now_us, world->now_us);
-}
-
-typedef struct record {
-    sv_text key;
-    const char *value;
-} record;
-
-static int by_key(const void *left, const void *right) {
-    const record *a = left;
-    const record *b = right;
-    size_t len = a->key.len < b->key.len ? a->key.len : b->key.len;
-    int order = memcmp(a->key.at, b->key.at, len);
-    return order != 0 ? order : (a->key.len > b->key.len) - (a->key.len < b->key.len);
-}
-
-/// What the broker kept is what it takes back, all of it.
-static void restart(stage *world) {
-    sv_broker_drop(&world->broker);
-    for (size_t i = 0; i < LINKS; i++) {
-        world->links[i].client = NULL;
-    }
-    start(world);
-    size_t count = sv_map_count(world->store);
-    SV_DEFER(sv_mem_drop) record *records = sv_mem_array(count + 1, sizeof *records);
-    for (size_t i = 0; i < count; i++) {
-        records[i].value = sv_map_at(world->store, i, &records[i].key);
-    }
-    qsort(records, count, sizeof *records, by_key);
-    for (size_t i = 0; i < count; i++) {
-        size_t len = 0;
-        memcpy(&len, records[i].value, sizeof len);
-        if (sv_broker_restore(
-                world->broker, (sv_broker_kind) (records[i].key.at[0] - '0'),
-                (sv_text){ .at = records[i].key.at + 1, .len = records[i].key.len - 1 },
-                (sv_text){ .at = records[i].value + sizeof len, .len = len }, NULL)
-            != SV_OK) {
-            abort();
-        }
-    }
+    bool whole = sv_mqtt_packet_length(bytes, &len) == SV_OK && len <= bytes.len;
+    bytes.len = whole ? len : bytes.len;
+    world->speaking = end;
+    world->promised = whole ? promise_make(&end->owed, bytes) : NULL;
+    size_t taken = sv_broker_bytes(world->broker, end->client, bytes, world->now_us, &closed);
+    note_id(world, end);
+    world->speaking = NULL;
+    world->promised = NULL;
+    must(taken <= bytes.len && closed == (end->client == NULL));
+    must(closed || taken == (whole ? len : 0));
+    return taken;
 }
 
 static void feed(stage *world, link_end *end, sv_text bytes) {
-    bool closed = false;
-    if (end->client == NULL) {
-        return;
-    }
-    size_t taken = sv_broker_bytes(world->broker, end->client, bytes, world->now_us, &closed);
-    if (taken > bytes.len || closed != (end->client == NULL)) {
-        abort();
+    size_t taken = 1;
+    while (end->client != NULL && bytes.len > 0 && taken > 0) {
+        taken = feed_one(world, end, bytes);
+        bytes.at += taken;
+        bytes.len -= taken;
     }
 }
 
@@ -203,6 +72,7 @@ static void open_client(stage *world, link_end *end) {
     if (end->client == NULL) {
         end->version = kind & 1 ? SV_MQTT_V5 : SV_MQTT_V311;
         end->waiting = 0;
+        end->owed = (promises){ .version = end->version };
         end->client = sv_broker_open_client(world->broker, end, kind & 2 ? &identity : NULL, "here",
                                             world->now_us);
     }
@@ -301,6 +171,29 @@ static void restore_raw(stage *world) {
     sv_textbuf_add(&whole, value);
     if (sv_broker_restore(world->broker, kind, key, sv_textbuf_text(&whole), NULL) == SV_OK) {
         (void) on_keep(world, kind, key, sv_textbuf_text(&whole));
+        world->forged = true;
+    }
+}
+
+static void settle(stage *world) {
+    world->settled = world->group++;
+    sv_broker_settled(world->broker, world->settled);
+    for (size_t i = 0; i < LINKS; i++) {
+        if (world->links[i].client != NULL) {
+            promise_check(&world->links[i].owed, world->settled);
+        }
+    }
+}
+
+static void send_away(stage *world, const link_end *end) {
+    uint8_t how = take(world);
+    sv_why why;
+    (void) sv_fail(&why, SV_ERR_UNTRUSTED, "certificate is revoked");
+    if ((how & 2) == 0) {
+        (void) sv_broker_kick(world->broker, SV_TEXT("app"), SV_MQTT_NOT_AUTHORIZED, how % 2 == 0,
+                              world->now_us);
+    } else if (end->client != NULL) {
+        sv_broker_expel(world->broker, end->client, &why, world->now_us);
     }
 }
 
@@ -322,7 +215,7 @@ static void do_other(stage *world, link_end *end, uint8_t what) {
         pass_time(world, take(world) * (int64_t) SECOND_US / 4);
         break;
     case 4:
-        sv_broker_settled(world->broker, world->group++);
+        settle(world);
         break;
     case 5:
         restart(world);
@@ -332,8 +225,7 @@ static void do_other(stage *world, link_end *end, uint8_t what) {
                                  take(world) % 2 == 0, world->now_us);
         break;
     case 7:
-        (void) sv_broker_kick(world->broker, SV_TEXT("app"), SV_MQTT_NOT_AUTHORIZED,
-                              take(world) % 2 == 0, world->now_us);
+        send_away(world, end);
         break;
     case 8:
         end->waiting = (size_t) take(world) * 8;
@@ -358,12 +250,7 @@ static void step(stage *world) {
         add_packet(world, end, what % 16 - 10, &out);
         feed(world, end, sv_textbuf_text(&out));
     }
-    sv_broker_counts counts = sv_broker_count(world->broker);
-    if (counts.retained > LIMITS.retained_max || counts.clients > LINKS
-        || counts.queued > counts.sessions * LIMITS.queue_messages_max
-        || counts.queued_bytes > counts.sessions * LIMITS.queue_bytes_max) {
-        abort();
-    }
+    check_bounds(world);
 }
 
 /// Everybody goes, and time passes until all that may be forgotten is.
@@ -386,22 +273,25 @@ static void finish(stage *world) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const uint8_t KEY[16] = { 2 };
-    stage world = { .script = { .at = (const char *) data, .len = size },
-                    .now_us = SECOND_US,
-                    .group = 1,
-                    .store = sv_map_new(RECORDS_MAX, KEY) };
+    static stage world; // with all that is owed, too large for a stack
+    world = (stage){ .script = { .at = (const char *) data, .len = size },
+                     .now_us = SECOND_US,
+                     .group = 1,
+                     .store = sv_map_new(RECORDS_MAX, KEY),
+                     .twice = sv_map_new(RECORDS_MAX, KEY) };
+    for (size_t i = 0; i < LINKS; i++) {
+        world.links[i].world = &world;
+    }
+    if (__sanitizer_get_current_allocated_bytes != NULL) {
+        world.bytes_before = __sanitizer_get_current_allocated_bytes();
+    }
     start(&world);
     while (world.script.len > 0) {
         step(&world);
     }
     finish(&world);
     sv_broker_drop(&world.broker);
-    while (sv_map_count(world.store) > 0) {
-        sv_text key;
-        (void) sv_map_at(world.store, 0, &key);
-        SV_DEFER(sv_mem_drop) char *copy = sv_mem_copy_str(key.at, key.len);
-        free(sv_map_remove(world.store, (sv_text){ .at = copy, .len = key.len }));
-    }
-    sv_map_drop(&world.store);
+    empty(&world.store, true);
+    empty(&world.twice, false);
     return 0;
 }

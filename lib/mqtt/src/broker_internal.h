@@ -178,6 +178,7 @@ struct sv_broker {
     int64_t now_us, wall_us;
     int64_t wall_at_us; ///< the now_us when wall_us was told
     uint64_t settled;
+    uint64_t ended; ///< the group in which a session was last forgotten
     uint64_t names_made;
     uint64_t ticks;
     sv_map *sessions;

@@ -100,7 +100,8 @@ uint64_t sv_broker_keep_session(sv_broker *broker, sv_broker_session *session) {
         return 0;
     }
     session->kept = false;
-    return forget(broker, SV_BROKER_SESSION, key);
+    broker->ended = forget(broker, SV_BROKER_SESSION, key);
+    return broker->ended;
 }
 
 static sv_text queued_key(const sv_broker_session *session, uint64_t number,
