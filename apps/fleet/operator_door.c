@@ -310,6 +310,7 @@ static const struct {
     { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, sv_ledger_door },
     { "GET", "/api/v1/sites/*/rules", SV_PERSON_VIEWER, sv_rules_door_show },
     { "PUT", "/api/v1/sites/*/rules", SV_PERSON_OPERATOR, sv_rules_door_put },
+    { "POST", "/api/v1/sites/*/rules/check", SV_PERSON_OPERATOR, sv_rules_door_check },
     { "GET", "/api/v1/sites/*/rules/versions", SV_PERSON_VIEWER, sv_rules_door_list },
     { "GET", "/api/v1/sites/*/rules/versions/*", SV_PERSON_VIEWER, sv_rules_door_version },
     { "POST", "/api/v1/sites/*/rules/versions/*/again", SV_PERSON_OPERATOR, sv_rules_door_again },

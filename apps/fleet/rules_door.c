@@ -4,6 +4,7 @@
 #include "views.h"
 
 #include <codec/json.h>
+#include <edge/rules_file.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -122,6 +123,21 @@ void sv_rules_door_version(sv_visit *v) {
 
 // ---- writing ------------------------------------------------------------------------------------
 
+/// "count" and "faults", each with its place.
+static void write_faults(const sv_config_faults *faults, sv_json_out *out) {
+    sv_json_add_int(out, "count", faults->count);
+    sv_json_key(out, "faults");
+    sv_json_open_array(out);
+    for (size_t i = 0; i < sv_config_faults_told(faults); i++) {
+        sv_json_open_object(out);
+        sv_json_add_int(out, "line", (int64_t) faults->places[i].line);
+        sv_json_add_int(out, "column", (int64_t) faults->places[i].column);
+        sv_json_add_text(out, "sentence", sv_config_faults_sentence(faults, i));
+        sv_json_close_object(out);
+    }
+    sv_json_close_array(out);
+}
+
 /// A problem document with every fault and its place. [rules-2]
 static void answer_faults(const sv_visit *v, const sv_config_faults *faults, const sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(PROBLEM_MAX);
@@ -131,17 +147,7 @@ static void answer_faults(const sv_visit *v, const sv_config_faults *faults, con
     sv_json_add_str(&out, "title", "Faulty rules");
     sv_json_add_int(&out, "status", 422);
     sv_json_add_str(&out, "detail", why->text);
-    sv_json_add_int(&out, "count", faults->count);
-    sv_json_key(&out, "faults");
-    sv_json_open_array(&out);
-    for (size_t i = 0; i < sv_config_faults_told(faults); i++) {
-        sv_json_open_object(&out);
-        sv_json_add_int(&out, "line", (int64_t) faults->places[i].line);
-        sv_json_add_int(&out, "column", (int64_t) faults->places[i].column);
-        sv_json_add_text(&out, "sentence", sv_config_faults_sentence(faults, i));
-        sv_json_close_object(&out);
-    }
-    sv_json_close_array(&out);
+    write_faults(faults, &out);
     sv_json_close_object(&out);
     sv_http_reply(v->request, 422, "application/problem+json", sv_textbuf_text(&json));
 }
@@ -173,6 +179,22 @@ static bool read_draft(const sv_visit *v, char comment[COMMENT_ROOM], sv_site_ru
     draft->comment = sv_text_of(comment);
     draft->user = v->person.user;
     return read_match(v, &draft->replaces);
+}
+
+void sv_rules_door_check(sv_visit *v) {
+    if (site_asked(v) == NULL) {
+        return;
+    }
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
+    SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(PROBLEM_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    (void) (sv_rules_file_read(sv_http_body(v->request), &rules, &faults) == SV_OK); // `faults` say
+    sv_json_open_object(&out);
+    write_faults(&faults, &out);
+    sv_json_close_object(&out);
+    sv_visit_json(v, SV_OK, &json, &why);
 }
 
 void sv_rules_door_put(sv_visit *v) {

@@ -62,6 +62,12 @@ api -X PUT -H 'If-Match: "1"' -H 'Content-Type: text/yaml' --data-binary "@$work
 jq -e '.status == 422 and .count == 3 and .faults[0] == {"line":2,"column":19,"sentence":"high: a number is wanted here, or {warning: NUMBER, critical: NUMBER}"}' "$work/problem" >/dev/null || fail "$(cat "$work/problem")"
 both_go_by 1 || fail "a faulty file changed something"
 
+# [rules-9] Asked whether it would be taken: the same faults, and nothing is kept either way.
+check() { api -X POST --data-binary "@$1" "$site_rules/check"; }
+check "$work/faulty.yaml" | jq -e --slurpfile problem "$work/problem" '. == {count: 3, faults: $problem[0].faults}' >/dev/null || fail "the check says $(check "$work/faulty.yaml")"
+[ "$(check "$work/one.yaml")" = '{"count":0,"faults":[]}' ] || fail "the check does not take what is taken: $(check "$work/one.yaml")"
+rules list --output json | jq -e '[.[].version] == [1]' >/dev/null || fail "a check made a version"
+
 # Somebody else was faster.
 put_if() { api -X PUT "$@" --data-binary "@$work/one.yaml" -o /dev/null -w '%{http_code}' "$site_rules"; }
 [ "$(put_if -H 'If-Match: "0"')" = 412 ] || fail "an edit of what is no longer there is taken"

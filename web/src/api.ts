@@ -36,28 +36,31 @@ export type Overview = {
 export type Point = [number, number | null];
 export type Points = { d: string; s: string; p: Point[] }[];
 export type Series = { unit: string; kind: string; points: Point[]; corrected: [number, number][] };
+export type Fault = { line: number; column: number; sentence: string };
+export type RulesVersion = { version: number; at: number; by: string; comment: string; sha256: string };
+export type SiteRules = Partial<RulesVersion> & {
+  site: string; version: number; text: string;
+  gateways: { id: string; online: boolean; rules: { from: "file" | "fleet"; version: number; at: number; refused: { version: number; at: number; why: string } | null } | null }[];
+};
 export type Session = { user: string; role: string; version: string };
 
 export class Problem extends Error {
-  constructor(public status: number, text: string) {
+  constructor(public status: number, text: string, public body: unknown = null) {
     super(text);
   }
 }
 
-async function explain(answer: Response): Promise<string> {
-  try {
-    const problem = await answer.json();
-    return problem.detail || problem.title || `The server answered ${answer.status}.`;
-  } catch {
-    return `The server answered ${answer.status}.`;
-  }
+async function explain(answer: Response): Promise<Problem> {
+  const body = await answer.json().catch(() => null);
+  return new Problem(answer.status, body?.detail || body?.title || `The server answered ${answer.status}.`, body);
 }
 
-/* A body that is a text is JSON that somebody wrote: it goes as it stands. */
-export async function call<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal): Promise<T> {
+/* A body that is a text goes as somebody wrote it; it is JSON unless `more` says otherwise. */
+export async function call<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal, more: Record<string, string> = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-Selvedge"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  Object.assign(headers, more);
   const answer = await fetch("/api/v1" + path, {
     method, headers, credentials: "same-origin", signal, body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
   }).catch((error) => {
@@ -65,7 +68,7 @@ export async function call<T>(path: string, method = "GET", body?: unknown, sign
     throw new Problem(0, "The server cannot be reached. What is on the page stays; it will be asked again.");
   });
   if (answer.status === 401 && path !== "/session") window.dispatchEvent(new Event("selvedge-session-over"));
-  if (!answer.ok) throw new Problem(answer.status, await explain(answer));
+  if (!answer.ok) throw await explain(answer);
   return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 

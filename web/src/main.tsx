@@ -11,6 +11,7 @@ import { listenKeys } from "./keys";
 import { live, on, startLive } from "./live";
 import { Overview } from "./overview";
 import { Command, Empty, Help, Icon } from "./parts";
+import { Rules, RulesOfSites } from "./rules";
 import { followLinks, usePlace } from "./router";
 
 function Banner() {
@@ -30,7 +31,7 @@ function Banner() {
   );
 }
 
-const pages: [string, string, string][] = [["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"]];
+const pages: [string, string, string][] = [["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"]];
 
 const who = (s: Session) => (s.user === s.role ? s.user : `${s.user} · ${s.role}`);
 
@@ -63,10 +64,13 @@ function page(path: string, session: Session) {
   if (path === "/alerts" || path === "/alerts/") return <Alerts />;
   const device = /^\/devices\/([^/]+)$/.exec(path);
   if (device) return <Device key={device[1]} id={decodeURIComponent(device[1]!)} may={session.role !== "viewer"} />;
+  if (path === "/rules" || path === "/rules/") return <RulesOfSites />;
+  const rules = /^\/rules\/([^/]+)$/.exec(path);
+  if (rules) return <Rules key={rules[1]} site={decodeURIComponent(rules[1]!)} may={session.role !== "viewer"} />;
   return <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
 }
 
-const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts" };
+const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/rules": "Rules" };
 
 function Shell({ session, leave }: { session: Session; leave: () => void }) {
   const { path } = usePlace();

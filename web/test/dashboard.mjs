@@ -118,6 +118,64 @@ async function askMachine(page, path) {
   await page.unroute("**/api/v1/session");
 }
 
+/* A site gets its rules: checked, refused with line and column, saved, in force, gone back from. Two people at once, and who may only look. [rules-1] [rules-2] [rules-7] [rules-8] [rules-9] */
+async function giveRules(page) {
+  const field = ".editor textarea";
+  const settles = (what, arg) => page.waitForFunction(what, arg, { timeout: 20000 }).then(() => true, () => false);
+  const goesBy = (version) => settles((v) => document.querySelector("[data-gateway]")?.dataset.version === String(v), version);
+  const said = (pattern) => settles((p) => new RegExp(p).test(document.querySelector("[data-said]")?.textContent ?? ""), pattern);
+  await open(page, "/rules", field);
+  const path = new URL(page.url()).pathname;
+  check(/^\/rules\/./.test(path), `who has one site is at its rules at once: ${path}`);
+  check(/goes by its own file/.test(await page.locator("[data-gateway]").innerText()), "before anything is given a gateway goes by its own file");
+  await page.fill(field, "thresholds:\n  default: {high: 8o}\nuplnk: {default: never}\n");
+  await page.click("[data-act=check]");
+  await page.waitForSelector(".faults li");
+  const told = await page.locator("#rules-faults").innerText();
+  check(/2 faults/.test(told) && /Line 2, column 19/.test(told) && /did you mean "uplink"/.test(told), `faults are told with line and column: ${told.replaceAll("\n", " ")}`);
+  await page.click(".faults button");
+  check(await settles((f) => { const a = document.querySelector(f); return a === document.activeElement && a.value.slice(a.selectionStart).startsWith("8o}"); }, field), "and lead to their place");
+  for (const scheme of ["light", "dark"])
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+      await page.emulateMedia({ colorScheme: scheme });
+      await inspect(page, `rules-faults-${width}-${scheme}`);
+    }
+  await page.emulateMedia({ colorScheme: "light" });
+  expected = /422|412/;
+  await page.click(".rules-form [type=submit]");
+  check(await settles(() => /Nothing is changed/.test(document.querySelector("#rules-faults").textContent)) && (await page.locator("[data-rules]").count()) === 0, "a faulty text is refused whole");
+  await open(page, path, field);
+  check(/8o/.test(await page.inputValue(field)), "what was written is there after a reload");
+  const one = "thresholds:\n  sensors: {temperature: {high: 80}}\n";
+  await page.fill(field, one);
+  await page.click("[data-act=check]");
+  check(await said("No faults") && (await page.locator("[data-rules]").count()) === 0, "a check says that there are no faults, and saves nothing");
+  await page.fill("[name=comment]", "<b>first</b>");
+  await page.click(".rules-form [type=submit]");
+  check(await said("Saved as version 1") && await goesBy(1), "saved, and the page says by itself that it is in force");
+  check(/<b>first<\/b>[\s\S]*by admin/.test(await page.locator("[data-rules]").first().innerText()), "with who and why");
+  await page.fill(field, one.replace("80", "85"));
+  const other = await page.evaluate(async ([at, text]) => (await fetch(`/api/v1/sites/${at}/rules`, { method: "PUT", headers: { "X-Selvedge": "1", "If-Match": '"1"' }, body: text })).status, [path.slice(7), one.replace("80", "90")]);
+  check(other === 200 && await settles(() => /Version 2 came while you were writing/.test(document.querySelector(".rules-form")?.textContent ?? "")), "who writes is told that somebody else has saved");
+  check((await page.inputValue(field)).includes("85") && await page.locator(".rules-form [type=submit]").isDisabled(), "keeps the text, and does not overwrite the other's unseen");
+  await page.click(".rules-form .failed button");
+  await page.click(".rules-form [type=submit]");
+  check(await said("Saved as version 3") && await goesBy(3), "and saves on top of it");
+  await page.click("[data-rules='1'] a");
+  await page.waitForSelector(`${field}[readonly]`);
+  check((await page.inputValue(field)) === one && /version=1$/.test(page.url()), "an older version can be looked at, by its address");
+  await page.click("[data-rules='1'] button");
+  check(await goesBy(4) && (await page.inputValue(field)) === one, "one click goes back to it");
+  check(/version 1 again/.test(await page.locator("[data-rules='4']").innerText()), "as a new version that says so");
+  expected = null;
+  await page.route("**/api/v1/session", (route) => route.fulfill({ json: { user: "eve", role: "viewer", version: "0" } }));
+  await open(page, path, field);
+  check((await page.locator("main section button, main form").count()) === 0 && await page.locator(`${field}[readonly]`).count() === 1, "who may only look sees the rules and cannot give any");
+  await page.unroute("**/api/v1/session");
+  return path;
+}
+
 /* The server dies and comes back: the page says so, keeps what it shows, and goes on by itself. */
 async function outage(page) {
   await open(page, "/", ".tile");
@@ -192,6 +250,7 @@ try {
   check(readFileSync(await csv.path(), "utf8").split("\n").length > 2, "CSV holds what is shown");
 
   await askMachine(page, path);
+  const rules = await giveRules(page);
   await open(page, path, ".chart .u-over");
 
   await page.keyboard.press("g");
@@ -202,7 +261,7 @@ try {
   await inspect(page, "help-1440-light");
   await page.keyboard.press("Escape");
 
-  const pages = [["overview", "/", ".headline"], ["devices", "/devices", ".devices tbody tr"], ["device", path, ".chart .u-over"], ["alerts", "/alerts?state=all", ".alerts li"],
+  const pages = [["overview", "/", ".headline"], ["devices", "/devices", ".devices tbody tr"], ["device", path, ".chart .u-over"], ["alerts", "/alerts?state=all", ".alerts li"], ["rules", rules, ".editor textarea"],
     ["empty", "/devices?q=no-such-machine", ".empty"]];
   for (const scheme of ["light", "dark"])
     for (const width of [390, 1440, 2560]) {

@@ -38,6 +38,16 @@ const commands = [
   id: `c${i}`, device: id(n), name, payload, rule, alert: null, by, state, asked_at: began - ago, until: began - ago + 600000, sent_at: state === "refused" ? null : began - ago + 40,
   ended_at: state === "sent" ? null : began - ago + 220, why: state === "refused" ? "not in commands: allow of the gateway" : (answer?.error ?? null), answer: answer && { id: `c${i}`, ...answer },
 })).reverse();
+/* Rules by site; whatever says "oops" is at fault there. */
+const rules = { "hall-a": [], "hall-b": [] };
+const faulty = (text) => text.split("\n").flatMap((line, i) => (line.includes("oops") ? [{ line: i + 1, column: line.indexOf("oops") + 1, sentence: '"oops" is not a number' }] : []));
+const siteRules = (name) => {
+  const list = rules[name];
+  const version = list.length;
+  const of = (id, behind) => ({ id, online: !behind, rules: { from: version > 0 ? "fleet" : "file", version: behind ? Math.max(0, version - 1) : version, at: began - 60000,
+    refused: behind && version > 1 ? { version, at: Date.now(), why: "1 fault: line 3, column 1: \"rate\" is not a key here" } : null } });
+  return { site: name, text: "", ...list[version - 1], version, gateways: [of(`gw-${name}`, false), of(`gw-${name}-2`, true)] };
+};
 const active = (n) => alerts.filter((a) => a.device === id(n) && a.state !== "cleared");
 const device = (n, now, key) => ({
   id: id(n), site: site(n), type: kinds[n % 4], online: online(n), since: began, last_seen: seen(n, now), health: health(n),
@@ -128,6 +138,28 @@ function api(req, res, url) {
     return json(200, { ...device(n, now, true), sensors: sensors.map(([sensor, unit], s) => ({ sensor, unit, value: value(n, s, now), at: seen(n, now) })),
       report: { status: "warning", alerts: [{ level: "warning", message: "High memory usage" }], metrics: { device_id: id(n), timestamp: new Date(now).toISOString(), cpu_usage: 12.5, memory_usage: 86.2, disk_usage: 41.25, temperature: null, uptime: 86211, network: { bytes_sent: 123456789, bytes_recv: 71234 }, firmware_version: "1.4.2", slot: "a", boot_state: "confirmed" } },
       certificate: { serial: "4f1a99c02b7d", not_before: began - 86400000, not_after: began + 80 * 86400000, revoked: false }, alerts: active(n) });
+  }
+  const ruled = /^\/sites\/([^/]+)\/rules(\/.*)?$/.exec(path);
+  if (ruled && !rules[ruled[1]]) return json(404, { title: "No such site" });
+  if (ruled) {
+    const list = rules[ruled[1]];
+    const rest = ruled[2] ?? "";
+    const wanted = list[Number(rest.split("/")[2]) - 1];
+    if (req.method === "GET" && rest === "") return json(200, siteRules(ruled[1]));
+    if (req.method === "GET" && rest === "/versions") return json(200, { items: [...list].reverse().map(({ text: _, ...v }) => v), next: null });
+    if (req.method === "GET") return wanted ? json(200, wanted) : json(404, { title: "Not kept" });
+    let text = "";
+    req.on("data", (part) => (text += part));
+    return req.on("end", () => {
+      const again = rest.endsWith("/again");
+      const faults = faulty(text);
+      if (rest === "/check") return json(200, { count: faults.length, faults });
+      if (req.headers["if-match"] !== `"${list.length}"`) return json(412, { title: "Somebody was faster", detail: `version ${list.length} is the newest` });
+      if (faults.length) return json(422, { title: "Faulty rules", detail: "faults", count: faults.length, faults });
+      list.push({ version: list.length + 1, at: now, by: "pilot", comment: again ? `version ${wanted.version} again` : (q.get("comment") ?? ""), sha256: "00", text: again ? wanted.text : text });
+      send("rules", { site: ruled[1] });
+      json(200, siteRules(ruled[1]));
+    });
   }
   if (path === "/alerts") {
     const state = q.get("state") ?? "active";
