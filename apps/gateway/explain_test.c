@@ -77,6 +77,16 @@ static void each_device_that_the_file_names_and_any_other_is_explained(void **st
 }
 
 // [edge-6]
+static void those_meant_by_a_pattern_are_explained_together(void **state) {
+    (void) state;
+    expect("groups: {pumps: ['pump-*']}\nuplink: {groups: {pumps: never}}\n", NULL, NULL,
+           "pump-* (groups: pumps)\n  any other sensor\n    change    1  (by itself)\n"
+           "    uplink    never: nothing of it leaves the site  (uplink.groups.pumps, line 7)\n\n"
+           "any other device\n  any other sensor\n    change    1  (by itself)\n"
+           "    uplink    change: averages that differ, and minutes  (by itself)\n\n");
+}
+
+// [edge-6]
 static void one_sensor_of_one_device_is_explained(void **state) {
     (void) state;
     expect("thresholds: {devices: {d: {high: 5, sensors: {x: {high: 7}}}}}\n", "d", "x",
@@ -112,6 +122,7 @@ static void a_file_that_names_very_many_devices_is_cut_with_a_word(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_device_that_the_file_names_and_any_other_is_explained),
+        cmocka_unit_test(those_meant_by_a_pattern_are_explained_together),
         cmocka_unit_test(one_sensor_of_one_device_is_explained),
         cmocka_unit_test(a_file_that_names_very_many_devices_is_cut_with_a_word),
     };

@@ -184,6 +184,7 @@ static void put_alert(sv_json_out *out, const sv_trial_alert *alert, bool whole)
     }
     if (whole) {
         sv_json_add_str(out, "severity", sv_severity_name(alert->severity));
+        put_time(out, "severitySince", alert->worst_us);
     }
     sv_json_close_object(out);
 }

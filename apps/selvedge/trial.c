@@ -105,6 +105,7 @@ static void raise(sv_trial *t, sv_trial_stream *s, sv_cause cause, int64_t at_us
     sv_trial_alert alert = { .type = sv_cause_type(cause),
                              .severity = condition->severity,
                              .raised_us = at_us,
+                             .worst_us = at_us,
                              .cleared_us = INT64_MIN };
     (void) (sv_text_copy(sv_text_of(s->device_id), alert.device_id, SV_ID_ROOM) == SV_OK);
     (void) (sv_text_copy(sv_text_of(s->sensor), alert.sensor, SV_ID_ROOM) == SV_OK);

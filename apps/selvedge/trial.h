@@ -22,6 +22,7 @@ typedef struct sv_trial_alert {
     sv_alert_type type;
     sv_severity severity; ///< the worst it had
     int64_t raised_us;
+    int64_t worst_us;   ///< since when it had that
     int64_t cleared_us; ///< INT64_MIN: open at the end
     char message[SV_ALERT_MESSAGE_MAX];
 } sv_trial_alert;

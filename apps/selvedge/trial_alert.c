@@ -19,7 +19,10 @@ void trial_alert_follow(sv_trial *trial, uint32_t number, sv_severity severity,
         return;
     }
     sv_trial_alert *alert = &trial->alerts[number - 1];
-    alert->severity = severity > alert->severity ? severity : alert->severity;
+    if (severity > alert->severity) {
+        alert->severity = severity;
+        alert->worst_us = at_us;
+    }
     alert->cleared_us = event == SV_ALERT_CLEARED ? at_us : alert->cleared_us;
 }
 

@@ -26,6 +26,7 @@ static void told(void *arg, const sv_guard_turn *turn) {
     sv_trial_alert alert = { .type = turn->rule->type,
                              .severity = turn->condition->severity,
                              .raised_us = now_us,
+                             .worst_us = now_us,
                              .cleared_us = INT64_MIN };
     (void) (sv_text_copy(sv_text_of(to->of->device_id), alert.device_id, SV_ID_ROOM) == SV_OK);
     (void) (sv_text_copy(sv_text_of(turn->rule->name), alert.rule, SV_ID_ROOM) == SV_OK);

@@ -178,6 +178,9 @@ void sv_rules_devices(const sv_rules *rules, void (*each)(void *arg, sv_text dev
         (void) sv_map_at(rules->groups.members, i, &id);
         rules_names_add(&names, id);
     }
+    for (size_t i = 0; i < rules->groups.pattern_count; i++) {
+        rules_names_add(&names, sv_text_of(rules->groups.patterns[i].text));
+    }
     sv_map_drop(&names.seen);
 }
 

@@ -32,7 +32,8 @@ void sv_rules_named(const sv_rules *rules, sv_text device_id,
 
 // ---- for people -----------------------------------------------------------------------------
 
-/// Every device that the file names, once, in no order that matters.
+/// Every device that the file names, once, in no order that matters; `pump-*` stands for all of
+/// these, and may be asked about like a device.
 void sv_rules_devices(const sv_rules *rules, void (*each)(void *arg, sv_text device_id), void *arg);
 /// Every sensor that the file says something about for this device, once.
 void sv_rules_sensors(const sv_rules *rules, sv_text device_id,
