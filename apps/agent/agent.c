@@ -33,7 +33,7 @@ struct sv_agent {
     char epoch[33];
     int64_t seq;
     sv_uptime uptime;
-    char presence_topic[TOPIC_MAX], online[128], offline[128];
+    char presence_topic[TOPIC_MAX], since[SV_TIMESTAMP_MAX], online[128], offline[128];
     sv_agent_cpu cpu;
     double cpu_percent;
     sv_health health_said; ///< its alerts are those of the last report that was sent or kept
@@ -67,12 +67,23 @@ static void publish_reading(sv_agent *agent, const char *sensor, const char *uni
                   sv_textbuf_text(&payload_buf));
 }
 
-static void publish_presence(sv_agent *agent, const char *payload) {
+static void publish_presence(const sv_agent *agent, const char *payload) {
     if (sv_mqtt_client_publish(agent->client, sv_text_of(agent->presence_topic),
                                sv_text_of(payload), 1, true, 0)
         != SV_OK) {
         SV_LOG(warn, "presence.dropped", "the queue to the gateway is full");
     }
+}
+
+/// At once, before anything that waits, or not at all: later it would not be true.
+static void say_clocks(const sv_agent *agent) {
+    char room[SV_PRESENCE_MAX];
+    sv_textbuf payload = SV_TEXTBUF(room);
+    const sv_instant now = sv_clock_instant();
+    sv_uptime_presence(&agent->uptime, &now, sv_text_of(agent->since), &payload);
+    (void) (sv_mqtt_client_publish(agent->client, sv_text_of(agent->presence_topic),
+                                   sv_textbuf_text(&payload), 0, false, 0)
+            == SV_OK);
 }
 
 static bool complains_alike(const sv_health *left, const sv_health *right) {
@@ -181,6 +192,7 @@ static void on_up(void *arg, bool session_present) {
     if (agent->config->gateway.acks) {
         subscribe_acks(agent);
     }
+    say_clocks(agent);
     publish_presence(agent, agent->online);
     sv_agent_sender_up(agent->sender);
     agent->health_due = true;
@@ -221,17 +233,15 @@ static void on_goodbye(void *arg) {
 }
 
 static void name_topics(sv_agent *agent) {
-    char since[SV_TIMESTAMP_MAX];
-    sv_textbuf since_buf = SV_TEXTBUF(since);
-    sv_time_add(&since_buf, sv_clock_wall_us());
+    sv_textbuf since = SV_TEXTBUF(agent->since);
+    sv_time_add(&since, sv_clock_wall_us());
+    (void) sv_textbuf_end(&since);
     sv_textbuf topic = SV_TEXTBUF(agent->presence_topic);
     sv_textbuf online = SV_TEXTBUF(agent->online);
     sv_textbuf offline = SV_TEXTBUF(agent->offline);
     sv_textbuf_addf(&topic, "presence/%s", agent->config->id);
-    sv_textbuf_addf(&online, "{\"online\":true,\"since\":\"" SV_TEXT_FMT "\"}",
-                    SV_TEXT_ARG(sv_textbuf_text(&since_buf)));
-    sv_textbuf_addf(&offline, "{\"online\":false,\"since\":\"" SV_TEXT_FMT "\"}",
-                    SV_TEXT_ARG(sv_textbuf_text(&since_buf)));
+    sv_textbuf_addf(&online, "{\"online\":true,\"since\":\"%s\"}", agent->since);
+    sv_textbuf_addf(&offline, "{\"online\":false,\"since\":\"%s\"}", agent->since);
     (void) sv_textbuf_end(&topic);
     (void) sv_textbuf_end(&online);
     (void) sv_textbuf_end(&offline);

@@ -4,6 +4,7 @@
 
 #include <base/mem.h>
 #include <stdlib.h>
+#include <sys/clock.h>
 #include <sys/log.h>
 
 static bool is_plausible(int64_t at_us, int64_t received_us) {
@@ -16,7 +17,7 @@ int64_t gw_taken_us(const gw_taken *taken) {
     int64_t place_us = taken->start_us + taken->uptime_us;
     bool plausible = is_plausible(taken->at_us, taken->received_us);
     bool apart = llabs(place_us - taken->at_us) > GW_CLOCK_APART_US;
-    if (plausible && !(taken->known == GW_KNOWN_PROVEN && apart)) {
+    if (plausible && !(taken->known >= GW_KNOWN_MEASURED && apart)) {
         return taken->at_us;
     }
     return taken->known == GW_KNOWN_NOT ? taken->received_us : place_us;
@@ -69,21 +70,57 @@ static bool learn_said(gw_boot *boot, const sv_reading *reading) {
     return settle(boot, known, start_us) || news;
 }
 
-bool gw_boot_learn(gw_boot *boot, const sv_reading *reading, int64_t received_us, unsigned steps) {
-    if (is_plausible(reading->at_us, received_us)) {
-        return learn_said(boot, reading);
-    }
-    if (boot->known > GW_KNOWN_RECEIPT || received_us < GW_CLOCK_PAST_US) {
+/// It was on its way for a while: the least of these is nearest. What was found by a clock that has
+/// been set since says nothing.
+static bool learn_receipt(gw_boot *boot, gw_known known, const sv_reading *when,
+                          const gw_receipt *receipt) {
+    int64_t start_us = receipt->at_us - when->uptime_us;
+    bool same_clock = boot->known == known && boot->steps == receipt->steps;
+    if (same_clock && start_us >= boot->start_us) {
         return false;
     }
-    // It was on its way for a while: the least of these is nearest. What was found by a clock that
-    // has been set since says nothing.
-    int64_t start_us = received_us - reading->uptime_us;
-    if (boot->known == GW_KNOWN_RECEIPT && boot->steps == steps && start_us >= boot->start_us) {
+    boot->steps = receipt->steps;
+    return settle(boot, known, start_us);
+}
+
+/// The uptime's clock may run slower than this gateway's, for weeks: followed in small steps, so
+/// that what is on its way for long does little.
+static bool follow(gw_boot *boot, const sv_reading *when, const gw_receipt *receipt) {
+    int64_t ahead_us = receipt->at_us - when->uptime_us - boot->start_us;
+    if (boot->steps != receipt->steps || ahead_us <= 0) {
+        return learn_receipt(boot, GW_KNOWN_MEASURED, when, receipt);
+    }
+    if (when->uptime_us - boot->latest_us < SV_TIME_MINUTE_US) {
         return false;
     }
-    boot->steps = steps;
-    return settle(boot, GW_KNOWN_RECEIPT, start_us);
+    boot->latest_us = when->uptime_us;
+    return settle(boot, GW_KNOWN_MEASURED,
+                  boot->start_us + (ahead_us < GW_BOOT_CREEP_US ? ahead_us : GW_BOOT_CREEP_US));
+}
+
+static bool measure(gw_boot *boot, const sv_reading *when, const gw_receipt *receipt) {
+    boot->steps = receipt->steps;
+    boot->latest_us = when->uptime_us;
+    return settle(boot, GW_KNOWN_MEASURED, receipt->at_us - when->uptime_us);
+}
+
+bool gw_boot_learn(gw_boot *boot, const sv_reading *when, const gw_receipt *receipt) {
+    bool plausible = is_plausible(when->at_us, receipt->at_us);
+    bool awake = receipt->at_us >= GW_CLOCK_PAST_US;
+    if ((plausible && when->proven) || boot->known == GW_KNOWN_PROVEN) {
+        return plausible && learn_said(boot, when);
+    }
+    if (awake && receipt->measures) {
+        return measure(boot, when, receipt);
+    }
+    if (boot->known == GW_KNOWN_MEASURED) {
+        return awake && follow(boot, when, receipt);
+    }
+    if (plausible) {
+        return learn_said(boot, when);
+    }
+    return awake && boot->known <= GW_KNOWN_RECEIPT
+           && learn_receipt(boot, GW_KNOWN_RECEIPT, when, receipt);
 }
 
 static void keep(gw *g, const gw_device *device, const gw_boot *boot) {
@@ -162,21 +199,38 @@ gw_boot *gw_boot_of(gw *g, gw_device *device, const sv_reading *reading) {
     return boot;
 }
 
-int64_t gw_boot_place(gw *g, const gw_device *device, gw_boot *boot, const sv_reading *reading,
-                      int64_t received_us) {
-    gw_taken taken = { .received_us = received_us, .at_us = reading->at_us };
-    if (boot == NULL) {
-        return gw_taken_us(&taken);
-    }
+static bool learn(const gw_device *device, gw_boot *boot, const sv_reading *when,
+                  const gw_receipt *receipt) {
     gw_known before = boot->known;
     int64_t start_us = boot->start_us;
-    bool news = gw_boot_learn(boot, reading, received_us, g->clock.steps);
+    bool news = gw_boot_learn(boot, when, receipt);
     if (before != GW_KNOWN_NOT && before != boot->known
         && llabs(boot->start_us - start_us) > GW_CLOCK_APART_US) {
         SV_LOG(info, "clock.learned",
                "%s: the time is known; what it took since its start was %lld s off", device->id,
                (long long) ((boot->start_us - start_us) / SV_TIME_SECOND_US));
     }
+    return news;
+}
+
+void gw_boot_met(gw *g, gw_device *device, const sv_reading *when) {
+    gw_boot *boot = gw_boot_of(g, device, when);
+    gw_receipt receipt = { .at_us = gw_wall_us(g), .steps = g->clock.steps };
+    // A broker may have kept it for long.
+    receipt.measures = g->door != NULL && !g->clock.lost && sv_clock_instant().proven;
+    if (boot != NULL && learn(device, boot, when, &receipt)) {
+        keep(g, device, boot);
+    }
+}
+
+int64_t gw_boot_place(gw *g, const gw_device *device, gw_boot *boot, const sv_reading *reading,
+                      int64_t received_us) {
+    gw_taken taken = { .received_us = received_us, .at_us = reading->at_us };
+    const gw_receipt receipt = { .at_us = received_us, .steps = g->clock.steps };
+    if (boot == NULL) {
+        return gw_taken_us(&taken);
+    }
+    bool news = learn(device, boot, reading, &receipt);
     if (!reading->proven) {
         taken.uptime_us = reading->uptime_us;
         taken.known = boot->known;

@@ -25,10 +25,22 @@ static sv_reading taken(int64_t uptime_us, int64_t off_us, bool proven) {
                          .proven = proven };
 }
 
+static bool learn(gw_boot *boot, const sv_reading *reading, int64_t received_us, unsigned steps) {
+    const gw_receipt receipt = { .at_us = received_us, .steps = steps };
+    return gw_boot_learn(boot, reading, &receipt);
+}
+
+/// The device has a connection, and says so, by a clock that is off by `off_us`.
+static void meet(gw_boot *boot, int64_t uptime_us, int64_t off_us, bool proven) {
+    const gw_receipt receipt = { .at_us = START_US + uptime_us, .measures = true };
+    const sv_reading when = taken(uptime_us, off_us, proven);
+    (void) gw_boot_learn(boot, &when, &receipt);
+}
+
 /// Where it belongs, received `late_us` after it was taken.
 static int64_t place(gw_boot *boot, const sv_reading *reading, int64_t late_us) {
     int64_t received_us = START_US + reading->uptime_us + late_us;
-    (void) gw_boot_learn(boot, reading, received_us, 0);
+    (void) learn(boot, reading, received_us, 0);
     const gw_taken at = { .received_us = received_us,
                           .at_us = reading->at_us,
                           .uptime_us = reading->uptime_us,
@@ -131,13 +143,67 @@ static void what_was_found_by_a_clock_that_was_set_since_is_found_anew(void **st
     gw_boot boot = { .known = GW_KNOWN_NOT };
     sv_reading first = taken(HOUR, -START_US, false);
     // Too early by two hours, as the gateway's clock was.
-    assert_true(gw_boot_learn(&boot, &first, START_US - HOUR, 0));
-    assert_false(gw_boot_learn(&boot, &first, START_US + HOUR, 0));
-    assert_true(gw_boot_learn(&boot, &first, START_US + HOUR, 1));
+    assert_true(learn(&boot, &first, START_US - HOUR, 0));
+    assert_false(learn(&boot, &first, START_US + HOUR, 0));
+    assert_true(learn(&boot, &first, START_US + HOUR, 1));
     assert_int_equal(boot.start_us, START_US);
     // In 1970 nothing is found.
     gw_boot other = { .known = GW_KNOWN_NOT };
-    assert_false(gw_boot_learn(&other, &first, 60 * SECOND, 0));
+    assert_false(learn(&other, &first, 60 * SECOND, 0));
+}
+
+// [reading-10]
+static void who_says_it_when_it_comes_is_placed_before_anything_that_waited(void **state) {
+    (void) state;
+    for (int proven = 0; proven < 2; proven++) {
+        gw_boot boot = { .known = GW_KNOWN_NOT };
+        meet(&boot, 5 * HOUR, proven ? 0 : -START_US, proven);
+        assert_int_equal(boot.known, proven ? GW_KNOWN_PROVEN : GW_KNOWN_MEASURED);
+        sv_reading waited = taken(HOUR, -START_US, false);
+        assert_int_equal(place(&boot, &waited, 4 * HOUR), START_US + HOUR);
+    }
+}
+
+// [reading-5] [reading-10]
+static void a_plausible_time_gives_way_to_a_gateway_that_is_right(void **state) {
+    (void) state;
+    // As from a board that goes on where it was when its power went.
+    for (int64_t off_us = -3 * HOUR; off_us <= 3 * HOUR; off_us += 6 * HOUR) {
+        gw_boot boot = { .known = GW_KNOWN_NOT };
+        meet(&boot, 2 * HOUR, off_us, false);
+        sv_reading waited = taken(HOUR, off_us, false);
+        assert_int_equal(place(&boot, &waited, HOUR), START_US + HOUR);
+        // A time server sets it, forward or back; nothing is moved by that.
+        sv_reading proven = taken(3 * HOUR, 0, true);
+        assert_int_equal(place(&boot, &proven, 0), START_US + 3 * HOUR);
+        assert_int_equal(place(&boot, &waited, HOUR), START_US + HOUR);
+    }
+    // Within a second it stands.
+    gw_boot boot = { .known = GW_KNOWN_NOT };
+    meet(&boot, HOUR, SECOND, false);
+    sv_reading near = taken(HOUR, SECOND, false);
+    assert_int_equal(place(&boot, &near, 0), near.at_us);
+}
+
+// [reading-10]
+static void a_slow_uptime_is_followed_and_what_is_late_moves_nothing(void **state) {
+    (void) state;
+    enum { MINUTES = 60 * 24 * 30, SLOW_PPM = 100 };
+    gw_boot boot = { .known = GW_KNOWN_NOT };
+    meet(&boot, 0, -START_US, false);
+    for (int64_t i = 0; i < MINUTES; i++) {
+        int64_t true_us = i * SV_TIME_MINUTE_US;
+        sv_reading live = taken(true_us - true_us / 1000000 * SLOW_PPM, -START_US, false);
+        (void) learn(&boot, &live, START_US + true_us, 0);
+        assert_true(llabs(boot.start_us + live.uptime_us - START_US - true_us) <= SECOND / 10);
+        sv_reading waited = taken(live.uptime_us / 2, -START_US, false);
+        (void) learn(&boot, &waited, START_US + true_us, 0);
+    }
+    // One that was on its way for an hour, after a minute without others.
+    int64_t start_us = boot.start_us;
+    sv_reading late = taken(boot.latest_us + SV_TIME_MINUTE_US, -START_US, false);
+    (void) learn(&boot, &late, boot.start_us + late.uptime_us + HOUR, 0);
+    assert_int_equal(boot.start_us, start_us + GW_BOOT_CREEP_US);
 }
 
 static void a_small_move_is_not_written_down(void **state) {
@@ -147,7 +213,7 @@ static void a_small_move_is_not_written_down(void **state) {
     for (int64_t i = 0; i < 1000; i++) {
         sv_reading reading = taken(HOUR + i * SECOND, -START_US, false);
         int64_t received_us = START_US + HOUR + i * SECOND + 99999 - i;
-        written += gw_boot_learn(&boot, &reading, received_us, 0);
+        written += learn(&boot, &reading, received_us, 0);
     }
     assert_int_equal(written, 1);
 }
@@ -280,7 +346,7 @@ static void rows_are_corrected_when_time_is_learned_and_stay_so(void **state) {
     send("b1", 60 * SECOND, 60 * SECOND, false);
     assert_int_equal(placed(3), start_us + 60 * SECOND);
     assert_int_equal(ask("SELECT min(at) FROM reading_row"), 60 * SECOND);
-    assert_int_equal(ask("SELECT count(*) FROM boot WHERE known = 3 AND first = 0"), 1);
+    assert_int_equal(ask("SELECT count(*) FROM boot WHERE known = 4 AND first = 0"), 1);
 }
 
 // [reading-6]
@@ -337,6 +403,9 @@ int main(void) {
         cmocka_unit_test(a_proven_clock_in_2099_is_not_believed),
         cmocka_unit_test(the_latest_word_counts_whatever_order_they_come_in),
         cmocka_unit_test(what_was_found_by_a_clock_that_was_set_since_is_found_anew),
+        cmocka_unit_test(who_says_it_when_it_comes_is_placed_before_anything_that_waited),
+        cmocka_unit_test(a_plausible_time_gives_way_to_a_gateway_that_is_right),
+        cmocka_unit_test(a_slow_uptime_is_followed_and_what_is_late_moves_nothing),
         cmocka_unit_test(a_small_move_is_not_written_down),
         cmocka_unit_test(what_was_corrected_is_kept_as_a_span_of_whole_minutes),
         cmocka_unit_test_setup_teardown(rows_are_corrected_when_time_is_learned_and_stay_so, start,

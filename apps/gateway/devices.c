@@ -3,6 +3,7 @@
 #include <base/mem.h>
 #include <codec/json.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/log.h>
 
 gw_device *gw_device_of(gw *g, sv_text id) {
@@ -19,22 +20,44 @@ gw_device *gw_device_of(gw *g, sv_text id) {
     return device;
 }
 
-static bool take_presence(gw *g, gw_device *device, sv_text payload) {
+bool gw_presence_parse(sv_text payload, gw_presence *out) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    bool online = false;
     sv_text type = SV_TEXT("");
+    sv_reading when;
+    *out = (gw_presence){ .online = false };
     if (payload.len > GW_PRESENCE_MAX || sv_json_parse(payload, &root, NULL, NULL) != SV_OK
-        || !sv_json_bool(sv_json_get(root, "online"), &online)) {
+        || !sv_json_bool(sv_json_get(root, "online"), &out->online)) {
         return false;
     }
     if (sv_json_text(sv_json_get(root, "type"), &type) && sv_id_is_valid(type)) {
-        (void) (sv_text_copy(type, device->type, sizeof device->type) == SV_OK);
+        (void) (sv_text_copy(type, out->type, sizeof out->type) == SV_OK);
+    }
+    if (sv_reading_take_instant(root, &when)
+        && sv_text_copy(when.boot, out->boot, sizeof out->boot) == SV_OK) {
+        out->when = (sv_reading){ .at_us = when.at_us,
+                                  .boot = sv_text_of(out->boot),
+                                  .uptime_us = when.uptime_us,
+                                  .proven = when.proven };
+    }
+    return true;
+}
+
+static bool take_presence(gw *g, gw_device *device, sv_text payload) {
+    gw_presence presence;
+    if (!gw_presence_parse(payload, &presence)) {
+        return false;
+    }
+    if (presence.type[0] != '\0') {
+        memcpy(device->type, presence.type, sizeof device->type);
     }
     device->has_presence = true;
-    if (online != device->online) {
-        device->online = online;
+    if (presence.online != device->online) {
+        device->online = presence.online;
         device->since_us = gw_wall_us(g);
-        g->devices_online += online ? 1 : -1;
+        g->devices_online += presence.online ? 1 : -1;
+    }
+    if (presence.when.boot.len > 0) {
+        gw_boot_met(g, device, &presence.when);
     }
     device->changed = true;
     return true;

@@ -410,6 +410,15 @@ void gw_ledger_due(gw *g);
 void gw_ledger_turn(gw *g);
 void gw_ledger_close(gw *g);
 
+/// What a device says on presence/<id>.
+typedef struct gw_presence {
+    bool online;
+    char type[SV_ID_ROOM]; ///< empty: not said
+    char boot[SV_BOOT_MAX + 1];
+    sv_reading when; ///< what its clocks say, with `boot`
+} gw_presence;
+
+bool gw_presence_parse(sv_text payload, gw_presence *out);
 /// NULL when there is no room for another one.
 gw_device *gw_device_of(gw *g, sv_text id);
 /// A message on presence/<id> or health/<id>.

@@ -1,4 +1,4 @@
--- When machines of devices started. known: 1 no later than this, 2 by a clock that may be right, 3 by one that is.
+-- When machines of devices started. known: 1 no later than this, 2 by a clock that may be right, 3 measured by the gateway's, 4 by the device's, which is right.
 -- first, last: between these uptimes, in microseconds, times were corrected.
 CREATE TABLE boot (
     id INTEGER PRIMARY KEY, device TEXT NOT NULL, name TEXT NOT NULL, known INTEGER NOT NULL, start INTEGER NOT NULL,

@@ -1,9 +1,9 @@
 // A machine that misbehaves, to be preloaded into a program: a disk whose syncs take long, a wall
-// clock that jumps, a kill -9 as soon as something is on disk, a time server that is there or not.
-// What it does is read from the file SV_MACHINE (four 64-bit numbers: microseconds of each sync,
-// microseconds added to the wall clock, not 0: the next sync is the last thing that the program
-// does, and 1 or 2: the kernel says that no time server has set the clock, or that one has), which
-// the test writes while the program runs.
+// clock that jumps, a kill -9 as soon as something is on disk, a time server that is there or not,
+// hours that pass. What it does is read from the file SV_MACHINE (five 64-bit numbers: microseconds
+// of each sync, microseconds added to the wall clock, not 0: the next sync is the last thing that
+// the program does, 1 or 2: the kernel says that no time server has set the clock, or that one has,
+// and microseconds added to the uptime), which the test writes while the program runs.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 typedef struct machine {
-    volatile int64_t sync_us, shift_us, ends, server;
+    volatile int64_t sync_us, shift_us, ends, server, uptime_us;
 } machine;
 
 static machine honest;
@@ -58,8 +58,11 @@ __attribute__((visibility("default"))) int fdatasync(int fd) {
 
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *at) {
     int result = (int) syscall(SYS_clock_gettime, clock, at);
-    if (result == 0 && clock == CLOCK_REALTIME) {
-        int64_t us = here->shift_us + at->tv_nsec / 1000;
+    int64_t more_us = clock == CLOCK_REALTIME   ? here->shift_us
+                      : clock == CLOCK_BOOTTIME ? here->uptime_us
+                                                : 0;
+    if (result == 0 && more_us != 0) {
+        int64_t us = more_us + at->tv_nsec / 1000;
         at->tv_sec += us / 1000000;
         at->tv_nsec = us % 1000000 * 1000;
         if (at->tv_nsec < 0) {

@@ -56,8 +56,7 @@ static sv_err take_options(const selvedge_options *given, selvedge_options *out,
 }
 
 static void name_topics(selvedge_client *client) {
-    char since_room[SV_TIMESTAMP_MAX];
-    sv_textbuf since = SV_TEXTBUF(since_room);
+    sv_textbuf since = SV_TEXTBUF(client->since);
     sv_time_add(&since, sv_clock_wall_us());
     (void) sv_textbuf_end(&since);
     sv_textbuf topic = SV_TEXTBUF(client->presence_topic);
@@ -65,8 +64,8 @@ static void name_topics(selvedge_client *client) {
     sv_textbuf offline = SV_TEXTBUF(client->offline);
     sv_textbuf commands = SV_TEXTBUF(client->commands_filter);
     sv_textbuf_addf(&topic, "presence/%s", client->id);
-    sv_textbuf_addf(&online, "{\"online\":true,\"since\":\"%s\"}", since.at);
-    sv_textbuf_addf(&offline, "{\"online\":false,\"since\":\"%s\"}", since.at);
+    sv_textbuf_addf(&online, "{\"online\":true,\"since\":\"%s\"}", client->since);
+    sv_textbuf_addf(&offline, "{\"online\":false,\"since\":\"%s\"}", client->since);
     sv_textbuf_addf(&commands, "commands/%s/+", client->id);
     (void) sv_textbuf_end(&topic);
     (void) sv_textbuf_end(&online);

@@ -35,7 +35,8 @@ struct selvedge_client {
     char id[SV_ID_ROOM];
     char epoch[SV_EPOCH_MAX + 1];
     char presence_topic[CLIENT_TOPIC_MAX], offline[CLIENT_PRESENCE_MAX];
-    char online[CLIENT_PRESENCE_MAX], commands_filter[CLIENT_TOPIC_MAX];
+    char online[CLIENT_PRESENCE_MAX], since[SV_TIMESTAMP_MAX];
+    char commands_filter[CLIENT_TOPIC_MAX];
     pthread_t thread;
     bool has_thread;
     int bell; ///< eventfd: the inbox has something, or it is time to close

@@ -39,6 +39,18 @@ static void say_presence(selvedge_client *client, const char *payload) {
     }
 }
 
+/// At once, before anything that waits, or not at all: later it would not be true. The name of the
+/// machine's start never changes, so it is read without the lock.
+static void say_clocks(const selvedge_client *client) {
+    char room[SV_PRESENCE_MAX];
+    sv_textbuf payload = SV_TEXTBUF(room);
+    const sv_instant now = sv_clock_instant();
+    sv_uptime_presence(&client->shared.uptime, &now, sv_text_of(client->since), &payload);
+    (void) (sv_mqtt_client_publish(client->mqtt, sv_text_of(client->presence_topic),
+                                   sv_textbuf_text(&payload), 0, false, 0)
+            == SV_OK);
+}
+
 /// All is said and acknowledged, or all that can be without a connection.
 static void consider_leaving(selvedge_client *client) {
     (void) pthread_mutex_lock(&client->lock);
@@ -113,6 +125,7 @@ static void on_up(void *arg, bool session_present) {
         (void) (sv_mqtt_client_subscribe(client->mqtt, sv_text_of(client->commands_filter), 1)
                 == SV_OK);
     }
+    say_clocks(client);
     say_presence(client, client->leaving ? client->offline : client->online);
     note_connection(client, NULL);
 }

@@ -118,6 +118,12 @@ static sv_reading_fault take_uptime(const sv_json *object, sv_reading *out, sv_w
     return SV_READING_FINE;
 }
 
+bool sv_reading_take_instant(const sv_json *object, sv_reading *out) {
+    *out = (sv_reading){ .value = 0 };
+    return take_time(object, out, NULL) == SV_READING_FINE
+           && take_uptime(object, out, NULL) == SV_READING_FINE && out->boot.len > 0;
+}
+
 sv_reading_fault sv_reading_from_json(const sv_reading_key *key, const sv_json *object,
                                       sv_reading *out, sv_why *why) {
     sv_reading reading = { .key = *key };

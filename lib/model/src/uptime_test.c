@@ -1,4 +1,5 @@
 #include <base/test.h>
+#include <codec/json.h>
 #include <model/uptime.h>
 
 #define START_US INT64_C(1795000000000000)
@@ -66,12 +67,64 @@ static void what_was_not_sent_was_not_said(void **state) {
     }
 }
 
+// [reading-10]
+static void whoever_is_there_says_what_its_clocks_say(void **state) {
+    (void) state;
+    const sv_uptime uptime = { .boot = "0123456789abcdef0123456789abcdef" };
+    for (int proven = 0; proven < 2; proven++) {
+        const sv_instant now = { .wall_us = START_US,
+                                 .uptime_us = INT64_C(1) << 53,
+                                 .proven = proven };
+        char room[SV_PRESENCE_MAX];
+        sv_textbuf out = SV_TEXTBUF(room);
+        SV_DEFER(sv_json_drop) sv_json *root = NULL;
+        sv_reading when;
+        bool online = false;
+        sv_uptime_presence(&uptime, &now, SV_TEXT("2026-11-28T06:15:04.123456"), &out);
+        assert_int_equal(sv_textbuf_end(&out), SV_OK);
+        assert_int_equal(sv_json_parse(sv_textbuf_text(&out), &root, NULL, NULL), SV_OK);
+        assert_true(sv_json_bool(sv_json_get(root, "online"), &online) && online);
+        assert_true(sv_reading_take_instant(root, &when));
+        assert_true(sv_text_is(when.boot, uptime.boot));
+        assert_int_equal(when.at_us, now.wall_us);
+        assert_int_equal(when.uptime_us, now.uptime_us);
+        assert_int_equal(when.proven, now.proven);
+    }
+}
+
+// [reading-10]
+static void what_lacks_a_part_says_nothing_about_its_clocks(void **state) {
+    (void) state;
+#define AT "\"timestamp\":\"2026-11-28T06:15:04\""
+    static const char *const POOR[] = {
+        "{\"online\":true}",
+        "{" AT "}",
+        "{" AT ",\"boot\":\"b\"}",
+        "{" AT ",\"uptime\":1}",
+        "{" AT ",\"boot\":\"\",\"uptime\":1}",
+        "{" AT ",\"boot\":\"b\",\"uptime\":-1}",
+        "{" AT ",\"boot\":\"b\",\"uptime\":1,\"proven\":\"yes\"}",
+        "{\"timestamp\":\"noon\",\"boot\":\"b\",\"uptime\":1}",
+        "{\"boot\":\"b\",\"uptime\":1}",
+        "[]",
+    };
+#undef AT
+    for (size_t i = 0; i < SV_COUNT(POOR); i++) {
+        SV_DEFER(sv_json_drop) sv_json *root = NULL;
+        sv_reading when;
+        assert_int_equal(sv_json_parse(sv_text_of(POOR[i]), &root, NULL, NULL), SV_OK);
+        assert_false(sv_reading_take_instant(root, &when));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clock_in_doubt_says_its_uptime_with_every_reading),
         cmocka_unit_test(a_clock_that_is_proven_says_so_once),
         cmocka_unit_test(a_proven_clock_that_is_set_or_doubted_again_is_said_anew),
         cmocka_unit_test(what_was_not_sent_was_not_said),
+        cmocka_unit_test(whoever_is_there_says_what_its_clocks_say),
+        cmocka_unit_test(what_lacks_a_part_says_nothing_about_its_clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

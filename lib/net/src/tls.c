@@ -91,6 +91,23 @@ static sv_err load_trust(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
     return SV_OK;
 }
 
+int sv_tls_pass_beginning(int good, X509_STORE_CTX *judged, const X509 *own) {
+    int fault = X509_STORE_CTX_get_error(judged);
+    bool of_beginning =
+        fault == X509_V_ERR_CERT_NOT_YET_VALID || fault == X509_V_ERR_CRL_NOT_YET_VALID;
+    if (good != 0 || !of_beginning || own == NULL
+        || X509_cmp_current_time(X509_get0_notBefore(own)) <= 0) {
+        return good;
+    }
+    X509_STORE_CTX_set_error(judged, X509_V_OK);
+    return 1;
+}
+
+static int judge_peer(int good, X509_STORE_CTX *judged) {
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(judged, SSL_get_ex_data_X509_STORE_CTX_idx());
+    return sv_tls_pass_beginning(good, judged, SSL_get_certificate(ssl));
+}
+
 static sv_err require_clients(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
     if (files->ca == NULL) {
         return sv_fail(why, SV_ERR_INVALID, "client certificates need a CA file to be judged by");
@@ -103,7 +120,7 @@ static sv_err require_clients(SSL_CTX *ctx, const sv_tls_files *files, sv_why *w
     if (SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) != 1) {
         return sv_fail(why, SV_ERR_STATE, "OpenSSL refuses our TLS settings: %s", openssl_reason());
     }
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, judge_peer);
     return SV_OK;
 }
 
@@ -124,7 +141,7 @@ sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why) {
     if (files->cert != NULL) {
         SV_TRY(load_own(tls->ctx, files, why));
     }
-    SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, judge_peer);
     *out = tls;
     tls = NULL;
     return SV_OK;

@@ -14,6 +14,10 @@ struct sv_tls {
 SSL *sv_tls_client_ssl(const sv_tls *tls, const char *host);
 SSL *sv_tls_server_ssl(const sv_tls *tls);
 
+/// For a verify callback: `good`, or a fault of beginnings alone by a clock that is before that of
+/// our `own` certificate. [reading-11]
+int sv_tls_pass_beginning(int good, X509_STORE_CTX *judged, const X509 *own);
+
 /// Whether a client that is in may stay: as sv_tls_judge, but what is wrong with the revocation
 /// list itself (it has ended, there is none of this CA) counts against nobody.
 sv_err sv_tls_judge_live(SSL_CTX *ctx, X509 *leaf, bool allow_classic, sv_why *why);

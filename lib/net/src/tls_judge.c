@@ -28,15 +28,14 @@ static sv_err parse(sv_text der, X509 **out, sv_why *why) {
 }
 
 static int as_it_is(int good, X509_STORE_CTX *judged) {
-    (void) judged;
-    return good;
+    return sv_tls_pass_beginning(good, judged, X509_STORE_CTX_get_app_data(judged));
 }
 
 /// What is wrong with the revocation list itself lets nobody in, but sends nobody away.
 static int list_may_be_old(int good, X509_STORE_CTX *judged) {
     int fault = X509_STORE_CTX_get_error(judged);
-    return good != 0 || fault == X509_V_ERR_CRL_HAS_EXPIRED || fault == X509_V_ERR_CRL_NOT_YET_VALID
-           || fault == X509_V_ERR_UNABLE_TO_GET_CRL;
+    return as_it_is(good, judged) != 0 || fault == X509_V_ERR_CRL_HAS_EXPIRED
+           || fault == X509_V_ERR_CRL_NOT_YET_VALID || fault == X509_V_ERR_UNABLE_TO_GET_CRL;
 }
 
 /// As libssl does it for a client that has shown its leaf alone; our own chain leads to the same
@@ -47,7 +46,8 @@ static sv_err check_chain(SSL_CTX *ctx, X509 *leaf, X509_STORE_CTX_verify_cb als
     (void) SSL_CTX_get0_chain_certs(ctx, &ours);
     if (context == NULL
         || X509_STORE_CTX_init(context, SSL_CTX_get_cert_store(ctx), leaf, ours) != 1
-        || X509_STORE_CTX_set_default(context, "ssl_client") != 1) {
+        || X509_STORE_CTX_set_default(context, "ssl_client") != 1
+        || X509_STORE_CTX_set_app_data(context, SSL_CTX_get0_certificate(ctx)) != 1) {
         ERR_clear_error();
         return sv_fail(why, SV_ERR_STATE, "OpenSSL cannot check a certificate");
     }

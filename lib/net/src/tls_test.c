@@ -21,6 +21,17 @@ enum { PATIENCE_US = 5000000, PATH_ROOM = 128 };
 
 static char folder[] = "/tmp/sv-tls-XXXXXX";
 
+static time_t wrong_by_s; ///< what OpenSSL takes for now
+
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's own name is reserved.
+__attribute__((visibility("default"))) time_t time(time_t *out) {
+    time_t now = (time_t) (sv_clock_wall_us() / SV_TIME_SECOND_US) + wrong_by_s;
+    if (out != NULL) {
+        *out = now;
+    }
+    return now;
+}
+
 static const char *in_folder(const char *name) {
     static char rooms[8][PATH_ROOM];
     static size_t next;
@@ -217,6 +228,33 @@ static void a_server_that_is_not_the_right_one_is_refused(void **state) {
         assert_memory_equal(m.why, cases[i].fault, strlen(cases[i].fault));
         assert_string_equal(m.who, "");
     }
+}
+
+// [reading-11]
+static void who_woke_in_1970_comes_in_and_is_let_in(void **state) {
+    (void) state;
+    const time_t year_s = 366 * (time_t) 86400;
+    wrong_by_s = -50 * year_s;
+    meeting m = usual;
+    m.with_crl = true;
+    m = meet(m);
+    assert_string_equal(m.why, "");
+    assert_string_equal(m.who, "device dev-1");
+    // All else is judged.
+    a_server_that_is_not_the_right_one_is_refused(NULL);
+    m = usual;
+    m.client = "intruder";
+    assert_int_equal(meet(m).status, 0);
+    // Who has no certificate cannot know that its clock is wrong.
+    m = usual;
+    m.client = NULL;
+    m.open_door = true;
+    m = meet(m);
+    assert_string_equal(m.why, "TLS: certificate verify failed: certificate is not yet valid");
+    wrong_by_s = 50 * year_s;
+    m = meet(usual);
+    assert_string_equal(m.why, "TLS: certificate verify failed: certificate has expired");
+    wrong_by_s = 0;
 }
 
 static void a_client_that_may_not_come_in_is_refused(void **state) {
@@ -508,6 +546,7 @@ int main(void) {
         cmocka_unit_test(the_older_protocol_serves_as_well),
         cmocka_unit_test(the_open_door_asks_for_no_certificate),
         cmocka_unit_test(a_server_that_is_not_the_right_one_is_refused),
+        cmocka_unit_test(who_woke_in_1970_comes_in_and_is_let_in),
         cmocka_unit_test(a_client_that_may_not_come_in_is_refused),
         cmocka_unit_test(many_small_records_arrive_whole_and_so_does_the_end),
         cmocka_unit_test(a_plain_stream_goes_on_under_tls),

@@ -84,6 +84,10 @@ void sv_reading_payload_parse(const sv_reading_key *key, sv_text payload, int64_
 sv_reading_fault sv_reading_from_json(const sv_reading_key *key, const sv_json *object,
                                       sv_reading *out, sv_why *why);
 
+/// The members that say when, of any message: timestamp, boot, uptime, proven. False when the first
+/// three are not all there and good. The texts are the object's. [reading-4]
+bool sv_reading_take_instant(const sv_json *object, sv_reading *out);
+
 /// The payload of one reading: {"value","timestamp","device_id"} and what else is set. [reading-2]
 void sv_reading_format(const sv_reading *reading, sv_textbuf *out);
 

@@ -1,5 +1,8 @@
 // TLS contexts: TLS 1.2 and 1.3 only, AEAD suites, no compression, no renegotiation, no 0-RTT.
 // Mutual where it says so.
+//
+// A clock that is before the beginning of our own certificate is wrong, as that of a board that
+// woke in 1970: then no certificate's beginning is judged. All else is. [reading-11]
 #ifndef SV_NET_TLS_H
 #define SV_NET_TLS_H
 
