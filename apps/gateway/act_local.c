@@ -46,7 +46,7 @@ static void put_row(sv_json_out *out, sv_stmt *stmt) {
     sv_json_close_object(out);
 }
 
-static sv_err put_rows(gw *g, const char *device, sv_json_out *out, sv_why *why) {
+static sv_err put_rows(gw *g, const char *device, int64_t limit, sv_json_out *out, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(g->db,
                       "SELECT id, device, name, payload, rule, alert, asker, at, until, state, "
@@ -54,7 +54,7 @@ static sv_err put_rows(gw *g, const char *device, sv_json_out *out, sv_why *why)
                       "seq DESC LIMIT ?2",
                       &stmt, why));
     sv_stmt_bind_str(stmt, 1, device);
-    sv_stmt_bind_int(stmt, 2, GW_COMMANDS_SHOWN);
+    sv_stmt_bind_int(stmt, 2, limit);
     sv_json_open_array(out);
     sv_err err = sv_stmt_next(stmt, why);
     for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
@@ -64,17 +64,30 @@ static sv_err put_rows(gw *g, const char *device, sv_json_out *out, sv_why *why)
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
+static bool read_limit(const sv_http_request *request, uint64_t *out) {
+    char room[8];
+    sv_err err = sv_http_query(request, "limit", room, sizeof room);
+    return err == SV_ERR_NOT_FOUND
+           || (err == SV_OK && sv_text_u64(sv_text_of(room), GW_COMMANDS_SHOWN, out) == SV_OK);
+}
+
 void gw_act_local(gw *g, sv_http_request *request) {
     char device[SV_ID_ROOM] = "";
+    uint64_t limit = GW_COMMANDS_SHOWN;
     sv_why why = { 0 };
     sv_err err = sv_http_query(request, "device", device, sizeof device);
     if (err != SV_OK && err != SV_ERR_NOT_FOUND) {
         sv_http_problem(request, 400, "Bad request", "device is no device id");
         return;
     }
+    if (!read_limit(request, &limit)) {
+        sv_http_problem(request, 400, "Bad request", "limit is no number up to %d",
+                        GW_COMMANDS_SHOWN);
+        return;
+    }
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(TEXT_MAX);
     sv_json_out out = SV_JSON_OUT(&text);
-    if (put_rows(g, device, &out, &why) != SV_OK) {
+    if (put_rows(g, device, (int64_t) limit, &out, &why) != SV_OK) {
         sv_http_problem(request, 503, "Not available", "%s", why.text);
         return;
     }

@@ -46,6 +46,9 @@ void gw_alert_tell(gw *g, const sv_alert *alert, bool up) {
         return;
     }
     keep(g, alert, up);
+    if (alert->event == SV_ALERT_CLEARED) {
+        gw_seen_forget(g, alert->id);
+    }
     count(g, alert->event);
     gw_local_alert_put(g, alert->device_id, sv_textbuf_text(&buf));
     if (up) {
@@ -104,7 +107,7 @@ void gw_alert_health(gw *g, gw_device *device, const sv_health *health) {
     gw_alert_tell(g, &alert, true);
 }
 
-// ---- acknowledged -------------------------------------------------------------------------------
+// ---- open ---------------------------------------------------------------------------------------
 
 #define KEPT                                                                                       \
     "SELECT device, sensor, type, rule, id, raised, sent, severity, message, value, "              \
@@ -130,75 +133,14 @@ static sv_err kept_from(sv_stmt *row, gw_kept_alert *out, sv_why *why) {
     return fits ? SV_OK : sv_fail(why, SV_ERR_IO, "a row of the table open_alert is damaged");
 }
 
-/// What the store knows of the open alert. SV_ERR_NOT_FOUND when it is none.
-static sv_err find_open(gw *g, sv_text id, sv_alert *out, sv_why *why) {
+sv_err gw_alert_find_open(gw *g, sv_text id, gw_kept_alert *out, sv_why *why) {
     sv_stmt *stmt = NULL;
-    gw_kept_alert kept;
     SV_TRY(sv_db_stmt(g->db, KEPT " WHERE id = ?", &stmt, why));
     sv_stmt_bind_text(stmt, 1, id);
     SV_TRY(sv_stmt_next(stmt, why));
-    sv_err err = kept_from(stmt, &kept, why);
+    sv_err err = kept_from(stmt, out, why);
     sv_stmt_reset(stmt);
-    *out = kept.alert;
     return err;
-}
-
-/// Also by what is recorded and not on disk yet. `mark`: it is acknowledged now.
-static bool is_open_still(gw *g, const sv_alert *alert, bool mark) {
-    if (gw_spool_alert_is(alert)) {
-        return g->spool_alert.open && strcmp(g->spool_alert.id, alert->id) == 0;
-    }
-    if (alert->type == SV_ALERT_HEALTH) {
-        const gw_device *device = gw_device_of(g, sv_text_of(alert->device_id));
-        return device != NULL && device->health.open
-               && strcmp(device->health.alert_id, alert->id) == 0;
-    }
-    sv_condition *condition = gw_cause_of(g, alert);
-    if (condition == NULL || !condition->open || strcmp(condition->alert_id, alert->id) != 0) {
-        return false;
-    }
-    condition->acknowledged = condition->acknowledged || mark;
-    return true;
-}
-
-static void keep_acknowledged(gw *g, const sv_alert *alert) {
-    (void) is_open_still(g, alert, true);
-    sv_writer_add(g->writer, "UPDATE open_alert SET acknowledged = 1 WHERE id = ?");
-    sv_writer_str(g->writer, alert->id);
-}
-
-static bool publish_acknowledged(gw *g, const sv_alert *alert, int64_t event) {
-    char topic_room[SV_ID_ROOM + 8];
-    char room[SV_ALERT_BYTES_MAX];
-    sv_textbuf topic = SV_TEXTBUF(topic_room);
-    sv_textbuf payload = SV_TEXTBUF(room);
-    sv_textbuf_addf(&topic, "alerts/%s", alert->device_id);
-    sv_alert_format(alert, &payload);
-    return gw_publish(g, sv_textbuf_text(&topic), sv_textbuf_text(&payload), event);
-}
-
-gw_event_end gw_alert_acknowledge(gw *g, sv_text id, sv_text by, int64_t at_us, int64_t event) {
-    sv_alert alert;
-    sv_why why = { 0 };
-    sv_err err = find_open(g, id, &alert, &why);
-    if (err != SV_OK && err != SV_ERR_NOT_FOUND) {
-        gw_store_failed(g, &why);
-        return GW_EVENT_LATER;
-    }
-    if (err == SV_ERR_NOT_FOUND || !is_open_still(g, &alert, false)) {
-        return GW_EVENT_IDLE;
-    }
-    sv_textbuf when = { .at = alert.timestamp, .cap = sizeof alert.timestamp };
-    alert.event = SV_ALERT_ACKNOWLEDGED;
-    sv_time_add(&when, at_us);
-    if (sv_textbuf_end(&when) != SV_OK || sv_text_copy(by, alert.by, sizeof alert.by) != SV_OK) {
-        return GW_EVENT_REFUSED;
-    }
-    if (!publish_acknowledged(g, &alert, event)) {
-        return GW_EVENT_LATER;
-    }
-    keep_acknowledged(g, &alert);
-    return GW_EVENT_DONE;
 }
 
 // ---- after a start ------------------------------------------------------------------------------

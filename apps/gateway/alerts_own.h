@@ -16,6 +16,9 @@ typedef struct gw_kept_alert {
     bool stays; ///< none of it leaves the site
 } gw_kept_alert;
 
+/// What the store knows of the open alert. SV_ERR_NOT_FOUND when there is none.
+sv_err gw_alert_find_open(gw *g, sv_text id, gw_kept_alert *out, sv_why *why);
+
 /// The condition that an alert of a stream or a rule is about, open or not; NULL: there is none.
 sv_condition *gw_cause_of(gw *g, const sv_alert *alert);
 /// It goes on as it was kept.

@@ -13,6 +13,7 @@
 #include "local_alerts.h"
 #include "outbox.h"
 #include "relay.h"
+#include "seen.h"
 #include "site_rules.h"
 #include "spool_alert.h"
 #include <base/map.h>
@@ -278,6 +279,7 @@ struct gw {
     gw_acts acts;
     gw_guards guards;
     gw_site_rules site_rules;
+    gw_seen seen;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
@@ -473,6 +475,11 @@ void gw_push_close(gw *g);
 sv_err gw_local_open(gw *g, sv_why *why);
 void gw_local_status(const gw *g, sv_textbuf *text);
 void gw_local_metrics(const gw *g, sv_textbuf *out);
+/// One of the files of the page for people; which paths are.
+bool gw_local_page_has(sv_text path);
+void gw_local_page(sv_http_request *request);
+/// `GET /v1/devices`.
+void gw_local_devices(gw *g, sv_http_request *request);
 /// `GET /v1/series`.
 void gw_local_series(gw *g, sv_http_request *request);
 void gw_local_series_close(gw *g);

@@ -1,4 +1,5 @@
 #include "gateway.h"
+#include "local_guard.h"
 #include <codec/json.h>
 #include <string.h>
 
@@ -83,28 +84,83 @@ static void show_streams(gw *g, sv_http_request *request) {
 static const struct {
     const char *path;
     void (*show)(gw *g, sv_http_request *request);
+    bool scraped; ///< asked for by machines, under whatever name they know this one
 } PAGES[] = {
-    { "/metrics", show_metrics },      { "/healthz", show_health },
-    { "/v1/status", show_status },     { "/v1/streams", show_streams },
-    { "/v1/series", gw_local_series }, { "/v1/commands", gw_act_local },
+    { "/metrics", show_metrics, true },         { "/healthz", show_health, true },
+    { "/v1/status", show_status, false },       { "/v1/streams", show_streams, false },
+    { "/v1/series", gw_local_series, false },   { "/v1/commands", gw_act_local, false },
+    { "/v1/devices", gw_local_devices, false }, { "/v1/alerts", gw_seen_list, false },
 };
 
+/// `/v1/alerts/<id>/acknowledge`.
+static bool read_acknowledge(sv_text path, sv_text *id) {
+    static const char BEFORE[] = "/v1/alerts/";
+    sv_text rest = path;
+    if (!sv_text_starts(path, SV_TEXT("/v1/alerts/"))) {
+        return false;
+    }
+    rest.at += sizeof BEFORE - 1;
+    rest.len -= sizeof BEFORE - 1;
+    *id = sv_text_cut(&rest, '/');
+    return sv_text_is(rest, "acknowledge") && sv_id_is_valid(*id);
+}
+
+static bool is_method(sv_http_request *request, const char *method) {
+    if (strcmp(sv_http_method(request), method) == 0) {
+        return true;
+    }
+    sv_http_reply_header(request, "Allow", method);
+    sv_http_problem(request, 405, "Method not allowed", "use %s", method);
+    return false;
+}
+
+/// What changes something comes from this page, or from a program that says so.
+static bool is_meant(sv_http_request *request) {
+    const char *mark = sv_http_header(request, "X-Selvedge");
+    if (mark == NULL || strcmp(mark, "1") != 0
+        || !gw_origin_is_same(sv_http_header(request, "Origin"), sv_http_header(request, "Host"))) {
+        sv_http_problem(request, 403, "Forbidden",
+                        "a change must carry the header X-Selvedge: 1, and come from no other "
+                        "site's page");
+        return false;
+    }
+    return true;
+}
+
+static bool is_for_this_machine(sv_http_request *request) {
+    if (gw_host_is_loopback(sv_http_header(request, "Host"))) {
+        return true;
+    }
+    sv_http_problem(request, 421, "Misdirected", "ask for 127.0.0.1 or localhost");
+    return false;
+}
+
+static void change(gw *g, sv_http_request *request, sv_text alert) {
+    if (is_method(request, "POST") && is_for_this_machine(request) && is_meant(request)) {
+        gw_seen_acknowledge(g, request, alert);
+    }
+}
+
 static void answer(sv_http_request *request, void *arg) {
+    sv_text path = sv_http_path(request);
+    sv_text alert;
     for (size_t i = 0; i < SV_COUNT(PAGES); i++) {
-        if (!sv_text_is(sv_http_path(request), PAGES[i].path)) {
-            continue;
-        }
-        if (strcmp(sv_http_method(request), "GET") != 0) {
-            sv_http_reply_header(request, "Allow", "GET");
-            sv_http_problem(request, 405, "Method not allowed", "use GET");
+        if (sv_text_is(path, PAGES[i].path)) {
+            if (is_method(request, "GET") && (PAGES[i].scraped || is_for_this_machine(request))) {
+                PAGES[i].show(arg, request);
+            }
             return;
         }
-        PAGES[i].show(arg, request);
-        return;
     }
-    sv_http_problem(request, 404, "Not found",
-                    "there are /metrics, /healthz, /v1/status, /v1/streams, /v1/series and "
-                    "/v1/commands");
+    if (read_acknowledge(path, &alert)) {
+        change(arg, request, alert);
+    } else if (!gw_local_page_has(path)) {
+        sv_http_problem(request, 404, "Not found",
+                        "there are /, /metrics, /healthz, /v1/status, /v1/alerts, /v1/devices, "
+                        "/v1/streams, /v1/series and /v1/commands");
+    } else if (is_method(request, "GET") && is_for_this_machine(request)) {
+        gw_local_page(request);
+    }
 }
 
 sv_err gw_local_open(gw *g, sv_why *why) {

@@ -167,6 +167,7 @@ static void close_all(gw *g) {
     }
     sv_writer_drop(&g->writer);
     g->exit_code = g->exit_code == 0 ? -1 : g->exit_code;
+    gw_seen_close(g);
     gw_front_close(g);
     sv_http_server_drop(&g->local);
     gw_relay_drop(&g->relay);

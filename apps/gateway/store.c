@@ -11,6 +11,7 @@ extern const char gw_schema_push[];
 extern const char gw_schema_local[];
 extern const char gw_schema_command[];
 extern const char gw_schema_rules[];
+extern const char gw_schema_seen[];
 extern const char gw_schema_spool[];
 extern const char gw_schema_boot[];
 extern const char gw_schema_spool_alert[];
@@ -53,6 +54,7 @@ static void on_committed(void *arg, uint64_t group) {
     g->committed = group;
     gw_local_alerts_turn(g);
     gw_act_turn(g);
+    gw_seen_turn(g);
     gw_settled(g, group);
     gw_site_rules_turn(g);
     gw_device_acks_turn(g);
@@ -143,7 +145,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "spool", gw_schema_spool },
                                            { "boot", gw_schema_boot },
                                            { "spool alert", gw_schema_spool_alert },
-                                           { "site-rules", gw_schema_site_rules } };
+                                           { "site-rules", gw_schema_site_rules },
+                                           { "seen", gw_schema_seen } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

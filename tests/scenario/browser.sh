@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The dashboard in a real browser against a real pilot: web/test/dashboard.mjs says what is looked at. The screens
+# The dashboard and the gateway's own page in a real browser against a real pilot: web/test/*.mjs say what is looked at. The screens
 # are kept in $SHOTS.
 set -euo pipefail
 web=$SV_SOURCE/web
@@ -22,4 +22,7 @@ for _ in $(seq 600); do
 done
 login=$(grep -oE "$link" "$work/out" | head -1) || { echo "the pilot gave no login link; it said:" >&2; cat "$work/err" >&2; exit 1; }
 fleet=$(jq '.programs[] | select(.name == "fleet server") | .pid' "$work/pilot/pilot.json")
-SV_FLEET_PID=$fleet SV_URL=${login%%/#*} SV_LOGIN=$login SHOTS=${SHOTS:-$SV_SOURCE/build/screens} TMPDIR=$work node "$web/test/dashboard.mjs"
+page=$(sed -n 's/^http: {port: \([0-9]*\)}$/\1/p' "$work"/pilot/site-1/gateway.yaml)
+export SHOTS=${SHOTS:-$SV_SOURCE/build/screens} TMPDIR=$work
+SV_FLEET_PID=$fleet SV_URL=${login%%/#*} SV_LOGIN=$login node "$web/test/dashboard.mjs"
+SV_PAGE=http://127.0.0.1:$page node "$web/test/gateway-page.mjs"

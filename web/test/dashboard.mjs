@@ -1,30 +1,16 @@
 /* The dashboard in a real browser: SV_URL operator door, SV_LOGIN full login link, SHOTS folder for the screens,
    SV_FLEET_PID (optional) the server's process, which somebody restarts when it is killed. */
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { chromium } from "playwright-core";
+import { check, end, inspect, open as openBrowser } from "./looking.mjs";
 
 const base = (process.env.SV_URL ?? "").replace(/\/$/, "");
 const login = process.env.SV_LOGIN ?? "";
-const shots = process.env.SHOTS ?? "test-results";
 if (!base || !login) {
   console.error("SV_URL and SV_LOGIN must say where the operator door is and how to log in");
   process.exit(2);
 }
-mkdirSync(shots, { recursive: true });
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const failures = [];
-const check = (good, what) => {
-  if (!good) failures.push(what);
-  console.log(`${good ? "ok  " : "FAIL"} ${what}`);
-};
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await openBrowser();
 const noise = [];
 const foreign = [];
 let expected = /401/; // console errors that belong to what is being tried
@@ -190,18 +176,6 @@ async function outage(page) {
   expected = null;
 }
 
-async function inspect(page, name) {
-  await page.waitForTimeout(400);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  check(wide <= 0, `${name}: nothing overflows sideways (${wide} px)`);
-  /* Playwright evaluates outside the page's CSP, as a developer's console does. */
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run());
-  const text = found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")}`).join("; ");
-  check(found.violations.length === 0, `${name}: axe finds nothing ${text}`);
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-}
-
 const open = async (page, path, ready) => {
   await page.goto(base + path);
   await page.waitForSelector(ready, { timeout: 15000 });
@@ -284,5 +258,4 @@ try {
   check(false, `the run ends without a surprise: ${error.message}`);
 }
 await browser.close();
-console.log(failures.length ? `dashboard: ${failures.length} checks FAILED` : `dashboard: all checks passed, screens in ${shots}`);
-process.exit(failures.length ? 1 : 0);
+end("dashboard");
