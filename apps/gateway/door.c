@@ -23,6 +23,24 @@ static bool may_subscribe(void *arg, const sv_broker_peer *who, sv_text filter) 
     return gw_may_subscribe(&g->config, who->local ? NULL : &who->identity, filter);
 }
 
+/// A sensor that stays on the site is not even named: a log may be collected elsewhere. [spool-6]
+static sv_text named(void *arg, sv_text topic) {
+    const gw *g = arg;
+    sv_stream_rules rules;
+    sv_text rest = topic;
+    bool reading = sv_text_is(sv_text_cut(&rest, '/'), "sensors");
+    sv_text device = sv_text_cut(&rest, '/');
+    if (!reading) {
+        return topic;
+    }
+    bool one = sv_id_is_valid(device) && sv_id_is_valid(rest);
+    if (one) {
+        sv_rules_for(g->config.rules, device, rest, &rules);
+    }
+    bool known = one && rules.uplink != SV_UPLINK_NEVER;
+    return known ? topic : (sv_text){ .at = topic.at, .len = topic.len - rest.len };
+}
+
 static bool is_for_ingest(sv_text topic) {
     sv_text root = sv_text_cut(&topic, '/');
     return sv_text_is(root, "sensors") || sv_text_is(root, "health") || sv_text_is(root, "presence")
@@ -153,6 +171,7 @@ sv_err gw_door_open(gw *g, sv_why *why) {
                                                 .may_subscribe = may_subscribe,
                                                 .message = on_message,
                                                 .keep = on_keep,
+                                                .named = named,
                                                 .event = on_event,
                                                 .refused = on_refused };
     const gw_config *c = &g->config;

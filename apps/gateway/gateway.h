@@ -377,6 +377,8 @@ void gw_ingest_rules(gw *g);
 void gw_ingest_tick(gw *g);
 /// NULL when there is no room for another one.
 gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor);
+/// NULL: nothing has been heard of it since the gateway started.
+gw_stream *gw_stream_known(const gw *g, sv_text device, sv_text sensor);
 /// Everything that was refused, for whatever reason.
 uint64_t gw_refused(const gw *g);
 

@@ -165,6 +165,11 @@ sv_condition *gw_guard_condition(gw *g, const sv_alert *alert) {
     return guard == NULL ? NULL : sv_guard_find(guard->rules, alert->type, sv_text_of(alert->rule));
 }
 
+bool gw_guard_stays(gw *g, const sv_alert *alert) {
+    const gw_guard *guard = guard_of(g, alert->device_id);
+    return guard != NULL && sv_guard_stays(guard->rules, alert->type, sv_text_of(alert->rule));
+}
+
 static void add_gone(gw *g, const gw_kept_alert *kept) {
     gw_guards *w = &g->guards;
     w->gone = sv_mem_resize(w->gone, (w->gone_count + 1) * sizeof *w->gone);

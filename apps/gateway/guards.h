@@ -35,6 +35,8 @@ void gw_guards_tick(struct gw *g);
 
 /// The condition of a rule's alert, open or not; NULL: there is none.
 sv_condition *gw_guard_condition(struct gw *g, const sv_alert *alert);
+/// May its alert not leave the site, by the rules in force now?
+bool gw_guard_stays(struct gw *g, const sv_alert *alert);
 /// It was open when the program ended. One whose rule is no more is cleared with the next tick.
 void gw_guard_reopen(struct gw *g, const struct gw_kept_alert *kept);
 

@@ -43,6 +43,12 @@ static sv_err row_of(gw *g, gw_stream *s, sv_why *why) {
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
+gw_stream *gw_stream_known(const gw *g, sv_text device, sv_text sensor) {
+    char room[2 * SV_ID_ROOM];
+    sv_textbuf name = SV_TEXTBUF(room);
+    return sv_map_get(g->streams, pair(&name, device, sensor));
+}
+
 gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor) {
     char room[2 * SV_ID_ROOM];
     sv_textbuf buf = SV_TEXTBUF(room);

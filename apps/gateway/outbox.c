@@ -4,8 +4,15 @@
 #include <sys/clock.h>
 #include <sys/log.h>
 
+enum { ITEM_DEVICE = 7, ITEM_SENSOR = 11 }; ///< between which quotation marks put_head writes them
+
 static int64_t bytes_of(size_t body) {
     return (int64_t) body + GW_OUTBOX_ROW_BYTES;
+}
+
+/// From now on nothing may be looked for among what is going, until that is committed.
+static void note_going(gw *g) {
+    g->outbox.group = sv_writer_group(g->writer);
 }
 
 static void put_item(gw *g, sv_textbuf *body, gw_item item) {
@@ -76,19 +83,93 @@ void gw_outbox_alert(gw *g, sv_text alert) {
     g->outbox.alert_bytes += bytes_of(alert.len);
 }
 
+/// By the rules of today: they may have changed since it was recorded.
+static bool stays(const gw *g, sv_text device, sv_text sensor) {
+    sv_stream_rules rules;
+    const gw_stream *known = gw_stream_known(g, device, sensor);
+    if (known != NULL) {
+        return known->rules.uplink == SV_UPLINK_NEVER;
+    }
+    sv_rules_for(g->config.rules, device, sensor, &rules);
+    return rules.uplink == SV_UPLINK_NEVER;
+}
+
+/// What put_head wrote: the texts between its quotation marks.
+static bool item_stays(const gw *g, sv_text item) {
+    sv_text device = SV_TEXT("");
+    sv_text sensor = SV_TEXT("");
+    for (unsigned i = 0; i <= ITEM_SENSOR; i++) {
+        sensor = sv_text_cut(&item, '"');
+        device = i == ITEM_DEVICE ? sensor : device;
+    }
+    return stays(g, device, sensor);
+}
+
+static bool alert_stays(gw *g, sv_text body) {
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_alert alert;
+    if (sv_json_parse(body, &root, NULL, NULL) != SV_OK
+        || sv_alert_from_json(root, &alert, NULL) != SV_OK) {
+        return false;
+    }
+    return alert.sensor[0] == '\0'
+               ? gw_guard_stays(g, &alert)
+               : stays(g, sv_text_of(alert.device_id), sv_text_of(alert.sensor));
+}
+
+static void take_alert_away(gw *g, int64_t id, size_t bytes) {
+    gw_outbox *o = &g->outbox;
+    o->alert_settled = id;
+    o->bytes -= bytes_of(bytes);
+    o->alert_bytes -= bytes_of(bytes);
+    sv_writer_add(g->writer, "DELETE FROM alert_post WHERE id <= ?");
+    sv_writer_int(g->writer, id);
+    note_going(g);
+}
+
 sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
     sv_stmt *stmt = NULL;
     if (g->outbox.rows[GW_ITEM_ALERT] == 0) {
         return SV_ERR_NOT_FOUND;
     }
-    SV_TRY(sv_db_stmt(g->db, "SELECT id, body FROM alert_post WHERE id > ? ORDER BY id LIMIT 1",
-                      &stmt, why));
+    SV_TRY(
+        sv_db_stmt(g->db, "SELECT id, body FROM alert_post WHERE id > ? ORDER BY id", &stmt, why));
     sv_stmt_bind_int(stmt, 1, g->outbox.alert_settled);
-    SV_TRY(sv_stmt_next(stmt, why));
-    *id = sv_stmt_int(stmt, 0);
-    sv_textbuf_add(body, sv_stmt_text(stmt, 1));
-    sv_stmt_reset(stmt);
-    return SV_OK;
+    sv_err err = sv_stmt_next(stmt, why);
+    for (; err == SV_OK && alert_stays(g, sv_stmt_text(stmt, 1)); err = sv_stmt_next(stmt, why)) {
+        take_alert_away(g, sv_stmt_int(stmt, 0), sv_stmt_text(stmt, 1).len);
+        gw_outbox_count(g, GW_ITEM_ALERT, GW_LOST_RULE, 1);
+    }
+    if (err == SV_OK) {
+        *id = sv_stmt_int(stmt, 0);
+        sv_textbuf_add(body, sv_stmt_text(stmt, 1));
+        sv_stmt_reset(stmt);
+    }
+    return err;
+}
+
+/// `passed`: what lies between the last item of the batch and this one, and stays on the site.
+static void take_item(const gw *g, sv_stmt *row, gw_batch *batch, gw_batch *passed,
+                      sv_textbuf *body) {
+    sv_text item = sv_stmt_text(row, 1);
+    bool is_average = sv_stmt_int(row, 2) == GW_ITEM_AVERAGE;
+    passed->last = sv_stmt_int(row, 0);
+    passed->bytes += bytes_of(item.len);
+    if (item_stays(g, item)) {
+        passed->held[is_average]++;
+        return;
+    }
+    sv_textbuf_addf(body, "%s{\"seq\":%lld,", batch->items == 0 ? "" : ",",
+                    (long long) passed->last);
+    sv_textbuf_add(body, item);
+    sv_textbuf_add_char(body, '}');
+    batch->last = passed->last;
+    batch->bytes += passed->bytes;
+    batch->held[0] += passed->held[0];
+    batch->held[1] += passed->held[1];
+    batch->items++;
+    batch->rows[is_average]++;
+    *passed = (gw_batch){ .of = batch->of };
 }
 
 sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out, sv_textbuf *body,
@@ -104,31 +185,20 @@ sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out
     sv_textbuf_addf(body, "{\"epoch\":\"%s\",\"from\":%lld,\"items\":[", g->epoch,
                     (long long) of->settled + 1);
     gw_batch batch = { .of = of };
+    gw_batch passed = batch;
     sv_err err = sv_stmt_next(stmt, why);
     for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
-        batch.last = sv_stmt_int(stmt, 0);
-        sv_textbuf_addf(body, "%s{\"seq\":%lld,", batch.items == 0 ? "" : ",",
-                        (long long) batch.last);
-        sv_textbuf_add(body, sv_stmt_text(stmt, 1));
-        sv_textbuf_add_char(body, '}');
-        batch.items++;
-        batch.bytes += bytes_of(sv_stmt_text(stmt, 1).len);
-        batch.rows[sv_stmt_int(stmt, 2) == GW_ITEM_AVERAGE]++;
+        take_item(g, stmt, &batch, &passed, body);
     }
     sv_textbuf_add_str(body, "]}");
     if (err != SV_ERR_NOT_FOUND) {
         return err;
     }
-    *out = batch;
-    return batch.items > 0 ? SV_OK : SV_ERR_NOT_FOUND;
+    *out = batch.items > 0 ? batch : passed;
+    return out->last > 0 ? SV_OK : SV_ERR_NOT_FOUND;
 }
 
-/// From now on nothing may be looked for among what is going, until that is committed.
-static void note_going(gw *g) {
-    g->outbox.group = sv_writer_group(g->writer);
-}
-
-void gw_outbox_forget_batch(gw *g, const gw_batch *batch) {
+static void take_away(gw *g, const gw_batch *batch) {
     gw_outbox *o = &g->outbox;
     sv_writer_add(g->writer, "DELETE FROM outbox WHERE seq > ? AND seq <= ?");
     sv_writer_int(g->writer, batch->of->settled);
@@ -136,13 +206,24 @@ void gw_outbox_forget_batch(gw *g, const gw_batch *batch) {
     note_going(g);
     for (unsigned item = 0; item < GW_ITEM_ALERT; item++) {
         o->rows[item] -= batch->rows[item];
+        gw_outbox_count(g, (gw_item) item, GW_LOST_RULE, batch->held[item]);
     }
     o->bytes -= batch->bytes;
+}
+
+void gw_outbox_drop_batch(gw *g, const gw_batch *batch) {
+    take_away(g, batch);
+    g->outbox.gap = g->outbox.group;
+    sv_writer_hurry(g->writer);
+}
+
+void gw_outbox_forget_batch(gw *g, const gw_batch *batch) {
+    const gw_outbox *o = &g->outbox;
+    take_away(g, batch);
     batch->of->settled = batch->last;
     if (batch->of == &o->backfill && o->backfill.settled >= o->backfill.last) {
         SV_LOG(info, "backfill.done", "what waited for the fleet server is there");
     }
-    gw_uplink_turn(g);
 }
 
 void gw_outbox_end_backfill(gw *g) {
@@ -187,14 +268,8 @@ void gw_outbox_forget_alert(gw *g, int64_t id, size_t bytes) {
     if (id <= o->alert_settled) {
         return; // it had to go meanwhile
     }
-    o->alert_settled = id;
     o->rows[GW_ITEM_ALERT]--;
-    o->bytes -= bytes_of(bytes);
-    o->alert_bytes -= bytes_of(bytes);
-    sv_writer_add(g->writer, "DELETE FROM alert_post WHERE id <= ?");
-    sv_writer_int(g->writer, id);
-    note_going(g);
-    gw_uplink_turn(g);
+    take_alert_away(g, id, bytes);
 }
 
 static sv_err count_items(gw *g, sv_why *why) {

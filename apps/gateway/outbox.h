@@ -28,11 +28,18 @@ typedef enum gw_item {
     GW_ITEM_ALERT,
     GW_ITEM__COUNT
 } gw_item;
-/// Why something went that the fleet server does not have.
-typedef enum gw_loss { GW_LOST_BYTES, GW_LOST_AGE, GW_LOST_FREE, GW_LOSS__COUNT } gw_loss;
+/// Why something went that the fleet server does not have: bounds, or `uplink: never` that came
+/// after it.
+typedef enum gw_loss {
+    GW_LOST_BYTES,
+    GW_LOST_AGE,
+    GW_LOST_FREE,
+    GW_LOST_RULE,
+    GW_LOSS__COUNT
+} gw_loss;
 
 const char *gw_item_name(gw_item item); ///< "minutes", "averages", "alerts"
-const char *gw_loss_name(gw_loss loss); ///< "bytes", "age", "free"
+const char *gw_loss_name(gw_loss loss); ///< "bytes", "age", "free", "rule"
 
 typedef struct gw gw;
 typedef struct gw_stream gw_stream;
@@ -48,16 +55,19 @@ typedef struct gw_batch {
     gw_part *of;
     int64_t last, items, bytes;
     int64_t rows[GW_ITEM_ALERT]; ///< of them, by kind
+    int64_t held[GW_ITEM_ALERT]; ///< others that may not leave the site, by kind
 } gw_batch;
 
 typedef struct gw_outbox {
-    gw_part live;                  ///< what is new; it goes first
-    gw_part backfill;              ///< what waited while the fleet server was away
-    bool split_due;                ///< it is there again: what waits by now becomes `backfill`
-    int64_t alert_settled;         ///< the last alert that was sent and answered, or dropped
-    int64_t rows[GW_ITEM__COUNT];  ///< waiting, by kind
-    int64_t bytes, alert_bytes;    ///< of all of them, of the alerts alone
-    uint64_t group;                ///< the last one that takes something away
+    gw_part live;                 ///< what is new; it goes first
+    gw_part backfill;             ///< what waited while the fleet server was away
+    bool split_due;               ///< it is there again: what waits by now becomes `backfill`
+    int64_t alert_settled;        ///< the last alert that was sent and answered, or dropped
+    int64_t rows[GW_ITEM__COUNT]; ///< waiting, by kind
+    int64_t bytes, alert_bytes;   ///< of all of them, of the alerts alone
+    uint64_t group;               ///< the last one that takes something away
+    uint64_t gap; ///< the last one that takes away what was not sent: until it is on disk nothing
+                  ///< is looked for, that would be found again
     int64_t passed[GW_ITEM_ALERT]; ///< there is none of this kind up to this number
     int64_t low_bytes;             ///< the disk has little room: so much may wait; 0: it has enough
     bool age_due;                  ///< something may have waited for too long
@@ -78,12 +88,19 @@ bool gw_outbox_is_known(int64_t put_s, int64_t now_s);
 /// How long the oldest of them has waited; -1 when none does, or nobody knows.
 int64_t gw_outbox_oldest_s(const gw *g);
 
-/// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits.
+/// What of a kind went against anybody's will.
+int64_t gw_outbox_lost(const gw *g, gw_item item);
+
+/// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits. Alerts that may not leave the site
+/// are passed over and taken away. So are averages and minutes, with the batch; one without items
+/// is nothing else, and to be dropped.
 sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
 sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out, sv_textbuf *body,
                             sv_why *why);
-/// Taken away, and not sent again by this process. `bytes` are those of its body.
+/// Sent: taken away, and not sent again by this process. `bytes` are those of its body.
 void gw_outbox_forget_batch(gw *g, const gw_batch *batch);
+/// Not sent: taken away, and told as a gap with what follows.
+void gw_outbox_drop_batch(gw *g, const gw_batch *batch);
 void gw_outbox_forget_alert(gw *g, int64_t id, size_t bytes);
 /// The fleet server is there again: what is in the outbox by now waits behind what is new. False:
 /// what was taken away is not committed yet.
@@ -95,6 +112,8 @@ void gw_outbox_end_backfill(gw *g);
 int64_t gw_outbox_limit(const gw *g, gw_loss *bound);
 /// How full it is, by bytes or by age: 1 is where something goes.
 double gw_outbox_fill(const gw *g);
+/// So many of a kind go, with what is recorded now.
+void gw_outbox_count(gw *g, gw_item item, gw_loss loss, int64_t rows);
 /// With every beat: the room on the disk, and whether something has waited for too long.
 void gw_outbox_beat(gw *g);
 /// Drop what must go, while nothing is being sent. True: first this is to be committed.

@@ -7,7 +7,7 @@
 #define FUTURE_S INT64_C(86400)         ///< one further ahead was wrong
 
 static const char *const ITEMS[GW_ITEM__COUNT] = { "minutes", "averages", "alerts" };
-static const char *const LOSSES[GW_LOSS__COUNT] = { "bytes", "age", "free" };
+static const char *const LOSSES[GW_LOSS__COUNT] = { "bytes", "age", "free", "rule" };
 
 const char *gw_item_name(gw_item item) {
     return ITEMS[item];
@@ -49,7 +49,12 @@ void gw_outbox_beat(gw *g) {
     }
 }
 
-static void count(gw *g, gw_item item, gw_loss loss, int64_t rows) {
+int64_t gw_outbox_lost(const gw *g, gw_item item) {
+    const int64_t *by = g->outbox.dropped[item];
+    return by[GW_LOST_BYTES] + by[GW_LOST_AGE] + by[GW_LOST_FREE];
+}
+
+void gw_outbox_count(gw *g, gw_item item, gw_loss loss, int64_t rows) {
     if (rows == 0) {
         return;
     }
@@ -112,7 +117,7 @@ static void drop_items(gw *g, gw_item item, gw_loss loss, const going *what) {
     sv_writer_int(g->writer, what->upto);
     sv_writer_int(g->writer, item);
     g->outbox.bytes -= what->bytes;
-    count(g, item, loss, what->rows[item]);
+    gw_outbox_count(g, item, loss, what->rows[item]);
 }
 
 /// The next ones of this kind. `done`: some go, or there may be some further on.
@@ -171,7 +176,7 @@ static sv_err drop_alerts(gw *g, int64_t need, bool *done, sv_why *why) {
     sv_writer_int(g->writer, upto);
     o->bytes -= bytes;
     o->alert_bytes -= bytes;
-    count(g, GW_ITEM_ALERT, GW_LOST_BYTES, rows);
+    gw_outbox_count(g, GW_ITEM_ALERT, GW_LOST_BYTES, rows);
     return SV_OK;
 }
 
@@ -230,8 +235,8 @@ static sv_err drop_old(gw *g, bool *done, sv_why *why) {
     sv_writer_add(g->writer, "DELETE FROM outbox WHERE seq <= ?");
     sv_writer_int(g->writer, what.upto);
     g->outbox.bytes -= what.bytes;
-    count(g, GW_ITEM_AVERAGE, GW_LOST_AGE, what.rows[GW_ITEM_AVERAGE]);
-    count(g, GW_ITEM_MINUTE, GW_LOST_AGE, what.rows[GW_ITEM_MINUTE]);
+    gw_outbox_count(g, GW_ITEM_AVERAGE, GW_LOST_AGE, what.rows[GW_ITEM_AVERAGE]);
+    gw_outbox_count(g, GW_ITEM_MINUTE, GW_LOST_AGE, what.rows[GW_ITEM_MINUTE]);
     return SV_OK;
 }
 
@@ -241,6 +246,9 @@ bool gw_outbox_trim(gw *g) {
     sv_why why = { 0 };
     bool done = false;
     sv_err err = SV_OK;
+    if (o->gap > g->committed) {
+        return true;
+    }
     if (!o->age_due && o->bytes <= gw_outbox_limit(g, &bound)) {
         return false;
     }
@@ -257,6 +265,7 @@ bool gw_outbox_trim(gw *g) {
         gw_store_failed(g, &why);
     } else if (done) {
         o->group = sv_writer_last(g->writer);
+        o->gap = o->group;
     }
     return done;
 }

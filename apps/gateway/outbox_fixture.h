@@ -22,7 +22,7 @@ typedef struct fixture {
     sv_http_server *fleet;
     bool is_up;
     sv_ranges sent, settled;
-    int64_t items;
+    int64_t items, alerts;
 } fixture;
 
 static inline void take_batch(fixture *f, const sv_json *root, int64_t *last) {
@@ -47,6 +47,8 @@ static inline void answer(sv_http_request *request, void *arg) {
     assert_int_equal(sv_json_parse(sv_http_body(request), &root, NULL, NULL), SV_OK);
     if (sv_text_is(sv_http_path(request), "/v1/readings")) {
         take_batch(f, root, &last);
+    } else if (sv_text_is(sv_http_path(request), "/v1/alerts")) {
+        f->alerts++;
     }
     (void) snprintf(text, sizeof text, "{\"seq\":%lld}", (long long) last);
     sv_http_reply(request, 200, "application/json", sv_text_of(text));

@@ -224,6 +224,113 @@ static void what_is_being_sent_stays_until_its_answer(void **state) {
     must_add_up(f);
 }
 
+/// `uplink` of the configuration, read again.
+static void set_uplink(fixture *f, const char *uplink) {
+    static const char CONFIG[] =
+        "id: gw-1\nsite: north\nlisten: {port: 8883}\ntls: {ca: a, cert: b, "
+        "key: c}\nstore: {path: x}\nuplink: %s\n"
+        "rules: {default: {alone: {when: badge > 5}}}\n";
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "test" };
+    SV_DEFER(gw_config_drop) gw_config fresh = { .id = "" };
+    char yaml[512];
+    (void) snprintf(yaml, sizeof yaml, CONFIG, uplink);
+    assert_int_equal(gw_config_read(sv_text_of(yaml), &fresh, &faults), SV_OK);
+    sv_rules *old = f->g.config.rules;
+    f->g.config.rules = fresh.rules;
+    fresh.rules = old;
+    gw_ingest_rules(&f->g);
+}
+
+static void put_badge(fixture *f, int count) {
+    static const gw_stream BADGE = { .device = "press-1", .sensor = "badge" };
+    for (int i = 0; i < count; i++) {
+        gw_outbox_average(&f->g, &BADGE, 1, 7, false);
+    }
+}
+
+/// Of a threshold, or of a rule that asks about it.
+static void put_badge_alert(fixture *f, bool of_rule) {
+    sv_alert alert = { .id = "0123456789abcdef0123456789abcdef",
+                       .type = of_rule ? SV_ALERT_ANOMALY : SV_ALERT_HIGH,
+                       .event = SV_ALERT_RAISED,
+                       .device_id = "press-1",
+                       .message = "Value 7 exceeds high threshold",
+                       .at_us = 1 };
+    (void) snprintf(alert.sensor, sizeof alert.sensor, "%s", of_rule ? "" : "badge");
+    (void) snprintf(alert.rule, sizeof alert.rule, "%s", of_rule ? "alone" : "");
+    char room[SV_ALERT_BYTES_MAX];
+    sv_textbuf body = SV_TEXTBUF(room);
+    sv_alert_format(&alert, &body);
+    gw_outbox_alert(&f->g, sv_textbuf_text(&body));
+}
+
+// [spool-6] [spool-4]
+static void what_may_not_leave_any_more_is_held_back_wherever_it_stands(void **state) {
+    fixture *f = *state;
+    int64_t badges = 0;
+    // First, last, in between, and more of them than one batch holds.
+    for (int round = 0; round < 6; round++) {
+        int count = round == 3 ? GW_BATCH_MAX + 200 : 1 + round * 90;
+        put_badge(f, count);
+        badges += count;
+        put_many(f, GW_ITEM_MINUTE, 1 + (round % 2) * 3);
+    }
+    put_badge(f, 3);
+    put_badge_alert(f, true);
+    put_many(f, GW_ITEM_ALERT, 1);
+    put_badge_alert(f, false);
+    set_uplink(f, "{default: all, sensors: {badge: never}}");
+    be_up(f, true);
+    turn_until_sent(f);
+    assert_int_equal(f->items, 15);
+    assert_int_equal(f->alerts, 1);
+    assert_int_equal(f->g.outbox.dropped[GW_ITEM_AVERAGE][GW_LOST_RULE], badges + 3);
+    assert_int_equal(f->g.outbox.dropped[GW_ITEM_ALERT][GW_LOST_RULE], 2);
+    assert_int_equal(gw_outbox_lost(&f->g, GW_ITEM_AVERAGE), 0);
+    must_add_up(f);
+    // The fleet server hears of the last numbers with what comes next.
+    be_up(f, true);
+    put_many(f, GW_ITEM_MINUTE, 1);
+    turn_until_sent(f);
+    assert_int_equal(sv_ranges_prefix(&f->settled, 1), 15 + badges + 3 + 1);
+}
+
+// [spool-6] [spool-3]
+static void a_batch_that_is_held_back_whole_is_counted_once(void **state) {
+    fixture *f = *state;
+    put_badge(f, GW_BATCH_MAX + 100);
+    sv_writer_wait(f->g.writer);
+    set_uplink(f, "{default: never}");
+    be_up(f, true);
+    for (int i = 0; i < 3; i++) { // also before it is on disk that they went
+        f->g.batch_due = true;
+        gw_uplink_turn(&f->g);
+    }
+    assert_int_equal(f->g.outbox.dropped[GW_ITEM_AVERAGE][GW_LOST_RULE], GW_BATCH_MAX);
+    turn_until_sent(f);
+    assert_int_equal(f->g.outbox.dropped[GW_ITEM_AVERAGE][GW_LOST_RULE], GW_BATCH_MAX + 100);
+    assert_int_equal(f->items, 0);
+    must_add_up(f);
+}
+
+// [spool-3]
+static void what_is_dropped_is_not_found_again_before_that_is_on_disk(void **state) {
+    fixture *f = *state;
+    put_many(f, GW_ITEM_AVERAGE, 1000);
+    put_many(f, GW_ITEM_ALERT, 2);
+    f->g.config.fleet.spool.bytes = SMALL;
+    assert_true(gw_outbox_trim(&f->g));
+    assert_true(f->g.outbox.bytes < SMALL);
+    be_up(f, true);
+    f->g.batch_due = true;
+    gw_uplink_turn(&f->g);
+    assert_false(f->g.batch_under_way);
+    assert_false(f->g.alert_under_way);
+    turn_until_sent(f);
+    assert_int_equal(f->items + dropped(f, GW_ITEM_AVERAGE), 1000);
+    must_add_up(f);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -237,6 +344,9 @@ int main(void) {
         TEST(what_went_is_told_with_the_numbers_that_follow_it),
         TEST(also_when_the_end_of_what_waited_went_while_new_items_came),
         TEST(what_is_being_sent_stays_until_its_answer),
+        TEST(what_may_not_leave_any_more_is_held_back_wherever_it_stands),
+        TEST(a_batch_that_is_held_back_whole_is_counted_once),
+        TEST(what_is_dropped_is_not_found_again_before_that_is_on_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

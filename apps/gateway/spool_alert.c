@@ -34,16 +34,8 @@ sv_alert_event gw_spool_alert_judge(gw_spool_alert *a, double fill, int64_t gone
     return event;
 }
 
-static int64_t dropped_of(const gw *g, gw_item item) {
-    int64_t sum = 0;
-    for (unsigned loss = 0; loss < GW_LOSS__COUNT; loss++) {
-        sum += g->outbox.dropped[item][loss];
-    }
-    return sum;
-}
-
 static int64_t gone_of(const gw *g, gw_item item) {
-    return dropped_of(g, item) - g->spool_alert.before[item];
+    return gw_outbox_lost(g, item) - g->spool_alert.before[item];
 }
 
 static int64_t gone_of_all(const gw *g) {
@@ -117,7 +109,7 @@ static void tell(gw *g, sv_alert_event event) {
 static void begin_anew(gw *g) {
     gw_spool_alert *a = &g->spool_alert;
     for (unsigned item = 0; item < GW_ITEM__COUNT; item++) {
-        a->before[item] = dropped_of(g, (gw_item) item);
+        a->before[item] = gw_outbox_lost(g, (gw_item) item);
     }
     a->gone = 0;
     sv_writer_add(g->writer, "UPDATE outbox_dropped SET told = count");
@@ -144,8 +136,9 @@ sv_err gw_spool_alert_open(gw *g, sv_why *why) {
     gw_spool_alert *a = &g->spool_alert;
     sv_stmt *stmt = NULL;
     memset(a->before, 0, sizeof a->before);
-    SV_TRY(
-        sv_db_stmt(g->db, "SELECT kind, sum(told) FROM outbox_dropped GROUP BY kind", &stmt, why));
+    SV_TRY(sv_db_stmt(g->db,
+                      "SELECT kind, sum(told) FROM outbox_dropped WHERE reason < 3 GROUP BY kind",
+                      &stmt, why));
     sv_err err = sv_stmt_next(stmt, why);
     for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
         a->before[sv_stmt_int(stmt, 0) % GW_ITEM__COUNT] = sv_stmt_int(stmt, 1);

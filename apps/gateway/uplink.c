@@ -103,7 +103,7 @@ static void batch_refused(gw *g, int status) {
     SV_LOG(error, "uplink.refused", "the fleet server refused item %lld for good (status %d)",
            (long long) g->batch.last, status);
     g->uplink_refused++;
-    gw_outbox_forget_batch(g, &g->batch);
+    gw_outbox_drop_batch(g, &g->batch);
 }
 
 /// The fleet server has taken a batch and does not say that any of it is on disk: sending it again
@@ -134,6 +134,7 @@ static void batch_done(void *arg, const sv_http_reply_view *reply, const sv_why 
         g->sent += (uint64_t) g->batch.items;
         g->batch_max = g->batch_max * 2 > GW_BATCH_MAX ? GW_BATCH_MAX : g->batch_max * 2;
         gw_outbox_forget_batch(g, &g->batch);
+        gw_uplink_turn(g);
     } else if (gw_uplink_is_refused(reply->status)) {
         batch_refused(g, reply->status);
     }
@@ -150,6 +151,7 @@ static void alert_done(void *arg, const sv_http_reply_view *reply, const sv_why 
     }
     if (took || gw_uplink_is_refused(reply->status)) {
         gw_outbox_forget_alert(g, g->alert_last_id, g->alert_bytes);
+        gw_uplink_turn(g);
     }
 }
 
@@ -197,6 +199,10 @@ static sv_err send_batch(gw *g, gw_part *of, sv_why *why) {
     bool whole = of == &g->outbox.backfill && g->batch_max == GW_BATCH_MAX;
     SV_TRY(gw_outbox_next_batch(g, of, whole ? GW_BACKFILL_BATCH : g->batch_max, &g->batch, &body,
                                 why));
+    if (g->batch.items == 0) {
+        gw_outbox_drop_batch(g, &g->batch);
+        return SV_OK;
+    }
     g->batch_under_way = post(g, &g->fleet, "/v1/readings", &body, batch_done);
     return SV_OK;
 }
@@ -231,10 +237,10 @@ void gw_uplink_turn(gw *g) {
     sv_why why = { 0 };
     sv_err alert = SV_OK;
     sv_err batch = SV_OK;
-    if (is_due(&g->alert_peer) && !g->alert_under_way) {
+    bool trimming = gw_outbox_trim(g);
+    if (is_due(&g->alert_peer) && !g->alert_under_way && g->outbox.gap <= g->committed) {
         alert = send_alert(g, &why);
     }
-    bool trimming = gw_outbox_trim(g);
     if (is_due(&g->fleet) && is_due(&g->batches) && !g->batch_under_way && !trimming) {
         batch = send_next(g, &why);
     }
@@ -302,11 +308,7 @@ static void put_dropped(const gw *g, sv_json_out *out) {
     sv_json_key(out, "dropped");
     sv_json_open_object(out);
     for (unsigned item = 0; item < GW_ITEM__COUNT; item++) {
-        int64_t sum = 0;
-        for (unsigned loss = 0; loss < GW_LOSS__COUNT; loss++) {
-            sum += g->outbox.dropped[item][loss];
-        }
-        sv_json_add_int(out, gw_item_name((gw_item) item), sum);
+        sv_json_add_int(out, gw_item_name((gw_item) item), gw_outbox_lost(g, (gw_item) item));
     }
     sv_json_close_object(out);
 }

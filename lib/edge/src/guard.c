@@ -303,6 +303,11 @@ sv_condition *sv_guard_find(const sv_guard *guard, sv_alert_type type, sv_text r
     return one == NULL || one->of == NULL ? NULL : &one->of->condition;
 }
 
+bool sv_guard_stays(const sv_guard *guard, sv_alert_type type, sv_text rule) {
+    const guarded *one = guard == NULL ? NULL : find(guard, type, rule);
+    return one != NULL && one->stays;
+}
+
 sv_condition *sv_guard_reopen(sv_guard *guard, sv_alert_type type, sv_text rule,
                               const char *message) {
     guarded *one = guard == NULL ? NULL : find(guard, type, rule);

@@ -33,6 +33,15 @@ int64_t sv_broker_after(int64_t now_us, uint32_t seconds) {
     return seconds == UINT32_MAX ? SV_BROKER_NEVER : now_us + (int64_t) seconds * 1000000;
 }
 
+sv_text sv_broker_named(const sv_broker *broker, sv_text topic) {
+    sv_text named = topic;
+    if (broker->hooks.named != NULL) {
+        named = broker->hooks.named(broker->arg, topic);
+    }
+    named.len = named.len < SV_BROKER_NAMED_MAX ? named.len : SV_BROKER_NAMED_MAX;
+    return named;
+}
+
 void sv_broker_tell(sv_broker *broker, sv_broker_event event, const sv_broker_peer *who,
                     const sv_why *why) {
     broker->counts.events[event]++;

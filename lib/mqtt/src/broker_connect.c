@@ -118,8 +118,9 @@ static sv_mqtt_reason check_will(sv_broker *broker, const sv_broker_client *clie
                    || (sv_mqtt_topic_is_valid(answer)
                        && broker->hooks.may_publish(broker->arg, &client->peer, answer)));
     if (!may) {
+        sv_text named = sv_broker_named(broker, topic);
         (void) sv_fail(why, SV_ERR_UNTRUSTED, "'%s' may not have a will for '" SV_TEXT_FMT "'",
-                       client->peer.client_id, (int) (topic.len < 128 ? topic.len : 128), topic.at);
+                       client->peer.client_id, SV_TEXT_ARG(named));
         sv_broker_tell(broker, SV_BROKER_DENIED, &client->peer, why);
         return SV_MQTT_NOT_AUTHORIZED;
     }

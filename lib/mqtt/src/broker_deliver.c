@@ -8,9 +8,10 @@
 static void tell_dropped(sv_broker *broker, const sv_broker_session *session, sv_text topic,
                          const char *cause) {
     sv_broker_peer peer = sv_broker_peer_of(session);
+    sv_text named = sv_broker_named(broker, topic);
     sv_why why;
     (void) sv_fail(&why, SV_ERR_NO_SPACE, "a message of '" SV_TEXT_FMT "' to '%s' was dropped: %s",
-                   (int) (topic.len < 128 ? topic.len : 128), topic.at, peer.client_id, cause);
+                   SV_TEXT_ARG(named), peer.client_id, cause);
     sv_broker_tell(broker, SV_BROKER_DROPPED, &peer, &why);
 }
 

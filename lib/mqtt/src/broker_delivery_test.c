@@ -298,6 +298,29 @@ static void properties_travel_in_their_order(void **state) {
     assert_got(old, "SUBACK#1 01; a=x; a=x q1#1");
 }
 
+// [spool-6]
+static void what_is_not_to_be_named_is_in_no_sentence(void **state) {
+    (void) state;
+    SV_DEFER(site_drop) site *here = site_new();
+    sv_broker_drop(&here->broker);
+    here->limits.queue_messages_max = 1;
+    here->limits.retained_max = 0;
+    site_start(here);
+    site_link *to = site_joined(here, 0, SV_MQTT_V311, "to", false, false);
+    site_subscribe(to, 1, "#", 1, 0);
+    site_subscribe(to, 2, "secret/name", 1, 0);
+    assert_string_equal(here->last_why, "'to' may not subscribe to 'secret/'");
+    site_link *from = site_joined(here, 1, SV_MQTT_V311, "from", true, false);
+    site_publish(from, "secret/name", "x", 0, 0, false);
+    assert_string_equal(here->last_why, "'from' may not publish to 'secret/'");
+    site_publish(from, "whisper/name", "1", 1, 1, false);
+    site_publish(from, "whisper/name", "2", 1, 2, false);
+    assert_string_equal(here->last_why,
+                        "a message of 'whisper/' to 'to' was dropped: its queue is full");
+    site_publish(from, "whisper/name", "3", 0, 0, true);
+    assert_string_equal(here->last_why, "there is no room to retain 'whisper/'");
+}
+
 // [mqtt-13]
 static void a_full_queue_drops_its_oldest_and_says_so(void **state) {
     (void) state;
@@ -470,6 +493,7 @@ int main(void) {
         cmocka_unit_test(a_topic_is_told_by_a_number_while_one_is_free_or_when_it_comes_again),
         cmocka_unit_test(messages_expire_and_tell_the_time_they_have_left),
         cmocka_unit_test(properties_travel_in_their_order),
+        cmocka_unit_test(what_is_not_to_be_named_is_in_no_sentence),
         cmocka_unit_test(a_full_queue_drops_its_oldest_and_says_so),
         cmocka_unit_test(who_reads_slowly_waits_and_loses_what_may_be_lost),
         cmocka_unit_test(restoring_into_smaller_limits_leaves_out_and_forgets_nothing),

@@ -199,6 +199,8 @@ int64_t sv_broker_wall(const sv_broker *broker, int64_t at_us);
 int64_t sv_broker_after(int64_t now_us, uint32_t seconds);
 void sv_broker_tell(sv_broker *broker, sv_broker_event event, const sv_broker_peer *who,
                     const sv_why *why);
+/// A topic or filter as a sentence of an event names it.
+sv_text sv_broker_named(const sv_broker *broker, sv_text topic);
 /// Who a session belongs to, also while it is away.
 sv_broker_peer sv_broker_peer_of(const sv_broker_session *session);
 

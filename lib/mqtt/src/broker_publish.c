@@ -100,10 +100,10 @@ static sv_mqtt_reason resolve_alias(const sv_broker *broker, sv_broker_client *c
 
 static void deny(sv_broker *broker, const sv_broker_client *client, const char *what,
                  sv_text topic) {
+    sv_text named = sv_broker_named(broker, topic);
     sv_why why;
     (void) sv_fail(&why, SV_ERR_UNTRUSTED, "'%s' may not %s '" SV_TEXT_FMT "'",
-                   client->peer.client_id, what, (int) (topic.len < 128 ? topic.len : 128),
-                   topic.at);
+                   client->peer.client_id, what, SV_TEXT_ARG(named));
     sv_broker_tell(broker, SV_BROKER_DENIED, &client->peer, &why);
 }
 
@@ -155,9 +155,10 @@ static void store_retained(sv_broker *broker, const sv_broker_client *client,
         sv_broker_retain(broker, post);
         return;
     }
+    sv_text named = sv_broker_named(broker, post->topic);
     sv_why why;
     (void) sv_fail(&why, SV_ERR_NO_SPACE, "there is no room to retain '" SV_TEXT_FMT "'",
-                   (int) (post->topic.len < 128 ? post->topic.len : 128), post->topic.at);
+                   SV_TEXT_ARG(named));
     sv_broker_tell(broker, SV_BROKER_DROPPED, &client->peer, &why);
 }
 

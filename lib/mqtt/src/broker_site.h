@@ -71,6 +71,15 @@ static inline bool site_may(void *arg, const sv_broker_peer *who, sv_text topic)
            && (here->taken_away == NULL || !sv_text_starts(topic, sv_text_of(here->taken_away)));
 }
 
+/// What follows "secret/" or "whisper/" is not to be read in any log.
+static inline sv_text site_named(void *arg, sv_text topic) {
+    assert_non_null(arg);
+    sv_text rest = topic;
+    sv_text root = sv_text_cut(&rest, '/');
+    bool hidden = sv_text_is(root, "secret") || sv_text_is(root, "whisper");
+    return hidden ? (sv_text){ .at = topic.at, .len = topic.len - rest.len } : topic;
+}
+
 static inline uint64_t site_message(void *arg, const sv_broker_message *message) {
     site *here = arg;
     here->messages++;
@@ -150,6 +159,7 @@ static inline void site_start(site *here) {
         .may_subscribe = site_may,
         .message = site_message,
         .keep = site_keep,
+        .named = site_named,
         .event = site_event,
     };
     uint8_t key[16] = { 1 };

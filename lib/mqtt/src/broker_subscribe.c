@@ -9,9 +9,10 @@ static uint8_t refusal(const sv_broker_client *client, sv_mqtt_reason reason) {
 }
 
 static void deny(sv_broker *broker, const sv_broker_peer *peer, sv_text filter, const char *verb) {
+    sv_text named = sv_broker_named(broker, filter);
     sv_why why;
     (void) sv_fail(&why, SV_ERR_UNTRUSTED, "'%s' %s '" SV_TEXT_FMT "'", peer->client_id, verb,
-                   (int) (filter.len < 128 ? filter.len : 128), filter.at);
+                   SV_TEXT_ARG(named));
     sv_broker_tell(broker, SV_BROKER_DENIED, peer, &why);
 }
 

@@ -100,6 +100,11 @@ static uint64_t hook_keep(void *arg, sv_broker_kind kind, sv_text key, sv_text v
     return server->hooks.keep(server->arg, kind, key, value);
 }
 
+static sv_text hook_named(void *arg, sv_text topic) {
+    sv_mqtt_server *server = arg;
+    return server->hooks.named(server->arg, topic);
+}
+
 static void hook_event(void *arg, sv_broker_event event, const sv_broker_peer *who,
                        const sv_why *why) {
     sv_mqtt_server *server = arg;
@@ -188,6 +193,7 @@ sv_err sv_mqtt_server_open(sv_loop *loop, const sv_mqtt_server_options *options,
                                    .may_subscribe = hook_may_subscribe,
                                    .message = hook_message,
                                    .keep = hooks->keep == NULL ? NULL : hook_keep,
+                                   .named = hooks->named == NULL ? NULL : hook_named,
                                    .event = hook_event };
     if (options->bind == NULL && options->path == NULL) {
         return sv_fail(why, SV_ERR_INVALID, "an MQTT server needs an address or a socket");

@@ -61,6 +61,8 @@ void sv_guard_undamp(sv_guard *guard);
 
 /// What is known of a rule's alert; NULL: there is no such rule, or none of its sensors has spoken.
 sv_condition *sv_guard_find(const sv_guard *guard, sv_alert_type type, sv_text rule);
+/// Does the rule ask about a sensor that may not leave the site? False where there is no such rule.
+bool sv_guard_stays(const sv_guard *guard, sv_alert_type type, sv_text rule);
 /// An alert was open when the program ended: its condition, for sv_condition_reopen. NULL when
 /// there is no such rule any more.
 sv_condition *sv_guard_reopen(sv_guard *guard, sv_alert_type type, sv_text rule,

@@ -35,6 +35,7 @@ enum {
     SV_BROKER_WILL_RESTORED_US = 10 * 1000000, ///< after a restart, to come back before the will
     SV_BROKER_ACKS_MAX = 65535, ///< waiting on one connection; bounded by receive maximum
     SV_BROKER_SHARE_NAME_MAX = 64,
+    SV_BROKER_NAMED_MAX = 128, ///< bytes of a topic in what is logged
 };
 
 typedef struct sv_broker sv_broker;
@@ -95,6 +96,8 @@ typedef struct sv_broker_hooks {
     /// Keep `value`, or forget the record when `value.at` is NULL. Returns as `message` does. NULL:
     /// nothing outlives this process.
     uint64_t (*keep)(void *arg, sv_broker_kind kind, sv_text key, sv_text value);
+    /// What of a topic or filter the sentences of `event` may name: its beginning. NULL: all of it.
+    sv_text (*named)(void *arg, sv_text topic);
     /// For the log and for counting. May be NULL.
     void (*event)(void *arg, sv_broker_event event, const sv_broker_peer *who, const sv_why *why);
 } sv_broker_hooks;
