@@ -261,7 +261,8 @@ static guarded *find(const sv_guard *guard, sv_alert_type type, sv_text name) {
     return NULL;
 }
 
-/// The same condition goes on as it stood; another one starts anew under the alert that is open.
+/// The same condition goes on as it stood; another one begins with what is known of the sensors and
+/// windows that it shares, under the alert that is open.
 static void inherit(guarded *from, guarded *to) {
     if (sv_expression_same(from->rule->when, to->rule->when)) {
         to->of = from->of;
@@ -269,6 +270,8 @@ static void inherit(guarded *from, guarded *to) {
         return;
     }
     to->of = memory_new(to->rule);
+    sv_expression_state_carry(from->rule->when, state_of(from->of), to->rule->when,
+                              state_of(to->of));
     to->of->condition = from->of->condition;
     to->of->condition.broken_since_us = to->of->condition.kept_since_us = INT64_MIN;
     to->of->message = from->of->message;

@@ -274,12 +274,16 @@ static void rules_that_are_the_same_go_on_after_a_reload(void **state) {
     expect(&b, "");
     later(&b, 1);
     expect(&b, "raised dry critical: Runs dry: 1.5 bar at 6 A\n");
-    // Another condition: the alert stays, and what it asks about has to be said anew.
-    assert_true(move(&b, "rules: {default: {dry: {when: pressure < 1}}}\n"));
+    // Another condition: the alert stays, and what both ask about is known.
+    assert_true(move(&b, "rules: {default: {dry: {when: pressure < 1.6 and flow < 9}}}\n"));
     later(&b, 60);
     expect(&b, "");
-    speak(&b, "pressure", 1.5);
+    speak(&b, "flow", 8);
+    expect(&b, "");
+    speak(&b, "flow", 9);
     expect(&b, "cleared dry critical: Runs dry: 1.5 bar at 6 A\n");
+    speak(&b, "flow", 8);
+    expect(&b, "raised dry warning: pressure < 1.6 and flow < 9\n");
     stop(&b);
 }
 
