@@ -123,16 +123,8 @@ static bool is_wanted(const asked *a, sv_text device_id, int64_t at_us) {
 
 static sv_err take_line(run *r, sv_text line, sv_why *why) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    SV_TRY(sv_json_parse(line, &root, NULL, why));
     sv_reading reading = { .seq = 0 };
-    sv_reading_key key = { .device_id = SV_TEXT("") };
-    if (!sv_json_text(sv_json_get(root, "sensor"), &key.sensor)) {
-        return sv_fail(why, SV_ERR_INVALID, "sensor is missing or not a text");
-    }
-    SV_TRY(sv_id_check("sensor", key.sensor, why));
-    if (sv_reading_from_json(&key, root, &reading, why) != SV_READING_FINE) {
-        return SV_ERR_INVALID;
-    }
+    SV_TRY(sv_reading_line_parse(line, &reading, &root, why));
     if (!is_wanted(r->asked, reading.key.device_id, reading.at_us)) {
         return SV_OK;
     }

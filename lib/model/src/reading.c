@@ -329,6 +329,20 @@ void sv_reading_payload_parse(const sv_reading_key *key, sv_text payload, int64_
     take_array(key, root, received_us, take, refuse, arg);
 }
 
+sv_err sv_reading_line_parse(sv_text line, sv_reading *out, sv_json **root, sv_why *why) {
+    sv_reading_key key = { .device_id = SV_TEXT("") };
+    *root = NULL;
+    if (sv_reading_flat_line(line, out)) {
+        return SV_OK;
+    }
+    SV_TRY(sv_json_parse(line, root, NULL, why));
+    if (!sv_json_text(sv_json_get(*root, "sensor"), &key.sensor)) {
+        return sv_fail(why, SV_ERR_INVALID, "sensor is missing or not a text");
+    }
+    SV_TRY(sv_id_check("sensor", key.sensor, why));
+    return sv_reading_from_json(&key, *root, out, why) == SV_READING_FINE ? SV_OK : SV_ERR_INVALID;
+}
+
 void sv_reading_format(const sv_reading *reading, sv_textbuf *out) {
     sv_json_out json = SV_JSON_OUT(out);
     sv_json_open_object(&json);

@@ -6,7 +6,18 @@
 
 #define EXACT_INTEGER_MAX 9007199254740992.0 // 2^53
 
-typedef enum member { VALUE, TIMESTAMP, DEVICE_ID, UNIT, EPOCH, SEQ, BOOT, UPTIME, MEMBERS } member;
+typedef enum member {
+    VALUE,
+    TIMESTAMP,
+    DEVICE_ID,
+    UNIT,
+    EPOCH,
+    SEQ,
+    BOOT,
+    UPTIME,
+    SENSOR,
+    MEMBERS
+} member;
 
 static const struct {
     const char *name;
@@ -16,6 +27,7 @@ static const struct {
     [DEVICE_ID] = { "device_id", false }, [UNIT] = { "unit", false },
     [EPOCH] = { "epoch", false },         [SEQ] = { "seq", true },
     [BOOT] = { "boot", false },           [UPTIME] = { "uptime", true },
+    [SENSOR] = { "sensor", false },
 };
 
 typedef struct cursor {
@@ -118,17 +130,12 @@ static bool read_pair(sv_text name, size_t name_max, sv_text number, int64_t lea
     return true;
 }
 
-bool sv_reading_flat_read(const sv_reading_key *key, sv_text payload, sv_reading *out) {
-    sv_text members[MEMBERS] = { { .at = NULL } };
-    if (!take_object(payload, members)) {
-        return false;
-    }
-    sv_reading reading = { .key = { .device_id = members[DEVICE_ID], .sensor = key->sensor },
+static bool read_members(const sv_text members[MEMBERS], sv_text sensor, sv_reading *out) {
+    sv_reading reading = { .key = { .device_id = members[DEVICE_ID], .sensor = sensor },
                            .timestamp = members[TIMESTAMP],
                            .unit = members[UNIT] };
     bool good =
         sv_num_parse(members[VALUE], &reading.value) == SV_OK
-        && sv_text_eq(reading.key.device_id, key->device_id)
         && sv_id_is_valid(reading.key.device_id) && reading.timestamp.len < SV_TIMESTAMP_MAX
         && sv_time_parse(reading.timestamp, &reading.at_us) == SV_OK
         && reading.unit.len <= SV_UNIT_MAX
@@ -139,4 +146,16 @@ bool sv_reading_flat_read(const sv_reading_key *key, sv_text payload, sv_reading
         *out = reading;
     }
     return good;
+}
+
+bool sv_reading_flat_read(const sv_reading_key *key, sv_text payload, sv_reading *out) {
+    sv_text members[MEMBERS] = { { .at = NULL } };
+    return take_object(payload, members) && sv_text_eq(members[DEVICE_ID], key->device_id)
+           && read_members(members, key->sensor, out);
+}
+
+bool sv_reading_flat_line(sv_text line, sv_reading *out) {
+    sv_text members[MEMBERS] = { { .at = NULL } };
+    return take_object(line, members) && sv_id_is_valid(members[SENSOR])
+           && read_members(members, members[SENSOR], out);
 }

@@ -8,5 +8,7 @@
 
 /// False, and *out untouched: not in this form, or faulty. Texts borrow from `payload`.
 bool sv_reading_flat_read(const sv_reading_key *key, sv_text payload, sv_reading *out);
+/// So, of an object that says itself whose it is: sv_reading_line_parse.
+bool sv_reading_flat_line(sv_text line, sv_reading *out);
 
 #endif

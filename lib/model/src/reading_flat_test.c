@@ -109,11 +109,55 @@ static void what_is_unusual_is_left_to_the_parser(void **state) {
     }
 }
 
+/// A line, and what becomes of it: 0 refused, 1 read by the JSON parser, 2 without it.
+static int line_read(const char *line, sv_reading *out, sv_json **root) {
+    if (sv_reading_line_parse(sv_text_of(line), out, root, NULL) != SV_OK) {
+        return 0;
+    }
+    return *root == NULL ? 2 : 1;
+}
+
+static void a_recorded_reading_says_itself_whose_it_is(void **state) {
+    (void) state;
+    static const struct {
+        const char *line;
+        int read;
+    } CASES[] = {
+        { "{\"value\":1.5,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"device-001\","
+          "\"sensor\":\"temperature\"}",
+          2 },
+        { "{\"sensor\":\"temperature\",\"more\":[1],\"value\":1.5,"
+          "\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"device-001\"}",
+          1 },
+        { "{\"value\":1.5,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"device-001\"}", 0 },
+        { "{\"value\":1.5,\"timestamp\":\"2026-11-22T06:15:04\",\"sensor\":\"temperature\"}", 0 },
+        { "{\"value\":1.5,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"device-001\","
+          "\"sensor\":\"a b\"}",
+          0 },
+        { "{\"value\":1.5,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"device-001\","
+          "\"sensor\":3}",
+          0 },
+        { "[]", 0 },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        SV_DEFER(sv_json_drop) sv_json *root = NULL;
+        sv_reading reading;
+        assert_int_equal(line_read(CASES[i].line, &reading, &root), CASES[i].read);
+        if (CASES[i].read > 0) {
+            assert_true(reading.value == 1.5);
+            assert_true(sv_text_is(reading.key.device_id, "device-001"));
+            assert_true(sv_text_is(reading.key.sensor, "temperature"));
+            assert_true(sv_text_is(reading.timestamp, "2026-11-22T06:15:04"));
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readings_in_the_usual_form_need_no_parser),
         cmocka_unit_test(with_any_byte_changed_or_missing_the_parser_still_agrees),
         cmocka_unit_test(what_is_unusual_is_left_to_the_parser),
+        cmocka_unit_test(a_recorded_reading_says_itself_whose_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

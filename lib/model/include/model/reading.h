@@ -88,6 +88,10 @@ sv_reading_fault sv_reading_from_json(const sv_reading_key *key, const sv_json *
 /// three are not all there and good. The texts are the object's. [reading-4]
 bool sv_reading_take_instant(const sv_json *object, sv_reading *out);
 
+/// A recorded reading: one object with `device_id` and `sensor` among its members. `*root` gets
+/// what its texts borrow from where that is not `line` itself, else NULL; the caller drops it.
+sv_err sv_reading_line_parse(sv_text line, sv_reading *out, sv_json **root, sv_why *why);
+
 /// The payload of one reading: {"value","timestamp","device_id"} and what else is set. [reading-2]
 void sv_reading_format(const sv_reading *reading, sv_textbuf *out);
 
