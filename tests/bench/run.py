@@ -2,7 +2,7 @@
 """What `./dev bench` runs: the real programs on loopback, counted and timed.
 
 Prints a table, writes build/bench/bench.json and build/bench/bench.svg. docs/bench.md says what each
-number means. Exit 1: a reading was lost, or the pipeline's instruction count is over its ceiling.
+number means. Exit 1: a reading was lost, or an instruction count is over its ceiling.
 """
 import argparse
 import json
@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import flood_latency
+import rules_cost
 from site_programs import POLL_S, Site, SiteError, free_port, stored_counter, wait_until
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -118,9 +119,9 @@ def pipeline(results, quick):
     results.add("pipeline without JSON", "ns/reading", each["without_json"])
 
 
-def instructions_of(readings):
+def instructions_of(probe, way, readings):
     """Instructions of a whole run, as callgrind counts them."""
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", PROBES / "bench-pipeline", "once", "pipeline_numbered", str(readings)]
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", probe, "once", way, str(readings)]
     err = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     return int(next(line for line in err.splitlines() if "Collected" in line).split(":")[1])
 
@@ -130,7 +131,8 @@ def instructions(results):
     if shutil.which("valgrind") is None:
         print("instructions per reading: not counted, valgrind is not installed")
         return True
-    count = (instructions_of(12000) - instructions_of(2000)) / 10000
+    pipeline_probe = PROBES / "bench-pipeline"
+    count = (instructions_of(pipeline_probe, "pipeline_numbered", 12000) - instructions_of(pipeline_probe, "pipeline_numbered", 2000)) / 10000
     stored = json.loads(CEILINGS.read_text())["pipeline_instructions"]
     results.add("pipeline, reading of 6 members", "instructions", [count], aim=stored * 1.2)
     return count <= stored * 1.2
@@ -492,7 +494,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "gateway", "restart", "drain", "through", "latency", "memory", "store", "floods")
+PARTS = ("pipeline", "rules", "gateway", "restart", "drain", "through", "latency", "memory", "store", "floods")
 
 
 def options():
@@ -514,6 +516,11 @@ def measure(results, site, asked):
     if "pipeline" in parts:
         pipeline(results, asked.quick)
         good = instructions(results)
+    if "rules" in parts:
+        rules_cost.run(results, BIN, PROBES / "bench-rules", asked.quick)
+        if shutil.which("valgrind") is not None:
+            stored = json.loads(CEILINGS.read_text())["rules_instructions"]
+            good = rules_cost.instructions(results, PROBES / "bench-rules", instructions_of, stored) and good
     if "gateway" in parts:
         for devices in (20, 500):
             front_door(results, site, devices, 2 if asked.quick else 5, 3, BURST // 3)
