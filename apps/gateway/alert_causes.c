@@ -19,10 +19,10 @@ static bool is_worth_telling(sv_condition *condition, sv_turn turn) {
 }
 
 /// What the reading says, or when there is none the time.
-static void put_reading(sv_alert *alert, const gw_stream *s, const sv_reading *reading) {
+static void put_reading(gw *g, sv_alert *alert, const gw_stream *s, const sv_reading *reading) {
     alert->value = SV_NAN;
     alert->raw = SV_NAN;
-    alert->at_us = sv_clock_wall_us();
+    alert->at_us = gw_wall_us(g);
     if (reading != NULL) {
         alert->value = s->last.average;
         alert->raw = s->last.value;
@@ -57,7 +57,7 @@ static void tell(gw *g, gw_stream *s, sv_cause cause, sv_turn turn, const sv_rea
     memcpy(alert.device_id, s->device, sizeof alert.device_id);
     memcpy(alert.sensor, s->sensor, sizeof alert.sensor);
     (void) (sv_text_copy(sv_text_of(sv_cause_name(cause)), alert.rule, sizeof alert.rule) == SV_OK);
-    put_reading(&alert, s, reading);
+    put_reading(g, &alert, s, reading);
     put_message(&alert, s, cause);
     gw_alert_tell(g, &alert, s->rules.uplink != SV_UPLINK_NEVER);
 }

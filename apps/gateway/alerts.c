@@ -3,7 +3,6 @@
 #include "alerts_own.h"
 #include <crypto/random.h>
 #include <string.h>
-#include <sys/clock.h>
 #include <sys/log.h>
 
 static void keep(gw *g, const sv_alert *alert, bool up) {
@@ -20,7 +19,7 @@ static void keep(gw *g, const sv_alert *alert, bool up) {
     sv_writer_str(g->writer, alert->rule);
     if (!over) {
         sv_writer_str(g->writer, alert->id);
-        sv_writer_int(g->writer, sv_clock_wall_us());
+        sv_writer_int(g->writer, gw_wall_us(g));
         sv_writer_int(g->writer, alert->at_us);
         sv_writer_int(g->writer, (int64_t) alert->severity);
         sv_writer_str(g->writer, alert->message);

@@ -7,31 +7,15 @@
 #include <sys/clock.h>
 #include <sys/log.h>
 
-static bool is_plausible(int64_t at_us, int64_t received_us) {
-    // Who woke in 1970 itself cannot say that somebody else is ahead.
-    return at_us >= GW_CLOCK_PAST_US
-           && (received_us < GW_CLOCK_PAST_US || at_us <= received_us + GW_CLOCK_FUTURE_US);
-}
-
-int64_t gw_taken_us(const gw_taken *taken) {
-    int64_t place_us = taken->start_us + taken->uptime_us;
-    bool plausible = is_plausible(taken->at_us, taken->received_us);
-    bool apart = llabs(place_us - taken->at_us) > GW_CLOCK_APART_US;
-    if (plausible && !(taken->known >= GW_KNOWN_MEASURED && apart)) {
-        return taken->at_us;
-    }
-    return taken->known == GW_KNOWN_NOT ? taken->received_us : place_us;
-}
-
 int64_t gw_row_us(sv_stmt *row, int column) {
-    const gw_taken taken = {
+    const sv_taken taken = {
         .received_us = sv_stmt_int(row, column),
         .at_us = sv_stmt_int(row, column + 1),
         .uptime_us = sv_stmt_int(row, column + 2),
-        .known = (gw_known) sv_stmt_int(row, column + 3),
+        .known = (sv_known) sv_stmt_int(row, column + 3),
         .start_us = sv_stmt_int(row, column + 4),
     };
-    return gw_taken_us(&taken);
+    return sv_taken_us(&taken);
 }
 
 bool gw_boot_cover(gw_boot *boot, int64_t uptime_us) {
@@ -44,7 +28,7 @@ bool gw_boot_cover(gw_boot *boot, int64_t uptime_us) {
     return news;
 }
 
-static bool settle(gw_boot *boot, gw_known known, int64_t start_us) {
+static bool settle(gw_boot *boot, sv_known known, int64_t start_us) {
     bool moved = known != boot->known || llabs(start_us - boot->kept_us) >= GW_BOOT_MOVED_US;
     boot->known = known;
     boot->start_us = start_us;
@@ -54,13 +38,13 @@ static bool settle(gw_boot *boot, gw_known known, int64_t start_us) {
 
 /// By the device's own clock. The latest word counts, whatever order they come in.
 static bool learn_said(gw_boot *boot, const sv_reading *reading) {
-    gw_known known = reading->proven ? GW_KNOWN_PROVEN : GW_KNOWN_SAID;
+    sv_known known = reading->proven ? SV_KNOWN_PROVEN : SV_KNOWN_SAID;
     int64_t start_us = reading->at_us - reading->uptime_us;
     if (known < boot->known || (known == boot->known && reading->uptime_us < boot->latest_us)) {
         return false;
     }
-    bool all = reading->proven && boot->known != GW_KNOWN_NOT
-               && llabs(start_us - boot->start_us) > GW_CLOCK_APART_US;
+    bool all = reading->proven && boot->known != SV_KNOWN_NOT
+               && llabs(start_us - boot->start_us) > SV_CLOCK_APART_US;
     bool news = false;
     if (all) {
         news = gw_boot_cover(boot, 0);
@@ -72,7 +56,7 @@ static bool learn_said(gw_boot *boot, const sv_reading *reading) {
 
 /// It was on its way for a while: the least of these is nearest. What was found by a clock that has
 /// been set since says nothing.
-static bool learn_receipt(gw_boot *boot, gw_known known, const sv_reading *when,
+static bool learn_receipt(gw_boot *boot, sv_known known, const sv_reading *when,
                           const gw_receipt *receipt) {
     int64_t start_us = receipt->at_us - when->uptime_us;
     bool same_clock = boot->known == known && boot->steps == receipt->steps;
@@ -88,39 +72,39 @@ static bool learn_receipt(gw_boot *boot, gw_known known, const sv_reading *when,
 static bool follow(gw_boot *boot, const sv_reading *when, const gw_receipt *receipt) {
     int64_t ahead_us = receipt->at_us - when->uptime_us - boot->start_us;
     if (boot->steps != receipt->steps || ahead_us <= 0) {
-        return learn_receipt(boot, GW_KNOWN_MEASURED, when, receipt);
+        return learn_receipt(boot, SV_KNOWN_MEASURED, when, receipt);
     }
     if (when->uptime_us - boot->latest_us < SV_TIME_MINUTE_US) {
         return false;
     }
     boot->latest_us = when->uptime_us;
-    return settle(boot, GW_KNOWN_MEASURED,
+    return settle(boot, SV_KNOWN_MEASURED,
                   boot->start_us + (ahead_us < GW_BOOT_CREEP_US ? ahead_us : GW_BOOT_CREEP_US));
 }
 
 static bool measure(gw_boot *boot, const sv_reading *when, const gw_receipt *receipt) {
     boot->steps = receipt->steps;
     boot->latest_us = when->uptime_us;
-    return settle(boot, GW_KNOWN_MEASURED, receipt->at_us - when->uptime_us);
+    return settle(boot, SV_KNOWN_MEASURED, receipt->at_us - when->uptime_us);
 }
 
 bool gw_boot_learn(gw_boot *boot, const sv_reading *when, const gw_receipt *receipt) {
-    bool plausible = is_plausible(when->at_us, receipt->at_us);
-    bool awake = receipt->at_us >= GW_CLOCK_PAST_US;
-    if ((plausible && when->proven) || boot->known == GW_KNOWN_PROVEN) {
+    bool plausible = sv_clock_is_plausible(when->at_us, receipt->at_us);
+    bool awake = receipt->at_us >= SV_CLOCK_PAST_US;
+    if ((plausible && when->proven) || boot->known == SV_KNOWN_PROVEN) {
         return plausible && learn_said(boot, when);
     }
     if (awake && receipt->measures) {
         return measure(boot, when, receipt);
     }
-    if (boot->known == GW_KNOWN_MEASURED) {
+    if (boot->known == SV_KNOWN_MEASURED) {
         return awake && follow(boot, when, receipt);
     }
     if (plausible) {
         return learn_said(boot, when);
     }
-    return awake && boot->known <= GW_KNOWN_RECEIPT
-           && learn_receipt(boot, GW_KNOWN_RECEIPT, when, receipt);
+    return awake && boot->known <= SV_KNOWN_RECEIPT
+           && learn_receipt(boot, SV_KNOWN_RECEIPT, when, receipt);
 }
 
 static void keep(gw *g, const gw_device *device, const gw_boot *boot) {
@@ -154,7 +138,7 @@ static sv_err read_known(gw *g, gw_device *device, sv_why *why) {
     sv_err err = sv_stmt_next(stmt, why);
     for (; err == SV_OK; err = sv_stmt_next(stmt, why)) {
         gw_boot *boot = add(device, sv_stmt_int(stmt, 0), sv_stmt_text(stmt, 1));
-        boot->known = (gw_known) sv_stmt_int(stmt, 2);
+        boot->known = (sv_known) sv_stmt_int(stmt, 2);
         boot->start_us = sv_stmt_int(stmt, 3);
         boot->kept_us = boot->start_us;
         boot->first_us = sv_stmt_int(stmt, 4);
@@ -201,11 +185,11 @@ gw_boot *gw_boot_of(gw *g, gw_device *device, const sv_reading *reading) {
 
 static bool learn(const gw_device *device, gw_boot *boot, const sv_reading *when,
                   const gw_receipt *receipt) {
-    gw_known before = boot->known;
+    sv_known before = boot->known;
     int64_t start_us = boot->start_us;
     bool news = gw_boot_learn(boot, when, receipt);
-    if (before != GW_KNOWN_NOT && before != boot->known
-        && llabs(boot->start_us - start_us) > GW_CLOCK_APART_US) {
+    if (before != SV_KNOWN_NOT && before != boot->known
+        && llabs(boot->start_us - start_us) > SV_CLOCK_APART_US) {
         SV_LOG(info, "clock.learned",
                "%s: the time is known; what it took since its start was %lld s off", device->id,
                (long long) ((boot->start_us - start_us) / SV_TIME_SECOND_US));
@@ -225,10 +209,10 @@ void gw_boot_met(gw *g, gw_device *device, const sv_reading *when) {
 
 int64_t gw_boot_place(gw *g, const gw_device *device, gw_boot *boot, const sv_reading *reading,
                       int64_t received_us) {
-    gw_taken taken = { .received_us = received_us, .at_us = reading->at_us };
+    sv_taken taken = { .received_us = received_us, .at_us = reading->at_us };
     const gw_receipt receipt = { .at_us = received_us, .steps = g->clock.steps };
     if (boot == NULL) {
-        return gw_taken_us(&taken);
+        return sv_taken_us(&taken);
     }
     bool news = learn(device, boot, reading, &receipt);
     if (!reading->proven) {
@@ -236,8 +220,8 @@ int64_t gw_boot_place(gw *g, const gw_device *device, gw_boot *boot, const sv_re
         taken.known = boot->known;
         taken.start_us = boot->start_us;
     }
-    int64_t at_us = gw_taken_us(&taken);
-    if (at_us != reading->at_us && taken.known != GW_KNOWN_NOT) {
+    int64_t at_us = sv_taken_us(&taken);
+    if (at_us != reading->at_us && taken.known != SV_KNOWN_NOT) {
         g->clocks_corrected++;
         news |= gw_boot_cover(boot, reading->uptime_us);
     }

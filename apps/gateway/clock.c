@@ -11,7 +11,7 @@ static void believe(gw_clock *clock, int64_t wall_us) {
 
 int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us) {
     int64_t expected_us = clock->believed_us + (monotonic_us - clock->at_us);
-    bool leapt = clock->believed_us != 0 && wall_us - expected_us > GW_CLOCK_LEAP_US;
+    bool leapt = clock->believed_us != 0 && wall_us - expected_us > SV_CLOCK_LEAP_US;
     clock->at_us = monotonic_us;
     if (!leapt) {
         believe(clock, wall_us);
@@ -22,7 +22,7 @@ int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us) {
                "the clock has leapt ahead by %lld s; for a day nothing is thrown away for its age "
                "by it",
                (long long) ((wall_us - expected_us) / SV_TIME_SECOND_US));
-    } else if (monotonic_us - clock->doubted_us >= GW_CLOCK_DOUBT_US) {
+    } else if (monotonic_us - clock->doubted_us >= SV_CLOCK_DOUBT_US) {
         SV_LOG(info, "clock.believed", "the clock has stayed where it leapt to; it is believed");
         believe(clock, wall_us);
     } else {
@@ -44,14 +44,14 @@ static void note_step(gw_clock *clock, int64_t step_us) {
 int64_t gw_clock_wall(gw_clock *clock, int64_t monotonic_us, int64_t wall_us) {
     int64_t expected_us = clock->wall_us + (monotonic_us - clock->wall_at_us);
     int64_t step_us = wall_us - expected_us;
-    bool lost = wall_us < GW_CLOCK_PAST_US && expected_us >= GW_CLOCK_PAST_US;
+    bool lost = wall_us < SV_CLOCK_PAST_US && expected_us >= SV_CLOCK_PAST_US;
     if (lost && !clock->lost) {
         SV_LOG(
             warn, "clock.lost",
             "the clock says a time before 2020; until it is set, time goes on from the last that "
             "was known");
     } else if (!lost && clock->wall_us != 0 && !clock->fresh
-               && llabs(step_us) > GW_CLOCK_APART_US) {
+               && llabs(step_us) > SV_CLOCK_APART_US) {
         note_step(clock, step_us);
     }
     clock->lost = lost;

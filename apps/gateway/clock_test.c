@@ -36,7 +36,7 @@ static void a_clock_that_is_set_back_or_a_little_ahead_is_believed(void **state)
     gw_clock clock = { .believed_us = 0 };
     (void) gw_clock_now(&clock, 0, START_US);
     assert_int_equal(gw_clock_now(&clock, 1, 5), 5);
-    int64_t ahead_us = 5 + GW_CLOCK_LEAP_US;
+    int64_t ahead_us = 5 + SV_CLOCK_LEAP_US;
     assert_int_equal(gw_clock_now(&clock, 1, ahead_us), ahead_us);
 }
 

@@ -60,8 +60,8 @@ enum {
     GW_FILES_BESIDE = 128, ///< of them for the store, what goes up, the local page
 };
 
-#define GW_CLOCK_LEAP_US SV_TIME_HOUR_US ///< a wall clock that leaps further ahead is doubted
-#define GW_CLOCK_DOUBT_US SV_TIME_DAY_US ///< for so long: time to set it right
+#define SV_CLOCK_LEAP_US SV_TIME_HOUR_US ///< a wall clock that leaps further ahead is doubted
+#define SV_CLOCK_DOUBT_US SV_TIME_DAY_US ///< for so long: time to set it right
 
 /// The wall clock as far as what is kept may be judged by it. One that leaps ahead (a battery, a
 /// false time server) would have everything thrown away as too old.
@@ -73,7 +73,7 @@ typedef struct gw_clock {
     int64_t wall_at_us;  ///< monotonic, of wall_us
     bool fresh;          ///< wall_us is from before this program started
     bool lost;           ///< it says a time before 2020: what follows from wall_us is used instead
-    unsigned steps;      ///< how often it was set by more than GW_CLOCK_APART_US
+    unsigned steps;      ///< how often it was set by more than SV_CLOCK_APART_US
 } gw_clock;
 
 #define GW_OFFSET_US SV_TIME_MINUTE_US ///< how long a device's clock is watched before it is said

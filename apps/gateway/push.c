@@ -5,7 +5,6 @@
 #include "gateway.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/clock.h>
 #include <sys/log.h>
 
 enum { STATUS_OK = 200 };
@@ -53,7 +52,7 @@ static gw_event_end take_command(gw *g, int64_t id, const sv_json *data) {
     if (!read_command(data, &request)) {
         return GW_EVENT_REFUSED;
     }
-    if (sv_clock_wall_us() / 1000 > request.until_ms) {
+    if (gw_wall_us(g) / 1000 > request.until_ms) {
         SV_LOG(warn, "command.late",
                SV_TEXT_FMT " for " SV_TEXT_FMT " came too late, id " SV_TEXT_FMT,
                SV_TEXT_ARG(request.name), SV_TEXT_ARG(request.device), SV_TEXT_ARG(request.id));

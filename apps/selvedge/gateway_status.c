@@ -189,6 +189,10 @@ static void show_clocks(const sv_json *root) {
                       SV_TEXT_ARG(device), span(fabs(ahead_ms) / 1000, room),
                       ahead_ms > 0 ? "ahead" : "behind");
     }
+    double corrected = number(root, "clocks", "corrected");
+    if (corrected > 0) {
+        (void) printf("corrected %.0f readings of clocks in doubt, since the start\n", corrected);
+    }
     double steps = number(root, "clocks", "steps");
     if (steps > 0) {
         (void) printf("clock     this machine's own was set %.0f times since the start\n", steps);

@@ -1,6 +1,7 @@
 #include "history.h"
 #include <base/mem.h>
 #include <codec/block.h>
+#include <model/taken.h>
 #include <stdlib.h>
 #include <store/db.h>
 
@@ -30,10 +31,10 @@ static sv_err open_store(history *h, const char *path, sv_why *why) {
     SV_TRY(sv_db_open_read(path, &h->db, why));
     SV_TRY(sv_db_stmt(h->db,
                       "SELECT count(*) FROM sqlite_master WHERE name IN ('stream', 'stretch', "
-                      "'block', 'reading_row')",
+                      "'block', 'reading_row', 'boot')",
                       &stmt, why));
     SV_TRY(sv_stmt_next(stmt, why));
-    bool whole = sv_stmt_int(stmt, 0) == 4;
+    bool whole = sv_stmt_int(stmt, 0) == 5;
     sv_stmt_reset(stmt);
     return whole
                ? SV_OK
@@ -164,20 +165,25 @@ static sv_err next_stretch(history *h, int64_t *stretch, int64_t *upto, sv_why *
 
 static sv_err take_row(history *h, sv_stmt *stmt) {
     sv_history_stream *stream = stream_of(h, sv_stmt_int(stmt, 0));
-    int64_t at_us = sv_stmt_int(stmt, 1);
+    const sv_taken taken = { .received_us = sv_stmt_int(stmt, 2),
+                             .at_us = sv_stmt_int(stmt, 3),
+                             .uptime_us = sv_stmt_int(stmt, 4),
+                             .known = (sv_known) sv_stmt_int(stmt, 5),
+                             .start_us = sv_stmt_int(stmt, 6) };
+    int64_t at_us = sv_taken_us(&taken);
     if (stream != NULL && is_within(h, at_us)) {
-        h->enough = !h->take(h->arg, stream, sv_stmt_number(stmt, 2), at_us);
+        h->enough = !h->take(h->arg, stream, sv_stmt_number(stmt, 1), at_us);
     }
     return SV_OK;
 }
 
-/// A clock from 1970 or 2099 is not believed: then the time of receipt counts, as in blocks.
+/// At the time where they belong, as in blocks.
 static sv_err take_rows(history *h, int64_t above, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(h->db,
-                      "SELECT stream, CASE WHEN at BETWEEN 1577836800000000 AND received + "
-                      "86400000000 THEN at ELSE received END, value FROM reading_row WHERE id > ? "
-                      "ORDER BY id",
+                      "SELECT stream, value, received, at, uptime, known, start FROM reading_row "
+                      "LEFT JOIN boot ON boot.id = reading_row.boot WHERE reading_row.id > ? "
+                      "ORDER BY reading_row.id",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, above);
     return each_row(h, stmt, take_row, why);

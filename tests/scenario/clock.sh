@@ -140,6 +140,9 @@ at = sorted(int(line.split("|")[0]) for line in open(sys.argv[1]))
 gaps = sorted(b - a for a, b in zip(at, at[1:]))
 assert 3590000 < gaps[-1] < 3610000 and gaps[-2] < 1500 and gaps[len(gaps) // 2] < 200, f"gaps of {gaps[-5:]} ms"
 PYTHON
+woken=$(awk -F '|' -v to="$((began + 60000))" '$1 <= to' "$work/press-1.wanted" | wc -l)
+tested=$("$selvedge" backtest --config "$work/gateway.yaml" --store "$work/gateway.db" --device press-1 --to "$(date -u -d "@$((began / 1000 + 60))" +%FT%T)" --output json | jq .readings)
+[ "$tested" = "$woken" ] || fail "a backtest finds $tested readings of the first minute, not $woken"
 [ "$(sql 'SELECT count(*) FROM reading_row WHERE at < 86400000000 * 365')" -gt 20 ] || fail "the times as they came are gone"
 
 # Two clocks apart: said, and not corrected.
@@ -147,6 +150,7 @@ for n in 1 2; do
   printf '{"value":%d,"timestamp":"%s","device_id":"press-3"}' "$n" "$(date -u +%FT%T -d "+$((hour + 90)) seconds")" | as press-3 -t sensors/press-3/level -s
 done
 "$selvedge" gateway status --port "$http_port" >"$work/said"
+grep -Eq 'corrected [0-9]+ readings of clocks in doubt' "$work/said" || fail "the status does not say that readings were corrected"
 grep -q 'press-3 is 1 min ahead' "$work/said" || fail "the status does not say whose clock is ahead"
 [ "$(metric devices_clock_far)" = 1 ] || fail "$(metric devices_clock_far) clocks are far off"
 ahead() { ask devices/press-3 | jq -e '.clock_ahead > 80000 and .clock_ahead < 91000'; }
