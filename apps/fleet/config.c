@@ -36,6 +36,11 @@ static void read_gateways(const sv_config_node *node, void *target, sv_config_fa
     }
 }
 
+static void read_notify(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    sv_fleet_config *config = target;
+    config->notify = sv_notify_config_read(node, config->files, faults);
+}
+
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *) 0)->member)
 #define CONFIG_OFFSET(member) .offset = offsetof(sv_fleet_config, member)
 
@@ -165,6 +170,11 @@ static const sv_config_key KEYS[] = {
       .type = SV_CONFIG_CUSTOM,
       .help = "which gateways may report, and the site of each: <gateway id>: <site>",
       .read = read_gateways },
+    { .name = "notify",
+      .type = SV_CONFIG_CUSTOM,
+      .fallback = "",
+      .help = "who is told about alerts: channels and routes (docs/guide/notifications.md)",
+      .read = read_notify },
     { .name = "admin_token_file",
       .type = SV_CONFIG_TEXT,
       FIELD(sv_fleet_config, admin_token_file),
@@ -192,8 +202,9 @@ static void judge_operator_door(const sv_config_node *root, const sv_fleet_door 
     }
 }
 
-sv_err sv_fleet_config_read(sv_text yaml, sv_fleet_config *out, sv_config_faults *faults) {
-    *out = (sv_fleet_config){ 0 };
+static sv_err read_with(sv_text yaml, const sv_notify_files *files, sv_fleet_config *out,
+                        sv_config_faults *faults) {
+    *out = (sv_fleet_config){ .files = files };
     SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
     SV_TRY(sv_config_parse(yaml, &root, faults));
     sv_err err = sv_config_read(root, KEYS, out, faults);
@@ -210,6 +221,10 @@ sv_err sv_fleet_config_read(sv_text yaml, sv_fleet_config *out, sv_config_faults
     return SV_OK;
 }
 
+sv_err sv_fleet_config_read(sv_text yaml, sv_fleet_config *out, sv_config_faults *faults) {
+    return read_with(yaml, &sv_notify_none, out, faults);
+}
+
 sv_err sv_fleet_config_load(const char *path, sv_fleet_config *out, sv_textbuf *faults_out) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX);
     sv_why why;
@@ -221,7 +236,7 @@ sv_err sv_fleet_config_load(const char *path, sv_fleet_config *out, sv_textbuf *
     SV_DEFER(sv_config_faults_drop)
     sv_config_faults faults = { .file = path };
     sv_fleet_config config;
-    err = sv_fleet_config_read(sv_textbuf_text(&yaml), &config, &faults);
+    err = read_with(sv_textbuf_text(&yaml), &sv_notify_disk, &config, &faults);
     if (err != SV_OK) {
         sv_textbuf_add(faults_out, sv_textbuf_text(&faults.text));
         return err;
@@ -234,6 +249,7 @@ void sv_fleet_config_drop(sv_fleet_config *config) {
     free(config->gateways);
     config->gateways = NULL;
     config->gateway_count = 0;
+    sv_notify_config_drop(&config->notify);
 }
 
 void sv_fleet_config_help(sv_textbuf *out) {

@@ -2,6 +2,8 @@
 #ifndef SV_FLEET_CONFIG_H
 #define SV_FLEET_CONFIG_H
 
+#include "notify_config.h"
+
 #include <base/err.h>
 #include <base/text.h>
 #include <codec/config.h>
@@ -39,9 +41,12 @@ typedef struct sv_fleet_config {
     char ports_file[SV_PATH_MAX];
     sv_fleet_gateway_site *gateways;
     size_t gateway_count;
+    sv_notify_config *notify;     ///< NULL: nobody is told
+    const sv_notify_files *files; ///< while it is read
 } sv_fleet_config;
 
-/// The whole file's faults in `faults`; SV_ERR_INVALID when there are any, and nothing to drop.
+/// The whole file's faults in `faults`; SV_ERR_INVALID when there are any, and nothing to drop. No
+/// other file is opened: secrets, zones and certificates of `notify` are made up.
 sv_err sv_fleet_config_read(sv_text yaml, sv_fleet_config *out, sv_config_faults *faults);
 /// SV_ERR_INVALID with everything that is wrong, one line each, in `faults_out`.
 sv_err sv_fleet_config_load(const char *path, sv_fleet_config *out, sv_textbuf *faults_out);

@@ -50,6 +50,12 @@ sv_err sv_downlink_acknowledge(sv_fleet *fleet, sv_text alert_id, const char *us
     return sv_push_commit(fleet, err, why);
 }
 
+sv_err sv_downlink_unacknowledge(sv_fleet *fleet, sv_text alert_id, const char *user, sv_why *why) {
+    SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
+    sv_err err = sv_inbox_unacknowledge(fleet->db, alert_id, user, fleet->wall_us() / 1000, why);
+    return sv_push_commit(fleet, err, why);
+}
+
 static sv_err write_command(const sv_command *command, const sv_json *payload, int64_t now_ms,
                             sv_textbuf *data) {
     sv_json_out out = SV_JSON_OUT(data);

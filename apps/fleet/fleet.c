@@ -1,6 +1,7 @@
 #include "fleet.h"
 
 #include "inbox.h"
+#include "notify.h"
 #include "site_rules.h"
 #include "views.h"
 
@@ -15,6 +16,7 @@ extern const char sv_fleet_schema_command[];
 extern const char sv_fleet_schema_acknowledged[];
 extern const char sv_fleet_schema_clock[];
 extern const char sv_fleet_schema_site_rules[];
+extern const char sv_fleet_schema_notify[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -27,6 +29,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "acknowledged", .sql = sv_fleet_schema_acknowledged },
         { .name = "clock", .sql = sv_fleet_schema_clock },
         { .name = "site-rules", .sql = sv_fleet_schema_site_rules },
+        { .name = "notify", .sql = sv_fleet_schema_notify },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
@@ -35,6 +38,10 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     *config = (sv_fleet_config){ 0 };
     out->live = sv_live_new();
     out->push = sv_push_new(out->config.gateway_count);
+    out->notify = sv_notify_new();
+    if (out->config.notify == NULL) {
+        out->config.notify = sv_notify_config_read(NULL, &sv_notify_none, NULL);
+    }
     out->certificates = sv_certificates_new(out->config.pki);
     sv_err err =
         sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
@@ -57,6 +64,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
 }
 
 void sv_fleet_drop(sv_fleet *fleet) {
+    sv_notify_drop(&fleet->notify);
     sv_live_drop(&fleet->live);
     sv_push_drop(&fleet->push);
     sv_certificates_drop(&fleet->certificates);

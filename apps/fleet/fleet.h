@@ -25,6 +25,7 @@ typedef struct sv_fleet {
     sv_registry *registry;
     sv_live *live;
     sv_push *push;
+    struct sv_notify *notify;
     sv_certificates *certificates;
     sv_tls *device_tls; ///< what peers of the device door are judged by
     sv_throttle throttle;

@@ -24,6 +24,7 @@ typedef struct fixture {
 /// Gateways gw-a (site north) and gw-b (site south). Again on the same folder: a restart.
 static inline void fixture_start(fixture *f) {
     sv_fleet_config config = { .gateway_count = 2 };
+    config.notify = sv_notify_config_read(NULL, &sv_notify_none, NULL);
     config.gateways = sv_mem_array(2, sizeof *config.gateways);
     config.gateways[0] = (sv_fleet_gateway_site){ .gateway = "gw-a", .site = "north" };
     config.gateways[1] = (sv_fleet_gateway_site){ .gateway = "gw-b", .site = "south" };

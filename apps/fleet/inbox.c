@@ -1,5 +1,7 @@
 #include "inbox.h"
 
+#include "timeline.h"
+
 #include <base/time.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,22 +21,44 @@ static int64_t when_ms(const sv_alert *alert) {
     return alert->at_us > 0 ? alert->at_us / 1000 : 0;
 }
 
+/// The id of the alert that is active for the same cause, or "".
+static sv_err find_predecessor(sv_db *db, const sv_alert *alert, const char *site,
+                               char out[SV_ALERT_ID_MAX + 1], sv_why *why) {
+    sv_stmt *stmt;
+    out[0] = '\0';
+    SV_TRY(sv_db_stmt(db,
+                      "SELECT id FROM alert WHERE device = ?1 AND sensor = ?2 AND type = ?3"
+                      " AND id <> ?4 AND state < 2 AND site = ?5 AND rule = ?6",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, alert->device_id);
+    sv_stmt_bind_str(stmt, 2, alert->sensor);
+    sv_stmt_bind_str(stmt, 3, sv_alert_type_name(alert->type));
+    sv_stmt_bind_str(stmt, 4, alert->id);
+    sv_stmt_bind_str(stmt, 5, site);
+    sv_stmt_bind_str(stmt, 6, alert->rule);
+    sv_err err = sv_stmt_next(stmt, why);
+    if (err == SV_OK) {
+        err = sv_text_copy(sv_stmt_text(stmt, 0), out, SV_ALERT_ID_MAX + 1);
+    }
+    sv_stmt_reset(stmt);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
 // A gateway that lost its memory raises what is open already under a new id: the old one ends.
 static sv_err clear_predecessor(sv_db *db, const sv_alert *alert, const char *site, sv_why *why) {
     sv_stmt *stmt;
+    char id[SV_ALERT_ID_MAX + 1];
+    SV_TRY(find_predecessor(db, alert, site, id, why));
+    if (id[0] == '\0') {
+        return SV_OK;
+    }
     SV_TRY(sv_db_stmt(db,
-                      "UPDATE alert SET state = 2, cleared_ms = ?1, updated_ms = ?1"
-                      " WHERE device = ?2 AND sensor = ?3 AND type = ?4 AND id <> ?5"
-                      " AND state < 2 AND site = ?6 AND rule = ?7",
+                      "UPDATE alert SET state = 2, cleared_ms = ?1, updated_ms = ?1 WHERE id = ?2",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, when_ms(alert));
-    sv_stmt_bind_str(stmt, 2, alert->device_id);
-    sv_stmt_bind_str(stmt, 3, alert->sensor);
-    sv_stmt_bind_str(stmt, 4, sv_alert_type_name(alert->type));
-    sv_stmt_bind_str(stmt, 5, alert->id);
-    sv_stmt_bind_str(stmt, 6, site);
-    sv_stmt_bind_str(stmt, 7, alert->rule);
-    return sv_stmt_run(stmt, why);
+    sv_stmt_bind_str(stmt, 2, id);
+    SV_TRY(sv_stmt_run(stmt, why));
+    return sv_timeline_add(db, sv_text_of(id), SV_HAPPENED_CLEARED, when_ms(alert), NULL, why);
 }
 
 static void bind_cleared(sv_stmt *stmt, int index, const sv_alert *alert) {
@@ -90,27 +114,63 @@ static sv_err update_alert(sv_db *db, const sv_alert *alert, const char *site, c
     return sv_stmt_run(stmt, why);
 }
 
-static sv_err is_known(sv_db *db, const char *id, bool *out, sv_why *why) {
+/// SV_ERR_NOT_FOUND when the id is new.
+static sv_err severity_of(sv_db *db, const char *id, sv_severity *out, sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(db, "SELECT 1 FROM alert WHERE id = ?1", &stmt, why));
+    SV_TRY(sv_db_stmt(db, "SELECT severity FROM alert WHERE id = ?1", &stmt, why));
     sv_stmt_bind_str(stmt, 1, id);
-    sv_err err = sv_stmt_next(stmt, why);
+    SV_TRY(sv_stmt_next(stmt, why));
+    *out = sv_inbox_severity(sv_stmt_text(stmt, 0));
     sv_stmt_reset(stmt);
-    *out = err == SV_OK;
-    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+    return SV_OK;
+}
+
+sv_severity sv_inbox_severity(sv_text name) {
+    int severity = SV_SEVERITY__COUNT - 1;
+    while (severity > 0 && !sv_text_is(name, sv_severity_name((sv_severity) severity))) {
+        severity--;
+    }
+    return (sv_severity) severity;
+}
+
+static sv_err note(sv_db *db, const sv_alert *alert, sv_happening what, sv_why *why) {
+    return sv_timeline_add(db, sv_text_of(alert->id), what, when_ms(alert), NULL, why);
+}
+
+static sv_err take_known(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
+                         sv_severity before, sv_why *why) {
+    SV_TRY(update_alert(db, alert, site, unit, why));
+    if (sv_db_changes(db) == 0) {
+        return SV_OK; // it is over, or not this site's
+    }
+    if (alert->event == SV_ALERT_CLEARED) {
+        return note(db, alert, SV_HAPPENED_CLEARED, why);
+    }
+    if (alert->severity > before) {
+        return note(db, alert, SV_HAPPENED_WORSE, why);
+    }
+    // A gateway that got no answer says again that it raised it.
+    return alert->event == SV_ALERT_RAISED ? SV_OK : note(db, alert, SV_HAPPENED_UPDATED, why);
+}
+
+static sv_err take_new(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
+                       sv_why *why) {
+    bool over = alert->event == SV_ALERT_CLEARED;
+    if (!over) {
+        SV_TRY(clear_predecessor(db, alert, site, why));
+    }
+    SV_TRY(add_alert(db, alert, site, unit, why));
+    return note(db, alert, over ? SV_HAPPENED_CLEARED : SV_HAPPENED_RAISED, why);
 }
 
 sv_err sv_inbox_take(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
                      sv_why *why) {
-    bool known;
-    SV_TRY(is_known(db, alert->id, &known, why));
-    if (known) {
-        return update_alert(db, alert, site, unit, why);
+    sv_severity before = SV_SEVERITY_INFO;
+    sv_err err = severity_of(db, alert->id, &before, why);
+    if (err == SV_ERR_NOT_FOUND) {
+        return take_new(db, alert, site, unit, why);
     }
-    if (alert->event != SV_ALERT_CLEARED) {
-        SV_TRY(clear_predecessor(db, alert, site, why));
-    }
-    return add_alert(db, alert, site, unit, why);
+    return err == SV_OK ? take_known(db, alert, site, unit, before, why) : err;
 }
 
 // ---- acknowledging ------------------------------------------------------------------------------
@@ -144,17 +204,22 @@ static sv_err acknowledge_earlier(sv_db *db, const sv_alert *alert, const sv_gat
     sv_stmt_bind_int(stmt, 4, acknowledged_ms(alert, now_ms));
     sv_stmt_bind_str(stmt, 5, room);
     sv_stmt_bind_int(stmt, 6, now_ms);
-    return sv_stmt_run(stmt, why);
+    SV_TRY(sv_stmt_run(stmt, why));
+    return sv_db_changes(db) == 0
+               ? SV_OK
+               : sv_timeline_add(db, sv_text_of(alert->id), SV_HAPPENED_ACKNOWLEDGED,
+                                 acknowledged_ms(alert, now_ms), room, why);
 }
 
 sv_err sv_inbox_take_acknowledged(sv_db *db, const sv_alert *alert, const sv_gateway *gateway,
                                   int64_t now_ms, sv_why *why) {
-    bool known;
-    SV_TRY(is_known(db, alert->id, &known, why));
-    if (!known) {
+    sv_severity before = SV_SEVERITY_INFO;
+    sv_err err = severity_of(db, alert->id, &before, why);
+    if (err == SV_ERR_NOT_FOUND) {
         // Its beginning was lost with a database.
-        SV_TRY(sv_inbox_take(db, alert, gateway->site->name, NULL, why));
+        err = sv_inbox_take(db, alert, gateway->site->name, NULL, why);
     }
+    SV_TRY(err);
     return acknowledge_earlier(db, alert, gateway, now_ms, why);
 }
 
@@ -185,10 +250,14 @@ sv_err sv_inbox_acknowledge(sv_db *db, sv_text id, const char *user, int64_t now
     sv_stmt_bind_text(stmt, 1, id);
     sv_stmt_bind_int(stmt, 2, now_ms);
     sv_stmt_bind_str(stmt, 3, user);
-    return sv_stmt_run(stmt, why);
+    SV_TRY(sv_stmt_run(stmt, why));
+    return sv_db_changes(db) == 0
+               ? SV_OK
+               : sv_timeline_add(db, id, SV_HAPPENED_ACKNOWLEDGED, now_ms, user, why);
 }
 
-sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, int64_t now_ms, sv_why *why) {
+sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms,
+                              sv_why *why) {
     SV_TRY(require_state(db, id, why));
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(db,
@@ -197,7 +266,10 @@ sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, int64_t now_ms, sv_why *why
                       &stmt, why));
     sv_stmt_bind_text(stmt, 1, id);
     sv_stmt_bind_int(stmt, 2, now_ms);
-    return sv_stmt_run(stmt, why);
+    SV_TRY(sv_stmt_run(stmt, why));
+    return sv_db_changes(db) == 0
+               ? SV_OK
+               : sv_timeline_add(db, id, SV_HAPPENED_UNACKNOWLEDGED, now_ms, user, why);
 }
 
 // ---- reading ------------------------------------------------------------------------------------
@@ -367,6 +439,12 @@ sv_err sv_inbox_count_devices(sv_db *db, const sv_registry *registry, sv_why *wh
 
 sv_err sv_inbox_prune(sv_db *db, int64_t before_ms, sv_why *why) {
     sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "DELETE FROM alert_event WHERE fresh = 0 AND alert IN"
+                      " (SELECT id FROM alert WHERE state = 2 AND cleared_ms < ?1)",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, before_ms);
+    SV_TRY(sv_stmt_run(stmt, why));
     SV_TRY(sv_db_stmt(db, "DELETE FROM alert WHERE state = 2 AND cleared_ms < ?1", &stmt, why));
     sv_stmt_bind_int(stmt, 1, before_ms);
     return sv_stmt_run(stmt, why);

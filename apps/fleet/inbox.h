@@ -10,7 +10,8 @@
 
 enum { SV_INBOX_LIMIT_DEFAULT = 50, SV_INBOX_LIMIT_MAX = 500, SV_INBOX_CURSOR_MAX = 64 };
 
-/// Raise, update or clear. `unit` may be empty.
+/// Raise, update or clear; the timeline gets its line. `unit` may be empty. Inside the caller's
+/// transaction, as all that changes something here.
 sv_err sv_inbox_take(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
                      sv_why *why);
 
@@ -23,7 +24,9 @@ sv_err sv_inbox_take_acknowledged(sv_db *db, const sv_alert *alert, const sv_gat
 /// SV_ERR_NOT_FOUND for an unknown id, SV_ERR_STATE when it is cleared. Twice is once: the
 /// second time changes no row (sv_db_changes).
 sv_err sv_inbox_acknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why);
-sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, int64_t now_ms, sv_why *why);
+sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why);
+/// What the inbox calls it; info for anything else.
+sv_severity sv_inbox_severity(sv_text name);
 
 /// The alert as JSON. SV_ERR_NOT_FOUND. `device` (may be NULL) gets the id it is about.
 sv_err sv_inbox_write(sv_db *db, sv_text id, sv_json_out *out, char device[SV_ID_ROOM],

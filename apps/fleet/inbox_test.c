@@ -95,7 +95,7 @@ static void acknowledging_is_kept_through_updates_and_can_be_undone(void **state
     take(f, "a1", SV_ALERT_UPDATED, 6000);
     assert_int_equal(count(f).acknowledged, 1);
     assert_int_equal(count(f).open, 0);
-    assert_int_equal(sv_inbox_unacknowledge(f->fleet.db, SV_TEXT("a1"), 7000, NULL), SV_OK);
+    assert_int_equal(sv_inbox_unacknowledge(f->fleet.db, SV_TEXT("a1"), "ann", 7000, NULL), SV_OK);
     assert_int_equal(count(f).open, 1);
     take(f, "a1", SV_ALERT_CLEARED, 8000);
     sv_why why;
@@ -149,7 +149,7 @@ static void of_acknowledgements_here_and_at_the_site_the_earlier_counts(void **s
     assert_int_equal(is_acknowledged(f, "ben at gw-a", 4000), 1);
     assert_int_equal(count(f).acknowledged, 1);
     // Taken back: what was acknowledged before and is told again does not count.
-    assert_int_equal(sv_inbox_unacknowledge(f->fleet.db, SV_TEXT("a1"), 7000, NULL), SV_OK);
+    assert_int_equal(sv_inbox_unacknowledge(f->fleet.db, SV_TEXT("a1"), "ann", 7000, NULL), SV_OK);
     acknowledge_at(f, "a1", "ben", "1970-01-01T00:00:04Z");
     assert_int_equal(count(f).open, 1);
     acknowledge_at(f, "a1", "ben", "1970-01-01T00:00:08Z");

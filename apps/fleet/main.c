@@ -3,6 +3,7 @@
 #include "device_door.h"
 #include "fleet.h"
 #include "inbox.h"
+#include "notify.h"
 #include "operator_door.h"
 #include "series.h"
 #include "uplink.h"
@@ -21,6 +22,7 @@
 enum { EXIT_USAGE = 2, EXIT_MACHINE = 5, CONNECTIONS_MAX = 1024, PRUNE_TURNS = 60 };
 
 typedef struct program {
+    const char *config_path;
     sv_fleet fleet;
     sv_loop *loop;
     sv_http_server *operators, *devices;
@@ -60,6 +62,9 @@ static void prune(program *p) {
     if (err == SV_OK) {
         err = sv_commands_prune(p->fleet.db, before_ms, &why);
     }
+    if (err == SV_OK) {
+        err = sv_notify_prune(&p->fleet, before_ms, &why);
+    }
     if (err != SV_OK) {
         SV_LOG(warn, "retention.failed", "%s", why.text);
     }
@@ -71,6 +76,7 @@ static void on_second(void *arg) {
     sv_fleet_judge(&p->fleet);
     sv_live_flush(p->fleet.live);
     sv_push_turn(&p->fleet);
+    sv_notify_turn(&p->fleet);
     if (p->turn % 2 == 0) {
         tell_overview(&p->fleet);
     }
@@ -119,9 +125,27 @@ static sv_err open_device_tls(const program *p, sv_tls **out, sv_why *why) {
     return sv_tls_server(&files, true, false, out, why);
 }
 
+enum { FAULTS_BYTES_MAX = 256 * 1024 };
+
+/// Who is told about alerts: all of it or nothing. [notify-11]
+static void reload_notify(program *p) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf faults = SV_TEXTBUF_HEAP(FAULTS_BYTES_MAX);
+    SV_DEFER(sv_fleet_config_drop) sv_fleet_config config = { 0 };
+    if (sv_fleet_config_load(p->config_path, &config, &faults) != SV_OK) {
+        sv_text rest = sv_textbuf_text(&faults);
+        sv_text first = sv_text_cut(&rest, '\n');
+        SV_LOG(error, "notify.refused", SV_TEXT_FMT "; what was configured before stays",
+               SV_TEXT_ARG(first));
+        return;
+    }
+    sv_notify_configure(&p->fleet, config.notify);
+    config.notify = NULL;
+    SV_LOG(info, "notify.reloaded", "%zu channels, %zu routes",
+           p->fleet.config.notify->channel_count, p->fleet.config.notify->route_count);
+}
+
 /// Who comes from now on, and whoever a gateway passes on, is judged by the files as they are now.
-static void on_reload(void *arg) {
-    program *p = arg;
+static void reload_device_tls(program *p) {
     sv_tls *fresh = NULL;
     sv_why why = { 0 };
     if (open_device_tls(p, &fresh, &why) != SV_OK) {
@@ -132,6 +156,11 @@ static void on_reload(void *arg) {
     sv_tls_drop(&p->fleet.device_tls);
     p->fleet.device_tls = fresh;
     SV_LOG(info, "tls.reloaded", "certificates and revocation list of the device door read again");
+}
+
+static void on_reload(void *arg) {
+    reload_device_tls(arg);
+    reload_notify(arg);
 }
 
 static sv_err open_device_door(program *p, sv_why *why) {
@@ -187,6 +216,7 @@ static void stop(program *p) {
     sv_timer_drop(&p->ping);
     sv_live_drop(&p->fleet.live);
     sv_push_drop(&p->fleet.push);
+    sv_notify_drop(&p->fleet.notify);
     sv_http_server_drop(&p->operators);
     sv_http_server_drop(&p->devices);
     sv_tls_drop(&p->operator_tls);
@@ -207,10 +237,10 @@ static const char USAGE[] =
     "  --version        print the version\n"
     "  --help           print this\n"
     "\n"
-    "Signals: SIGHUP reads the device door's certificates and revocation list again, SIGTERM "
-    "ends.\n";
+    "Signals: SIGHUP reads again the device door's certificates and revocation list, and the\n"
+    "section notify; SIGTERM ends.\n";
 
-enum { HELP_BYTES_MAX = 64 * 1024, FAULTS_BYTES_MAX = 256 * 1024 };
+enum { HELP_BYTES_MAX = 64 * 1024 };
 
 static int print_help(void) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf help = SV_TEXTBUF_HEAP(HELP_BYTES_MAX);
@@ -259,8 +289,8 @@ static int read_options(int argc, char **argv, options *out) {
     return -1;
 }
 
-static int serve(sv_fleet_config *config) {
-    program p = { 0 };
+static int serve(const char *path, sv_fleet_config *config) {
+    program p = { .config_path = path };
     sv_why why = { 0 };
     sv_err err = start(&p, config, &why);
     if (err == SV_OK) {
@@ -290,5 +320,5 @@ int main(int argc, char **argv) {
         sv_fleet_config_drop(&config);
         return EXIT_SUCCESS;
     }
-    return serve(&config);
+    return serve(chosen.config, &config);
 }

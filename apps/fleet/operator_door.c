@@ -7,6 +7,7 @@
 #include "downlink.h"
 #include "inbox.h"
 #include "ledger_door.h"
+#include "notify_door.h"
 #include "rules_door.h"
 #include "series.h"
 #include "views.h"
@@ -247,7 +248,7 @@ static void acknowledge(sv_visit *v) {
 
 static void unacknowledge(sv_visit *v) {
     sv_why why = { 0 };
-    sv_err err = sv_inbox_unacknowledge(v->fleet->db, v->id, v->fleet->wall_us() / 1000, &why);
+    sv_err err = sv_downlink_unacknowledge(v->fleet, v->id, v->person.user, &why);
     answer_alert(v, err, &why);
 }
 
@@ -307,6 +308,13 @@ static const struct {
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },
     { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, unacknowledge },
+    { "GET", "/api/v1/alerts/*/timeline", SV_PERSON_VIEWER, sv_notify_door_timeline },
+    { "GET", "/api/v1/notify", SV_PERSON_VIEWER, sv_notify_door_setup },
+    { "POST", "/api/v1/notify/channels/*/test", SV_PERSON_OPERATOR, sv_notify_door_test_channel },
+    { "POST", "/api/v1/notify/routes/*/test", SV_PERSON_OPERATOR, sv_notify_door_test_route },
+    { "GET", "/api/v1/notifications", SV_PERSON_VIEWER, sv_notify_door_list },
+    { "GET", "/api/v1/notifications/*", SV_PERSON_VIEWER, sv_notify_door_show },
+    { "POST", "/api/v1/notifications/*/retry", SV_PERSON_OPERATOR, sv_notify_door_retry },
     { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, sv_ledger_door },
     { "GET", "/api/v1/sites/*/rules", SV_PERSON_VIEWER, sv_rules_door_show },
     { "PUT", "/api/v1/sites/*/rules", SV_PERSON_OPERATOR, sv_rules_door_put },

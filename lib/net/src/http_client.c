@@ -37,6 +37,7 @@ struct sv_http_client {
     STAILQ_HEAD(http_question_queue, http_question) questions;
     size_t waiting;
     size_t compress_from; ///< 0: never
+    bool public_only;
     uint64_t body_bytes;
 };
 
@@ -176,8 +177,9 @@ static void start_question(void *arg) {
         return;
     }
     sv_why why;
-    if (sv_conn_open(client->loop, client->origin.host, client->origin.port, client->tls,
-                     client->timeout_us, &events, client, &client->conn, &why)
+    __typeof__(&sv_conn_open) open = client->public_only ? sv_conn_open_public : sv_conn_open;
+    if (open(client->loop, client->origin.host, client->origin.port, client->tls,
+             client->timeout_us, &events, client, &client->conn, &why)
         != SV_OK) {
         fail(client, &why);
     }
@@ -233,6 +235,10 @@ static void add_host(sv_textbuf *buf, const sv_url *origin) {
 
 void sv_http_client_compress(sv_http_client *client, size_t from_bytes) {
     client->compress_from = from_bytes;
+}
+
+void sv_http_client_public_only(sv_http_client *client) {
+    client->public_only = true;
 }
 
 uint64_t sv_http_client_body_bytes(const sv_http_client *client) {

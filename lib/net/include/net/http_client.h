@@ -57,6 +57,8 @@ sv_err sv_http_client_send(sv_http_client *client, const char *method, const cha
 /// From now on bodies of at least `from_bytes` go compressed (Content-Encoding: zstd); for servers
 /// that are known to take them.
 void sv_http_client_compress(sv_http_client *client, size_t from_bytes);
+/// From now on connections are made to public addresses alone (sv_conn_open_public).
+void sv_http_client_public_only(sv_http_client *client);
 /// Bytes of all bodies so far, as they went.
 uint64_t sv_http_client_body_bytes(const sv_http_client *client);
 size_t sv_http_client_waiting(const sv_http_client *client);
