@@ -36,7 +36,18 @@ void gw_availability_restore(gw_availability *a, const gw_day *day, int64_t mark
     a->mark_wall_us = mark_wall_us > a->mark_wall_us ? mark_wall_us : a->mark_wall_us;
 }
 
-void gw_availability_start(gw_availability *a, int64_t wall_us, int64_t mono_us) {
+static void add_written(gw_availability *a, int64_t written_us, int64_t wall_us) {
+    int64_t late_us = written_us - a->mark_wall_us;
+    if (a->mark_wall_us > 0 && written_us <= wall_us && late_us > 0
+        && late_us / 2 < GW_AVAILABILITY_US) {
+        add(a, a->mark_wall_us, late_us, true);
+        a->mark_wall_us = written_us;
+    }
+}
+
+void gw_availability_start(gw_availability *a, int64_t written_us, int64_t wall_us,
+                           int64_t mono_us) {
+    add_written(a, written_us, wall_us);
     int64_t gap_us = wall_us - a->mark_wall_us;
     if (a->mark_wall_us > 0 && gap_us > 0 && gap_us < GAP_MAX_US) {
         add(a, a->mark_wall_us, gap_us, false);

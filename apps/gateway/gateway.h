@@ -40,7 +40,6 @@ enum {
     GW_SENDERS_MAX = 20000, ///< (device, epoch) pairs remembered; the longest unused goes first
     GW_CHECKPOINT_MAX = 32 * 1024 * 1024,
     GW_CHECKPOINT_US = 60 * 1000000,
-    GW_AVAILABILITY_US = 10 * 1000000,
     GW_PAGE_BYTES = 1024, ///< of a new database: half of what is written are pages begun
     GW_RING = 16,         ///< (time, value) pairs per stream
     GW_ACKS_MAX = 65536,  ///< more packet ids than that there are not
@@ -310,7 +309,9 @@ struct gw {
 };
 
 sv_err gw_store_open(gw *g, sv_why *why);
-/// Account for the time since the last call, and keep it.
+/// Account for the time since the last call: devices could be served, or not.
+void gw_store_look(gw *g);
+/// The same, and keep it.
 void gw_store_availability(gw *g);
 /// Bytes free on the disk, the database's unused pages among them; -1: unknown.
 int64_t gw_store_room(gw *g);

@@ -1,6 +1,9 @@
 #include "gateway.h"
+#include <stdio.h>
 #include <sys/clock.h>
+#include <sys/disk.h>
 #include <sys/log.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 extern const char gw_schema[];
@@ -101,7 +104,23 @@ static sv_err read_epoch(gw *g, sv_why *why) {
     return err;
 }
 
-static sv_err restore_availability(gw *g, sv_why *why) {
+/// Of the database or its log, whichever is later; 0: there is neither.
+static int64_t last_written_us(const char *path) {
+    static const char *const ENDINGS[] = { "", "-wal" };
+    int64_t last_us = 0;
+    for (size_t i = 0; i < SV_COUNT(ENDINGS); i++) {
+        char name[SV_PATH_MAX + 8];
+        struct stat info;
+        (void) snprintf(name, sizeof name, "%s%s", path, ENDINGS[i]);
+        if (stat(name, &info) == 0) {
+            int64_t at_us = info.st_mtim.tv_sec * SV_TIME_SECOND_US + info.st_mtim.tv_nsec / 1000;
+            last_us = at_us > last_us ? at_us : last_us;
+        }
+    }
+    return last_us;
+}
+
+static sv_err restore_availability(gw *g, int64_t written_us, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(
         sv_db_stmt(g->db, "SELECT day, up, down, mark FROM availability ORDER BY day", &stmt, why));
@@ -116,14 +135,18 @@ static sv_err restore_availability(gw *g, sv_why *why) {
     g->clock.wall_us = g->availability.mark_wall_us;
     g->clock.wall_at_us = sv_clock_monotonic_us();
     g->clock.fresh = true;
-    gw_availability_start(&g->availability, gw_wall_us(g), sv_clock_monotonic_us());
+    gw_availability_start(&g->availability, written_us, gw_wall_us(g), sv_clock_monotonic_us());
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
-void gw_store_availability(gw *g) {
-    int64_t wall_us = gw_wall_us(g);
-    gw_availability_tick(&g->availability, gw_front_is_up(g) && !g->full, wall_us,
+void gw_store_look(gw *g) {
+    gw_availability_tick(&g->availability, gw_front_is_up(g) && !g->full, gw_wall_us(g),
                          sv_clock_monotonic_us());
+}
+
+void gw_store_availability(gw *g) {
+    gw_store_look(g);
+    int64_t wall_us = g->availability.mark_wall_us;
     const gw_day *today = gw_availability_day(&g->availability, wall_us);
     sv_writer_add(g->writer, "INSERT OR REPLACE INTO availability VALUES (?, ?, ?, ?)");
     sv_writer_int(g->writer, today->day);
@@ -152,12 +175,14 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                         .behind_bytes = GW_BEHIND_BYTES };
     SV_DEFER(sv_db_drop) sv_db *db = NULL;
     g->committed = 0;
+    int64_t written_us = last_written_us(g->config.store.path);
     SV_TRY(sv_db_open_paged(g->config.store.path, GW_PAGE_BYTES, migrations, SV_COUNT(migrations),
                             &db, why));
     SV_TRY(sv_writer_open(g->loop, &db, &options, &EVENTS, g, &g->writer, why));
     SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
     SV_TRY(read_epoch(g, why));
-    SV_TRY(restore_availability(g, why));
+    SV_TRY(restore_availability(g, written_us, why));
+    gw_store_availability(g); // a mark, however soon this start ends
     SV_TRY(gw_pack_open(g, why));
     SV_TRY(gw_local_alerts_open(g, why));
     SV_TRY(ask_int(g, "SELECT coalesce(max(id), 0) FROM boot", &g->last_boot, why));

@@ -110,6 +110,7 @@ class Site:
         return f"{{ca: {self.pki}/ca.crt, cert: {self.cert(name)}, key: {self.key(name)}}}"
 
     def write_gateway(self, fleet, alerts_port, group_ms, door=False, more="", store=""):
+        """`fleet`: whether there is one, or the port that leads to it."""
         self.mqtt_port, self.http_port = free_port(), free_port()
         self.number += 1
         self.store = self.dir / f"gateway-{self.number}.db"
@@ -123,7 +124,7 @@ class Site:
             "change: {default: 1.0, sensors: {temperature: 0.4, vibration: 0.15, pressure: 0.08, current: 0.4}}\n"
         )
         if fleet:
-            text += f"fleet: {{url: 'https://127.0.0.1:{self.device_port}'}}\n"
+            text += f"fleet: {{url: 'https://127.0.0.1:{self.device_port if fleet is True else fleet}'}}\n"
         if alerts_port:
             text += f"alerts: {{url: 'https://127.0.0.1:{alerts_port}/alerts', ca: {self.pki}/ca.crt}}\n"
         (self.dir / "gateway.yaml").write_text(text + more)
@@ -176,9 +177,9 @@ class Site:
         self.wait_port(self.device_port, "the fleet server")
         return fleet
 
-    def write_agent(self, more=""):
+    def write_agent(self, more="", port=None):
         (self.dir / "agent.yaml").write_text(
-            f"id: this-machine\ngateway: {{host: 127.0.0.1, port: {self.mqtt_port}}}\n"
+            f"id: this-machine\ngateway: {{host: 127.0.0.1, port: {port or self.mqtt_port}}}\n"
             f"tls: {self.tls('this-machine')}\nhealth: {{interval: 5s}}\n{more}"
         )
 
@@ -196,10 +197,10 @@ class Site:
         process.wait()
         self.running = [(name, p) for name, p in self.running if p is not process]
 
-    def simulate(self, devices, rate, seconds):
+    def simulate(self, devices, rate, seconds, port=None):
         report = tempfile.TemporaryFile(dir=self.dir)
         process = self.start(
-            "simulate", self.bin / "selvedge", "simulate", "--gateway", f"127.0.0.1:{self.mqtt_port}", "--pki", self.pki,
+            "simulate", self.bin / "selvedge", "simulate", "--gateway", f"127.0.0.1:{port or self.mqtt_port}", "--pki", self.pki,
             "--devices", devices, "--rate", rate, "--seconds", seconds, "--output", "json", stdout=report,
         )
         process.report = report

@@ -1,0 +1,120 @@
+"""What has to be true of a site after whatever happened to it: every reading that a device was told is kept is there once, in the
+gateway's store, as a row or in a block, at the fleet server, and in its ledger; and the fleet server shows how long devices were served."""
+import json
+import re
+import signal
+import sqlite3
+import subprocess
+import urllib.request
+
+from site_programs import SiteError, wait_until
+
+RULES = "uplink: {default: all}\n"
+STORE = ", pack: 2s, rows: 500"  # so that packing is under way most of the time
+DEVICES, RATE = 20, 400
+AGENT, PROBE = "this-machine", "bench-probe"
+
+
+def open_store(site):
+    return sqlite3.connect(f"file:{site.store}?mode=ro", uri=True, timeout=10)
+
+
+def stored(site):
+    return open_store(site).execute("SELECT coalesce(sum(count), 0) FROM kept").fetchone()[0]
+
+
+def start_agent(site, port=None):
+    """An agent that measures ten times a second and keeps what nobody has acknowledged."""
+    sensor = site.dir / "sensor"
+    sensor.write_text("20\n")
+    site.write_agent(
+        f"machine: false\nspool: {{path: {site.dir}/spool, every: 500ms, free: 0}}\nsources:\n"
+        f"  - {{kind: file, path: {sensor}, sensor: level, unit: m, interval: 100ms}}\n",
+        port,
+    )
+    return site.start_agent()
+
+
+def settle(site, load, agent):
+    """Everybody comes back, the devices stop in peace, everything goes up. What the devices say of it."""
+    wait_until(lambda: site.gateway_status()["front"]["clients"] == DEVICES + 1, "the return of every device", 120)
+    load.send_signal(signal.SIGINT)
+    report = site.simulated(load)
+    site.stop(agent)
+    wait_until(lambda: open_store(site).execute("SELECT count(*) FROM outbox").fetchone()[0] == 0, "an empty outbox", 60)
+    return report
+
+
+def shown_availability(site):
+    """Of the gateway, as the fleet server shows it; 0: not yet."""
+    token = (site.dir / "admin.token").read_text().strip()
+    request = urllib.request.Request(f"http://127.0.0.1:{site.operator_port}/api/v1/overview", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        sites = json.load(answer)["sites"]
+    return sites[0]["gateways"][0].get("available", 0) if sites else 0
+
+
+def numbers_seen(db):
+    """(device, epoch, ranges) of every sender, as the gateway left them when it ended."""
+    for line in db.execute("SELECT senders FROM checkpoint").fetchone()[0].splitlines():
+        sender, ranges = line.split(" ")[:2]
+        yield *sender.split("/", 1), ranges
+
+
+def faults_of_numbers(db, excused):
+    """Every sender's numbers are 1, 2, 3, ..., and of each device as many readings are kept, in rows or in blocks."""
+    numbers = {}
+    for device, epoch, ranges in numbers_seen(db):
+        if device != excused and not re.fullmatch(r"1(-[0-9]+)?", ranges):
+            yield f"{device} epoch {epoch}: the numbers {ranges}"
+        for one in ranges.split(","):
+            first, _, last = one.partition("-")
+            numbers[device] = numbers.get(device, 0) + int(last or first) - int(first) + 1
+    kept = dict(db.execute("SELECT device, sum(count) FROM kept JOIN stream ON stream.id = stream GROUP BY device"))
+    for device in sorted(numbers.keys() | kept.keys()):
+        if numbers.get(device) != kept.get(device):
+            yield f"{device}: {numbers.get(device)} numbers, {kept.get(device)} readings"
+    rows = db.execute("SELECT device, epoch, seq, count(*) FROM reading_row JOIN stream ON stream.id = stream GROUP BY device, epoch, seq HAVING count(*) > 1")
+    for device, epoch, seq, count in rows:
+        yield f"{device} epoch {epoch}: number {seq} is there {count} times"
+    if db.execute("SELECT count(*) FROM stretch").fetchone()[0] == 0:
+        yield "nothing was packed"
+
+
+def faults_of_the_ledger(site, others, excused):
+    """What the fleet server says of every device: nothing doubled, nothing missing."""
+    where = ("--url", f"http://127.0.0.1:{site.operator_port}", "--token-file", site.dir / "admin.token")
+
+    def ask():
+        done = subprocess.run([site.bin / "selvedge", "audit", "delivery", *where, "--output", "json"], capture_output=True, text=True, check=False)
+        if done.returncode > 1:
+            raise SiteError(f"audit delivery: {done.stderr.strip()}")
+        return {d["device"]: d for d in json.loads(done.stdout)}
+
+    wait_until(lambda: sum(d["received"] for d in ask().values()) == stored(site), "the gateway's last word to the ledger", 60)
+    devices = ask()
+    if len(devices) != DEVICES + others:
+        yield f"the ledger knows {len(devices)} devices"
+    for device, d in devices.items():
+        if d["doubled"] > 0 or (not d["complete"] and device != excused):
+            yield f"the ledger says of {device}: missing {d['missing']}, doubled {d['doubled']}"
+
+
+def judge(site, gateway, report, others=1, excused=None):
+    """How many readings are kept, and every fault. `others`: devices besides the simulated ones; `excused`: an agent that was killed
+    loses what it had measured in the last half second and neither sent nor written, so its numbers may have gaps."""
+    faults = list(faults_of_the_ledger(site, others, excused))
+    site.stop(gateway)  # which leaves a last checkpoint
+    if report["published"] != report["acknowledged"] or report["lost"] != 0:
+        faults.append(f"the devices published {report['published']} and were acknowledged {report['acknowledged']}")
+    db = open_store(site)
+    faults += faults_of_numbers(db, excused)
+    simulated = db.execute("SELECT sum(count) FROM kept JOIN stream ON stream.id = stream WHERE device NOT IN (?, ?)", (AGENT, PROBE)).fetchone()[0]
+    if simulated != report["acknowledged"]:
+        faults.append(f"{report['acknowledged']} readings of the machines were acknowledged, {simulated} are in the store")
+    kept = stored(site)
+    fleet = sqlite3.connect(f"file:{site.fleet_store}?mode=ro", uri=True, timeout=10)
+    above = fleet.execute("SELECT sum(n) FROM point WHERE kind = 0").fetchone()[0]
+    if above != kept:
+        faults.append(f"{kept} readings are in the gateway's store, {above} at the fleet server")
+    return kept, faults
