@@ -52,7 +52,7 @@ void sv_machine_start(sv_machine *machine, const sv_machine_setup *setup) {
     begin_cycle(machine);
     // Neighbours must not begin their cycles together.
     machine->cycle_end_s *= between(machine, 0.3, 1.0);
-    if (setup->number == 1 && setup->fault_after_s >= 0) {
+    if (setup->fault_after_s >= 0) {
         machine->fault_from_s = setup->fault_after_s;
     }
 }
@@ -64,7 +64,7 @@ static double toward(double value, double target, double step_s, double lag_s) {
 static void step_fault(sv_machine *machine, double step_s) {
     double since_s = machine->at_s - machine->fault_from_s;
     bool over = machine->fault_from_s < 0 || since_s >= SV_MACHINE_FAULT_S;
-    bool may_begin = over && !machine->stopped && machine->setup.number != 1
+    bool may_begin = over && !machine->stopped && machine->setup.fault_after_s < 0
                      && machine->setup.fault_every_s > 0 && machine->at_s > SV_MACHINE_FAULT_S;
     if (may_begin && sv_prng_unit(&machine->prng) < step_s / machine->setup.fault_every_s) {
         machine->fault_from_s = machine->at_s;

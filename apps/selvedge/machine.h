@@ -23,8 +23,8 @@ typedef struct sv_machine_setup {
     unsigned number; ///< from 1; chooses the type
     uint64_t seed;
     double day_s;         ///< second of the day at moment 0
-    double fault_after_s; ///< machine 1 alone: moment of its sure fault; negative: none
-    double fault_every_s; ///< the others: mean time between faults of one machine; 0: never
+    double fault_after_s; ///< moment of its sure fault; negative: none
+    double fault_every_s; ///< without a sure one: mean time between its faults; 0: never
 } sv_machine_setup;
 
 typedef struct sv_machine {

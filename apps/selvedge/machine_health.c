@@ -11,8 +11,7 @@ static double wave(double at_s, double period_s, double phase) {
 
 static bool is_hot(const sv_machine_setup *setup, double at_s) {
     double since_s = fmod(at_s, SV_MACHINE_HOT_EVERY_S) - SV_MACHINE_HOT_FROM_S;
-    return setup->number == 1 && setup->fault_after_s >= 0 && since_s >= 0
-           && since_s < SV_MACHINE_HOT_S;
+    return setup->fault_after_s >= 0 && since_s >= 0 && since_s < SV_MACHINE_HOT_S;
 }
 
 static double rounded(double value) {

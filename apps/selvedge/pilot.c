@@ -26,6 +26,8 @@ static const char ABOUT[] =
     "  selvedge pilot                                        look around\n"
     "  selvedge pilot --check --seconds 20 --output json     prove that "
     "every hop works, then stop\n"
+    "  selvedge pilot --check --sites 3 --devices 510        three factories; one loses its link "
+    "and catches up\n"
     "  selvedge pilot --bind 192.0.2.7                       a headless "
     "box: the dashboard over HTTPS";
 
@@ -239,7 +241,9 @@ static sv_err parse(int argc, char **argv, pilot_options *o, sv_why *why) {
         { .name = "check",
           .kind = SV_OPTION_FLAG,
           .target = &o->check,
-          .help = "prove that every hop works; exit 0 or 1" },
+          .help = "prove that every hop works, and with several sites that one may lose its link; "
+                  "exit 0 or "
+                  "1" },
         { .name = "fresh",
           .kind = SV_OPTION_FLAG,
           .target = &o->fresh,

@@ -10,6 +10,7 @@
 #include <base/err.h>
 #include <base/text.h>
 #include <model/id.h>
+#include <net/forward.h>
 #include <net/http_client.h>
 #include <sys/disk.h>
 #include <sys/loop.h>
@@ -69,6 +70,8 @@ typedef struct pilot {
     size_t child_count;
     sv_tls *tls; ///< to the operator door when it speaks HTTPS
     sv_http_client *http;
+    sv_forward
+        *line; ///< between the last of several sites and the fleet server, to be cut; or NULL
     bool interrupted;
     bool going_on; ///< with what an earlier run has left
 } pilot;

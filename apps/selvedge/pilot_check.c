@@ -1,7 +1,6 @@
 // The proof that every hop works: each check asks the running programs, none trusts the pilot's own
 // word.
-#include "pilot.h"
-#include <codec/json.h>
+#include "pilot_check.h"
 #include <crypto/pki.h>
 #include <model/alert.h>
 #include <mqtt/client.h>
@@ -11,32 +10,16 @@
 #include <sys/clock.h>
 
 enum {
-    BODY_MAX = 8 * 1024 * 1024,
     POLL_US = 250000,
     PROBE_US = 4 * 1000000,
     SECONDS_DEFAULT = 30,
+    SECONDS_OF_SITES = 180, ///< they end as soon as all is well
+    SECONDS_OF_CUT = 60,    ///< with less than this a site is not cut off
     SUMMARY_MAX = 65536,
-    CHECKS_MAX = 16,
     ALERT_ID_BYTES = SV_ALERT_ID_MAX + 1,
 };
 
-typedef struct check_result {
-    const char *name;
-    bool ok;
-    char detail[SV_WHY_MAX];
-} check_result;
-
-typedef struct checks {
-    pilot *p;
-    int64_t end_us;
-    check_result results[CHECKS_MAX];
-    size_t count;
-} checks;
-
-/// One look: true when the hop works; `detail` says what was seen, either way.
-typedef bool look_fn(checks *c, sv_why *detail);
-
-static bool ask_json(checks *c, const char *path, sv_textbuf *body, sv_json **out, sv_why *why) {
+bool check_ask(checks *c, const char *path, sv_textbuf *body, sv_json **out, sv_why *why) {
     int status = pilot_ask(c->p, c->p->http, "GET", path, NULL, body, NULL, why);
     if (status != 200) {
         if (status != 0) {
@@ -48,9 +31,9 @@ static bool ask_json(checks *c, const char *path, sv_textbuf *body, sv_json **ou
 }
 
 static bool devices_online(checks *c, sv_why *detail) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    if (!ask_json(c, "/api/v1/overview", &body, &root, detail)) {
+    if (!check_ask(c, "/api/v1/overview", &body, &root, detail)) {
         return false;
     }
     double online = 0;
@@ -72,25 +55,29 @@ static double metric(const char *page, const char *name) {
     return -1;
 }
 
+double check_metric(checks *c, const pilot_site *site, const char *name, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
+    return pilot_ask_gateway(c->p, site, "/metrics", &body, why) == 200 ? metric(body.at, name)
+                                                                        : -1;
+}
+
 /// At every gateway the number of stored readings rises within the poll.
 static bool readings_stored(checks *c, sv_why *detail) {
+    static const char STORED[] = "selvedge_gateway_readings_stored_total";
     double total = 0;
     for (size_t i = 0; i < c->p->site_count; i++) {
-        SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
-        double seen[2] = { -1, -1 };
-        for (int k = 0; k < 2; k++) {
-            if (pilot_ask_gateway(c->p, &c->p->sites[i], "/metrics", &body, detail) != 200) {
-                return false;
-            }
-            seen[k] = metric(body.at, "selvedge_gateway_readings_stored_total");
-            pilot_wait(c->p, k == 0 ? 2 * POLL_US * 3 : 0);
-        }
-        if (seen[1] <= seen[0]) {
-            (void) sv_fail(detail, SV_ERR_STATE, "%s: stored readings stand still at %.0f",
-                           c->p->sites[i].gateway_id, seen[1]);
+        double before = check_metric(c, &c->p->sites[i], STORED, detail);
+        pilot_wait(c->p, 2 * POLL_US * 3);
+        double now = check_metric(c, &c->p->sites[i], STORED, detail);
+        if (before < 0 || now < 0) {
             return false;
         }
-        total += seen[1];
+        if (now <= before) {
+            (void) sv_fail(detail, SV_ERR_STATE, "%s: stored readings stand still at %.0f",
+                           c->p->sites[i].gateway_id, now);
+            return false;
+        }
+        total += now;
     }
     (void) sv_fail(detail, SV_OK, "%.0f readings stored, rising at every gateway", total);
     return true;
@@ -99,7 +86,7 @@ static bool readings_stored(checks *c, sv_why *detail) {
 /// How many readings of this stream the first site's gateway has accepted, 0 when it knows none.
 static bool gateway_count(checks *c, const char *device, const char *sensor, int64_t *out,
                           sv_why *why) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     char path[256];
     (void) snprintf(path, sizeof path, "/v1/streams?device=%s", device);
@@ -138,12 +125,12 @@ static bool sensors_arrive(checks *c, sv_why *detail) {
 
 /// The first device's temperature has come through to the fleet server's charts.
 static bool series_arrive(checks *c, sv_why *detail) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     char path[256];
     (void) snprintf(path, sizeof path,
                     "/api/v1/devices/lathe-01/series?sensor=temperature&points=100");
-    if (!ask_json(c, path, &body, &root, detail)) {
+    if (!check_ask(c, path, &body, &root, detail)) {
         return false;
     }
     size_t points = sv_json_count(sv_json_get(root, "points"));
@@ -152,9 +139,9 @@ static bool series_arrive(checks *c, sv_why *detail) {
 }
 
 static bool health_received(checks *c, sv_why *detail) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    if (!ask_json(c, "/api/v1/devices/this-machine", &body, &root, detail)) {
+    if (!check_ask(c, "/api/v1/devices/this-machine", &body, &root, detail)) {
         return false;
     }
     double memory = -1;
@@ -169,11 +156,11 @@ static bool health_received(checks *c, sv_why *detail) {
 
 /// The newest threshold alert in this state.
 static bool first_alert(checks *c, const char *state, char id[ALERT_ID_BYTES], sv_why *detail) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     char path[128];
     (void) snprintf(path, sizeof path, "/api/v1/alerts?state=%s&limit=200", state);
-    if (!ask_json(c, path, &body, &root, detail)) {
+    if (!check_ask(c, path, &body, &root, detail)) {
         return false;
     }
     const sv_json *items = sv_json_get(root, "items");
@@ -208,7 +195,7 @@ static bool alert_acknowledged(checks *c, sv_why *detail) {
         return false;
     }
     char path[128];
-    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
     (void) snprintf(path, sizeof path, "/api/v1/alerts/%s/acknowledge", id);
     int status = pilot_ask(c->p, c->p->http, "POST", path, "{}", &body, NULL, detail);
     (void) sv_fail(detail, SV_OK, "acknowledging alert %s answered %d", id, status);
@@ -369,10 +356,7 @@ static bool impostor_stopped(checks *c, sv_why *detail) {
     return asked && foreign == 0;
 }
 
-static const struct {
-    const char *name;
-    look_fn *look;
-} HOPS[] = {
+static const check_hop HOPS[] = {
     { "devices online", devices_online },
     { "readings stored at the gateway", readings_stored },
     { "every sensor arrives", sensors_arrive },
@@ -429,15 +413,32 @@ static void print_table(const checks *c, bool passed) {
     (void) printf("%s\n", passed ? "every hop works" : "a hop does not work");
 }
 
+static void check_sites(checks *c, int64_t seconds) {
+    if (seconds < SECONDS_OF_CUT) {
+        pilot_say("no site is cut off and healed: that takes --seconds %d", SECONDS_OF_CUT);
+        return;
+    }
+    for (size_t i = 0; i < CHECKS_OF_SITES_COUNT; i++) {
+        look_until(c, CHECKS_OF_SITES[i].name, CHECKS_OF_SITES[i].look);
+    }
+}
+
 bool pilot_check(pilot *p) {
     int64_t started_us = sv_clock_monotonic_us();
-    int64_t seconds = p->options.seconds == 0 ? SECONDS_DEFAULT : p->options.seconds;
+    bool several = p->site_count > 1;
+    int64_t usual = several ? SECONDS_OF_SITES : SECONDS_DEFAULT;
+    int64_t seconds = p->options.seconds == 0 ? usual : p->options.seconds;
     checks c = { .p = p, .end_us = started_us + seconds * 1000000 };
     for (size_t i = 0; i < SV_COUNT(HOPS); i++) {
         look_until(&c, HOPS[i].name, HOPS[i].look);
     }
+    if (several) {
+        check_sites(&c, seconds);
+    }
     // The rest of the time passes, and what can break meanwhile is looked at again with fresh data.
-    pilot_wait(p, c.end_us - sv_clock_monotonic_us());
+    int64_t rest_us =
+        several && p->options.seconds == 0 ? PROBE_US : c.end_us - sv_clock_monotonic_us();
+    pilot_wait(p, rest_us);
     c.end_us = sv_clock_monotonic_us() + PROBE_US;
     look_until(&c, "devices still online", devices_online);
     look_until(&c, "readings still stored", readings_stored);

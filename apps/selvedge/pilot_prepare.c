@@ -135,10 +135,29 @@ static sv_err write_fleet(const pilot *p, sv_why *why) {
 }
 
 static const char RULES[] =
+    "groups: {pumps: ['pump-*'], presses: ['press-*']}\n"
     "thresholds:\n"
     "  sensors:\n"
-    "    temperature: {high: 80, severity: warning}\n"
-    "    vibration: {high: 7.1, severity: critical}\n"
+    "    temperature: {high: {warning: 80, critical: 95}, hysteresis: 3}\n"
+    "    vibration: {high: 7.1, severity: critical, hysteresis: 1}\n"
+    "stale: {default: 2m}\n"
+    "flapping: {raises: 4, within: 10m}\n"
+    "rules:\n"
+    "  groups:\n"
+    "    pumps:\n"
+    "      strained:\n"
+    "        when: temperature > 80 and vibration > 7 for 5 s\n"
+    "        message: 'Hot and shaking: {temperature} °C, {vibration} mm/s'\n"
+    "        severity: critical\n"
+    "        clear: 10s\n"
+    "    presses:\n"
+    "      overheated:\n"
+    "        when: temperature > 90 for 20 s\n"
+    "        message: 'Stopped at {temperature} °C; start it again from its page'\n"
+    "        severity: critical\n"
+    "        clear: 10s\n"
+    "        then: {command: stop}\n"
+    "commands: {allow: {default: [stop]}}\n"
     "change:\n"
     "  default: 1.0\n"
     "  sensors: {temperature: 0.5, vibration: 0.2, pressure: 5%, current: 5%}\n"
@@ -162,7 +181,9 @@ static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why)
         site->gateway_id);
     sv_textbuf_addf(&yaml, "  crl: %s/pki/crl.pem\n", p->dir);
     sv_textbuf_addf(&yaml, "door: {bind: 127.0.0.1, port: %u}\n", site->door.number);
-    sv_textbuf_addf(&yaml, "fleet: {url: %s}\n", p->device_url);
+    bool by_line = p->line != NULL && site == &p->sites[p->site_count - 1];
+    sv_textbuf_addf(&yaml, "fleet: {url: 'https://127.0.0.1:%u'}\n",
+                    by_line ? sv_forward_port(p->line) : p->devices.number);
     sv_textbuf_addf(&yaml, "store: {path: %s/gateway.db, retention: 7d, bytes: 1GiB}\n",
                     site->folder);
     sv_textbuf_addf(&yaml, "http: {port: %u}\n%s", site->http.number, RULES);
@@ -228,6 +249,9 @@ sv_err pilot_prepare(pilot *p, sv_why *why) {
     (void) snprintf(p->operator_url, sizeof p->operator_url, "%s://%s:%u",
                     p->options.bind == NULL ? "http" : "https", outside, p->operators.number);
     (void) snprintf(p->device_url, sizeof p->device_url, "https://127.0.0.1:%u", p->devices.number);
+    if (p->options.check && p->site_count > 1) {
+        SV_TRY(sv_forward_open(p->loop, p->devices.number, &p->line, why));
+    }
     SV_TRY(make_pki(p, why));
     SV_TRY(write_fleet(p, why));
     SV_TRY(write_agent(p, why));

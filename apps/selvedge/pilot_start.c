@@ -189,6 +189,7 @@ sv_err pilot_start(pilot *p, sv_why *why) {
 
 void pilot_stop(pilot *p) {
     sv_http_client_drop(&p->http);
+    sv_forward_drop(&p->line);
     for (size_t i = p->child_count; i > 0; i--) {
         pilot_child_stop(&p->children[i - 1], STOP_PATIENCE_US);
     }

@@ -20,14 +20,15 @@ sv_err sim_device_prepare(simulation *sim, sim_device *device, unsigned number) 
     sv_textbuf id = SV_TEXTBUF(device->id);
     sv_machine_id(number, &id);
     SV_TRY(sv_textbuf_end(&id));
-    sv_machine_start(&device->machine,
-                     &(sv_machine_setup){
-                         .number = number,
-                         .seed = (uint64_t) sim->options.seed,
-                         .day_s = (double) (sv_clock_wall_us() % SV_TIME_DAY_US) / 1e6,
-                         .fault_after_s = sim->options.fault_after_s,
-                         .fault_every_s = FLEET_FAULT_EVERY_S * (double) sim->options.devices,
-                     });
+    sv_machine_start(
+        &device->machine,
+        &(sv_machine_setup){
+            .number = number,
+            .seed = (uint64_t) sim->options.seed,
+            .day_s = (double) (sv_clock_wall_us() % SV_TIME_DAY_US) / 1e6,
+            .fault_after_s = number == sim->options.first ? sim->options.fault_after_s : -1,
+            .fault_every_s = FLEET_FAULT_EVERY_S * (double) sim->options.devices,
+        });
     return SV_OK;
 }
 

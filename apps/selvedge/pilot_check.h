@@ -1,0 +1,49 @@
+// What the files of `pilot --check` share: pilot_check.c looks at every hop, pilot_check_sites.c at
+// what several sites can show.
+#ifndef SELVEDGE_PILOT_CHECK_H
+#define SELVEDGE_PILOT_CHECK_H
+
+#include "pilot.h"
+#include <codec/json.h>
+
+enum {
+    CHECK_BODY_MAX = 8 * 1024 * 1024,
+    CHECKS_MAX = 16,
+};
+
+typedef struct check_result {
+    const char *name;
+    bool ok;
+    char detail[SV_WHY_MAX];
+} check_result;
+
+typedef struct checks {
+    pilot *p;
+    int64_t end_us;
+    check_result results[CHECKS_MAX];
+    size_t count;
+    struct {
+        bool is;       ///< the last site has no link to the fleet server
+        int64_t at_ms; ///< since when, or was, by the wall clock
+        double stored; ///< readings at its gateway then
+    } cut;
+} checks;
+
+/// One look: true when the hop works; `detail` says what was seen, either way.
+typedef bool look_fn(checks *c, sv_why *detail);
+
+typedef struct check_hop {
+    const char *name;
+    look_fn *look;
+} check_hop;
+
+/// What the fleet server answers with 200; `body` must live as long as `out`.
+bool check_ask(checks *c, const char *path, sv_textbuf *body, sv_json **out, sv_why *why);
+/// A number of a gateway's metrics; -1: it cannot be asked, or has none of that name.
+double check_metric(checks *c, const pilot_site *site, const char *name, sv_why *why);
+
+/// Of several sites: alerts from each, and the last one cut off and healed.
+extern const check_hop CHECKS_OF_SITES[];
+extern const size_t CHECKS_OF_SITES_COUNT;
+
+#endif
