@@ -67,7 +67,7 @@ static bool readings_stored(checks *c, sv_why *detail) {
     double total = 0;
     for (size_t i = 0; i < c->p->site_count; i++) {
         double before = check_metric(c, &c->p->sites[i], STORED, detail);
-        pilot_wait(c->p, 2 * POLL_US * 3);
+        pilot_wait(c->p, INT64_C(6) * POLL_US);
         double now = check_metric(c, &c->p->sites[i], STORED, detail);
         if (before < 0 || now < 0) {
             return false;

@@ -160,7 +160,7 @@ static const char RULES[] =
     "commands: {allow: {default: [stop]}}\n"
     "change:\n"
     "  default: 1.0\n"
-    "  sensors: {temperature: 0.5, vibration: 0.2, pressure: 5%, current: 5%}\n"
+    "  sensors: {temperature: 1, vibration: 0.4, pressure: 10%, current: 15%}\n"
     "uplink: {default: change}\n";
 
 static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why) {
@@ -182,7 +182,7 @@ static sv_err write_gateway(const pilot *p, const pilot_site *site, sv_why *why)
     sv_textbuf_addf(&yaml, "  crl: %s/pki/crl.pem\n", p->dir);
     sv_textbuf_addf(&yaml, "door: {bind: 127.0.0.1, port: %u}\n", site->door.number);
     bool by_line = p->line != NULL && site == &p->sites[p->site_count - 1];
-    sv_textbuf_addf(&yaml, "fleet: {url: 'https://127.0.0.1:%u'}\n",
+    sv_textbuf_addf(&yaml, "fleet: {url: 'https://127.0.0.1:%u', every: 1s}\n",
                     by_line ? sv_forward_port(p->line) : p->devices.number);
     sv_textbuf_addf(&yaml, "store: {path: %s/gateway.db, retention: 7d, bytes: 1GiB}\n",
                     site->folder);
