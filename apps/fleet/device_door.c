@@ -1,6 +1,7 @@
 #include "device_door.h"
 
 #include "asker.h"
+#include "asks.h"
 #include "commands.h"
 #include "ledger.h"
 #include "push.h"
@@ -153,12 +154,26 @@ static void give_config(sv_http_request *request, sv_fleet *fleet, sv_gateway *g
     }
 }
 
+/// To what it was asked. [ask-2]
+static void take_answer(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
+    sv_why why = { 0 };
+    sv_err err = sv_asks_answer(fleet, gateway, sv_http_body(request), &why);
+    if (err == SV_ERR_NOT_FOUND) {
+        sv_http_problem(request, 404, "Not found", "%s", why.text);
+    } else if (err != SV_OK) {
+        answer_failure(request, err, &why);
+    } else {
+        sv_http_reply(request, 200, "application/json", SV_TEXT("{}"));
+    }
+}
+
 static const struct {
     const char *what, *method;
     void (*answer)(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway);
 } OWN[] = {
     { "events", "GET", give_events },
     { "config", "GET", give_config },
+    { "answers", "POST", take_answer },
 };
 
 static void serve_own(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway, sv_text id,

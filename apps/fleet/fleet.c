@@ -1,5 +1,6 @@
 #include "fleet.h"
 
+#include "asks.h"
 #include "inbox.h"
 #include "notify.h"
 #include "site_rules.h"
@@ -42,6 +43,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     if (out->config.notify == NULL) {
         out->config.notify = sv_notify_config_read(NULL, &sv_notify_none, NULL);
     }
+    out->asks = sv_asks_new();
     out->certificates = sv_certificates_new(out->config.pki);
     sv_err err =
         sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
@@ -66,6 +68,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
 void sv_fleet_drop(sv_fleet *fleet) {
     sv_notify_drop(&fleet->notify);
     sv_live_drop(&fleet->live);
+    sv_asks_drop(&fleet->asks);
     sv_push_drop(&fleet->push);
     sv_certificates_drop(&fleet->certificates);
     sv_registry_drop(&fleet->registry);

@@ -18,6 +18,8 @@ typedef struct sv_fleet_counts {
     int64_t points_stored, points_repeated, items_refused, batches, alerts_taken, logins_refused;
 } sv_fleet_counts;
 
+typedef struct sv_asks sv_asks; ///< questions that gateways have not answered yet
+
 typedef struct sv_fleet {
     sv_fleet_config config;
     sv_loop *loop;
@@ -26,6 +28,7 @@ typedef struct sv_fleet {
     sv_live *live;
     sv_push *push;
     struct sv_notify *notify;
+    sv_asks *asks;
     sv_certificates *certificates;
     sv_tls *device_tls; ///< what peers of the device door are judged by
     sv_throttle throttle;

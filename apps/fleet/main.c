@@ -1,4 +1,5 @@
 // selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
+#include "asks.h"
 #include "commands.h"
 #include "device_door.h"
 #include "fleet.h"
@@ -77,6 +78,7 @@ static void on_second(void *arg) {
     sv_live_flush(p->fleet.live);
     sv_push_turn(&p->fleet);
     sv_notify_turn(&p->fleet);
+    sv_asks_turn(&p->fleet);
     if (p->turn % 2 == 0) {
         tell_overview(&p->fleet);
     }
@@ -214,6 +216,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
 static void stop(program *p) {
     sv_timer_drop(&p->second);
     sv_timer_drop(&p->ping);
+    sv_asks_drop(&p->fleet.asks);
     sv_live_drop(&p->fleet.live);
     sv_push_drop(&p->fleet.push);
     sv_notify_drop(&p->fleet.notify);

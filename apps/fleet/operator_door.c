@@ -8,6 +8,7 @@
 #include "inbox.h"
 #include "ledger_door.h"
 #include "notify_door.h"
+#include "raw.h"
 #include "rules_door.h"
 #include "series.h"
 #include "views.h"
@@ -302,6 +303,7 @@ static const struct {
     { "GET", "/api/v1/devices", SV_PERSON_VIEWER, list_devices },
     { "GET", "/api/v1/devices/*", SV_PERSON_VIEWER, show_device },
     { "GET", "/api/v1/devices/*/series", SV_PERSON_VIEWER, show_series },
+    { "GET", "/api/v1/devices/*/raw", SV_PERSON_VIEWER, sv_raw_door },
     { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, sv_command_door_send },
     { "GET", "/api/v1/devices/*/commands", SV_PERSON_VIEWER, sv_command_door_list },
     { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, sv_command_door_show },

@@ -102,12 +102,13 @@ static void put_request(sv_text line, sv_text cookie, sv_text body, sv_textbuf *
     sv_textbuf_add(out, body);
 }
 
-/// Stands in a head, whose lines end with \r\n.
-static bool says(sv_text head, const char *what) {
-    return memmem(head.at, head.len, what, strlen(what)) != NULL;
+/// Lines of a head end with \r\n.
+static bool says(sv_text text, const char *what) {
+    return memmem(text.at, text.len, what, strlen(what)) != NULL;
 }
 
-/// `507` is the answer to who asks for too much; nothing else may be the server's fault.
+/// `507` is the answer to who asks for too much, `503` to who asks what a gateway that is away
+/// would have to say; nothing else may be the server's fault.
 static void check(sv_text answer, bool to_head) {
     const char *end = answer.len > 0 ? memmem(answer.at, answer.len, "\r\n\r\n", 4) : NULL;
     if (end == NULL) {
@@ -119,7 +120,8 @@ static void check(sv_text answer, bool to_head) {
     (void) sv_text_cut(&status, ' ');
     must(status.len > 3
          && (status.at[0] != '5' || sv_text_starts(status, SV_TEXT("507"))
-             || sv_text_starts(status, SV_TEXT("501"))));
+             || sv_text_starts(status, SV_TEXT("501"))
+             || (sv_text_starts(status, SV_TEXT("503")) && says(body, "is not connected now"))));
     if (!to_head
         && (says(head, ": application/json\r") || says(head, ": application/problem+json\r"))) {
         SV_DEFER(sv_json_drop) sv_json *root = NULL;

@@ -50,6 +50,15 @@ size_t sv_push_streams(const sv_push *push) {
     return count;
 }
 
+bool sv_push_reaches(const sv_push *push, const sv_gateway *gateway) {
+    for (size_t i = 0; i < push->places; i++) {
+        if (push->streams[i].events != NULL && push->streams[i].gateway == gateway) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // ---- the queue ----------------------------------------------------------------------------------
 
 typedef struct push_mark {

@@ -43,6 +43,8 @@ void sv_push_turn(struct sv_fleet *fleet);
 void sv_push_ping(struct sv_fleet *fleet);
 sv_err sv_push_prune(sv_db *db, int64_t now_us, sv_why *why);
 size_t sv_push_streams(const sv_push *push);
+/// The gateway keeps its stream open now.
+bool sv_push_reaches(const sv_push *push, const sv_gateway *gateway);
 
 /// Answer `request` with the stream of what follows `after`; one that is open already ends.
 void sv_push_join(struct sv_fleet *fleet, const sv_gateway *gateway, int64_t after,

@@ -90,6 +90,42 @@ bool sv_series_note(sv_db *db, sv_stream *stream, const sv_point *point) {
     return true;
 }
 
+// ---- what is shown ------------------------------------------------------------------------------
+
+const char *sv_shown_name(sv_shown_kind kind) {
+    static const char *const NAMES[] = { "summary", "average", "raw" };
+    return NAMES[kind];
+}
+
+static void put_piece(sv_json_out *out, sv_shown_kind kind, size_t count) {
+    sv_json_open_array(out);
+    sv_json_put_str(out, sv_shown_name(kind));
+    sv_json_put_int(out, (int64_t) count);
+    sv_json_close_array(out);
+}
+
+void sv_shown_write(const sv_shown *points, size_t count, sv_json_out *out) {
+    sv_json_key(out, "points");
+    sv_json_open_array(out);
+    for (size_t i = 0; i < count; i++) {
+        sv_json_open_array(out);
+        sv_json_put_int(out, points[i].at_ms);
+        sv_json_put_number(out, points[i].value);
+        sv_json_close_array(out);
+    }
+    sv_json_close_array(out);
+    sv_json_key(out, "pieces");
+    sv_json_open_array(out);
+    size_t first = 0;
+    for (size_t i = 1; i <= count; i++) {
+        if (i == count || points[i].kind != points[first].kind) {
+            put_piece(out, points[first].kind, i - first);
+            first = i;
+        }
+    }
+    sv_json_close_array(out);
+}
+
 // ---- decimation ---------------------------------------------------------------------------------
 
 enum { MINUTE_MS = 60000 };
@@ -102,12 +138,12 @@ typedef struct spans {
 
 typedef struct decimator {
     const sv_series_range *range;
-    sv_spark_point *whole; ///< every point, as long as they fit
-    sv_spark_point *kept;  ///< two for each bucket that has ended
+    sv_shown *whole; ///< every point, as long as they fit
+    sv_shown *kept;  ///< two for each bucket that has ended
     size_t seen, kept_count;
     bool averages;  ///< some of them
     int64_t bucket; ///< of low and high; -1: none yet
-    sv_spark_point low, high;
+    sv_shown low, high;
     spans corrected;
 } decimator;
 
@@ -128,7 +164,7 @@ static void end_bucket(decimator *d) {
     }
 }
 
-static void take_point(decimator *d, sv_spark_point point) {
+static void take_point(decimator *d, sv_shown point) {
     if (d->seen < d->range->points) {
         d->whole[d->seen] = point;
     }
@@ -146,7 +182,7 @@ static void take_point(decimator *d, sv_spark_point point) {
 }
 
 // A quiet minute has no significant average; there its mean stands in, in the middle of the minute.
-static void take_minute(decimator *d, sv_spark_point *minute) {
+static void take_minute(decimator *d, sv_shown *minute) {
     if (minute->at_ms >= 0) {
         minute->at_ms += MINUTE_MS / 2;
         if (minute->at_ms <= d->range->to_ms) {
@@ -191,11 +227,13 @@ static sv_err read_points(sv_db *db, const sv_stream *stream, decimator *d, sv_w
     sv_stmt_bind_int(stmt, 1, stream->id);
     sv_stmt_bind_int(stmt, 2, d->range->from_ms);
     sv_stmt_bind_int(stmt, 3, d->range->to_ms);
-    sv_spark_point minute = { .at_ms = -1 };
+    sv_shown minute = { .at_ms = -1 };
     sv_err err;
     while ((err = sv_stmt_next(stmt, why)) == SV_OK) {
-        sv_spark_point point = { .at_ms = sv_stmt_int(stmt, 0), .value = sv_stmt_number(stmt, 1) };
         bool average = sv_stmt_int(stmt, 2) == SV_POINT_AVERAGE;
+        sv_shown point = { .at_ms = sv_stmt_int(stmt, 0),
+                           .value = sv_stmt_number(stmt, 1),
+                           .kind = average ? SV_SHOWN_AVERAGE : SV_SHOWN_SUMMARY };
         d->averages |= average;
         take_corrected(&d->corrected, sv_stmt_int(stmt, 3) != 0, point.at_ms,
                        point.at_ms + (average ? 0 : MINUTE_MS));
@@ -217,25 +255,18 @@ static sv_err read_points(sv_db *db, const sv_stream *stream, decimator *d, sv_w
 sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range *range,
                        sv_json_out *out, sv_why *why) {
     SV_DEFER(sv_mem_drop)
-    sv_spark_point *whole = sv_mem_array(range->points, sizeof(sv_spark_point));
+    sv_shown *whole = sv_mem_array(range->points, sizeof *whole);
     SV_DEFER(sv_mem_drop)
-    sv_spark_point *kept = sv_mem_array(range->points * 2, sizeof(sv_spark_point));
+    sv_shown *kept = sv_mem_array(range->points * 2, sizeof *kept);
     decimator d = { .range = range, .whole = whole, .kept = kept, .bucket = -1 };
     SV_TRY(read_points(db, stream, &d, why));
-    const sv_spark_point *points = d.seen <= range->points ? whole : kept;
+    const sv_shown *points = d.seen <= range->points ? whole : kept;
     size_t count = d.seen <= range->points ? d.seen : d.kept_count;
     sv_json_open_object(out);
     sv_json_add_str(out, "unit", stream->unit[0] != '\0' ? stream->unit : NULL);
-    sv_json_add_str(out, "kind", d.averages || d.seen == 0 ? "average" : "summary");
-    sv_json_key(out, "points");
-    sv_json_open_array(out);
-    for (size_t i = 0; i < count; i++) {
-        sv_json_open_array(out);
-        sv_json_put_int(out, points[i].at_ms);
-        sv_json_put_number(out, points[i].value);
-        sv_json_close_array(out);
-    }
-    sv_json_close_array(out);
+    sv_json_add_str(out, "kind",
+                    sv_shown_name(d.averages || d.seen == 0 ? SV_SHOWN_AVERAGE : SV_SHOWN_SUMMARY));
+    sv_shown_write(points, count, out);
     put_corrected(&d.corrected, out);
     sv_json_close_object(out);
     return SV_OK;

@@ -33,12 +33,27 @@ bool sv_series_note(sv_db *db, sv_stream *stream, const sv_point *point);
 /// Read the newest values from the database unless they are in memory already.
 void sv_series_load_spark(sv_db *db, sv_stream *stream);
 
+/// What a shown point is. Raw readings stay at the gateway: raw.h fetches them.
+typedef enum sv_shown_kind { SV_SHOWN_SUMMARY, SV_SHOWN_AVERAGE, SV_SHOWN_RAW } sv_shown_kind;
+
+typedef struct sv_shown {
+    int64_t at_ms;
+    double value;
+    sv_shown_kind kind;
+} sv_shown;
+
+/// "summary", "average", "raw".
+const char *sv_shown_name(sv_shown_kind kind);
+/// "points":[[ms,value],...],"pieces":[[kind,count],...]: so many points of one kind, then so many
+/// of another, in their order.
+void sv_shown_write(const sv_shown *points, size_t count, sv_json_out *out);
+
 typedef struct sv_series_range {
     int64_t from_ms, to_ms; ///< both included
     size_t points;          ///< buckets when there is more than this
 } sv_series_range;
 
-/// {"unit","kind","points":[[ms,value],...],"corrected":[[ms,ms],...]}: averages, and the mean of
+/// {"unit","kind","points","pieces","corrected":[[ms,ms],...]}: averages, and the mean of
 /// each minute that has none; kind "summary" where no minute has. Of each bucket the smallest and
 /// the largest value are kept, in their order. `corrected`: between which times all points are.
 sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range *range,

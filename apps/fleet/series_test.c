@@ -94,6 +94,16 @@ static void the_smallest_and_largest_of_every_bucket_survive(void **state) {
     }
 }
 
+/// What the points are. [ask-6]
+static void assert_pieces(const sv_json *root, const char *pieces) {
+    char room[256];
+    sv_textbuf text = SV_TEXTBUF(room);
+    sv_json_out out = SV_JSON_OUT(&text);
+    sv_json_put_value(&out, sv_json_get(root, "pieces"));
+    assert_int_equal(sv_textbuf_end(&text), SV_OK);
+    assert_string_equal(room, pieces);
+}
+
 static void a_quiet_minute_is_shown_by_its_mean_and_a_lively_one_by_its_averages(void **state) {
     fixture *f = *state;
     sv_stream *stream = stream_of(f);
@@ -107,7 +117,9 @@ static void a_quiet_minute_is_shown_by_its_mean_and_a_lively_one_by_its_averages
     assert_int_equal(sv_json_count(sv_json_get(summaries, "points")), 10);
     add(f, stream, SV_POINT_AVERAGE, 60000, 7);
     add(f, stream, SV_POINT_AVERAGE, 119999, 8);
+    assert_pieces(summaries, "[[\"summary\",10]]");
     SV_DEFER(sv_json_drop) sv_json *averages = query(f, stream, 0, 600000, 20);
+    assert_pieces(averages, "[[\"summary\",1],[\"average\",2],[\"summary\",8]]");
     assert_true(sv_json_text(sv_json_get(averages, "kind"), &kind));
     assert_true(sv_text_is(kind, "average"));
     const sv_json *points = sv_json_get(averages, "points");

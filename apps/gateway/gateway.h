@@ -235,6 +235,7 @@ typedef struct gw_asked gw_asked;
 typedef struct gw_series {
     sv_timer *timer;
     gw_asked *asked; ///< who is being answered: until then nothing moves
+    int64_t free_us; ///< monotonic, when it was last seen that nobody is; 0: nothing is packed
     size_t asked_count;
     gw_pack *pack;    ///< rows being read, or NULL
     unsigned side;    ///< of the tables `reading` and `reading_b`, which takes rows
@@ -485,6 +486,5 @@ void gw_local_page(sv_http_request *request);
 void gw_local_devices(gw *g, sv_http_request *request);
 /// `GET /v1/series`.
 void gw_local_series(gw *g, sv_http_request *request);
-void gw_local_series_close(gw *g);
 
 #endif

@@ -2,7 +2,7 @@
 // kept in the same group as what the own front door keeps of that message, so that the sessions
 // that live there get it once whatever is killed when. Behind an external broker the id is kept
 // when that has acknowledged the message: once or, after a kill, twice.
-#include "gateway.h"
+#include "asks.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/log.h>
@@ -68,6 +68,7 @@ static const struct {
     { "acknowledged", take_acknowledged },
     { "command", take_command },
     { "rules", gw_site_rules_want },
+    { "ask", gw_ask_take },
 };
 
 static gw_event_end take_effect(gw *g, int64_t id, sv_text name, const sv_json *data) {

@@ -1,6 +1,7 @@
 // Each line is an event: its name, a space, its data. Whatever the fleet server sends: the gateway
 // goes on, an event is taken or comes again, and a number that was taken is not taken twice.
 #include "gateway.h"
+#include "series_ask.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/disk.h>
@@ -45,6 +46,7 @@ static void open_store(void) {
 }
 
 static void close_store(void) {
+    gw_series_ask_close(&g);
     sv_writer_drop(&g.writer);
     must(g.exit_code == 0);
     sv_mqtt_client_drop(&g.mqtt);
@@ -94,7 +96,7 @@ static void take(sv_text line) {
     (void) (sv_json_parse(line, &data, NULL, NULL) == SV_OK);
     gw_event_end end = gw_push_take(&g, id, name, data);
     bool is_reset = sv_text_is(name, "reset");
-    bool is_silent = is_reset || sv_text_is(name, "rules");
+    bool is_silent = is_reset || sv_text_is(name, "rules") || sv_text_is(name, "ask");
     must(g.exit_code == 0 && end != GW_EVENT_REPEATED);
     must(g.push.taken == (end == GW_EVENT_LATER ? id - 1 : id));
     must(sv_mqtt_client_waiting(g.mqtt) - waiting == (end == GW_EVENT_DONE && !is_silent ? 1 : 0));

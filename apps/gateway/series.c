@@ -1,6 +1,8 @@
 // One step at a time: what is unfinished first, then what must go, then what may be packed.
 #include "series.h"
 
+#include "series_ask.h"
+
 #include <base/mem.h>
 #include <sys/clock.h>
 #include <sys/log.h>
@@ -158,6 +160,9 @@ static bool may_go_on(const gw *g) {
 void gw_series_turn(gw *g, bool *busy) {
     sv_why why = { 0 };
     *busy = true;
+    if (g->series.asked == NULL) {
+        g->series.free_us = sv_clock_monotonic_us();
+    }
     if (!may_go_on(g)) {
         return;
     }
@@ -185,5 +190,5 @@ void gw_series_open(gw *g) {
 void gw_series_close(gw *g) {
     sv_timer_drop(&g->series.timer);
     gw_pack_drop(&g->series.pack);
-    gw_local_series_close(g);
+    gw_series_ask_close(g);
 }
