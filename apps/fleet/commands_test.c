@@ -55,7 +55,7 @@ static int64_t tell_state(fixture *f, const char *gateway, const char *id, const
 
 /// The command as JSON must hold `part`.
 static void must_show(fixture *f, const char *id, const char *part) {
-    char room[8192];
+    char room[8192] = "";
     sv_textbuf json = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&json);
     assert_int_equal(sv_commands_write(&f->fleet, sv_text_of(id), &out, NULL), SV_OK);

@@ -112,7 +112,7 @@ static void what_is_wrong_is_said_with_its_place(void **state) {
         { "chanels: {}", "chanels" },
     };
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
-        char room[4096];
+        char room[4096] = "";
         sv_textbuf said = SV_TEXTBUF(room);
         SV_DEFER(sv_notify_config_drop) sv_notify_config *config = NULL;
         sv_err err = read_notify(CASES[i][0], &config, &said);

@@ -522,7 +522,7 @@ static void what_is_long_over_is_forgotten_with_its_alert(void **state) {
 /// Where addresses and keys come from files, neither is shown. [notify-11]
 static void what_is_configured_is_shown_without_secrets(void **state) {
     fixture *f = *state;
-    char room[JSON_ROOM];
+    char room[JSON_ROOM] = "";
     sv_textbuf json = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&json);
     configure(f, "  hook: {webhook: /run/hook.url, secret_file: /run/hook.key}\n"
@@ -548,7 +548,7 @@ static void what_is_configured_is_shown_without_secrets(void **state) {
 static void lists_are_paged_newest_first(void **state) {
     fixture *f = *state;
     char ids[5][SV_MESSAGE_ID_ROOM];
-    char room[JSON_ROOM];
+    char room[JSON_ROOM] = "";
     char next[SV_NOTIFY_CURSOR_MAX] = "";
     configure(f, ALL_TO_OPS);
     for (size_t i = 0; i < SV_COUNT(ids); i++) {

@@ -257,15 +257,16 @@ static int end(void **state) {
     return 0;
 }
 
-static void send(const char *boot, int64_t uptime_us, int64_t at_us, bool proven) {
+static void say(const char *boot, int64_t uptime_us, int64_t at_us, bool proven) {
     static int64_t seq;
+    seq++;
     char load_room[300];
     sv_textbuf load = SV_TEXTBUF(load_room);
     const sv_reading reading = { .key = { .device_id = SV_TEXT("press-1") },
                                  .value = 1,
                                  .at_us = at_us,
                                  .epoch = SV_TEXT("e"),
-                                 .seq = ++seq,
+                                 .seq = seq,
                                  .boot = sv_text_of(boot),
                                  .uptime_us = uptime_us,
                                  .proven = proven };
@@ -305,14 +306,14 @@ static int64_t placed(int64_t n) {
 static void rows_are_corrected_when_time_is_learned_and_stay_so(void **state) {
     (void) state;
     int64_t start_us = sv_clock_wall_us() - 3 * HOUR;
-    send("b1", HOUR, HOUR, false);
+    say("b1", HOUR, HOUR, false);
     close_store();
     open_store();
     assert_true(placed(0) > start_us + 3 * HOUR - SECOND);
-    send("b1", 2 * HOUR, 2 * HOUR, false);
+    say("b1", 2 * HOUR, 2 * HOUR, false);
     close_store();
     open_store();
-    send("b1", 2 * HOUR + HOUR / 2, start_us + 2 * HOUR + HOUR / 2, true);
+    say("b1", 2 * HOUR + HOUR / 2, start_us + 2 * HOUR + HOUR / 2, true);
     for (int life = 0; life < 2; life++) {
         assert_int_equal(placed(0), start_us + HOUR);
         assert_int_equal(placed(1), start_us + 2 * HOUR);
@@ -321,7 +322,7 @@ static void rows_are_corrected_when_time_is_learned_and_stay_so(void **state) {
         open_store();
     }
     // What had waited is placed as it comes, and the times as they came are there still.
-    send("b1", 60 * SECOND, 60 * SECOND, false);
+    say("b1", 60 * SECOND, 60 * SECOND, false);
     assert_int_equal(placed(3), start_us + 60 * SECOND);
     assert_int_equal(ask("SELECT min(at) FROM reading_row"), 60 * SECOND);
     assert_int_equal(ask("SELECT count(*) FROM boot WHERE known = 4 AND first = 0"), 1);
@@ -332,14 +333,14 @@ static void a_block_holds_the_corrected_time(void **state) {
     (void) state;
     int64_t start_us = sv_clock_wall_us() / SECOND * SECOND - 3 * HOUR;
     for (int64_t i = 0; i < 10; i++) {
-        send("b1", HOUR + i * SECOND, HOUR + i * SECOND, false);
+        say("b1", HOUR + i * SECOND, HOUR + i * SECOND, false);
     }
-    send("b1", 3 * HOUR, start_us + 3 * HOUR, true);
+    say("b1", 3 * HOUR, start_us + 3 * HOUR, true);
     for (int i = 0; i < 200 && ask("SELECT count(*) FROM stretch WHERE state = 1") == 0; i++) {
         bool busy = false;
         gw_series_turn(&g, &busy);
         sv_writer_wait(g.writer);
-        send("", 0, sv_clock_wall_us(), false);
+        say("", 0, sv_clock_wall_us(), false);
     }
     static sv_block block;
     char room[SV_BLOCK_BYTES_MAX];
@@ -358,12 +359,12 @@ static void a_device_has_a_few_starts_and_loses_the_oldest(void **state) {
     for (int i = 0; i < 3 * GW_BOOTS_MAX; i++) {
         char name[16];
         (void) snprintf(name, sizeof name, "b%d", i);
-        send(name, SECOND, 60 * SECOND, false);
+        say(name, SECOND, 60 * SECOND, false);
         if (i % 5 == 0) {
             close_store();
             open_store();
         }
-        send(name, 2 * SECOND, now_us, true);
+        say(name, 2 * SECOND, now_us, true);
     }
     assert_int_equal(ask("SELECT count(*) FROM boot"), GW_BOOTS_MAX);
     assert_int_equal(ask("SELECT count(*) FROM boot WHERE name IN ('b23', 'b16')"), 2);

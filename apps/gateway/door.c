@@ -26,7 +26,7 @@ static bool may_subscribe(void *arg, const sv_broker_peer *who, sv_text filter) 
 /// A sensor that stays on the site is not even named: a log may be collected elsewhere. [spool-6]
 static sv_text named(void *arg, sv_text topic) {
     const gw *g = arg;
-    sv_stream_rules rules;
+    sv_stream_rules rules = { .uplink = SV_UPLINK_NEVER };
     sv_text rest = topic;
     bool reading = sv_text_is(sv_text_cut(&rest, '/'), "sensors");
     sv_text device = sv_text_cut(&rest, '/');
@@ -37,7 +37,7 @@ static sv_text named(void *arg, sv_text topic) {
     if (one) {
         sv_rules_for(g->config.rules, device, rest, &rules);
     }
-    bool known = one && rules.uplink != SV_UPLINK_NEVER;
+    bool known = rules.uplink != SV_UPLINK_NEVER;
     return known ? topic : (sv_text){ .at = topic.at, .len = topic.len - rest.len };
 }
 

@@ -106,8 +106,10 @@ static gw_guard *guard_of(gw *g, const char *device) {
 
 void gw_guard_attach(gw *g, gw_stream *s) {
     s->guard = guard_of(g, s->device);
-    s->tap =
-        s->guard == NULL ? (sv_tap){ 0 } : sv_guard_tap(s->guard->rules, sv_text_of(s->sensor));
+    s->tap = (sv_tap){ 0 };
+    if (s->guard != NULL) {
+        s->tap = sv_guard_tap(s->guard->rules, sv_text_of(s->sensor));
+    }
 }
 
 void gw_guards_reload(gw *g) {

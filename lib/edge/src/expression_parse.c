@@ -415,7 +415,7 @@ static bool formats(const sv_expression *e) {
 
 sv_err sv_expression_parse(sv_text text, const sv_expression_options *options, sv_expression **out,
                            sv_expression_fault *fault) {
-    sv_expression_fault unseen;
+    sv_expression_fault unseen = { 0 };
     parser p = { .from = { .text = text, .fault = fault == NULL ? &unseen : fault } };
     p.draft.stale_us = options == NULL || options->stale_us <= 0 ? SV_EXPRESSION_STALE_DEFAULT_US
                                                                  : options->stale_us;

@@ -80,8 +80,8 @@ static double plainly(sv_window_function function, reading *of, size_t count) {
     const reading *first = of;
     const reading *last = of;
     long double sum = 0;
-    double low = of->value;
-    double high = of->value;
+    double low = INFINITY;
+    double high = -INFINITY;
     for (size_t i = 0; i < count; i++) {
         first = of[i].at_us < first->at_us ? &of[i] : first;
         last = of[i].at_us >= last->at_us ? &of[i] : last;

@@ -47,7 +47,7 @@ typedef struct sv_source {
     char key[SV_PLACE_KEY_ROOM];
     size_t key_bytes;
     size_t half_open;
-    TAILQ_HEAD(, sv_link) ready;
+    TAILQ_HEAD(sv_ready, sv_link) ready;
     TAILQ_ENTRY(sv_source) turn; ///< in `sources`, while `ready` is not empty
 } sv_source;
 
@@ -141,10 +141,10 @@ struct sv_listener {
     sv_link_list again, dirty;
     sv_worker *worker; ///< NULL on a unix socket
     sv_map *by_address;
-    TAILQ_HEAD(, sv_source) sources;
+    TAILQ_HEAD(sv_sources, sv_source) sources;
     size_t ready_count; ///< of all sources
     sv_shake shakes[SV_LISTENER_SHAKES];
-    TAILQ_HEAD(, sv_shake) idle, finished;
+    TAILQ_HEAD(sv_shakes, sv_shake) idle, finished;
     sv_review review;
     unsigned round; ///< one more with each new context
     uint64_t accepted, refused, shed;
