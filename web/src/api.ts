@@ -35,7 +35,8 @@ export type Overview = {
 };
 export type Point = [number, number | null];
 export type Points = { d: string; s: string; p: Point[] }[];
-export type Series = { unit: string; kind: string; points: Point[]; corrected: [number, number][] };
+export type Shown = "raw" | "average" | "summary";
+export type Series = { unit: string; kind: string; points: Point[]; pieces: [Shown, number][]; corrected: [number, number][] };
 export type Fault = { line: number; column: number; sentence: string };
 export type RulesVersion = { version: number; at: number; by: string; comment: string; sha256: string };
 export type SiteRules = Partial<RulesVersion> & {

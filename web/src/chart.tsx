@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { call, query, type Alert, type Command, type Point, type Series } from "./api";
+import { call, query, type Alert, type Command, type Series, type Shown } from "./api";
 import { clock, count, exact, num, unitText, words } from "./format";
 import { on } from "./live";
 import { Failed } from "./parts";
@@ -112,9 +112,24 @@ function limits(low: number | null, high: number | null): [number, number] {
   return [low - room, high + room];
 }
 
-function save(name: string, unit: string, sensor: string, points: Point[]) {
-  const rows = points.map(([at, v]) => `${new Date(at).toISOString()},${v ?? ""}`);
-  const head = `time,${sensor}${unit ? ` (${unit})` : ""}`;
+/* Every point with what it is. */
+type Seen = [at: number, value: number | null, is: Shown];
+function seen(series: Series): Seen[] {
+  const kinds = series.pieces.flatMap(([is, many]) => Array<Shown>(many).fill(is));
+  return series.points.map(([at, v], i) => [at, v, kinds[i] ?? "average"]);
+}
+
+/* What is shown, in words: nobody takes an average for what was measured. */
+function told(points: Seen[]): string {
+  const has = (is: Shown) => points.some((p) => p[2] === is);
+  if (has("raw")) return `Raw readings${has("summary") ? ", means of minutes where only those are left" : ""}${has("average") ? ", then averages as they come" : ""}`;
+  if (has("average")) return has("summary") ? "Averages where they change, means of minutes between" : "Averages where they change";
+  return "Means of minutes";
+}
+
+function save(name: string, unit: string, sensor: string, points: Seen[]) {
+  const rows = points.map(([at, v, is]) => `${new Date(at).toISOString()},${v ?? ""},${is}`);
+  const head = `time,${sensor}${unit ? ` (${unit})` : ""},is`;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([[head, ...rows].join("\n") + "\n"], { type: "text/csv" }));
   link.download = name;
@@ -132,12 +147,14 @@ export function Chart(props: {
   const box = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLParagraphElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const points = useRef<Point[]>([]);
+  const points = useRef<Seen[]>([]);
   const corrected = useRef<Series["corrected"]>([]);
   const [now, setNow] = useState<number | null>(props.value);
   const [size, setSize] = useState(-1);
   const [error, setError] = useState("");
   const [turn, setTurn] = useState(0);
+  const [raw, setRaw] = useState(false);
+  const [asking, setAsking] = useState(false);
   const handlers = useRef(props);
   handlers.current = props;
   const following = view.from === 0;
@@ -152,7 +169,7 @@ export function Chart(props: {
     const list = points.current.slice();
     const last = list[list.length - 1];
     /* Only changes are sent: until the next one the value holds. */
-    if (live && last && handlers.current.online && to - last[0] < holdMs) list.push([to, last[1]]);
+    if (live && last && handlers.current.online && to - last[0] < holdMs) list.push([to, last[1], last[2]]);
     u.batch(() => {
       u.setData([list.map((p) => p[0] / 1000), list.map((p) => p[1])], false);
       u.setScale("x", { min: from / 1000, max: to / 1000 });
@@ -203,25 +220,32 @@ export function Chart(props: {
     const abort = new AbortController();
     const to = following ? Date.now() : view.to;
     const from = following ? to - view.span : view.from;
-    const path = `/devices/${encodeURIComponent(device)}/series`;
+    const path = `/devices/${encodeURIComponent(device)}/${raw ? "raw" : "series"}`;
+    setAsking(raw);
     call<Series>(path + query({ sensor, from: Math.floor(from), to: Math.ceil(to), points: width }), "GET", undefined, abort.signal).then((series) => {
       const end = series.points.length ? series.points[series.points.length - 1]![0] : 0;
       const since = following ? points.current.filter((p) => p[0] > end && p[0] > to) : [];
-      points.current = [...series.points, ...since];
+      points.current = [...seen(series), ...since];
       corrected.current = series.corrected;
       setSize(points.current.length);
-      setError("");
+      if (!raw) setError("");
+      setAsking(false);
       draw();
-    }, (e) => e?.name !== "AbortError" && setError(e.message));
+    }, (e) => {
+      if (e?.name === "AbortError") return;
+      setError(e.message);
+      setAsking(false);
+      setRaw(false);
+    });
     return () => abort.abort();
-  }, [device, sensor, view.span, view.from, view.to, turn]);
+  }, [device, sensor, view.span, view.from, view.to, turn, raw]);
 
   useEffect(() => on("points", (all) => {
     const mine = all.filter((x) => x.d === device && x.s === sensor);
     if (mine.length === 0) return;
     const list = points.current;
     const end = list.length ? list[list.length - 1]![0] : 0;
-    const fresh = mine.flatMap((x) => x.p).filter((p) => p[0] > end).sort((a, b) => a[0] - b[0]);
+    const fresh = mine.flatMap((x) => x.p).filter((p) => p[0] > end).sort((a, b) => a[0] - b[0]).map(([at, v]): Seen => [at, v, "average"]);
     const last = fresh[fresh.length - 1];
     if (last) setNow(last[1]);
     if (!last || handlers.current.view.from !== 0) return;
@@ -241,13 +265,14 @@ export function Chart(props: {
   useEffect(() => {
     if (!following) return draw();
     const timer = setInterval(draw, 1000);
-    const again = setInterval(() => setTurn((n) => n + 1), againMs);
+    /* Raw readings are fetched once: no gateway is asked again because a page stays open. */
+    const again = raw ? 0 : setInterval(() => setTurn((n) => n + 1), againMs);
     draw();
     return () => {
       clearInterval(timer);
       clearInterval(again);
     };
-  }, [following, view.span, view.from, view.to]);
+  }, [following, view.span, view.from, view.to, raw]);
 
   useEffect(draw, [props.alerts, props.commands]);
 
@@ -266,6 +291,13 @@ export function Chart(props: {
       {error && <Failed error={error} retry={() => setTurn((n) => n + 1)} />}
       <div ref={box} class="plot" />
       <p ref={readout} class="readout fig" />
+      {size > 0 && (
+        <p class="shown">
+          <span data-shown>{told(points.current)}</span>
+          {asking ? <span class="dim">Asking the gateway…</span>
+            : <button type="button" class="link" data-act="raw" onClick={() => { setError(""); setRaw(!raw); }}>{raw ? "Back to averages" : "Fetch raw from the gateway"}<span class="hidden">: {words(sensor)}</span></button>}
+        </p>
+      )}
       {size === 0 && <p class="dim">No reading in this time. Try a longer range.</p>}
     </section>
   );

@@ -162,6 +162,29 @@ async function giveRules(page) {
   return path;
 }
 
+/* A chart says what it shows, and fetches the readings themselves when it shows less. [ask-5] [ask-6] */
+async function fetchRaw(page, path) {
+  await open(page, path, "[data-act=raw]");
+  const sensor = await page.locator(".chart").first().getAttribute("data-sensor");
+  const chart = page.locator(`.chart[data-sensor='${sensor}']`);
+  const says = (pattern) => page.waitForFunction(([s, p]) => new RegExp(p).test(document.querySelector(`.chart[data-sensor='${s}'] [data-shown]`)?.textContent ?? ""), [sensor, pattern], { timeout: 20000 }).then(() => true, () => false);
+  check(await says("^(Averages where they change|Means of minutes)"), `a chart says that it shows no readings: ${await chart.locator("[data-shown]").innerText()}`);
+  const before = Number(await chart.getAttribute("data-points"));
+  await chart.locator("[data-act=raw]").click();
+  check(await says("^Raw readings"), "and fetches them from the gateway when asked");
+  const after = Number(await chart.getAttribute("data-points"));
+  check(after > before, `which are more (${before}, then ${after})`);
+  await inspect(page, "raw-1440-light");
+  await chart.locator("[data-act=raw]").click();
+  check(await says("^(Averages where they change|Means of minutes)"), "and goes back");
+  expected = /503/;
+  await page.route("**/raw?*", (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify({ detail: "gateway gw is not connected now" }) }));
+  await chart.locator("[data-act=raw]").click();
+  check(await chart.locator("[role=alert]").waitFor({ timeout: 5000 }).then(() => true, () => false) && await says("^(Averages where they change|Means of minutes)"), "when the gateway is away it says so, and keeps what it shows");
+  await page.unroute("**/raw?*");
+  expected = null;
+}
+
 /* The server dies and comes back: the page says so, keeps what it shows, and goes on by itself. */
 async function outage(page) {
   await open(page, "/", ".tile");
@@ -224,6 +247,7 @@ try {
   check(readFileSync(await csv.path(), "utf8").split("\n").length > 2, "CSV holds what is shown");
 
   await askMachine(page, path);
+  await fetchRaw(page, path);
   const rules = await giveRules(page);
   await open(page, path, ".chart .u-over");
 

@@ -80,13 +80,13 @@ setInterval(() => {
 }, 1000);
 setInterval(() => send("overview", overview()), 2000);
 
-function series(n, q) {
+function series(n, q, kind) {
   const s = sensors.findIndex((x) => x[0] === q.get("sensor"));
   const [from, to] = [Number(q.get("from")), Number(q.get("to"))];
   const step = Math.max(1000, (to - from) / 500);
   const points = [];
   for (let at = from; at <= to && at <= seen(n, Date.now()); at += step) points.push([Math.round(at), value(n, s, at)]);
-  return { unit: sensors[s][1], kind: "average", points, corrected: n % 3 === 1 ? [[from, from + (to - from) / 4]] : [] };
+  return { unit: sensors[s][1], kind, points, pieces: kind === "raw" ? [["raw", points.length]] : [["summary", 1], ["average", points.length - 1]], corrected: n % 3 === 1 ? [[from, from + (to - from) / 4]] : [] };
 }
 
 function api(req, res, url) {
@@ -130,11 +130,11 @@ function api(req, res, url) {
   }
   const command = /^\/commands\/([^/]+)$/.exec(path);
   if (command) return json(200, commands.find((c) => c.id === command[1]) ?? {});
-  const one = /^\/devices\/([^/]+)(\/series)?$/.exec(path);
+  const one = /^\/devices\/([^/]+)(\/series|\/raw)?$/.exec(path);
   if (one) {
     const n = Array.from({ length: total }, (_, i) => i).find((i) => id(i) === one[1]);
     if (n === undefined) return json(404, { title: "No such device" });
-    if (one[2]) return json(200, series(n, q));
+    if (one[2]) return json(200, series(n, q, one[2] === "/raw" ? "raw" : "average"));
     return json(200, { ...device(n, now, true), sensors: sensors.map(([sensor, unit], s) => ({ sensor, unit, value: value(n, s, now), at: seen(n, now) })),
       report: { status: "warning", alerts: [{ level: "warning", message: "High memory usage" }], metrics: { device_id: id(n), timestamp: new Date(now).toISOString(), cpu_usage: 12.5, memory_usage: 86.2, disk_usage: 41.25, temperature: null, uptime: 86211, network: { bytes_sent: 123456789, bytes_recv: 71234 }, firmware_version: "1.4.2", slot: "a", boot_state: "confirmed" } },
       certificate: { serial: "4f1a99c02b7d", not_before: began - 86400000, not_after: began + 80 * 86400000, revoked: false }, alerts: active(n) });
