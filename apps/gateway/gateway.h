@@ -16,6 +16,7 @@
 #include "seen.h"
 #include "site_rules.h"
 #include "spool_alert.h"
+#include "traffic.h"
 #include <base/map.h>
 #include <base/ranges.h>
 #include <base/time.h>
@@ -129,6 +130,7 @@ struct gw_stream {
     int64_t late_us;     ///< monotonic, of the last of it
     bool late_corrected; ///< so of the late minute
     uint64_t count;      ///< accepted since the gateway started
+    gw_traffic traffic;
 };
 
 /// What the fleet server knows of a sender.
@@ -286,9 +288,11 @@ struct gw {
     gw_batch batch; ///< the one under way
     int64_t batch_max, alert_last_id;
     size_t alert_bytes;     ///< of the one under way
+    gw_stream *alert_of;    ///< and whose it is, or NULL
     int64_t backfill_at_us; ///< monotonic: the server's time for the next of what waited
     gw_outbox outbox;
     gw_spool_alert spool_alert;
+    gw_traffic_all traffic;
     gw_clock clock;
     gw_waits waits;
     gw_series series;
@@ -296,7 +300,7 @@ struct gw {
     gw_relay *relay;       ///< NULL: no device door
     gw_availability availability;
     int64_t started_us, quarantined_us;
-    uint64_t readings, stored, sent, bytes_in, bytes_up, uplink_refused;
+    uint64_t readings, stored, sent, bytes_in, uplink_refused;
     uint64_t clocks_wrong, clocks_corrected;
     uint64_t raised, cleared;
     int64_t alerts_open, devices_online;
@@ -443,6 +447,8 @@ sv_err gw_alerts_reopen(gw *g, sv_why *why);
 
 sv_err gw_uplink_open(gw *g, sv_why *why);
 void gw_uplink_turn(gw *g);
+/// Bytes of bodies that went up since the start, to the fleet server and to who takes alerts.
+uint64_t gw_uplink_bytes(const gw *g);
 /// To the fleet server; false when it cannot be asked now.
 bool gw_uplink_post(gw *g, const char *path, const sv_textbuf *body, sv_http_done *done);
 /// It answered, or not; true when it took the request.

@@ -316,6 +316,7 @@ static void take(void *arg, const sv_reading *reading) {
         return;
     }
     s->of->last_seen_us = in->received_us;
+    gw_traffic_note(g, GW_WAY_IN, s, 1);
     gw_sender *sender = gw_sender_of(g, s, reading);
     gw_device_acks_note(g, sender);
     if (!gw_is_new(s, sender, reading)) {
@@ -346,6 +347,7 @@ uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
         refuse(&in, SV_READING_TOPIC, NULL, &why);
     } else {
         sv_reading_payload_parse(&key, payload, in.received_us, take, refuse, &in);
+        gw_traffic_share(g, GW_WAY_IN, payload.len);
     }
     // Also when it added nothing: a reading seen before may be on its way to the disk still.
     uint64_t group = sv_writer_last(g->writer);
@@ -430,6 +432,7 @@ static void close_map(sv_map **map) {
 }
 
 void gw_ingest_close(gw *g) {
+    g->traffic = (gw_traffic_all){ 0 };
     for (size_t i = 0; i < sv_map_count(g->streams); i++) {
         gw_stream *s = sv_map_at(g->streams, i, NULL);
         if (s->late != NULL) {

@@ -53,6 +53,9 @@ static void put_stream(sv_json_out *out, const gw_stream *s) {
     sv_json_add_number(out, "value", s->last.value);
     sv_json_add_number(out, "average", s->last.average);
     sv_json_add_int(out, "at", s->last.at_us / 1000);
+    sv_json_add_str(out, "uplink", sv_uplink_name(s->rules.uplink));
+    sv_json_add_int(out, "bytes_in", (int64_t) s->traffic.bytes[GW_WAY_IN]);
+    sv_json_add_int(out, "bytes_up", (int64_t) s->traffic.bytes[GW_WAY_UP]);
     sv_json_close_object(out);
 }
 
@@ -68,7 +71,8 @@ static void show_streams(gw *g, sv_http_request *request) {
     sv_json_open_array(&out);
     for (size_t i = 0; i < sv_map_count(g->streams); i++) {
         const gw_stream *s = sv_map_at(g->streams, i, NULL);
-        if (s->count > 0 && (device[0] == '\0' || strcmp(device, s->device) == 0)) {
+        bool spoke = s->count > 0 || s->traffic.bytes[GW_WAY_UP] > 0;
+        if (spoke && (device[0] == '\0' || strcmp(device, s->device) == 0)) {
             put_stream(&out, s);
         }
     }

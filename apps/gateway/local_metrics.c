@@ -37,7 +37,7 @@ static void put_gateway(const gw *g, sv_textbuf *out) {
           "Devices whose clock is more than five seconds from this one's.",
           (double) gw_clocks_far(g) },
         { "bytes_in_total", "counter", "Payload bytes from devices.", (double) g->bytes_in },
-        { "bytes_up_total", "counter", "Body bytes sent up.", (double) g->bytes_up },
+        { "bytes_up_total", "counter", "Body bytes sent up.", (double) gw_uplink_bytes(g) },
         { "uplink_sent_total", "counter", "Averages and summaries the fleet server has on disk.",
           (double) g->sent },
         { "uplink_refused_total", "counter", "What was sent up and refused for good.",
@@ -216,6 +216,7 @@ void gw_local_metrics(const gw *g, sv_textbuf *out) {
                     "selvedge_gateway_alerts_total{event=\"raised\"} %llu\n"
                     "selvedge_gateway_alerts_total{event=\"cleared\"} %llu\n",
                     (unsigned long long) g->raised, (unsigned long long) g->cleared);
+    gw_traffic_metrics(g, out);
     put_spool_dropped(g, out);
     put_dropped(g, out);
     put_push(g, out);

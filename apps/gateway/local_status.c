@@ -169,7 +169,7 @@ static void put_uplink(const gw *g, sv_json_out *out) {
     sv_json_add_int(out, "sent", (int64_t) g->sent);
     sv_json_add_int(out, "refused", (int64_t) g->uplink_refused);
     sv_json_add_int(out, "bytes_in", (int64_t) g->bytes_in);
-    sv_json_add_int(out, "bytes_up", (int64_t) g->bytes_up);
+    sv_json_add_int(out, "bytes_up", (int64_t) gw_uplink_bytes(g));
     sv_json_key(out, "stream");
     sv_json_open_object(out);
     sv_json_add_bool(out, "up", g->push.up);

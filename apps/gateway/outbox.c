@@ -84,37 +84,39 @@ void gw_outbox_alert(gw *g, sv_text alert) {
 }
 
 /// By the rules of today: they may have changed since it was recorded.
-static bool stays(const gw *g, sv_text device, sv_text sensor) {
+/// `known`: the stream, or NULL when nothing was heard of it since the start.
+static bool stays(const gw *g, sv_text device, sv_text sensor, gw_stream **known) {
     sv_stream_rules rules;
-    const gw_stream *known = gw_stream_known(g, device, sensor);
-    if (known != NULL) {
-        return known->rules.uplink == SV_UPLINK_NEVER;
+    *known = gw_stream_known(g, device, sensor);
+    if (*known != NULL) {
+        return (*known)->rules.uplink == SV_UPLINK_NEVER;
     }
     sv_rules_for(g->config.rules, device, sensor, &rules);
     return rules.uplink == SV_UPLINK_NEVER;
 }
 
 /// What put_head wrote: the texts between its quotation marks.
-static bool item_stays(const gw *g, sv_text item) {
+static bool item_stays(const gw *g, sv_text item, gw_stream **known) {
     sv_text device = SV_TEXT("");
     sv_text sensor = SV_TEXT("");
     for (unsigned i = 0; i <= ITEM_SENSOR; i++) {
         sensor = sv_text_cut(&item, '"');
         device = i == ITEM_DEVICE ? sensor : device;
     }
-    return stays(g, device, sensor);
+    return stays(g, device, sensor, known);
 }
 
-static bool alert_stays(gw *g, sv_text body) {
+static bool alert_stays(gw *g, sv_text body, gw_stream **known) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     sv_alert alert;
+    *known = NULL;
     if (sv_json_parse(body, &root, NULL, NULL) != SV_OK
         || sv_alert_from_json(root, &alert, NULL) != SV_OK) {
         return false;
     }
     return alert.sensor[0] == '\0'
                ? gw_guard_stays(g, &alert)
-               : stays(g, sv_text_of(alert.device_id), sv_text_of(alert.sensor));
+               : stays(g, sv_text_of(alert.device_id), sv_text_of(alert.sensor), known);
 }
 
 static void take_alert_away(gw *g, int64_t id, size_t bytes) {
@@ -127,7 +129,7 @@ static void take_alert_away(gw *g, int64_t id, size_t bytes) {
     note_going(g);
 }
 
-sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
+sv_err gw_outbox_next_alert(gw *g, int64_t *id, gw_stream **of, sv_textbuf *body, sv_why *why) {
     sv_stmt *stmt = NULL;
     if (g->outbox.rows[GW_ITEM_ALERT] == 0) {
         return SV_ERR_NOT_FOUND;
@@ -136,7 +138,8 @@ sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
         sv_db_stmt(g->db, "SELECT id, body FROM alert_post WHERE id > ? ORDER BY id", &stmt, why));
     sv_stmt_bind_int(stmt, 1, g->outbox.alert_settled);
     sv_err err = sv_stmt_next(stmt, why);
-    for (; err == SV_OK && alert_stays(g, sv_stmt_text(stmt, 1)); err = sv_stmt_next(stmt, why)) {
+    for (; err == SV_OK && alert_stays(g, sv_stmt_text(stmt, 1), of);
+         err = sv_stmt_next(stmt, why)) {
         take_alert_away(g, sv_stmt_int(stmt, 0), sv_stmt_text(stmt, 1).len);
         gw_outbox_count(g, GW_ITEM_ALERT, GW_LOST_RULE, 1);
     }
@@ -149,13 +152,13 @@ sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why) {
 }
 
 /// `passed`: what lies between the last item of the batch and this one, and stays on the site.
-static void take_item(const gw *g, sv_stmt *row, gw_batch *batch, gw_batch *passed,
-                      sv_textbuf *body) {
+static void take_item(gw *g, sv_stmt *row, gw_batch *batch, gw_batch *passed, sv_textbuf *body) {
+    gw_stream *known = NULL;
     sv_text item = sv_stmt_text(row, 1);
     bool is_average = sv_stmt_int(row, 2) == GW_ITEM_AVERAGE;
     passed->last = sv_stmt_int(row, 0);
     passed->bytes += bytes_of(item.len);
-    if (item_stays(g, item)) {
+    if (item_stays(g, item, &known)) {
         passed->held[is_average]++;
         return;
     }
@@ -163,6 +166,7 @@ static void take_item(const gw *g, sv_stmt *row, gw_batch *batch, gw_batch *pass
                     (long long) passed->last);
     sv_textbuf_add(body, item);
     sv_textbuf_add_char(body, '}');
+    gw_traffic_note(g, GW_WAY_UP, known, item.len);
     batch->last = passed->last;
     batch->bytes += passed->bytes;
     batch->held[0] += passed->held[0];

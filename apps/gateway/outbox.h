@@ -93,8 +93,10 @@ int64_t gw_outbox_lost(const gw *g, gw_item item);
 
 /// What is to be sent next; SV_ERR_NOT_FOUND when nothing waits. Alerts that may not leave the site
 /// are passed over and taken away. So are averages and minutes, with the batch; one without items
-/// is nothing else, and to be dropped.
-sv_err gw_outbox_next_alert(gw *g, int64_t *id, sv_textbuf *body, sv_why *why);
+/// is nothing else, and to be dropped. Whose they are is noted for
+/// GW_WAY_UP.
+/// `of`: the stream it is about, or NULL.
+sv_err gw_outbox_next_alert(gw *g, int64_t *id, gw_stream **of, sv_textbuf *body, sv_why *why);
 sv_err gw_outbox_next_batch(gw *g, gw_part *of, int64_t items_max, gw_batch *out, sv_textbuf *body,
                             sv_why *why);
 /// Sent: taken away, and not sent again by this process. `bytes` are those of its body.

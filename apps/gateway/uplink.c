@@ -127,6 +127,7 @@ static bool is_settled(gw *g, int64_t up_to) {
 static void batch_done(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     g->batch_under_way = false;
+    gw_traffic_share(g, GW_WAY_UP, reply->sent);
     if (answered(g, &g->fleet, reply, why)) {
         if (!is_settled(g, settled_seq(g, reply))) {
             return;
@@ -143,6 +144,7 @@ static void batch_done(void *arg, const sv_http_reply_view *reply, const sv_why 
 static void alert_done(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     g->alert_under_way = false;
+    gw_traffic_add(g, GW_WAY_UP, g->alert_of, reply->sent);
     bool took = answered(g, &g->alert_peer, reply, why);
     if (!took && gw_uplink_is_refused(reply->status)) {
         SV_LOG(error, "alert.refused", "%s refused an alert for good (status %d)",
@@ -163,13 +165,16 @@ static void health_done(void *arg, const sv_http_reply_view *reply, const sv_why
 
 static bool post(gw *g, gw_peer *peer, const char *path, const sv_textbuf *body,
                  sv_http_done *done) {
-    uint64_t before = sv_http_client_body_bytes(peer->http);
-    bool sent = !body->overflowed
-                && sv_http_client_send(peer->http, "POST", path, NULL, "application/json",
-                                       sv_textbuf_text(body), done, g)
-                       == SV_OK;
-    g->bytes_up += sv_http_client_body_bytes(peer->http) - before;
-    return sent;
+    return !body->overflowed
+           && sv_http_client_send(peer->http, "POST", path, NULL, "application/json",
+                                  sv_textbuf_text(body), done, g)
+                  == SV_OK;
+}
+
+uint64_t gw_uplink_bytes(const gw *g) {
+    uint64_t bytes = g->fleet.http == NULL ? 0 : sv_http_client_body_bytes(g->fleet.http);
+    return g->alert_peer.http == NULL ? bytes
+                                      : bytes + sv_http_client_body_bytes(g->alert_peer.http);
 }
 
 bool gw_uplink_post(gw *g, const char *path, const sv_textbuf *body, sv_http_done *done) {
@@ -188,7 +193,7 @@ bool gw_uplink_answered(gw *g, const sv_http_reply_view *reply, const sv_why *wh
 
 static sv_err send_alert(gw *g, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(SV_ALERT_BYTES_MAX);
-    SV_TRY(gw_outbox_next_alert(g, &g->alert_last_id, &body, why));
+    SV_TRY(gw_outbox_next_alert(g, &g->alert_last_id, &g->alert_of, &body, why));
     g->alert_bytes = body.len;
     g->alert_under_way = post(g, &g->alert_peer, g->alert_path, &body, alert_done);
     return SV_OK;
@@ -204,6 +209,9 @@ static sv_err send_batch(gw *g, gw_part *of, sv_why *why) {
         return SV_OK;
     }
     g->batch_under_way = post(g, &g->fleet, "/v1/readings", &body, batch_done);
+    if (!g->batch_under_way) {
+        gw_traffic_share(g, GW_WAY_UP, 0);
+    }
     return SV_OK;
 }
 
@@ -321,7 +329,7 @@ static void put_gateway(const gw *g, sv_json_out *out) {
     sv_json_add_int(out, "readings_in", (int64_t) g->readings);
     sv_json_add_number(out, "readings_per_s", g->readings_per_s);
     sv_json_add_int(out, "bytes_in", (int64_t) g->bytes_in);
-    sv_json_add_int(out, "bytes_up", (int64_t) g->bytes_up);
+    sv_json_add_int(out, "bytes_up", (int64_t) gw_uplink_bytes(g));
     sv_json_add_int(out, "refused", (int64_t) gw_refused(g));
     sv_json_add_int(out, "spool", gw_outbox_rows(g));
     sv_json_add_number(out, "spool_fill", gw_outbox_fill(g));

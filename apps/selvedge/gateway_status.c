@@ -28,15 +28,14 @@ static void take_answer(void *arg, const sv_http_reply_view *reply, const sv_why
     }
 }
 
-static sv_err ask(uint16_t port, answer *out, sv_why *why) {
+static sv_err ask(uint16_t port, const char *path, answer *out, sv_why *why) {
     char origin[64];
     (void) snprintf(origin, sizeof origin, "http://127.0.0.1:%u", port);
     SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
     SV_DEFER(sv_http_client_drop) sv_http_client *client = NULL;
     SV_TRY(sv_loop_open(&loop, why));
     SV_TRY(sv_http_client_open(loop, origin, NULL, ASK_US, &client, why));
-    SV_TRY(sv_http_client_send(client, "GET", "/v1/status", NULL, NULL, SV_TEXT(""), take_answer,
-                               out));
+    SV_TRY(sv_http_client_send(client, "GET", path, NULL, NULL, SV_TEXT(""), take_answer, out));
     while (!out->done) {
         sv_loop_turn(loop, TURN_US);
     }
@@ -70,8 +69,7 @@ static sv_text words(const sv_json *root, const char *section, const char *key) 
     return value;
 }
 
-/// "1.4 GiB"
-static const char *bytes(double value, char room[32]) {
+const char *gateway_bytes(double value, char room[32]) {
     static const char *const UNITS[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
     size_t unit = 0;
     for (; value >= 1024 && unit + 1 < SV_COUNT(UNITS); unit++) {
@@ -110,25 +108,41 @@ static void show_front(const sv_json *root) {
                   number(root, "front", "dropped"));
 }
 
+/// What of the store had to go, because it was old enough or there was no room.
+static void show_let_go(const sv_json *dropped) {
+    static const char *const REASONS[] = { "retention", "bytes", "free" };
+    for (size_t i = 0; i < SV_COUNT(REASONS); i++) {
+        double samples = number(dropped, REASONS[i], "samples");
+        double minutes = number(dropped, REASONS[i], "minutes");
+        if (samples + minutes > 0) {
+            (void) printf("          let go by store.%s: %.0f samples, whose minutes stay, and "
+                          "%.0f minutes\n",
+                          REASONS[i], samples, minutes);
+        }
+    }
+}
+
 static void show_store(const sv_json *root) {
     char room[4][32];
     sv_text path = words(root, "store", "path");
     (void) printf("store     %s of at most %s, %s free on the disk, " SV_TEXT_FMT "\n",
-                  bytes(number(root, "store", "bytes"), room[0]),
-                  bytes(number(root, "store", "bytes_max"), room[1]),
-                  bytes(number(root, "store", "free"), room[2]), SV_TEXT_ARG(path));
+                  gateway_bytes(number(root, "store", "bytes"), room[0]),
+                  gateway_bytes(number(root, "store", "bytes_max"), room[1]),
+                  gateway_bytes(number(root, "store", "free"), room[2]), SV_TEXT_ARG(path));
     if (flag(root, "store", "full")) {
         (void) puts("          THE DISK IS FULL: nothing is acknowledged until there is room");
     }
+    show_let_go(sv_json_get(sv_json_get(root, "store"), "dropped"));
     double per_reading = number(root, "store", "written_per_reading");
     if (isfinite(per_reading)) {
         (void) printf("disk      %.0f bytes written per reading, %s a day at this rate\n",
-                      per_reading, bytes(number(root, "store", "written_per_day"), room[3]));
+                      per_reading,
+                      gateway_bytes(number(root, "store", "written_per_day"), room[3]));
     }
     double days = number(root, "store", "life_days");
     if (isfinite(days)) {
         (void) printf("          its endurance of %s lasts %s%s\n",
-                      bytes(number(root, "store", "endurance"), room[0]),
+                      gateway_bytes(number(root, "store", "endurance"), room[0]),
                       days > LIFE_DAYS_MAX ? "more than " : "",
                       span(fmin(days, LIFE_DAYS_MAX) * 86400, room[1]));
     }
@@ -147,6 +161,11 @@ static void show_dropped(const sv_json *dropped) {
                           REASONS[i], averages, minutes, alerts);
         }
     }
+    double held = number(dropped, "rule", "averages") + number(dropped, "rule", "minutes")
+                  + number(dropped, "rule", "alerts");
+    if (held > 0) {
+        (void) printf("          %.0f held back: `uplink: never` came while they waited\n", held);
+    }
 }
 
 static void show_uplink(const sv_json *root) {
@@ -160,8 +179,8 @@ static void show_uplink(const sv_json *root) {
                   SV_TEXT_ARG(url));
     (void) printf("          %.0f items and %.0f alerts wait, %s of at most %s",
                   number(root, "uplink", "spool"), number(root, "uplink", "spool_alerts"),
-                  bytes(number(root, "uplink", "spool_bytes"), room[1]),
-                  bytes(number(root, "uplink", "spool_bytes_max"), room[2]));
+                  gateway_bytes(number(root, "uplink", "spool_bytes"), room[1]),
+                  gateway_bytes(number(root, "uplink", "spool_bytes_max"), room[2]));
     double oldest = number(root, "uplink", "oldest_s");
     if (oldest >= 0) {
         (void) printf(", the oldest for %s of at most %s", span(oldest, room[0]),
@@ -172,8 +191,8 @@ static void show_uplink(const sv_json *root) {
     double in = number(root, "uplink", "bytes_in");
     if (in > 0) {
         (void) printf("          %s up of %s in (%.0f %%)\n",
-                      bytes(number(root, "uplink", "bytes_up"), room[1]), bytes(in, room[2]),
-                      100 * number(root, "uplink", "bytes_up") / in);
+                      gateway_bytes(number(root, "uplink", "bytes_up"), room[1]),
+                      gateway_bytes(in, room[2]), 100 * number(root, "uplink", "bytes_up") / in);
     }
 }
 
@@ -244,8 +263,57 @@ static void show(const sv_json *root) {
     show_uplink(root);
 }
 
+/// What is at `path`; with `json` it is printed as it came.
+static sv_err fetch(uint16_t port, const char *path, bool json, sv_json **out, sv_why *why) {
+    answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX) };
+    sv_err err = ask(port, path, &got, why);
+    if (err == SV_OK) {
+        err = sv_json_parse(sv_textbuf_text(&got.body), out, NULL, why);
+    }
+    if (err == SV_OK && json) {
+        (void) puts(got.body.at);
+    }
+    sv_textbuf_drop(&got.body);
+    return err;
+}
+
+static int show_status(uint16_t port, bool json) {
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_why why = { .text = "" };
+    sv_err err = fetch(port, "/v1/status", json, &root, &why);
+    if (err != SV_OK) {
+        return sv_exit_with(err, &why);
+    }
+    if (!json) {
+        show(root);
+    }
+    return flag(root, "store", "full") || !flag(root, "front", "up") ? SV_EXIT_NO : SV_EXIT_DONE;
+}
+
+static int show_sensors(uint16_t port, const char *device, bool json) {
+    SV_DEFER(sv_json_drop) sv_json *streams = NULL;
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_why why = { .text = "" };
+    char path[128];
+    (void) snprintf(path, sizeof path, "/v1/streams%s%s",
+                    device == NULL ? "" : "?device=", device == NULL ? "" : device);
+    sv_err err = fetch(port, path, json, &streams, &why);
+    if (err == SV_OK && !json) {
+        err = fetch(port, "/v1/status", false, &root, &why);
+    }
+    if (err != SV_OK) {
+        return sv_exit_with(err, &why);
+    }
+    if (!json) {
+        gateway_sensors_show(streams, sv_json_get(root, "uplink"), device == NULL);
+    }
+    return SV_EXIT_DONE;
+}
+
 int cmd_gateway_status(int argc, char **argv) {
     int64_t port = PORT;
+    bool sensors = false;
+    const char *device = NULL;
     const char *output = "table";
     const sv_option options[] = {
         { .name = "port",
@@ -255,6 +323,15 @@ int cmd_gateway_status(int argc, char **argv) {
           .min = 1,
           .max = 65535,
           .help = "the gateway's local page, `http: port` of its configuration [9464]" },
+        { .name = "sensors",
+          .kind = SV_OPTION_FLAG,
+          .target = &sensors,
+          .help = "bytes in and bytes up of each sensor, the dearest first" },
+        { .name = "device",
+          .value = "ID",
+          .kind = SV_OPTION_TEXT,
+          .target = &device,
+          .help = "those of this device" },
         { .name = "output",
           .value = "FORM",
           .kind = SV_OPTION_TEXT,
@@ -265,33 +342,25 @@ int cmd_gateway_status(int argc, char **argv) {
     sv_why why = { .text = "" };
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), NULL, 0, &why);
     if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge gateway status [--port PORT]",
+        sv_options_help("selvedge gateway status [--port PORT] [--sensors [--device ID]]",
                         "How the gateway on this machine is doing: who is connected, what waits "
                         "to go up and since when, what\nwas dropped, and what its writing costs "
-                        "the disk. Exit 0; 1 when its disk is full or devices cannot be\nheard; 3 "
-                        "when no gateway answers.",
+                        "the disk; with --sensors which of them cost the link how much.\nExit 0; 1 "
+                        "when its disk is full or devices cannot be heard; 3 when no gateway "
+                        "answers.",
                         options, SV_COUNT(options));
         return SV_EXIT_DONE;
     }
     if (err == SV_OK) {
         err = sv_output_parse(output, &json, &why);
     }
-    SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX) };
-    if (err == SV_OK) {
-        err = ask((uint16_t) port, &got, &why);
+    if (err == SV_OK && device != NULL && (!sensors || !sv_id_is_valid(sv_text_of(device)))) {
+        err = sv_fail(&why, SV_ERR_INVALID, "--device %s: %s", device,
+                      sensors ? "no device id" : "with --sensors alone");
     }
-    if (err == SV_OK) {
-        err = sv_json_parse(sv_textbuf_text(&got.body), &root, NULL, &why);
-    }
-    if (err == SV_OK && json) {
-        (void) puts(got.body.at);
-    } else if (err == SV_OK) {
-        show(root);
-    }
-    sv_textbuf_drop(&got.body);
     if (err != SV_OK) {
         return sv_exit_with(err, &why);
     }
-    return flag(root, "store", "full") || !flag(root, "front", "up") ? SV_EXIT_NO : SV_EXIT_DONE;
+    return sensors ? show_sensors((uint16_t) port, device, json)
+                   : show_status((uint16_t) port, json);
 }

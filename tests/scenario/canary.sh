@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A sensor with `uplink: never` leaves the site in no byte. Its name and its values, which are like no others, are looked for in all that
 # the gateway sends (opened and decompressed), in the fleet server's database and log, in the gateway's log and in both metrics; so is a
-# sensor that becomes one of these while its readings wait. [spool-6]
+# sensor that becomes one of these while its readings wait. [spool-6] [traffic-1]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -71,6 +71,19 @@ make_proxy
 all_sent() { metric_is uplink_spool 0 && metric_is uplink_spool_alerts 0 && is_sent 32.5625; }
 within 30 all_sent || fail "something waits for ever: $(status .uplink)"
 [ "$(status '.uplink.dropped.rule')" = "$(jq -n '{minutes: 0, averages: 2, alerts: 1}')" ] || fail "what was held back is not counted: $(status .uplink.dropped)"
+
+# Each sensor's share of the link: of these it is nothing.
+streams() { curl -fs "127.0.0.1:$http_port/v1/streams" | jq -e "$1"; }
+streams 'INDEX(.sensor) | .canary_badge.uplink == "never" and .canary_badge.bytes_in > 400 and .canary_badge.bytes_up == 0 and
+  .later_badge.bytes_up == 0 and .minutes.bytes_up > 0 and .temperature.bytes_up > 300 and .after.bytes_up > 0' ||
+  fail "a sensor's bytes: $(streams .)"
+[ "$(streams 'map(.bytes_in) | add')" -lt "$(status .uplink.bytes_in)" ] || fail "more came in for sensors than came in"
+[ "$(streams 'map(.bytes_up) | add')" -lt "$(status .uplink.bytes_up)" ] || fail "more went up for sensors than went up"
+[ "$(metric 'sensor_bytes_total{uplink="never",way="up"}')" = 0 ] || fail "the metric says that something went up"
+[ "$(metric 'sensor_bytes_total{uplink="never",way="in"}')" -gt 400 ] || fail "the metric says that nothing came in"
+"$selvedge" gateway status --port "$http_port" --sensors | grep -qE '^press-1 +canary_badge +never +[0-9]+ +[0-9.]+ B +0 B +0.0 %$' ||
+  fail "selvedge gateway status --sensors: $("$selvedge" gateway status --port "$http_port" --sensors)"
+[ "$("$selvedge" gateway status --port "$http_port" --sensors --device press-2 --output json)" = "[]" ] || fail "press-2 has said nothing"
 
 # The same after a kill, which has the sensor's past read again.
 die "$gateway"

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const sv_threshold *t = &found.threshold;
         if (t->hysteresis < 0 || (t->high.given && t->low.given && t->high.at < t->low.at)
             || (t->high.has_critical && t->high.critical < t->high.at) || found.change.amount < 0
-            || found.uplink > SV_UPLINK_ALL) {
+            || found.uplink >= SV_UPLINK__COUNT) {
             abort();
         }
         SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(1 << 20);

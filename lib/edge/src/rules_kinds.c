@@ -233,10 +233,14 @@ static rules_place *read_change(const sv_config_node *node, sv_config_faults *fa
 
 const rules_kind RULES_CHANGE = { "change", read_change, false };
 
+const char *sv_uplink_name(sv_uplink uplink) {
+    static const char *const NAMES[SV_UPLINK__COUNT] = { "never", "aggregate", "change", "all" };
+    return NAMES[uplink];
+}
+
 static rules_place *read_uplink(const sv_config_node *node, sv_config_faults *faults) {
-    static const char *const NAMES[] = { "never", "aggregate", "change", "all" };
-    for (unsigned i = 0; is_scalar(node) && i < SV_COUNT(NAMES); i++) {
-        if (sv_text_is(sv_config_node_text(node), NAMES[i])) {
+    for (unsigned i = 0; is_scalar(node) && i < SV_UPLINK__COUNT; i++) {
+        if (sv_text_is(sv_config_node_text(node), sv_uplink_name((sv_uplink) i))) {
             rules_uplink *kept = sv_mem_new(sizeof *kept);
             kept->rule = (sv_uplink) i;
             return &kept->place;

@@ -13,7 +13,9 @@
 typedef struct http_question {
     STAILQ_ENTRY(http_question) link;
     bool is_head;
-    sv_textbuf bytes; ///< headers and body as they are sent
+    sv_textbuf bytes;    ///< headers and body as they are sent
+    uint64_t body_bytes; ///< of them
+    uint64_t sent;       ///< so far: the body goes again over a fresh connection
     sv_http_done *done;
     void *arg;
 } http_question;
@@ -91,7 +93,7 @@ static void hang_up(sv_http_client *client) {
 
 static void fail(sv_http_client *client, const sv_why *why) {
     hang_up(client);
-    sv_http_reply_view none = { .status = 0 };
+    sv_http_reply_view none = { .status = 0, .sent = STAILQ_FIRST(&client->questions)->sent };
     finish(client, &none, why);
 }
 
@@ -104,16 +106,19 @@ static void deliver(sv_http_client *client) {
         .body = sv_textbuf_text(&client->answer.body),
         .location = client->answer.has_location ? client->answer.location : NULL,
         .head = sv_textbuf_text(&client->answer.head),
+        .sent = STAILQ_FIRST(&client->questions)->sent,
     };
     client->used = client->conn != NULL;
     finish(client, &reply, NULL);
 }
 
 static void ask(sv_http_client *client) {
-    const http_question *question = STAILQ_FIRST(&client->questions);
+    http_question *question = STAILQ_FIRST(&client->questions);
     http_answer_drop(&client->answer);
     http_answer_start(&client->answer, question->is_head, SV_HTTP_REPLY_MAX);
     client->answered = false;
+    question->sent += question->body_bytes;
+    client->body_bytes += question->body_bytes;
     sv_conn_write(client->conn, sv_textbuf_text(&question->bytes));
 }
 
@@ -273,7 +278,7 @@ static bool method_is(const sv_http_errand *errand, const char *method) {
 
 /// The bytes of the request; false when they are too many.
 static bool write_question(const sv_http_client *client, const sv_http_errand *errand,
-                           sv_textbuf *bytes, size_t *sent_bytes) {
+                           sv_textbuf *bytes, size_t *body_bytes) {
     sv_text body = errand->body;
     SV_DEFER(sv_textbuf_drop)
     sv_textbuf packed = SV_TEXTBUF_HEAP(SV_HTTP_ASK_HEAD_MAX + 2 * body.len);
@@ -285,7 +290,7 @@ static bool write_question(const sv_http_client *client, const sv_http_errand *e
     sv_textbuf_add_str(bytes, packed.len > 0 ? "Content-Encoding: zstd\r\n\r\n" : "\r\n");
     bool fits = bytes->len <= SV_HTTP_ASK_HEAD_MAX;
     sv_textbuf_add(bytes, sent);
-    *sent_bytes = sent.len;
+    *body_bytes = sent.len;
     return fits && !bytes->overflowed;
 }
 
@@ -297,17 +302,18 @@ sv_err sv_http_client_ask(sv_http_client *client, const sv_http_errand *errand, 
     if (!is_sendable(errand)) {
         return SV_ERR_INVALID;
     }
-    size_t sent_bytes = 0;
+    size_t body_bytes = 0;
     sv_textbuf bytes = SV_TEXTBUF_HEAP((size_t) 2 * SV_HTTP_ASK_HEAD_MAX + 2 * errand->body.len);
-    if (!write_question(client, errand, &bytes, &sent_bytes)) {
+    if (!write_question(client, errand, &bytes, &body_bytes)) {
         sv_textbuf_drop(&bytes);
         return SV_ERR_INVALID;
     }
     http_question *question = sv_mem_new(sizeof *question);
-    *question = (http_question){
-        .is_head = method_is(errand, "HEAD"), .bytes = bytes, .done = done, .arg = arg
-    };
-    client->body_bytes += sent_bytes;
+    *question = (http_question){ .is_head = method_is(errand, "HEAD"),
+                                 .bytes = bytes,
+                                 .body_bytes = body_bytes,
+                                 .done = done,
+                                 .arg = arg };
     STAILQ_INSERT_TAIL(&client->questions, question, link);
     if (++client->waiting == 1 && !client->in_done) {
         sv_timer_once(client->next, 0);

@@ -17,6 +17,7 @@ typedef struct site {
     sv_http_client *client;
     size_t seen_bytes; ///< of the last body that reached the handler
     int status;
+    uint64_t sent_bytes;
     bool done;
     char reply[BODY_MAX];
 } site;
@@ -31,6 +32,7 @@ static void answered(void *arg, const sv_http_reply_view *reply, const sv_why *w
     site *s = arg;
     (void) why;
     s->status = reply->status;
+    s->sent_bytes = reply->sent;
     s->done = true;
     (void) (sv_text_copy(reply->body, s->reply, sizeof s->reply) == SV_OK);
 }
@@ -86,10 +88,19 @@ static void the_handler_sees_what_was_meant(void **state) {
     uint64_t sent = post(s, (sv_text){ .at = body, .len = sizeof body });
     assert_int_equal(s->status, 200);
     assert_true(sent < sizeof body / 10);
+    assert_int_equal(s->sent_bytes, sent);
     assert_int_equal(s->seen_bytes, sizeof body);
     assert_memory_equal(s->reply, body, sizeof body);
     assert_true(post(s, SV_TEXT("short ones go as they are")) == 25);
     assert_string_equal(s->reply, "short ones go as they are");
+}
+
+static void nothing_counts_as_sent_that_found_no_connection(void **state) {
+    site *s = *state;
+    sv_http_server_drop(&s->server);
+    assert_int_equal(post(s, SV_TEXT("nobody hears this")), 0);
+    assert_int_equal(s->status, 0);
+    assert_int_equal(s->sent_bytes, 0);
 }
 
 static void what_unpacks_to_more_than_the_limit_is_refused(void **state) {
@@ -131,6 +142,8 @@ static void encodings_nobody_knows_and_broken_frames_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_handler_sees_what_was_meant, open_site, close_site),
+        cmocka_unit_test_setup_teardown(nothing_counts_as_sent_that_found_no_connection, open_site,
+                                        close_site),
         cmocka_unit_test_setup_teardown(what_unpacks_to_more_than_the_limit_is_refused, open_site,
                                         close_site),
         cmocka_unit_test_setup_teardown(encodings_nobody_knows_and_broken_frames_are_refused,

@@ -46,8 +46,11 @@ typedef enum sv_uplink {
     SV_UPLINK_NEVER,
     SV_UPLINK_AGGREGATE,
     SV_UPLINK_CHANGE,
-    SV_UPLINK_ALL
+    SV_UPLINK_ALL,
+    SV_UPLINK__COUNT
 } sv_uplink;
+
+const char *sv_uplink_name(sv_uplink uplink); ///< "never", ...
 
 typedef struct sv_change {
     double amount; ///< default 1.0

@@ -20,6 +20,7 @@ typedef struct sv_http_reply_view {
     int status; ///< 0: no answer; `why` says at which step
     sv_text body;
     const char *location; ///< the Location header, or NULL
+    uint64_t sent;        ///< bytes of the request's body that went out; 0: there was no connection
     sv_text head;         ///< the headers: lines "name: value\n"; see sv_http_reply_field
 } sv_http_reply_view;
 
@@ -59,7 +60,8 @@ sv_err sv_http_client_send(sv_http_client *client, const char *method, const cha
 void sv_http_client_compress(sv_http_client *client, size_t from_bytes);
 /// From now on connections are made to public addresses alone (sv_conn_open_public).
 void sv_http_client_public_only(sv_http_client *client);
-/// Bytes of all bodies so far, as they went.
+/// Bytes of all bodies so far, as they went: none of a request without a connection, twice of one
+/// that was asked again over a fresh one.
 uint64_t sv_http_client_body_bytes(const sv_http_client *client);
 size_t sv_http_client_waiting(const sv_http_client *client);
 /// Requests still under way are called back with status 0.
