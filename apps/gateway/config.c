@@ -23,6 +23,9 @@
 #define SPOOL(member)                                                                              \
     .offset = (offsetof(gw_config, fleet.spool.member) - offsetof(gw_config, fleet.spool))
 #define ALERTS(member) .offset = (offsetof(gw_config, alerts.member) - offsetof(gw_config, alerts))
+#define PAGE(member)                                                                               \
+    .offset = (offsetof(gw_config, page.member) - offsetof(gw_config, page)),                      \
+    .size = sizeof(((gw_config *) 0)->page.member)
 #define STORE(member) .offset = (offsetof(gw_config, store.member) - offsetof(gw_config, store))
 
 /// `sensors/#`, `alerts/+`, `health/press-1`: one of the site's topics, wildcards only as whole
@@ -384,6 +387,27 @@ static const sv_config_key HTTP_KEYS[] = {
     { .name = NULL },
 };
 static const char *const RULES_FROM[] = { "file", "fleet", NULL };
+static const sv_config_key PAGE_KEYS[] = {
+    { .name = "bind",
+      .type = SV_CONFIG_TEXT,
+      PAGE(bind),
+      .fallback = "0.0.0.0",
+      .help = "address that it is served on" },
+    { .name = "port",
+      .type = SV_CONFIG_INT,
+      PAGE(port),
+      .fallback = "0",
+      .min = 0,
+      .max = 65535,
+      .help = "port for HTTPS, 8445 by custom; 0: none" },
+    { .name = "token_file",
+      .type = SV_CONFIG_TEXT,
+      PAGE(token_file),
+      .fallback = "",
+      .help =
+          "file with the token that people show, for its owner alone; made when it is not there" },
+    { .name = NULL },
+};
 static const sv_config_key KEYS[] = {
     { .name = "id",
       .type = SV_CONFIG_TEXT,
@@ -441,6 +465,12 @@ static const sv_config_key KEYS[] = {
       .keys = HTTP_KEYS,
       .fallback = "",
       .help = "the local page" },
+    { .name = "page",
+      .type = SV_CONFIG_SECTION,
+      ROOT(page),
+      .keys = PAGE_KEYS,
+      .fallback = "",
+      .help = "the same page for other machines, over HTTPS and with a token" },
     { .name = "apps",
       .type = SV_CONFIG_CUSTOM,
       .read = read_apps,
@@ -501,6 +531,10 @@ sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults) {
         sv_config_fault(faults, sv_config_node_get(root, "door"),
                         "door: there is no fleet server to pass requests on to; add fleet: {url: "
                         "https://...}");
+    }
+    if (read.page.port != 0 && read.page.token_file[0] == '\0') {
+        sv_config_fault(faults, sv_config_node_get(root, "page"),
+                        "page: nobody may use it without a token; add token_file: <path>");
     }
     check_url("alerts", read.alerts.url, root, faults);
     sv_err rules = sv_rules_read(root, &read.rules, faults);

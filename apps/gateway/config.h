@@ -58,6 +58,11 @@ typedef struct gw_config {
         int64_t port; ///< 0: no local page
     } http;
     struct {
+        char bind[64];
+        int64_t port;          ///< 0: the page is on loopback alone
+        char token_file[1024]; ///< whoever shows the token in it may use the page
+    } page;
+    struct {
         char path[1024];
         int64_t retention_us, bytes, group, group_us;
         int64_t summaries_us, free, pack_us, rows;

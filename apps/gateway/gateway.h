@@ -12,6 +12,7 @@
 #include "guards.h"
 #include "local_alerts.h"
 #include "outbox.h"
+#include "page_door.h"
 #include "relay.h"
 #include "seen.h"
 #include "site_rules.h"
@@ -282,6 +283,7 @@ struct gw {
     gw_guards guards;
     gw_site_rules site_rules;
     gw_seen seen;
+    gw_page_door page;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];
     bool batch_under_way, alert_under_way, health_under_way, batch_due;
@@ -485,6 +487,11 @@ void gw_push_close(gw *g);
 sv_err gw_local_open(gw *g, sv_why *why);
 void gw_local_status(const gw *g, sv_textbuf *text);
 void gw_local_metrics(const gw *g, sv_textbuf *out);
+/// From where somebody asks: this machine, or at the page's own door, who has shown the token.
+typedef enum gw_asked_from { GW_ASKED_HERE, GW_ASKED_FROM_AFAR } gw_asked_from;
+void gw_local_answer(gw *g, sv_http_request *request, gw_asked_from from);
+/// A change that no other site's page has made a browser send; else it is answered.
+bool gw_local_is_meant(sv_http_request *request);
 /// One of the files of the page for people; which paths are.
 bool gw_local_page_has(sv_text path);
 void gw_local_page(sv_http_request *request);

@@ -119,7 +119,7 @@ static bool is_method(sv_http_request *request, const char *method) {
 }
 
 /// What changes something comes from this page, or from a program that says so.
-static bool is_meant(sv_http_request *request) {
+bool gw_local_is_meant(sv_http_request *request) {
     const char *mark = sv_http_header(request, "X-Selvedge");
     if (mark == NULL || strcmp(mark, "1") != 0
         || !gw_origin_is_same(sv_http_header(request, "Origin"), sv_http_header(request, "Host"))) {
@@ -131,40 +131,46 @@ static bool is_meant(sv_http_request *request) {
     return true;
 }
 
-static bool is_for_this_machine(sv_http_request *request) {
-    if (gw_host_is_loopback(sv_http_header(request, "Host"))) {
+static bool is_for_this_machine(sv_http_request *request, gw_asked_from from) {
+    if (from == GW_ASKED_FROM_AFAR || gw_host_is_loopback(sv_http_header(request, "Host"))) {
         return true;
     }
     sv_http_problem(request, 421, "Misdirected", "ask for 127.0.0.1 or localhost");
     return false;
 }
 
-static void change(gw *g, sv_http_request *request, sv_text alert) {
-    if (is_method(request, "POST") && is_for_this_machine(request) && is_meant(request)) {
+static void change(gw *g, sv_http_request *request, sv_text alert, gw_asked_from from) {
+    if (is_method(request, "POST") && is_for_this_machine(request, from)
+        && gw_local_is_meant(request)) {
         gw_seen_acknowledge(g, request, alert);
     }
 }
 
-static void answer(sv_http_request *request, void *arg) {
+void gw_local_answer(gw *g, sv_http_request *request, gw_asked_from from) {
     sv_text path = sv_http_path(request);
     sv_text alert;
     for (size_t i = 0; i < SV_COUNT(PAGES); i++) {
         if (sv_text_is(path, PAGES[i].path)) {
-            if (is_method(request, "GET") && (PAGES[i].scraped || is_for_this_machine(request))) {
-                PAGES[i].show(arg, request);
+            if (is_method(request, "GET")
+                && (PAGES[i].scraped || is_for_this_machine(request, from))) {
+                PAGES[i].show(g, request);
             }
             return;
         }
     }
     if (read_acknowledge(path, &alert)) {
-        change(arg, request, alert);
+        change(g, request, alert, from);
     } else if (!gw_local_page_has(path)) {
         sv_http_problem(request, 404, "Not found",
                         "there are /, /metrics, /healthz, /v1/status, /v1/alerts, /v1/devices, "
                         "/v1/streams, /v1/series and /v1/commands");
-    } else if (is_method(request, "GET") && is_for_this_machine(request)) {
+    } else if (is_method(request, "GET") && is_for_this_machine(request, from)) {
         gw_local_page(request);
     }
+}
+
+static void answer(sv_http_request *request, void *arg) {
+    gw_local_answer(arg, request, GW_ASKED_HERE);
 }
 
 sv_err gw_local_open(gw *g, sv_why *why) {

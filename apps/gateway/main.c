@@ -109,6 +109,7 @@ static void on_reload(void *arg) {
         gw_door_reload(g);
     }
     reload_relay(g);
+    gw_page_reload(g);
     SV_LOG(info, "config.reloaded", "%s was read again", config_path);
 }
 
@@ -144,6 +145,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(gw_spool_alert_open(g, why));
     gw_ledger_open(g);
     SV_TRY(gw_local_open(g, why));
+    SV_TRY(gw_page_open(g, why));
     SV_TRY(open_relay(g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGTERM, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
@@ -171,6 +173,7 @@ static void close_all(gw *g) {
     gw_seen_close(g);
     gw_front_close(g);
     sv_http_server_drop(&g->local);
+    gw_page_close(g);
     gw_relay_drop(&g->relay);
     gw_uplink_close(g);
     gw_ledger_close(g);

@@ -152,6 +152,7 @@ function figure(name, value, small) {
 
 function show([status, alerts, devices, commands]) {
   const { uplink } = status;
+  $("what").hidden = false;
   const [mood, text] = headline(status, alerts);
   document.title = `${status.id} · Selvedge`;
   $("gateway").textContent = status.id;
@@ -174,11 +175,35 @@ function show([status, alerts, devices, commands]) {
   $("foot").textContent = `version ${status.version}, up for ${span(status.uptime_s * 1000)}`;
 }
 
+/* Only the page's own door asks for a token; on this machine nobody does. */
+function askToken() {
+  $("login").hidden = false;
+  $("what").hidden = true;
+  drawn.delete("headline");
+  $("headline").className = "headline";
+  $("headline").textContent = "This page asks for its token";
+}
+
+$("login").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  $("login-refused").textContent = "";
+  try {
+    await call("/v1/session", { token: $("token").value });
+    $("token").value = "";
+    $("login").hidden = true;
+    await look();
+  } catch (error) {
+    $("login-refused").textContent = error.message;
+  }
+});
+
 async function call(path, body) {
   const options = body === undefined ? {} : { method: "POST", headers: { "X-Selvedge": "1", "Content-Type": "application/json" }, body: JSON.stringify(body) };
   const answer = await fetch(path, { ...options, credentials: "same-origin", signal: AbortSignal.timeout(10000) }).catch(() => {
     throw new Error("The gateway does not answer. What is on the page stays.");
   });
+  if (answer.status === 204) return {};
+  if (answer.status === 401) askToken();
   const data = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(data.detail || data.title || `The gateway answered ${answer.status}.`);
   return data;
@@ -191,12 +216,13 @@ async function look() {
     heard = Date.now();
     $("lost").replaceChildren();
   } catch (error) {
+    if (!$("login").hidden) return;
     $("lost").replaceChildren(el("p", "banner", icon("offline"), el("span", "", `${error.message} It is `, time(heard, "", " old"), ".")));
   }
 }
 
 async function watch() {
-  if (!document.hidden) await look();
+  if (!document.hidden && $("login").hidden) await look();
   setTimeout(watch, every);
 }
 
