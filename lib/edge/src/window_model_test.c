@@ -208,7 +208,7 @@ static double session_number(void) {
 static void start(sv_window_kind kind, sv_window_function function, uint64_t seed) {
     m.prng = (sv_prng){ .state = seed };
     m.spec = (sv_window_spec){ kind, function, (kind == SV_WINDOW_SESSION ? 3 : 16) * SECOND_US };
-    m.now_us = START_US;
+    m.now_us = seed % 2 == 0 ? START_US : -40 * SECOND_US; // before 1970 as well
     m.given.count = m.ended.count = 0;
     m.late = 0;
     sv_window_start(&m.spec, window());
