@@ -31,7 +31,7 @@ def judging(results, probe, quick):
 def memory(results, probe):
     each = rounds_of(probe, "memory")
     results.add("memory of a rule, of the mix", "bytes", each["mix"], aim=1024)
-    results.add("memory of a rule, 95th percentile", "bytes", each["quantile"])
+    results.add("memory of a rule, 95th percentile", "bytes", each["quantile"], aim=1024)
 
 
 def reload(results, probe, quick):

@@ -136,21 +136,28 @@ bool bucket_value(sv_window_function function, const void *bucket, double *out) 
 
 typedef struct clusters {
     double *values;
-    uint32_t *counts;
-    uint32_t *used;
-    uint32_t max;
+    uint32_t *counts; ///< 0: not used, nor are those after it
+    uint32_t used, max;
 } clusters;
 
-enum { CLUSTERS_MAX = (BUCKET_WHOLE_BYTES - 4) / 12 };
+enum { CLUSTERS_MAX = BUCKET_WHOLE_BYTES / 12 };
 
 static uint32_t clusters_max(size_t bytes) {
-    return (uint32_t) ((bytes - sizeof(uint32_t)) / (sizeof(double) + sizeof(uint32_t)));
+    return (uint32_t) (bytes / (sizeof(double) + sizeof(uint32_t)));
+}
+
+static uint32_t used_of(const uint32_t *counts, uint32_t max) {
+    uint32_t used = 0;
+    while (used < max && counts[used] > 0) {
+        used++;
+    }
+    return used;
 }
 
 static clusters clusters_of(void *bucket, size_t bytes) {
     clusters c = { .values = bucket, .max = clusters_max(bytes) };
     c.counts = (uint32_t *) (void *) (c.values + c.max);
-    c.used = c.counts + c.max;
+    c.used = used_of(c.counts, c.max);
     return c;
 }
 
@@ -219,7 +226,7 @@ static void join(crowd *all, uint32_t lower) {
 /// The first cluster that is not below `value`.
 static uint32_t place_of(const clusters *c, double value) {
     uint32_t low = 0;
-    uint32_t high = *c->used;
+    uint32_t high = c->used;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         if (c->values[middle] < value) {
@@ -231,9 +238,9 @@ static uint32_t place_of(const clusters *c, double value) {
     return low;
 }
 
-static void insert(sv_window_function function, clusters *c, uint32_t place, double value) {
-    crowd all = { .used = *c->used + 1 };
-    uint32_t after = *c->used - place;
+static void insert(sv_window_function function, const clusters *c, uint32_t place, double value) {
+    crowd all = { .used = c->used + 1 };
+    uint32_t after = c->used - place;
     memcpy(all.values, c->values, place * sizeof(double));
     memcpy(all.counts, c->counts, place * sizeof(uint32_t));
     all.values[place] = value;
@@ -245,13 +252,12 @@ static void insert(sv_window_function function, clusters *c, uint32_t place, dou
     }
     memcpy(c->values, all.values, all.used * sizeof(double));
     memcpy(c->counts, all.counts, all.used * sizeof(uint32_t));
-    *c->used = all.used;
 }
 
 static void add_to_clusters(sv_window_function function, void *bucket, size_t bytes, double value) {
     clusters c = clusters_of(bucket, bytes);
     uint32_t place = place_of(&c, value);
-    if (place < *c.used && c.values[place] == value) {
+    if (place < c.used && c.values[place] == value) {
         c.counts[place] += c.counts[place] < UINT32_MAX ? 1 : 0;
         return;
     }
@@ -269,7 +275,7 @@ static uint64_t walk_start(walk *w, const void *bucket, size_t bytes) {
     uint32_t max = clusters_max(bytes);
     w->values = bucket;
     w->counts = (const uint32_t *) (const void *) (w->values + max);
-    w->left = w->counts[max];
+    w->left = used_of(w->counts, max);
     uint64_t count = 0;
     for (uint32_t i = 0; i < w->left; i++) {
         count += w->counts[i];

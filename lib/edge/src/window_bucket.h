@@ -9,8 +9,8 @@
 enum {
     BUCKET_PLAIN_BYTES = 16,
     BUCKET_RATE_BYTES = 32,
-    BUCKET_PANE_BYTES = 120,  ///< a quantile's, where there are SV_WINDOW_QUANTILE_PANES
-    BUCKET_WHOLE_BYTES = 480, ///< and where there are two
+    BUCKET_PANE_BYTES = 96,   ///< a quantile's, where there are SV_WINDOW_QUANTILE_PANES
+    BUCKET_WHOLE_BYTES = 384, ///< and where there are two
 };
 
 bool bucket_is_quantile(sv_window_function function);

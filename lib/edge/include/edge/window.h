@@ -14,7 +14,7 @@
 #include <base/time.h>
 
 enum {
-    SV_WINDOW_BYTES_MAX = 1024,
+    SV_WINDOW_BYTES_MAX = 832,
     SV_WINDOW_PANES = 16,
     SV_WINDOW_QUANTILE_PANES = 8,
 };
