@@ -21,7 +21,7 @@ typedef struct history {
     bool enough;
     sv_history_stream **streams; ///< by their row; NULL: not wanted
     size_t stream_count;
-    sample *samples; ///< of one stretch
+    sample *samples; ///< of one stretch, or of the rows
     size_t count, room;
     sv_block block;
 } history;
@@ -91,33 +91,18 @@ static bool is_within(const history *h, int64_t at_us) {
     return at_us >= h->wanted->from_us && at_us <= h->wanted->to_us;
 }
 
-// ---- what is packed -----------------------------------------------------------------------------
-
-static void add_block(history *h, int64_t row) {
-    size_t needed = h->count + h->block.count;
-    if (needed > h->room) {
-        h->room = 2 * needed;
+static void add_sample(history *h, int64_t row, double value, int64_t at_us) {
+    if (!is_within(h, at_us)) {
+        return;
+    }
+    if (h->count == h->room) {
+        h->room = 2 * h->room + SV_BLOCK_SAMPLES_MAX;
         h->samples = sv_mem_resize(h->samples, h->room * sizeof *h->samples);
     }
-    for (size_t i = 0; i < h->block.count; i++) {
-        if (is_within(h, h->block.at_us[i])) {
-            h->samples[h->count] = (sample){ .at_us = h->block.at_us[i],
-                                             .value = h->block.values[0][i],
-                                             .stream = (uint32_t) row,
-                                             .number = (uint32_t) h->count };
-            h->count++;
-        }
-    }
-}
-
-static sv_err take_block(history *h, sv_stmt *stmt) {
-    int64_t row = sv_stmt_int(stmt, 0);
-    if (stream_of(h, row) == NULL) {
-        return SV_OK;
-    }
-    SV_TRY(sv_block_unpack(sv_stmt_bytes(stmt, 1), &h->block, NULL));
-    add_block(h, row);
-    return SV_OK;
+    h->samples[h->count] = (sample){
+        .at_us = at_us, .value = value, .stream = (uint32_t) row, .number = (uint32_t) h->count
+    };
+    h->count++;
 }
 
 static int by_time(const void *left, const void *right) {
@@ -127,15 +112,8 @@ static int by_time(const void *left, const void *right) {
                                 : (a->number > b->number) - (a->number < b->number);
 }
 
-static sv_err take_stretch(history *h, int64_t stretch, sv_why *why) {
-    sv_stmt *stmt = NULL;
-    h->count = 0;
-    SV_TRY(sv_db_stmt(h->db,
-                      "SELECT (id >> 14) & 16777215, bytes FROM block "
-                      "WHERE id >= ?1 << 38 AND id < (?1 + 1) << 38 ORDER BY id",
-                      &stmt, why));
-    sv_stmt_bind_int(stmt, 1, stretch);
-    SV_TRY(each_row(h, stmt, take_block, why));
+/// What there is of a stretch, or of the rows.
+static void hand_out(history *h) {
     if (h->count > 0) {
         qsort(h->samples, h->count, sizeof *h->samples, by_time);
     }
@@ -143,6 +121,32 @@ static sv_err take_stretch(history *h, int64_t stretch, sv_why *why) {
         const sample *s = &h->samples[i];
         h->enough = !h->take(h->arg, h->streams[s->stream], s->value, s->at_us);
     }
+    h->count = 0;
+}
+
+// ---- what is packed -----------------------------------------------------------------------------
+
+static sv_err take_block(history *h, sv_stmt *stmt) {
+    int64_t row = sv_stmt_int(stmt, 0);
+    if (stream_of(h, row) == NULL) {
+        return SV_OK;
+    }
+    SV_TRY(sv_block_unpack(sv_stmt_bytes(stmt, 1), &h->block, NULL));
+    for (size_t i = 0; i < h->block.count; i++) {
+        add_sample(h, row, h->block.values[0][i], h->block.at_us[i]);
+    }
+    return SV_OK;
+}
+
+static sv_err take_stretch(history *h, int64_t stretch, sv_why *why) {
+    sv_stmt *stmt = NULL;
+    SV_TRY(sv_db_stmt(h->db,
+                      "SELECT (id >> 14) & 16777215, bytes FROM block "
+                      "WHERE id >= ?1 << 38 AND id < (?1 + 1) << 38 ORDER BY id",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, stretch);
+    SV_TRY(each_row(h, stmt, take_block, why));
+    hand_out(h);
     return SV_OK;
 }
 
@@ -164,15 +168,14 @@ static sv_err next_stretch(history *h, int64_t *stretch, int64_t *upto, sv_why *
 // ---- what is not --------------------------------------------------------------------------------
 
 static sv_err take_row(history *h, sv_stmt *stmt) {
-    sv_history_stream *stream = stream_of(h, sv_stmt_int(stmt, 0));
+    int64_t row = sv_stmt_int(stmt, 0);
     const sv_taken taken = { .received_us = sv_stmt_int(stmt, 2),
                              .at_us = sv_stmt_int(stmt, 3),
                              .uptime_us = sv_stmt_int(stmt, 4),
                              .known = (sv_known) sv_stmt_int(stmt, 5),
                              .start_us = sv_stmt_int(stmt, 6) };
-    int64_t at_us = sv_taken_us(&taken);
-    if (stream != NULL && is_within(h, at_us)) {
-        h->enough = !h->take(h->arg, stream, sv_stmt_number(stmt, 1), at_us);
+    if (stream_of(h, row) != NULL) {
+        add_sample(h, row, sv_stmt_number(stmt, 1), sv_taken_us(&taken));
     }
     return SV_OK;
 }
@@ -186,7 +189,9 @@ static sv_err take_rows(history *h, int64_t above, sv_why *why) {
                       "ORDER BY reading_row.id",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, above);
-    return each_row(h, stmt, take_row, why);
+    SV_TRY(each_row(h, stmt, take_row, why));
+    hand_out(h);
+    return SV_OK;
 }
 
 /// A stretch that becomes whole meanwhile must not be missed between the last one and the rows.

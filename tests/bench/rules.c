@@ -332,8 +332,9 @@ static const sv_db_migration SCHEMA[] = {
       "NULL, "
       "upto INTEGER NOT NULL);"
       "CREATE TABLE block (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
-      "CREATE VIEW reading_row AS SELECT 1 AS id, 1 AS stream, 1 AS received, 1 AS at, 1 AS value "
-      "WHERE 0" },
+      "CREATE TABLE boot (id INTEGER PRIMARY KEY, known INTEGER, start INTEGER);"
+      "CREATE VIEW reading_row AS SELECT 1 AS id, 1 AS stream, 1 AS received, 1 AS at, 1 AS value, "
+      "1 AS uptime, 1 AS boot WHERE 0" },
 };
 
 static void must(sv_err err, const sv_why *why) {

@@ -27,7 +27,8 @@ send 1 600 flow
 sleep 1.2
 send 251 400 temperature
 sleep 2.2 # the table is closed
-send 401 600 temperature
+send 551 600 temperature
+send 401 550 temperature # kept by the device for a while
 status() { curl -fs "127.0.0.1:$http_port/v1/status" | jq -e "$1"; }
 within 10 status '.store.packed.count > 0' || fail "nothing is packed: $(status .store)"
 status '.store.packed.count < 1200' >/dev/null || fail "everything is packed; rows are to be read as well"
