@@ -165,6 +165,11 @@ static void on_reload(void *arg) {
     reload_notify(arg);
 }
 
+static void on_unwelcome(void *arg, const char *peer, const sv_why *why) {
+    (void) arg;
+    SV_LOG(warn, "device.expelled", "%s: %s", peer, why->text);
+}
+
 static sv_err open_device_door(program *p, sv_why *why) {
     const sv_fleet_door *door = &p->fleet.config.devices;
     SV_TRY(open_device_tls(p, &p->fleet.device_tls, why));
@@ -172,7 +177,8 @@ static sv_err open_device_door(program *p, sv_why *why) {
                                        .port = (uint16_t) door->port,
                                        .tls = p->fleet.device_tls,
                                        .body_max = SV_UPLINK_BODY_MAX,
-                                       .connections_max = CONNECTIONS_MAX };
+                                       .connections_max = CONNECTIONS_MAX,
+                                       .unwelcome = on_unwelcome };
     return sv_http_server_open(p->loop, &options, sv_device_door, &p->fleet, &p->devices, why);
 }
 

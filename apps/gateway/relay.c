@@ -200,8 +200,8 @@ static void on_sweep(void *arg) {
 
 // ---- from devices -------------------------------------------------------------------------------
 
-/// Anew for every request: a connection may outlive its certificate, and a revocation list is read
-/// again without ending connections. False, with the request answered, when it is no device.
+/// Anew for every request: with a revocation list that has ended nobody is passed on. False, with
+/// the request answered, when it is no device.
 static bool is_device(gw_relay *relay, sv_http_request *request, sv_identity *who) {
     char room[SV_CERTIFICATE_MAX];
     sv_textbuf der = SV_TEXTBUF(room);
@@ -321,13 +321,20 @@ static sv_err open_lanes(gw_relay *relay, const gw_relay_options *options, sv_wh
     return SV_OK;
 }
 
+static void on_unwelcome(void *arg, const char *peer, const sv_why *why) {
+    gw_relay *relay = arg;
+    SV_LOG(warn, "relay.refused", "%s: %s", peer, why->text);
+    relay->counts.refused++;
+}
+
 static sv_err open_server(gw_relay *relay, const gw_relay_options *options, sv_why *why) {
     SV_TRY(sv_tls_server(&options->tls, true, false, &relay->tls, why));
     const sv_http_server_options server = { .bind = options->bind,
                                             .port = options->port,
                                             .tls = relay->tls,
                                             .body_max = GW_RELAY_UPLOAD_MAX,
-                                            .connections_max = GW_RELAY_LINKS };
+                                            .connections_max = GW_RELAY_LINKS,
+                                            .unwelcome = on_unwelcome };
     return sv_http_server_open(relay->loop, &server, on_request, relay, &relay->server, why);
 }
 

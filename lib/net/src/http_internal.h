@@ -1,5 +1,5 @@
-// The two halves of the HTTP server: connections (http_server.c) and what happens on one of them,
-// requests and event streams (http_request.c).
+// The parts of the HTTP server: connections (http_server.c), what happens on one of them, requests
+// and event streams (http_request.c), and who may be there (http_welcome.c).
 #ifndef SV_NET_HTTP_INTERNAL_H
 #define SV_NET_HTTP_INTERNAL_H
 
@@ -24,6 +24,7 @@ typedef struct http_peer {
     size_t coming;            ///< bytes of the request that is on its way
     sv_identity identity;
     bool identified;
+    unsigned round; ///< of the context that has judged it
 } http_peer;
 
 struct sv_http_server {
@@ -38,6 +39,12 @@ struct sv_http_server {
     size_t coming;   ///< of all peers
     size_t peers_max;
     size_t peer_count;
+    void (*unwelcome)(void *arg, const char *peer, const sv_why *why);
+    unsigned round;   ///< one more with each new context
+    sv_timer *review; ///< of open streams
+    struct evconnlistener *listener;
+    sv_timer *rest; ///< until more handshakes may begin
+    size_t fresh;   ///< begun since
     LIST_HEAD(http_peer_list, http_peer) peers;
 };
 
@@ -49,6 +56,16 @@ struct sv_http_request {
     sv_textbuf path; ///< decoded; `overflowed` when it could not be
     char address[HTTP_ADDRESS_MAX];
 };
+
+/// Finds out who it is and whether it may be here; a peer without a certificate may, as nobody.
+sv_err sv_http_peer_judge(http_peer *peer, sv_why *why);
+/// Tells the owner of one that was let in once and is not welcome any more.
+void sv_http_peer_unwelcome(const http_peer *peer, const sv_why *why);
+/// Its certificate may end before its stream does.
+void sv_http_peer_streams(http_peer *peer);
+void sv_http_peer_look_again(http_peer *peer);
+/// `arg` is the server: those of open streams who no longer may are sent away.
+void sv_http_review(void *arg);
 
 /// Everybody who reads these headers sees the request end at the same place.
 bool sv_http_framing_is_plain(const struct evkeyvalq *headers);

@@ -293,6 +293,7 @@ sv_http_events *sv_http_events_start(sv_http_request *request, sv_loop_fn *close
     }
     if (events->peer != NULL) {
         events->peer->events = events;
+        sv_http_peer_streams(events->peer);
     }
     request_free(request);
     return events;

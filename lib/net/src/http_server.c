@@ -2,7 +2,6 @@
 #include "place.h"
 
 #include <base/mem.h>
-#include <crypto/identity.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -17,6 +16,7 @@
 enum {
     BACKLOG = 128,
     SLOWEST_READER_BYTES_PER_S = 32 * 1024, ///< a reply that takes longer is given up
+    REST_US = 100 * 1000,
 };
 
 /// Its request is whole, or will never be.
@@ -52,9 +52,17 @@ static void peer_gone(struct evhttp_connection *connection, void *arg) {
     }
 }
 
+static bool is_over_room(const sv_http_server *server) {
+    return server->room_max > 0 && server->coming > server->room_max;
+}
+
 static void deadline_over(void *arg) {
     http_peer *peer = arg;
-    evhttp_connection_free(peer->connection);
+    if (peer->events != NULL && !is_over_room(peer->server)) {
+        sv_http_peer_look_again(peer);
+    } else {
+        evhttp_connection_free(peer->connection);
+    }
 }
 
 /// The connection must not go inside of this call: its time is up in the next turn of the loop.
@@ -63,7 +71,7 @@ static void bytes_came(struct evbuffer *input, const struct evbuffer_cb_info *in
     http_peer *peer = arg;
     peer->coming += info->n_added;
     peer->server->coming += info->n_added;
-    if (peer->server->room_max > 0 && peer->server->coming > peer->server->room_max) {
+    if (is_over_room(peer->server)) {
         sv_timer_once(peer->deadline, 0);
     }
 }
@@ -112,6 +120,22 @@ static struct bufferevent *make_stream(struct event_base *base, const sv_tls *tl
     return stream;
 }
 
+static void rested(void *arg) {
+    sv_http_server *server = arg;
+    server->fresh = 0;
+    (void) evconnlistener_enable(server->listener);
+}
+
+/// A handshake is dear: so many begin in a while, and who comes later waits in the kernel's queue.
+static void count_handshake(sv_http_server *server) {
+    if (++server->fresh == 1) {
+        sv_timer_once(server->rest, REST_US);
+    }
+    if (server->fresh >= SV_HTTP_HANDSHAKES) {
+        (void) evconnlistener_disable(server->listener);
+    }
+}
+
 static struct bufferevent *accept_peer(struct event_base *base, void *arg) {
     sv_http_server *server = arg;
     struct bufferevent *stream = make_stream(base, server->tls);
@@ -119,7 +143,10 @@ static struct bufferevent *accept_peer(struct event_base *base, void *arg) {
         abort(); // NULL would make evhttp speak plain HTTP on a TLS door
     }
     http_peer *peer = sv_mem_new(sizeof *peer);
-    *peer = (http_peer){ .server = server, .stream = stream };
+    *peer = (http_peer){ .server = server, .stream = stream, .round = server->round };
+    if (server->tls != NULL) {
+        count_handshake(server);
+    }
     bufferevent_incref(stream);
     peer->deadline = sv_timer_new(server->loop, deadline_over, peer);
     peer->arrival = event_new(base, -1, 0, peer_arrived, peer);
@@ -142,24 +169,21 @@ static http_peer *peer_of(sv_http_server *server, const struct evhttp_connection
     return NULL;
 }
 
-/// False, with the request answered, when TLS let somebody in who is nobody.
+/// False, with the request answered, when TLS let somebody in who is nobody, or not welcome any
+/// more.
 static bool knows_peer(http_peer *peer, sv_http_request *request) {
-    if (peer->server->tls == NULL || peer->identified) {
-        return true;
-    }
-    SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(peer->connection));
-    const X509 *certificate = SSL_get0_peer_certificate(ssl);
-    if (certificate == NULL) {
-        return true;
-    }
     sv_why why;
-    if (sv_identity_of(certificate, peer->server->tls->allow_classic, &peer->identity, &why)
-        != SV_OK) {
-        sv_http_problem(request, 403, "Unknown identity", "%s", why.text);
-        return false;
+    bool was_in = peer->identified;
+    if (sv_http_peer_judge(peer, &why) == SV_OK) {
+        return true;
     }
-    peer->identified = true;
-    return true;
+    if (was_in) {
+        sv_http_peer_unwelcome(peer, &why);
+        sv_http_reply_header(request, "Connection", "close");
+    }
+    sv_http_problem(request, 403, was_in ? "Not welcome any more" : "Unknown identity", "%s",
+                    why.text);
+    return false;
 }
 
 static void request_came(struct evhttp_request *raw, void *arg) {
@@ -238,8 +262,12 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                                 .arg = arg,
                                 .port = sv_place_port(evconnlistener_get_fd(listener)),
                                 .room_max = options->room_max,
-                                .peers_max = options->connections_max };
+                                .peers_max = options->connections_max,
+                                .unwelcome = options->unwelcome,
+                                .listener = listener };
     LIST_INIT(&server->peers);
+    server->rest = sv_timer_new(loop, rested, server);
+    server->review = sv_timer_new(loop, sv_http_review, server);
     set_up(server, options->body_max);
     *out = server;
     return SV_OK;
@@ -247,6 +275,8 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
 
 void sv_http_server_tls(sv_http_server *server, sv_tls *tls) {
     server->tls = tls;
+    server->round++;
+    sv_timer_once(server->review, 0);
 }
 
 uint16_t sv_http_server_port(const sv_http_server *server) {
@@ -258,6 +288,8 @@ void sv_http_server_drop(sv_http_server **server) {
         return;
     }
     evhttp_free((*server)->http);
+    sv_timer_drop(&(*server)->rest);
+    sv_timer_drop(&(*server)->review);
     http_peer *next = NULL;
     for (http_peer *peer = LIST_FIRST(&(*server)->peers); peer != NULL; peer = next) {
         next = LIST_NEXT(peer, link);

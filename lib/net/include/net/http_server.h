@@ -15,6 +15,8 @@ enum {
     SV_HTTP_HEADERS_MAX = 16 * 1024,
     SV_HTTP_DEADLINE_US = 10 * 1000000, ///< from accept (or the last reply) to a whole request
     SV_HTTP_STREAM_QUEUE_MAX = 1024 * 1024,
+    SV_HTTP_HANDSHAKES = 20, ///< TLS handshakes that begin in a tenth of a second, so that a flood
+                             ///< of them leaves the loop to others; who comes later waits
 };
 
 typedef struct sv_http_server sv_http_server;
@@ -33,13 +35,19 @@ typedef struct sv_http_server_options {
     size_t room_max; ///< bytes of all requests that are on their way; whose next byte would be one
                      ///< too many is hung up on. 0: connections_max bodies
     size_t connections_max;
+    /// Somebody who was let in is sent away: its certificate has been revoked or has expired, or is
+    /// of no CA that is trusted now. `arg` is the handler's; `peer` "192.0.2.7:50123", `why`
+    /// "certificate is revoked (gateway-1)". May be NULL.
+    void (*unwelcome)(void *arg, const char *peer, const sv_why *why);
 } sv_http_server_options;
 
 /// SV_ERR_STATE when the port is taken (the sentence names address and port).
 sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                            sv_http_handler *handler, void *arg, sv_http_server **out, sv_why *why);
-/// New connections use `tls` from now on; those that are there stay, and the context from before
-/// may be dropped. The one in use must outlive the server.
+/// New connections use `tls` from now on, and the context from before may be dropped; the one in
+/// use must outlive the server. Those that are there are judged again, streams at once and others
+/// when their next request comes, by their leaf alone; what is wrong with the revocation list
+/// itself (it has ended) sends nobody away.
 void sv_http_server_tls(sv_http_server *server, sv_tls *tls);
 uint16_t sv_http_server_port(const sv_http_server *server);
 void sv_http_server_drop(sv_http_server **server);

@@ -1,0 +1,90 @@
+// Who may be here: at every request and while a stream is open, since the certificates and the
+// revocation list may have been read again meanwhile, and a certificate ends.
+#include "http_internal.h"
+
+#include <crypto/identity.h>
+#include <event2/bufferevent_ssl.h>
+#include <stdio.h>
+#include <sys/clock.h>
+
+enum { LOOK_AGAIN_MAX_S = 24 * 3600 };
+
+static X509 *certificate_of(const http_peer *peer) {
+    SSL *ssl =
+        peer->server->tls == NULL
+            ? NULL
+            : bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(peer->connection));
+    return ssl == NULL ? NULL : SSL_get0_peer_certificate(ssl);
+}
+
+sv_err sv_http_peer_judge(http_peer *peer, sv_why *why) {
+    X509 *certificate = certificate_of(peer);
+    const sv_http_server *server = peer->server;
+    if (certificate == NULL) {
+        return SV_OK; // it is nobody
+    }
+    if (!peer->identified) {
+        SV_TRY(sv_identity_of(certificate, server->tls->allow_classic, &peer->identity, why));
+        peer->identified = true;
+    }
+    if (peer->round != server->round) {
+        SV_TRY(sv_tls_judge_live(server->tls->ctx, certificate, server->tls->allow_classic, why));
+        peer->round = server->round;
+    }
+    if (peer->identity.not_after_us <= sv_clock_wall_us()) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "certificate has expired (%s)", peer->identity.id);
+    }
+    return SV_OK;
+}
+
+void sv_http_peer_unwelcome(const http_peer *peer, const sv_why *why) {
+    const sv_http_server *server = peer->server;
+    if (server->unwelcome != NULL) {
+        char text[HTTP_ADDRESS_MAX + 8];
+        char *address = NULL;
+        uint16_t port = 0;
+        evhttp_connection_get_peer(peer->connection, &address, &port);
+        (void) snprintf(text, sizeof text, "%.*s:%u", HTTP_ADDRESS_MAX, address, port);
+        server->unwelcome(server->arg, text, why);
+    }
+}
+
+/// False: the stream has ended, and the peer is gone.
+static bool review(http_peer *peer) {
+    sv_why why;
+    if (sv_http_peer_judge(peer, &why) == SV_OK) {
+        return true;
+    }
+    sv_http_peer_unwelcome(peer, &why);
+    evhttp_connection_free(peer->connection);
+    return false;
+}
+
+void sv_http_peer_streams(http_peer *peer) {
+    if (!peer->identified) {
+        return;
+    }
+    int64_t left_us = peer->identity.not_after_us - sv_clock_wall_us();
+    int64_t longest_us = INT64_C(1000000) * LOOK_AGAIN_MAX_S; // clocks are set meanwhile
+    left_us = left_us < 0 ? 0 : left_us;
+    sv_timer_once(peer->deadline, left_us < longest_us ? left_us : longest_us);
+}
+
+void sv_http_peer_look_again(http_peer *peer) {
+    if (review(peer)) {
+        sv_http_peer_streams(peer);
+    }
+}
+
+/// Of all streams one in a turn of the loop. Requests are judged when they come.
+void sv_http_review(void *arg) {
+    sv_http_server *server = arg;
+    http_peer *peer = NULL;
+    LIST_FOREACH(peer, &server->peers, link) {
+        if (peer->events != NULL && peer->identified && peer->round != server->round) {
+            sv_timer_once(server->review, 0);
+            (void) review(peer);
+            return;
+        }
+    }
+}
