@@ -316,6 +316,8 @@ struct gw {
 };
 
 sv_err gw_store_open(gw *g, sv_why *why);
+/// From now on devices can be served; since the start they were not.
+void gw_store_opened(gw *g);
 /// Account for the time since the last call: devices could be served, or not.
 void gw_store_look(gw *g);
 /// The same, and keep it.

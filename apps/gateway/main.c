@@ -151,6 +151,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
     SV_TRY(gw_front_open(g, why));
+    gw_store_opened(g);
     gw_local_alerts_turn(g);
     gw_site_rules_start(g);
     return gw_push_open(g, why);

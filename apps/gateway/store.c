@@ -139,6 +139,11 @@ static sv_err restore_availability(gw *g, int64_t written_us, sv_why *why) {
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
+void gw_store_opened(gw *g) {
+    gw_availability_tick(&g->availability, false, gw_wall_us(g), sv_clock_monotonic_us());
+    gw_store_availability(g); // a mark, however soon this run ends
+}
+
 void gw_store_look(gw *g) {
     gw_availability_tick(&g->availability, gw_front_is_up(g) && !g->full, gw_wall_us(g),
                          sv_clock_monotonic_us());
@@ -182,7 +187,6 @@ sv_err gw_store_open(gw *g, sv_why *why) {
     SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
     SV_TRY(read_epoch(g, why));
     SV_TRY(restore_availability(g, written_us, why));
-    gw_store_availability(g); // a mark, however soon this start ends
     SV_TRY(gw_pack_open(g, why));
     SV_TRY(gw_local_alerts_open(g, why));
     SV_TRY(ask_int(g, "SELECT coalesce(max(id), 0) FROM boot", &g->last_boot, why));

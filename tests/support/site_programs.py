@@ -1,5 +1,6 @@
 """A site of real programs on loopback, below one temporary folder: what benches and chaos tests start."""
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -7,6 +8,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from datetime import datetime
 
 READY_S = 20
 POLL_S = 0.02
@@ -151,11 +153,18 @@ class Site:
 
         def up():
             self.died()
-            said = log.read_bytes()[before:]
-            return b"broker.up" in said or b"door.open" in said
+            with log.open("rb") as file:
+                file.seek(before)
+                said = file.read()
+            self.opened = re.search(rb"time=(\S+) .*event=(?:broker.up|door.open)", said)
+            return self.opened is not None
 
         wait_until(up, "the gateway's start")
         return gateway
+
+    def opened_at(self):
+        """When the gateway's last start was through, as its log has it: s since 1970."""
+        return datetime.fromisoformat(self.opened.group(1).decode().replace("Z", "+00:00")).timestamp()
 
     def gateway_status(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/v1/status", timeout=10) as answer:
