@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/zone.h>
 #include <unistd.h>
 
 static sv_err check_secret(sv_text text, const char *path, sv_why *why) {
@@ -41,20 +42,7 @@ static sv_err read_secret(const char *path, char *room, size_t room_bytes, sv_wh
 }
 
 static sv_err read_zone(const char *name, sv_zone **out, sv_why *why) {
-    char path[SV_PATH_MAX];
-    SV_TRY(sv_zone_name_check(sv_text_of(name), why));
-    if (strcmp(name, "UTC") == 0) {
-        *out = NULL;
-        return SV_OK;
-    }
-    (void) snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name);
-    SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SV_ZONE_BYTES_MAX);
-    if (sv_disk_read(path, &bytes, NULL) != SV_OK) {
-        return sv_fail(why, SV_ERR_NOT_FOUND,
-                       "this machine knows no time zone '%s' (/usr/share/zoneinfo, package tzdata)",
-                       name);
-    }
-    return sv_zone_parse(sv_textbuf_text(&bytes), out, why);
+    return sv_zone_open(sv_text_of(name), out, why);
 }
 
 static sv_err make_tls(const char *ca, sv_tls **out, sv_why *why) {

@@ -273,7 +273,8 @@ struct gw {
     gw_ack *acks;          ///< a ring
     size_t ack_first, ack_count;
     gw_local_alerts local_alerts;
-    sv_timer *beat_timer, *batch_timer, *backfill_timer, *checkpoint_timer, *availability_timer;
+    sv_timer *beat_timer, *tick_timer, *batch_timer, *backfill_timer, *checkpoint_timer,
+        *availability_timer;
     gw_peer fleet, alert_peer;
     gw_ledger ledger;
     gw_peer batches; ///< the fleet as far as it settles what it takes; `http` is that of `fleet`

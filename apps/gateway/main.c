@@ -53,7 +53,6 @@ static void on_beat(void *arg) {
     double now = (double) (g->readings - g->readings_before) * SV_TIME_SECOND_US / BEAT_US;
     g->readings_before = g->readings;
     g->readings_per_s = 0.6 * g->readings_per_s + 0.4 * now;
-    gw_ingest_tick(g);
     gw_store_look(g);
     (void) gw_now_us(g);
     gw_outbox_beat(g);
@@ -64,6 +63,10 @@ static void on_beat(void *arg) {
     if (g->door != NULL) {
         gw_door_beat(g);
     }
+}
+
+static void on_tick(void *arg) {
+    gw_ingest_tick(arg);
 }
 
 static void on_checkpoint(void *arg) {
@@ -133,6 +136,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     const sv_tls_files files = tls_files(&g->config);
     SV_TRY(sv_loop_open(&g->loop, why));
     g->beat_timer = sv_timer_new(g->loop, on_beat, g);
+    g->tick_timer = sv_timer_new(g->loop, on_tick, g);
     g->checkpoint_timer = sv_timer_new(g->loop, on_checkpoint, g);
     g->availability_timer = sv_timer_new(g->loop, on_availability, g);
     SV_TRY(gw_store_open(g, why));
@@ -184,6 +188,7 @@ static void close_all(gw *g) {
     gw_ingest_close(g);
     gw_act_close(g);
     sv_timer_drop(&g->beat_timer);
+    sv_timer_drop(&g->tick_timer);
     sv_timer_drop(&g->checkpoint_timer);
     sv_timer_drop(&g->availability_timer);
     sv_db_drop(&g->db);
@@ -198,6 +203,7 @@ static int run(gw *g) {
     if (err == SV_OK) {
         g->started = true;
         sv_timer_every(g->beat_timer, BEAT_US);
+        sv_timer_every(g->tick_timer, SV_TIME_SECOND_US);
         sv_timer_every(g->checkpoint_timer, GW_CHECKPOINT_US);
         sv_timer_every(g->availability_timer, GW_AVAILABILITY_US);
         err = sv_loop_run(g->loop, &why);

@@ -121,7 +121,7 @@ static void broken_rules_are_refused_whole_with_their_place(void **state) {
         { "mute: {from: '22:00'}", "mute: a list is wanted here" },
         { "mute: [{from: '22:60'}]", "from: a time of day such as '22:00'" },
         { "mute: [{days: [friday]}]", "\"friday\" is none of mon, tue" },
-        { "mute: [{zone: Pune}]", "zone: UTC, or how far" },
+        { "mute: [{zone: Pune}]", "no time zone 'Pune'" },
         { "mute: [{when: night}]", "\"when\" is not a key here; a mute has devices" },
         { "mute: [{groups: [pumps]}]", "there is no group \"pumps\"" },
         { "mute: [{until: tomorrow}]", "until: a point in time such as" },
@@ -419,6 +419,33 @@ static void a_mute_has_its_hours_days_zone_and_end(void **state) {
     assert_int_equal(found.mutes, 4 | 8);
 }
 
+// [edge-10] In Berlin the night of 2026-03-29 has no hour from two to three, that of 2026-10-25 has
+// it twice.
+static void a_mute_follows_summer_time(void **state) {
+    (void) state;
+    SV_DEFER(sv_rules_drop)
+    sv_rules *rules = rules_of("mute: [{from: '02:30', to: '06:00', zone: Europe/Berlin}]\n");
+    static const struct {
+        const char *at;
+        bool muted;
+    } CASES[] = {
+        { "2026-01-15T01:29:59", false }, { "2026-01-15T01:30:00", true },
+        { "2026-01-15T04:59:59", true },  { "2026-01-15T05:00:00", false },
+        { "2026-07-15T00:30:00", true },  { "2026-07-15T04:00:00", false },
+        { "2026-03-29T00:59:59", false }, { "2026-03-29T01:00:00", true }, // 03:00 there
+        { "2026-03-29T04:00:00", false }, { "2026-10-25T00:30:00", true },
+        { "2026-10-25T01:15:00", false }, // 02:15 for the second time
+        { "2026-10-25T01:30:00", true },  { "2026-10-25T05:00:00", false },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        int64_t at_us = 0;
+        assert_int_equal(sv_time_parse(sv_text_of(CASES[i].at), &at_us), SV_OK);
+        if ((sv_rules_muted(rules, at_us) != 0) != CASES[i].muted) {
+            fail_msg("%s", CASES[i].at);
+        }
+    }
+}
+
 // [edge-6]
 static void what_a_stream_gets_is_explained_with_its_place(void **state) {
     (void) state;
@@ -454,6 +481,7 @@ int main(void) {
         cmocka_unit_test(a_rate_is_known_again_soon_after_a_step_back_of_the_clock),
         cmocka_unit_test(a_silent_sensor_is_stale_until_it_speaks),
         cmocka_unit_test(a_mute_has_its_hours_days_zone_and_end),
+        cmocka_unit_test(a_mute_follows_summer_time),
         cmocka_unit_test(what_a_stream_gets_is_explained_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

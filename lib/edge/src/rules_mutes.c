@@ -4,6 +4,7 @@
 #include <base/time.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/zone.h>
 
 static const char *const DAYS[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
 
@@ -99,21 +100,23 @@ static void read_clock(const sv_config_node *map, const char *key, int64_t *out,
     }
 }
 
-/// `UTC`, or how far its clocks are ahead of it: `+05:30`.
+/// `Europe/Oslo`, `UTC`, or how far its clocks are ahead of it: `+05:30`.
 static void read_zone(const sv_config_node *node, rules_mute *out, sv_config_faults *faults) {
     sv_text text = node == NULL ? SV_TEXT("UTC") : scalar(node);
     bool ahead = text.len == 6 && text.at[0] == '+';
     bool behind = text.len == 6 && text.at[0] == '-';
-    if (sv_text_is(text, "UTC")) {
-        return;
-    }
     if ((ahead || behind) && parse_clock((sv_text){ text.at + 1, 5 }, &out->ahead_us)
         && out->ahead_us <= 14 * SV_TIME_HOUR_US) {
         out->ahead_us = behind ? -out->ahead_us : out->ahead_us;
         return;
     }
-    sv_config_fault(faults, node,
-                    "zone: UTC, or how far its clocks are ahead of it such as +05:30");
+    sv_why why = { 0 };
+    if (sv_zone_open(text, &out->zone, &why) != SV_OK) {
+        sv_config_fault(faults, node,
+                        "zone: a name such as Europe/Oslo, UTC, or how far its clocks are ahead of "
+                        "it such as +05:30; %s",
+                        why.text);
+    }
 }
 
 static void read_until(const sv_config_node *node, rules_mute *out, sv_config_faults *faults) {
@@ -196,6 +199,7 @@ void rules_mutes_drop(rules_mutes *mutes) {
     for (unsigned i = 0; i < mutes->count; i++) {
         drop_patterns(mutes->at[i].devices, mutes->at[i].device_count);
         drop_patterns(mutes->at[i].sensors, mutes->at[i].sensor_count);
+        sv_zone_drop(&mutes->at[i].zone);
     }
 }
 
@@ -234,7 +238,9 @@ static bool is_in_force(const rules_mute *m, int64_t at_us) {
     if (at_us >= m->until_us) {
         return false;
     }
-    int64_t there_us = at_us + m->ahead_us;
+    int64_t ahead_us =
+        m->zone == NULL ? m->ahead_us : sv_zone_offset_s(m->zone, at_us) * SV_TIME_SECOND_US;
+    int64_t there_us = at_us + ahead_us;
     int64_t day = sv_day_of(there_us);
     int64_t into_us = there_us - day * SV_TIME_DAY_US;
     if (m->from_us == m->to_us) {

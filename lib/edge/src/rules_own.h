@@ -3,6 +3,7 @@
 #define SV_EDGE_RULES_OWN_H
 
 #include <base/map.h>
+#include <base/zone.h>
 #include <edge/rule.h>
 #include <model/id.h>
 
@@ -138,7 +139,8 @@ typedef struct rules_mute {
     bool every_day;
     uint8_t days;           ///< bit 0 is Monday
     int64_t from_us, to_us; ///< since midnight, there; equal: the whole day
-    int64_t ahead_us;       ///< of UTC
+    sv_zone *zone;          ///< NULL: UTC, or what is ahead of it
+    int64_t ahead_us;       ///< of UTC; 0 with a zone
     int64_t until_us;       ///< INT64_MAX: for good
     size_t line;
 } rules_mute;

@@ -3,7 +3,7 @@
 #ifndef SV_FLEET_ROUTING_H
 #define SV_FLEET_ROUTING_H
 
-#include <fleet/zone.h>
+#include <base/zone.h>
 #include <model/alert.h>
 
 enum {

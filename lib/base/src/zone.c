@@ -1,7 +1,7 @@
 #include "zone_rule.h"
 
 #include <base/mem.h>
-#include <fleet/zone.h>
+#include <base/zone.h>
 #include <stdlib.h>
 
 enum {

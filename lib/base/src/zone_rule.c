@@ -1,6 +1,6 @@
 #include "zone_rule.h"
 
-#include <fleet/zone.h>
+#include <base/zone.h>
 
 enum { HOURS_MAX = 167, NAME_MIN = 3, LAST_WEEK = 5, THURSDAY = 4 };
 

@@ -1,5 +1,5 @@
 // Whatever the file: a zone or a refusal, and a zone answers for every moment within its bounds.
-#include <fleet/zone.h>
+#include <base/zone.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

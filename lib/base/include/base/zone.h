@@ -1,8 +1,8 @@
 // A time zone: what clocks on the wall show there, now and across every change to summer time.
 // Read from the bytes of a TZif file (RFC 8536) as the system keeps them in /usr/share/zoneinfo;
 // libc's own zones belong to the whole process, these are values. NULL is UTC everywhere.
-#ifndef SV_FLEET_ZONE_H
-#define SV_FLEET_ZONE_H
+#ifndef SV_BASE_ZONE_H
+#define SV_BASE_ZONE_H
 
 #include <base/err.h>
 #include <base/text.h>

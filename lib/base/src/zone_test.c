@@ -1,8 +1,8 @@
 #include "zone_rule.h"
 
 #include <base/test.h>
+#include <base/zone.h>
 #include <fcntl.h>
-#include <fleet/zone.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
