@@ -41,6 +41,11 @@ static void read_notify(const sv_config_node *node, void *target, sv_config_faul
     config->notify = sv_notify_config_read(node, config->files, faults);
 }
 
+static void read_offline(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    sv_fleet_config *config = target;
+    sv_offline_config_read(node, &config->offline, faults);
+}
+
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *) 0)->member)
 #define CONFIG_OFFSET(member) .offset = offsetof(sv_fleet_config, member)
 
@@ -175,6 +180,11 @@ static const sv_config_key KEYS[] = {
       .fallback = "",
       .help = "who is told about alerts: channels and routes (docs/guide/notifications.md)",
       .read = read_notify },
+    { .name = "offline",
+      .type = SV_CONFIG_CUSTOM,
+      .fallback = "",
+      .help = "how long a silence lasts until an alert is raised: {after: 5m, rules: [...]}",
+      .read = read_offline },
     { .name = "admin_token_file",
       .type = SV_CONFIG_TEXT,
       FIELD(sv_fleet_config, admin_token_file),
@@ -250,6 +260,7 @@ void sv_fleet_config_drop(sv_fleet_config *config) {
     config->gateways = NULL;
     config->gateway_count = 0;
     sv_notify_config_drop(&config->notify);
+    sv_offline_config_drop(&config->offline);
 }
 
 void sv_fleet_config_help(sv_textbuf *out) {

@@ -3,6 +3,7 @@
 #define SV_FLEET_CONFIG_H
 
 #include "notify_config.h"
+#include "offline_config.h"
 
 #include <base/err.h>
 #include <base/text.h>
@@ -41,7 +42,8 @@ typedef struct sv_fleet_config {
     char ports_file[SV_PATH_MAX];
     sv_fleet_gateway_site *gateways;
     size_t gateway_count;
-    sv_notify_config *notify;     ///< NULL: nobody is told
+    sv_notify_config *notify; ///< NULL: nobody is told
+    sv_offline_config offline;
     const sv_notify_files *files; ///< while it is read
 } sv_fleet_config;
 

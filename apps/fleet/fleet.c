@@ -3,6 +3,7 @@
 #include "asks.h"
 #include "inbox.h"
 #include "notify.h"
+#include "offline.h"
 #include "site_rules.h"
 #include "views.h"
 
@@ -55,6 +56,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     }
     if (err == SV_OK) {
         err = sv_inbox_count_devices(out->db, out->registry, why);
+    }
+    if (err == SV_OK) {
+        err = sv_offline_load(out, why);
     }
     if (err == SV_OK) {
         err = sv_people_admin_token(out->db, out->config.admin_token_file, why);

@@ -5,6 +5,7 @@
 #include "fleet.h"
 #include "inbox.h"
 #include "notify.h"
+#include "offline.h"
 #include "operator_door.h"
 #include "series.h"
 #include "uplink.h"
@@ -75,6 +76,7 @@ static void on_second(void *arg) {
     program *p = arg;
     p->turn++;
     sv_fleet_judge(&p->fleet);
+    sv_offline_turn(&p->fleet);
     sv_live_flush(p->fleet.live);
     sv_push_turn(&p->fleet);
     sv_notify_turn(&p->fleet);
@@ -129,7 +131,7 @@ static sv_err open_device_tls(const program *p, sv_tls **out, sv_why *why) {
 
 enum { FAULTS_BYTES_MAX = 256 * 1024 };
 
-/// Who is told about alerts: all of it or nothing. [notify-11]
+/// Who is told about alerts, and after how long a silence: all of it or nothing. [notify-11]
 static void reload_notify(program *p) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf faults = SV_TEXTBUF_HEAP(FAULTS_BYTES_MAX);
     SV_DEFER(sv_fleet_config_drop) sv_fleet_config config = { 0 };
@@ -142,6 +144,9 @@ static void reload_notify(program *p) {
     }
     sv_notify_configure(&p->fleet, config.notify);
     config.notify = NULL;
+    sv_offline_config_drop(&p->fleet.config.offline);
+    p->fleet.config.offline = config.offline;
+    config.offline = (sv_offline_config){ 0 };
     SV_LOG(info, "notify.reloaded", "%zu channels, %zu routes",
            p->fleet.config.notify->channel_count, p->fleet.config.notify->route_count);
 }
@@ -247,7 +252,7 @@ static const char USAGE[] =
     "  --help           print this\n"
     "\n"
     "Signals: SIGHUP reads again the device door's certificates and revocation list, and the\n"
-    "section notify; SIGTERM ends.\n";
+    "sections notify and offline; SIGTERM ends.\n";
 
 enum { HELP_BYTES_MAX = 64 * 1024 };
 

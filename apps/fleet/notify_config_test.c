@@ -165,11 +165,31 @@ static void a_secret_that_others_can_read_is_none(void **state) {
     assert_int_equal(sv_notify_disk.secret(path, small, sizeof small, NULL), SV_ERR_IO);
 }
 
+/// [offline-1]
+static void how_long_silence_may_last_is_read(void **state) {
+    (void) state;
+    static const char YAML[] = "offline: {after: 10m, rules: [{site: lab, after: never},"
+                               " {device: 'cell-*', after: 1h}]}";
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "f" };
+    sv_offline_config config;
+    assert_int_equal(sv_config_parse(sv_text_of(YAML), &root, &faults), SV_OK);
+    sv_offline_config_read(sv_config_node_get(root, "offline"), &config, &faults);
+    assert_int_equal(faults.count, 0);
+    assert_int_equal(sv_offline_after_us(&config, "lab", "cell-1"), 0);
+    assert_int_equal(sv_offline_after_us(&config, "pune", "cell-1"), SV_TIME_HOUR_US);
+    assert_int_equal(sv_offline_after_us(&config, "pune", "press-1"), 10 * SV_TIME_MINUTE_US);
+    sv_offline_config_drop(&config);
+    sv_offline_config_read(NULL, &config, &faults);
+    assert_int_equal(sv_offline_after_us(&config, "pune", "press-1"), SV_OFFLINE_AFTER_US);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_section_is_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(a_secret_that_others_can_read_is_none),
+        cmocka_unit_test(how_long_silence_may_last_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

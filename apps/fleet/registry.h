@@ -48,7 +48,10 @@ typedef struct sv_gateway {
     char id[SV_ID_ROOM];
     sv_site *site;
     bool online;
-    bool heard;            ///< since this process started
+    bool heard; ///< since this process started
+    bool away;  ///< has an OFFLINE alert; so of a device
+    int64_t
+        silent_from_us; ///< from when silence counts (monotonic); 0: not looked at; so of a device
     int64_t heard_mono_us; ///< when `heard`
     int64_t last_seen_us;  ///< wall clock; 0: never
     double readings_per_s;
@@ -86,6 +89,9 @@ typedef struct sv_device {
     bool stored;
     bool said_online; ///< by its gateway
     bool online;      ///< and that gateway is heard
+    bool away;
+    bool seen_again; ///< "last seen" is later than it was
+    int64_t silent_from_us;
     sv_site *site;
     sv_gateway *gateway; ///< that spoke for it last; NULL until then
     int64_t since_us, last_seen_us, stored_seen_us;

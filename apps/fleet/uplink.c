@@ -331,7 +331,9 @@ static sv_err take_device(sv_fleet *fleet, sv_gateway *gateway, const sv_json *i
     sv_text type;
     device->said_online = online;
     (void) sv_json_int(sv_json_get(item, "since"), &device->since_us);
+    int64_t seen_us = device->last_seen_us;
     (void) sv_json_int(sv_json_get(item, "last_seen"), &device->last_seen_us);
+    device->seen_again |= device->last_seen_us > seen_us;
     if (sv_json_text(sv_json_get(item, "type"), &type) && sv_id_is_valid(type)
         && !sv_text_is(type, device->type)) {
         changed |= sv_text_copy(type, device->type, sizeof device->type) == SV_OK;
