@@ -49,6 +49,7 @@ int cmd_publish(int argc, char **argv);
 int cmd_gateway(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_device(int argc, char **argv);
+int cmd_notify(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 
 #endif

@@ -1,14 +1,13 @@
 // `selvedge device`: `command` asks a device to do something, `commands` shows what it was asked.
 #include "command.h"
 #include "fleet_api.h"
-#include <base/time.h>
+#include "show.h"
 #include <codec/encode.h>
 #include <model/id.h>
-#include <net/http_client.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { AGAIN_US = 300000, COMMANDS_SHOWN = 50, LINE_MAX_BYTES = 256 };
+enum { AGAIN_US = 300000, COMMANDS_SHOWN = 50 };
 
 typedef struct asked {
     sv_fleet_place place;
@@ -16,37 +15,6 @@ typedef struct asked {
     int64_t within_s;
     bool wait, json;
 } asked;
-
-static sv_text words(const sv_json *object, const char *key) {
-    sv_text value = SV_TEXT("");
-    (void) sv_json_text(sv_json_get(object, key), &value);
-    return value;
-}
-
-static void print_json(const sv_json *value) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX);
-    sv_json_out out = SV_JSON_OUT(&text);
-    sv_json_put_value(&out, value);
-    (void) printf(SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&text)));
-}
-
-/// What others wrote, in a terminal: control characters could do things there.
-static void print_plain(sv_text text) {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char) text.at[i];
-        bool second = i > 0 && (unsigned char) text.at[i - 1] == 0xC2 && c < 0xA0;
-        (void) putchar(c < 0x20 || c == 0x7F || second ? '?' : c);
-    }
-}
-
-static void print_time(const sv_json *object, const char *key) {
-    char room[LINE_MAX_BYTES];
-    sv_textbuf text = SV_TEXTBUF(room);
-    int64_t at_ms = 0;
-    (void) sv_json_int(sv_json_get(object, key), &at_ms);
-    sv_time_add(&text, at_ms * 1000);
-    (void) printf(SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&text)));
-}
 
 // ---- asking -------------------------------------------------------------------------------------
 
@@ -61,7 +29,7 @@ static sv_err send_command(sv_fleet_api *api, const asked *a, sv_json **out, sv_
 }
 
 static bool is_over(const sv_json *command) {
-    sv_text state = words(command, "state");
+    sv_text state = sv_show_words(command, "state");
     return !sv_text_is(state, "queued") && !sv_text_is(state, "sent");
 }
 
@@ -83,25 +51,25 @@ static sv_err wait_for(sv_fleet_api *api, sv_text id, sv_json **out, sv_why *why
 }
 
 static void show_queued(const asked *a, const sv_json *command) {
-    sv_text id = words(command, "id");
+    sv_text id = sv_show_words(command, "id");
     (void) printf("queued: %s for %s, id " SV_TEXT_FMT ", until ", a->plain[1], a->plain[0],
                   SV_TEXT_ARG(id));
-    print_time(command, "until");
+    sv_show_time(command, "until");
     (void) puts("");
 }
 
 static void show_end(const sv_json *command) {
-    sv_text state = words(command, "state");
-    sv_text why = words(command, "why");
-    print_plain(state);
+    sv_text state = sv_show_words(command, "state");
+    sv_text why = sv_show_words(command, "why");
+    sv_show_plain(state);
     if (sv_text_is(state, "expired")) {
         (void) printf(": nobody answered in time");
     } else if (why.len > 0) {
         (void) printf(": ");
-        print_plain(why);
+        sv_show_plain(why);
     } else if (!sv_json_is_null(sv_json_get(command, "answer"))) {
         (void) printf(": ");
-        print_json(sv_json_get(command, "answer"));
+        sv_show_json(sv_json_get(command, "answer"));
     }
     (void) puts("");
 }
@@ -113,11 +81,11 @@ static sv_err ask(const asked *a, bool *done, sv_why *why) {
     SV_TRY(sv_fleet_api_open(&a->place, &api, why));
     SV_TRY(send_command(api, a, &queued, why));
     if (a->wait) {
-        SV_TRY(wait_for(api, words(queued, "id"), &ended, why));
+        SV_TRY(wait_for(api, sv_show_words(queued, "id"), &ended, why));
     }
-    *done = !a->wait || sv_text_is(words(ended, "state"), "answered");
+    *done = !a->wait || sv_text_is(sv_show_words(ended, "state"), "answered");
     if (a->json) {
-        print_json(a->wait ? ended : queued);
+        sv_show_json(a->wait ? ended : queued);
         (void) puts("");
     } else if (a->wait) {
         show_end(ended);
@@ -196,20 +164,20 @@ static int command(int argc, char **argv) {
 // ---- showing ------------------------------------------------------------------------------------
 
 static void show_line(const sv_json *one) {
-    sv_text name = words(one, "name");
-    sv_text state = words(one, "state");
-    sv_text rule = words(one, "rule");
-    sv_text by = words(one, "by");
-    sv_text why = words(one, "why");
-    print_time(one, "asked_at");
+    sv_text name = sv_show_words(one, "name");
+    sv_text state = sv_show_words(one, "state");
+    sv_text rule = sv_show_words(one, "rule");
+    sv_text by = sv_show_words(one, "by");
+    sv_text why = sv_show_words(one, "why");
+    sv_show_time(one, "asked_at");
     (void) printf("  %-20.*s %-9.*s by %s", SV_TEXT_ARG(name), SV_TEXT_ARG(state),
                   rule.len > 0 ? "rule " : "");
-    print_plain(rule.len > 0 ? rule : by);
+    sv_show_plain(rule.len > 0 ? rule : by);
     (void) printf("%s", why.len > 0 ? ": " : "");
-    print_plain(why);
+    sv_show_plain(why);
     if (why.len == 0 && !sv_json_is_null(sv_json_get(one, "answer"))) {
         (void) printf(": ");
-        print_json(sv_json_get(one, "answer"));
+        sv_show_json(sv_json_get(one, "answer"));
     }
     (void) puts("");
 }
@@ -224,7 +192,7 @@ static sv_err show(const asked *a, sv_why *why) {
     SV_TRY(sv_fleet_api_get(api, path, &root, why));
     const sv_json *items = sv_json_get(root, "items");
     if (a->json) {
-        print_json(items);
+        sv_show_json(items);
         (void) puts("");
         return SV_OK;
     }

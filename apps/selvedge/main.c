@@ -11,6 +11,7 @@ static const sv_command COMMANDS[] = {
     { "gateway", "how a gateway is doing; check its configuration", cmd_gateway },
     { "device", "ask a device to do something, and see what it was asked", cmd_device },
     { "rules", "a site's rules: show, give, list the versions, go back to one", cmd_rules },
+    { "notify", "messages to people: send a test, see what became of them", cmd_notify },
     { "audit", "what can be proved: has every reading arrived, and once?", cmd_audit },
     { "backtest", "what the gateway's rules would have decided on recorded readings",
       cmd_backtest },

@@ -86,6 +86,23 @@ echo '250 ok' >"$work/mail.control"
 [ "$(curl -s -o /dev/null -w '%{http_code}' -X POST -H "Authorization: Bearer $(cat "$work/admin.token")" "127.0.0.1:$operator_port/api/v1/notify/channels/none/test")" = 404 ] ||
   fail "a test over nothing"
 
+# The same from the command line.
+notify() { # notify CODE VERB...: what `selvedge notify` says goes to $work/said
+  local wanted=$1 code=0
+  shift
+  "$selvedge" notify "$@" --url "http://127.0.0.1:$operator_port" --token-file "$work/admin.token" >"$work/said" 2>"$work/errors" || code=$?
+  [ $code = "$wanted" ] || fail "notify $*: exit $code, not $wanted: $(cat "$work/said" "$work/errors")"
+}
+notify 0 test bad
+[ "$(cat "$work/said")" = "mail: sent" ] || fail "another answer: $(cat "$work/said")"
+notify 1 test chat --channel --output json
+jq -e 'length == 1 and .[0].channel == "chat" and .[0].state == "failed"' "$work/said" >/dev/null || fail "another answer: $(cat "$work/said")"
+notify 2 test nobody
+grep -q "there is no route 'nobody'" "$work/errors" || fail "an unknown route is not named: $(cat "$work/errors")"
+notify 0 list --state failed
+{ [ "$(wc -l <"$work/said")" = 2 ] && grep -q 'failed .*chat .*loopback address' "$work/said"; } || fail "another list: $(cat "$work/said")"
+notify 2 retry "$(api GET 'notifications?state=sent&limit=1' | jq -r '.items[0].id')"
+
 # [notify-7] An address that leads to this machine is not connected to unless that is allowed, and a redirect is not followed.
 id=$(api POST notify/channels/chat/test | jq -r '.items[0].id')
 within 20 tested "$id" '.state == "failed" and (.error | contains("127.0.0.1 is a loopback address"))' || fail "a private address is called: $(api GET "notifications/$id")"

@@ -1,0 +1,37 @@
+#include "show.h"
+
+#include <base/time.h>
+#include <net/http_client.h>
+#include <stdio.h>
+
+enum { TIME_ROOM = 64 };
+
+sv_text sv_show_words(const sv_json *object, const char *key) {
+    sv_text value = SV_TEXT("");
+    (void) sv_json_text(sv_json_get(object, key), &value);
+    return value;
+}
+
+void sv_show_json(const sv_json *value) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX);
+    sv_json_out out = SV_JSON_OUT(&text);
+    sv_json_put_value(&out, value);
+    (void) printf(SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&text)));
+}
+
+void sv_show_plain(sv_text text) {
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char) text.at[i];
+        bool second = i > 0 && (unsigned char) text.at[i - 1] == 0xC2 && c < 0xA0;
+        (void) putchar(c < 0x20 || c == 0x7F || second ? '?' : c);
+    }
+}
+
+void sv_show_time(const sv_json *object, const char *key) {
+    char room[TIME_ROOM];
+    sv_textbuf text = SV_TEXTBUF(room);
+    int64_t at_ms = 0;
+    (void) sv_json_int(sv_json_get(object, key), &at_ms);
+    sv_time_add(&text, at_ms * 1000);
+    (void) printf(SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&text)));
+}
