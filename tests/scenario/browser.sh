@@ -9,7 +9,8 @@ for needed in node /usr/bin/chromium "$web/node_modules/playwright-core"; do
 done
 work=$(mktemp -d)
 pilot=""
-cleanup() { [ -z "$pilot" ] || kill -TERM "$pilot" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"; }
+taker=""
+cleanup() { [ -z "$taker" ] || kill -TERM "$taker" 2>/dev/null || true; [ -z "$pilot" ] || kill -TERM "$pilot" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"; }
 trap cleanup EXIT
 
 "$SV_BIN/selvedge" pilot --dir "$work/pilot" --seconds 280 >"$work/out" 2>"$work/err" &
@@ -24,5 +25,25 @@ login=$(grep -oE "$link" "$work/out" | head -1) || { echo "the pilot gave no log
 fleet=$(jq '.programs[] | select(.name == "fleet server") | .pid' "$work/pilot/pilot.json")
 page=$(sed -n 's/^http: {port: \([0-9]*\)}$/\1/p' "$work"/pilot/site-1/gateway.yaml)
 export SHOTS=${SHOTS:-$SV_SOURCE/build/screens} TMPDIR=$work
+# Somebody is told: one channel that works, one whose address leads to this machine and is refused.
+port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+"$SV_BIN/selvedge" pki issue --dir "$work/pilot/pki" --out "$work/keys" --id taker --role server --dns localhost --ip 127.0.0.1
+(umask 077; echo "only for tests" >"$work/hook.secret"; echo "https://localhost:$port/services/s3cr3t" >"$work/chat.url")
+echo 200 >"$work/control"
+python3 "$SV_SOURCE/tests/support/hook_taker.py" "$work/keys/taker.crt" "$work/keys/taker.key" "$port" "$work/hook.secret" "$work/control" "$work/hooks" &
+taker=$!
+cat >>"$work/pilot/fleet/fleet.yaml" <<YAML
+notify:
+  zone: Asia/Kolkata
+  gather: 1s
+  match: all
+  channels:
+    hook: {webhook: "https://localhost:$port/hook", secret_file: $work/hook.secret, allow_private: true, ca: $work/pilot/pki/ca.crt}
+    chat: {slack: $work/chat.url, ca: $work/pilot/pki/ca.crt}
+  routes:
+  - {name: all, to: hook}
+  - {name: night, site: nowhere*, type: 'lathe*', severity: critical, days: [sat, sun], hours: "22:00-06:00", to: hook, escalate: {after: 15m, to: chat}}
+YAML
+kill -HUP "$fleet"
 SV_FLEET_PID=$fleet SV_URL=${login%%/#*} SV_LOGIN=$login node "$web/test/dashboard.mjs"
 SV_PAGE=http://127.0.0.1:$page node "$web/test/gateway-page.mjs"

@@ -5,6 +5,7 @@ import { latest, on } from "./live";
 import { useLoad } from "./load";
 import { AlertText, Chips, Command, Empty, Failed, Lasting, State, Time } from "./parts";
 import { setQuery, usePlace } from "./router";
+import { Timeline } from "./timeline";
 
 type Page = { items: Alert[]; next: string | null };
 const rank = (alert: Alert) => (alert.state === "cleared" ? 4 : alert.state === "acknowledged" ? 2 : 0) + ({ critical: 0, warning: 0.5 }[alert.severity] ?? 1);
@@ -55,6 +56,7 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
           {" · "}{alert.site}
           {alert.state === "acknowledged" && <> · acknowledged by {alert.acknowledged_by ?? "someone"} <Time at={alert.acknowledged_at} /></>}
         </p>
+        <Timeline alert={alert} />
       </div>
       <Acknowledge alert={alert} done={done} />
     </li>

@@ -43,6 +43,21 @@ export type SiteRules = Partial<RulesVersion> & {
   site: string; version: number; text: string;
   gateways: { id: string; online: boolean; rules: { from: "file" | "fleet"; version: number; at: number; refused: { version: number; at: number; why: string } | null } | null }[];
 };
+export type Notification = {
+  id: string; channel: string; route: string | null; event: string; site: string | null; type: string | null; sensor: string | null; severity: string; count: number;
+  state: "gathering" | "waiting" | "sent" | "failed"; title: string | null; made_at: number; due_at?: number; done_at?: number; tries: number; error: string | null;
+};
+export type Channel = {
+  name: string; kind: "webhook" | "slack" | "teams" | "smtp"; to: string[]; private: boolean; waiting: number; failed: number; last: Notification | null;
+};
+export type Route = {
+  name: string; site: string[]; device: string[]; type: string[]; alert: string[]; severity: string; days: string[]; hours: string | null; quiet: string | null; zone: string;
+  to: string[]; escalate_to: string[]; escalate_after_s: number; repeat_s: number; recovery: boolean;
+};
+export type NotifySetup = { match: "first" | "all"; gather_s: number; channels: Channel[]; routes: Route[] };
+export type Happening = {
+  at: number; event: string; severity?: string; message?: string; by?: string; count?: number; channel?: string; notification?: string; about?: string; error?: string; tries?: number;
+};
 export type Session = { user: string; role: string; version: string };
 
 export class Problem extends Error {

@@ -9,6 +9,7 @@ import { Devices } from "./devices";
 import { span, useNow } from "./format";
 import { listenKeys } from "./keys";
 import { live, on, startLive } from "./live";
+import { Notifications } from "./notifications";
 import { Overview } from "./overview";
 import { Command, Empty, Help, Icon } from "./parts";
 import { Rules, RulesOfSites } from "./rules";
@@ -31,7 +32,7 @@ function Banner() {
   );
 }
 
-const pages: [string, string, string][] = [["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"]];
+const pages: [string, string, string][] = [["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"], ["/notifications", "notifications", "Messages"]];
 
 const who = (s: Session) => (s.user === s.role ? s.user : `${s.user} · ${s.role}`);
 
@@ -62,6 +63,7 @@ function page(path: string, session: Session) {
   if (path === "/" || path === "/index.html") return <Overview />;
   if (path === "/devices" || path === "/devices/") return <Devices />;
   if (path === "/alerts" || path === "/alerts/") return <Alerts />;
+  if (path === "/notifications" || path === "/notifications/") return <Notifications session={session} />;
   const device = /^\/devices\/([^/]+)$/.exec(path);
   if (device) return <Device key={device[1]} id={decodeURIComponent(device[1]!)} may={session.role !== "viewer"} />;
   if (path === "/rules" || path === "/rules/") return <RulesOfSites />;
@@ -70,7 +72,7 @@ function page(path: string, session: Session) {
   return <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
 }
 
-const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/rules": "Rules" };
+const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules" };
 
 function Shell({ session, leave }: { session: Session; leave: () => void }) {
   const { path } = usePlace();

@@ -8,6 +8,7 @@ const paths: Record<string, string> = {
   devices: "M4 4h12v9H4zM8 17h4M10 13v4",
   alerts: "M10 3a5 5 0 0 1 5 5v4l2 2H3l2-2V8a5 5 0 0 1 5-5zM8 17h4",
   rules: "M4 5h12M4 10h12M4 15h12M8 3v4M13 8v4M6 13v4",
+  notifications: "M3 5h14v10H3zM3 6l7 5 7-5",
   help: "M7 7.5a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.1-1.5 2.2M10 15.5v.5",
   good: "M4 10.5l4 4 8-9",
   warning: "M10 3l8 14H2zM10 8v4M10 14.4v.3",
@@ -123,7 +124,7 @@ export function Chips(props: {
 /* Where the evidence is: the live page while it lasts, afterwards the charts of that time. What a gateway says of itself (a device's HEALTH alert
    has no rule) is on its site's card. */
 function evidence(alert: Alert): string {
-  if (alert.type === "HEALTH" && alert.rule) return "/";
+  if ((alert.type === "HEALTH" || alert.type === "OFFLINE") && alert.rule) return "/";
   const page = `/devices/${encodeURIComponent(alert.device)}`;
   if (!alert.cleared_at) return page;
   const room = Math.max(60e3, (alert.cleared_at - alert.raised_at) / 2);
@@ -144,7 +145,7 @@ export function Help({ close }: { close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const keys: [string, string][] = [
-    ["/", "search the devices"], ["g o", "overview"], ["g d", "devices"], ["g a", "alerts"], ["g r", "rules"],
+    ["/", "search the devices"], ["g o", "overview"], ["g d", "devices"], ["g a", "alerts"], ["g n", "messages"], ["g r", "rules"],
     ["j  k", "next and previous row"], ["Enter", "open the row"], ["a", "acknowledge the alert of the row"],
     ["?", "this help"], ["Esc", "close"],
   ];

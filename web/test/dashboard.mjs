@@ -185,6 +185,59 @@ async function fetchRaw(page, path) {
   expected = null;
 }
 
+/* Who is told, over what, and what became of it: a test that arrives and one that is refused, a failed one sent again, an alert's fate on its timeline. [notify-1] [notify-10] */
+async function tellPeople(page) {
+  await open(page, "/notifications", "[data-channel]");
+  const settles = (f, ...args) => page.waitForFunction(f, args, { timeout: 30000 }).then(() => true, () => false);
+  const said = (name, text) => settles(([n, t]) => document.querySelector(`[data-channel=${n}] .test-end`)?.textContent.includes(t), name, text);
+  await page.click("[data-channel=hook] [data-act=test]");
+  check(await said("hook", "hook: test sent"), "a test goes out, and the page says that it arrived");
+  await page.click("[data-channel=chat] [data-act=test]");
+  check(await said("chat", "127.0.0.1 is a loopback address"), "one that is refused says why");
+  await page.click("[data-route=night] [data-act=test]");
+  check(await settles(() => document.querySelectorAll("[data-route=night] .test-end .state").length === 2), "a route's test tries each of its channels");
+  check(await settles(() => /1 channel of 2 did not get its last message through/.test(document.querySelector(".sentence").textContent)), "the headline says what needs somebody");
+  const text = await page.locator("main").innerText();
+  check(!text.includes("s3cr3t") && /critical alerts of machines of type lathe\* at nowhere\* on Sat, Sun from 22:00 to 06:00 \(Asia\/Kolkata\) → hook/.test(text.replaceAll("\n", " ")), `routes are told in words, addresses without their secret: ${/night: [^\n]*/.exec(text)}`);
+  await page.getByRole("button", { name: "Failed", exact: true }).click();
+  check(await settles(() => document.querySelectorAll("[data-row][data-state=failed] [data-act=again]").length > 0 && !document.querySelector("[data-row][data-state=sent]")), "failed ones are found, each with a way to send it again");
+  const [again] = await Promise.all([page.waitForResponse((r) => r.url().endsWith("/retry"), { timeout: 10000 }), page.locator("[data-act=again]").first().click()]);
+  check(again.status() === 200, "and are sent again");
+  const told = await page.evaluate(async () => {
+    for (let tries = 0; tries < 180; tries++) {
+      for (const alert of (await (await fetch("/api/v1/alerts?state=all&limit=100")).json()).items) {
+        const { items } = await (await fetch(`/api/v1/alerts/${alert.id}/timeline`)).json();
+        if (items.some((line) => line.event === "notified")) return alert;
+      }
+      await new Promise((again) => setTimeout(again, 500));
+    }
+    return null;
+  });
+  if (!told) return check(false, "an alert was told to somebody");
+  await open(page, `/alerts?state=all&device=${told.device}`, `[data-id="${told.id}"]`);
+  const row = page.locator(`[data-id="${told.id}"]`);
+  await row.locator("[data-act=timeline]").click();
+  check(await row.locator("[data-event=notified]").first().waitFor({ timeout: 10000 }).then(() => true, () => false), "an alert's timeline says who was told");
+  check(/Raised[\s\S]*Told[\s\S]*hook/.test(await row.locator(".timeline").innerText()), "in order");
+  for (const scheme of ["light", "dark"])
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+      await page.emulateMedia({ colorScheme: scheme });
+      await inspect(page, `timeline-${width}-${scheme}`);
+    }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.route("**/api/v1/session", (route) => route.fulfill({ json: { user: "eve", role: "viewer", version: "0" } }));
+  await open(page, "/notifications?state=failed", "[data-row]");
+  check((await page.locator("[data-act=test], [data-act=again]").count()) === 0, "who may only look cannot send anything");
+  await page.unroute("**/api/v1/session");
+  await page.route("**/api/v1/notify", (route) => route.fulfill({ json: { match: "first", gather_s: 10, channels: [], routes: [] } }));
+  await page.route("**/api/v1/notifications?**", (route) => route.fulfill({ json: { items: [], next: null } }));
+  await open(page, "/notifications", ".empty");
+  await inspect(page, "notifications-empty-1440-light");
+  await page.unroute("**/api/v1/notify");
+  await page.unroute("**/api/v1/notifications?**");
+}
+
 /* The server dies and comes back: the page says so, keeps what it shows, and goes on by itself. */
 async function outage(page) {
   await open(page, "/", ".tile");
@@ -249,6 +302,7 @@ try {
   await askMachine(page, path);
   await fetchRaw(page, path);
   const rules = await giveRules(page);
+  await tellPeople(page);
   await open(page, path, ".chart .u-over");
 
   await page.keyboard.press("g");
@@ -259,7 +313,7 @@ try {
   await inspect(page, "help-1440-light");
   await page.keyboard.press("Escape");
 
-  const pages = [["overview", "/", ".headline"], ["devices", "/devices", ".devices tbody tr"], ["device", path, ".chart .u-over"], ["alerts", "/alerts?state=all", ".alerts li"], ["rules", rules, ".editor textarea"],
+  const pages = [["overview", "/", ".headline"], ["devices", "/devices", ".devices tbody tr"], ["device", path, ".chart .u-over"], ["alerts", "/alerts?state=all", ".alerts li"], ["rules", rules, ".editor textarea"], ["messages", "/notifications", "[data-row]"],
     ["empty", "/devices?q=no-such-machine", ".empty"]];
   for (const scheme of ["light", "dark"])
     for (const width of [390, 1440, 2560]) {

@@ -48,6 +48,26 @@ const siteRules = (name) => {
     refused: behind && version > 1 ? { version, at: Date.now(), why: "1 fault: line 3, column 1: \"rate\" is not a key here" } : null } });
   return { site: name, text: "", ...list[version - 1], version, gateways: [of(`gw-${name}`, false), of(`gw-${name}-2`, true)] };
 };
+const sent = (id, channel, state, event, title, ago, more) => ({
+  id, channel, route: "night", event, site: "hall-a", type: "HIGH", sensor: "temperature", severity: "critical", count: 1, state, title, made_at: began - ago,
+  ...(state === "waiting" ? { due_at: began + 40000 } : { done_at: began - ago + 900 }), tries: 1, error: null, ...more,
+});
+const messages = [
+  sent("m4", "shift", "waiting", "raised", "warning: 14 devices at site hall-b: HIGH vibration, first mill-08: Value 4.6 exceeds high threshold", 30000, { tries: 3, error: "the answer is 503: busy" }),
+  sent("m3", "oncall", "sent", "raised", "critical: press-04 at site hall-a: HIGH temperature: Value 83.21 exceeds high threshold", 230000),
+  sent("m2", "mail", "failed", "recovered", "recovered: lathe-05 at site hall-a: LOW pressure: Value 4.1 below low threshold", 8000000, { error: "recipient nobody@example.com: the mail server answers 550 no such user" }),
+  sent("m1", "oncall", "sent", "test", "test: this is a message from Selvedge over channel oncall, sent by pilot", 9000000, { route: null, site: null, type: null, sensor: null, severity: "info", count: 0 }),
+];
+const route = (name, to, more) => ({ name, site: [], device: [], type: [], alert: [], severity: "info", days: [], hours: null, quiet: null, zone: "Europe/Oslo", to, escalate_to: [], escalate_after_s: 0, repeat_s: 0, recovery: true, ...more });
+const setup = () => ({
+  match: "first", gather_s: 10,
+  channels: [["oncall", "webhook", ["pager.example"]], ["shift", "slack", ["hooks.slack.com"]], ["mail", "smtp", ["maintenance@example.com", "shift-lead@example.com"]], ["office", "teams", ["prod-12.westeurope.logic.azure.com"]]].map(([name, kind, to]) => ({
+    name, kind, to, private: name === "oncall", waiting: messages.filter((m) => m.channel === name && m.state === "waiting").length,
+    failed: messages.filter((m) => m.channel === name && m.state === "failed").length, last: messages.find((m) => m.channel === name && m.done_at) ?? null,
+  })),
+  routes: [route("night", ["oncall"], { severity: "critical", hours: "22:00-06:00", escalate_to: ["mail"], escalate_after_s: 900 }),
+    route("hall-b", ["shift", "office"], { site: ["hall-b*"], alert: ["HIGH", "LOW", "FAILURE"], severity: "warning", quiet: "22:00-06:00", repeat_s: 14400 }), route("rest", ["mail"], { recovery: false })],
+});
 const active = (n) => alerts.filter((a) => a.device === id(n) && a.state !== "cleared");
 const device = (n, now, key) => ({
   id: id(n), site: site(n), type: kinds[n % 4], online: online(n), since: began, last_seen: seen(n, now), health: health(n),
@@ -167,6 +187,27 @@ function api(req, res, url) {
       (!q.get("device") || a.device === q.get("device")) && (!q.get("site") || a.site === q.get("site")));
     return json(200, { items, next: null });
   }
+  if (path === "/notify") return json(200, setup());
+  if (path === "/notifications") return json(200, { items: messages.filter((m) => (q.get("state") ?? "all") === "all" || m.state === q.get("state")), next: null });
+  const trial = /^\/notify\/(channels|routes)\/([^/]+)\/test$/.exec(path);
+  if (trial) {
+    const to = trial[1] === "channels" ? [trial[2]] : setup().routes.find((r) => r.name === trial[2]).to;
+    const items = to.map((channel, i) => ({ ...sent(`m${messages.length + 1 + i}`, channel, "sent", "test", `test: this is a message from Selvedge over channel ${channel}, sent by pilot`, began - now), severity: "info", count: 0 }));
+    messages.unshift(...items);
+    return json(202, { items: items.map(({ id, channel }) => ({ id, channel })) });
+  }
+  const told = /^\/notifications\/([^/]+)(\/retry)?$/.exec(path);
+  if (told) {
+    const message = messages.find((m) => m.id === told[1]);
+    if (told[2]) Object.assign(message, { state: "waiting", due_at: now, tries: 0, error: null, done_at: undefined });
+    return json(200, { ...message, text: "" });
+  }
+  if (/^\/alerts\/\d+\/timeline$/.test(path)) return json(200, { items: [
+    { at: began - 240000, event: "raised", severity: "critical", message: "Value 83.21 exceeds high threshold" },
+    { at: began - 229000, event: "notified", channel: "oncall", notification: "m3", about: "raised", tries: 1 },
+    { at: began - 120000, event: "updated", severity: "critical", message: "Value 84.02 exceeds high threshold", count: 57 },
+    { at: began - 100000, event: "acknowledged", message: "Value 84.02 exceeds high threshold", by: "ada" },
+    { at: began - 90000, event: "retrying", channel: "mail", notification: "m9", about: "escalated", error: "STARTTLS: the mail server answers 454 not now", tries: 2 }] });
   const ack = /^\/alerts\/(\d+)\/acknowledge$/.exec(path);
   const alert = ack && alerts.find((a) => a.id === ack[1]);
   if (!alert) return json(404, { title: "Not found" });
