@@ -11,7 +11,9 @@ config() { # config UPLINK-OF-LATER
 uplink: {default: all, sensors: {canary_badge: never, later_badge: $1, minutes: change}}
 stale: {sensors: {canary_badge: 1s}}
 rate: {sensors: {canary_badge: {rise: 100}}}
-thresholds: {default: {high: 80}}"
+thresholds: {default: {high: 80}}
+commands: {allow: {default: [stop]}}
+rules: {default: {guard: {when: canary_badge > 987000, message: 'badge {canary_badge}', then: {command: stop}}}}"
 }
 make_proxy() {
   run "$work/proxy.log" "$SV_SOURCE/tests/support/recording_proxy.py" "$proxy_port" "$fleet_port" "$work/pki/ca.crt" \
@@ -53,6 +55,12 @@ mosquitto_sub -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$
   -t sensors/press-1/canary_badge -E -W 5 || true
 of_canary() { [ "$(sqlite3 -readonly "$work/gateway.db" "SELECT count(*) FROM open_alert WHERE sensor = 'canary_badge'")" -ge "$1" ]; }
 within 10 of_canary 2 || fail "the site itself does not see the sensor: $(sqlite3 -readonly "$work/gateway.db" 'SELECT * FROM open_alert')"
+kept() { sqlite3 -readonly "$work/gateway.db" "$1"; }
+[ "$(kept "SELECT count(*) FROM open_alert WHERE rule = 'guard' AND message LIKE 'badge 987%'")" = 1 ] || fail "the rule has no alert: $(kept 'SELECT * FROM open_alert')"
+[ "$(kept "SELECT count(*) FROM command WHERE rule = 'guard'")" -ge 1 ] || fail "the rule has done nothing"
+# Somebody at the site has seen it.
+alert=$(kept "SELECT id FROM open_alert WHERE sensor = 'canary_badge' AND type = 0")
+curl -fs -X POST -H 'X-Selvedge: 1' --data '{"by":"anna"}' "127.0.0.1:$http_port/v1/alerts/$alert/acknowledge" | jq -e .here >/dev/null || fail "the alert cannot be acknowledged at the site"
 within 10 is_sent '"average".*31.4375' || fail "an average is not in the record"
 within 10 is_sent '"summary".*41.125' || fail "a minute is not in the record"
 within 10 is_sent 'exceeds high threshold' || fail "an alert is not in the record"
