@@ -140,16 +140,41 @@ static void what_is_not_where_it_says_goes_up_marked(void **state) {
     say(f, "d", NULL, 0, 130, 10);
     say(f, "d", NULL, 0, years_s - 60, 30); // a minute into 1970
     restart(f);
+    // One that is right in the same minute.
+    say(f, "d", NULL, 0, years_s - stream(f, "d")->stream.minute.minute_us / SV_TIME_SECOND_US, 30);
     say(f, "d", NULL, 0, -70, 50);
     say(f, "d", NULL, 0, -140, 70);
 #define ITEMS(what) "SELECT count(*) FROM outbox WHERE body LIKE '%" what "%'"
-    assert_int_equal(ask(f, ITEMS("\"kind\":\"average\"")), 4);
+    assert_int_equal(ask(f, ITEMS("\"kind\":\"average\"")), 5);
     assert_int_equal(ask(f, ITEMS("\"kind\":\"average\"%\"corrected\":true")), 1);
     assert_int_equal(ask(f, ITEMS("\"value\":20,\"corrected\":true")), 1);
     assert_int_equal(ask(f, ITEMS("\"kind\":\"summary\"")), 3);
     assert_int_equal(ask(f, ITEMS("\"kind\":\"summary\"%\"corrected\":true")), 1);
     assert_int_equal(ask(f, ITEMS("\"mean\":30,%\"corrected\":true")), 1);
 #undef ITEMS
+}
+
+static void say_at(fixture *f, const char *topic, int64_t at_us, const char *rest) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(1024);
+    sv_textbuf_add_str(&body, "{\"timestamp\":\"");
+    sv_time_add(&body, at_us);
+    sv_textbuf_addf(&body, "\",\"boot\":\"b1\",%s}", rest);
+    (void) gw_ingest_message(&f->g, sv_text_of(topic), sv_textbuf_text(&body));
+}
+
+// [reading-10]
+static void what_waited_goes_up_at_its_own_minute(void **state) {
+    fixture *f = *state;
+    int64_t now_us = sv_clock_wall_us();
+    say_at(f, "presence/d", now_us, "\"online\":true,\"uptime\":3600000000,\"proven\":true");
+    say_at(f, "sensors/d/t", SV_TIME_MINUTE_US,
+           "\"value\":5,\"device_id\":\"d\",\"uptime\":1800000000");
+    char sql[256];
+    (void) snprintf(sql, sizeof sql,
+                    "SELECT count(*) FROM outbox WHERE body LIKE '%%\"at\":%lld,\"value\":5,"
+                    "\"corrected\":true'",
+                    (long long) (now_us - 30 * SV_TIME_MINUTE_US));
+    assert_int_equal(ask(f, sql), 1);
 }
 
 // [alert-1]
@@ -175,6 +200,7 @@ int main(void) {
         TEST(muted_streams_raise_nothing_and_go_on_being_stored),
         TEST(an_alert_that_nobody_acknowledged_escalates_also_after_a_restart),
         TEST(what_is_not_where_it_says_goes_up_marked),
+        TEST(what_waited_goes_up_at_its_own_minute),
         TEST(an_alert_of_a_clock_in_1970_is_raised_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
