@@ -74,7 +74,7 @@ static sv_err write_command(const sv_command *command, const sv_json *payload, i
 
 /// For its gateway, and among those of its device.
 static sv_err queue(sv_fleet *fleet, const sv_command *command, const sv_json *payload,
-                    sv_text event, sv_why *why) {
+                    sv_text event, int64_t now_ms, sv_why *why) {
     char room[SV_PUSH_DATA_MAX];
     sv_textbuf compact = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&compact);
@@ -86,9 +86,9 @@ static sv_err queue(sv_fleet *fleet, const sv_command *command, const sv_json *p
         return sv_fail(why, SV_ERR_STATE, "site %s of device %s has no gateway", device->site->name,
                        device->id);
     }
-    return err == SV_OK ? sv_commands_add(fleet->db, command, sv_textbuf_text(&compact),
-                                          fleet->wall_us() / 1000, why)
-                        : err;
+    return err == SV_OK
+               ? sv_commands_add(fleet->db, command, sv_textbuf_text(&compact), now_ms, why)
+               : err;
 }
 
 sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload, sv_why *why) {
@@ -105,7 +105,7 @@ sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload
         return sv_fail(why, SV_ERR_INVALID, "the command does not fit %d bytes", SV_PUSH_DATA_MAX);
     }
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-    sv_err err = queue(fleet, command, root, sv_textbuf_text(&data), why);
+    sv_err err = queue(fleet, command, root, sv_textbuf_text(&data), now_ms, why);
     SV_TRY(sv_push_commit(fleet, err, why));
     SV_LOG(info, "command.queued", "%s asks %s for " SV_TEXT_FMT " (%zu bytes), id %s",
            command->user, device->id, SV_TEXT_ARG(command->name), payload.len, command->id);
