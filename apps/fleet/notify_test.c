@@ -211,6 +211,43 @@ static void what_is_over_before_it_was_told_is_told_once(void **state) {
     assert_string_equal(send(f, "ops", SV_DELIVERY_TAKEN), "");
 }
 
+/// [notify-2]
+static void what_is_over_while_a_worse_message_gathers_has_no_message_of_its_own(void **state) {
+    fixture *f = *state;
+    configure(f, ALL_TO_OPS);
+    raised(f, "a1", "press-1");
+    turn(f);
+    pass(10);
+    turn(f);
+    assert_starts(send(f, "ops", SV_DELIVERY_TAKEN), "warning: press-1");
+    happen(f, "a1", "press-1", SV_ALERT_UPDATED, SV_SEVERITY_CRITICAL);
+    turn(f);
+    cleared(f, "a1", "press-1");
+    turn(f);
+    pass(10);
+    turn(f);
+    const char *title = send(f, "ops", SV_DELIVERY_TAKEN);
+    assert_starts(title, "critical: press-1");
+    assert_non_null(strstr(title, "(over since)"));
+    pass(60);
+    turn(f);
+    assert_string_equal(send(f, "ops", SV_DELIVERY_TAKEN), "");
+}
+
+/// [notify-1]
+static void a_channel_of_two_routes_hears_it_once(void **state) {
+    fixture *f = *state;
+    configure(f, "match: all\nroutes: [{name: all, to: [ops, boss]}, {name: more, to: ops}]");
+    raised(f, "a1", "press-1");
+    turn(f);
+    pass(10);
+    turn(f);
+    assert_starts(send(f, "ops", SV_DELIVERY_TAKEN), "warning: press-1");
+    assert_string_equal(send(f, "ops", SV_DELIVERY_TAKEN), "");
+    assert_starts(send(f, "boss", SV_DELIVERY_TAKEN), "warning: press-1");
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM notice WHERE count = 1"), 2);
+}
+
 /// [notify-3]
 static void what_gets_worse_is_told_to_whom_only_that_concerns(void **state) {
     fixture *f = *state;
@@ -584,6 +621,8 @@ int main(void) {
         TEST(what_is_said_again_is_not_told_again),
         TEST(who_heard_the_beginning_hears_the_end),
         TEST(what_is_over_before_it_was_told_is_told_once),
+        TEST(what_is_over_while_a_worse_message_gathers_has_no_message_of_its_own),
+        TEST(a_channel_of_two_routes_hears_it_once),
         TEST(what_gets_worse_is_told_to_whom_only_that_concerns),
         TEST(quiet_hours_hold_what_is_not_critical),
         TEST(a_cause_is_told_in_order_and_holds_up_no_other),
