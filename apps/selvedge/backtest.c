@@ -1,9 +1,8 @@
 // The gateway's own rules over recorded readings: one decision per line, or what all of it comes
 // to.
-#include "backtest.h"
 #include "command.h"
-#include "history.h"
 #include "lines.h"
+#include "options.h"
 #include "replay.h"
 #include <base/mem.h>
 #include <codec/json.h>
@@ -11,8 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/disk.h>
+#include <trial/backtest.h>
+#include <trial/history.h>
 
 enum { TOLD_BYTES_MAX = 1 << 20 };
+_Static_assert((int) SV_OPTION_LIST_MAX <= (int) SV_BACKTEST_TRIPS_MAX,
+               "every --trip has its place");
 
 typedef struct asked {
     const char *config, *against, *store, *replay, *device, *sensor, *from, *to, *output;

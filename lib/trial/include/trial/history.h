@@ -1,8 +1,8 @@
 // The readings that a gateway's store holds (docs/spec/series.md), in order of their time within
 // each stretch that was packed together, and among those not packed yet. The gateway may be
 // running: nothing is written, and nothing is held for long.
-#ifndef SELVEDGE_HISTORY_H
-#define SELVEDGE_HISTORY_H
+#ifndef SV_TRIAL_HISTORY_H
+#define SV_TRIAL_HISTORY_H
 
 #include <base/err.h>
 #include <model/id.h>

@@ -1,6 +1,6 @@
 // What a backtest has found, in words and as JSON.
-#include "backtest.h"
 #include <codec/json.h>
+#include <trial/backtest.h>
 
 enum { SHOWN_MAX = 20 }; ///< alerts that are listed in words
 

@@ -1,14 +1,15 @@
-// `selvedge backtest`: a candidate configuration, what it is held against, and what was found.
-#ifndef SELVEDGE_BACKTEST_H
-#define SELVEDGE_BACKTEST_H
+// A backtest: a candidate configuration, what it is held against, and what was found.
+#ifndef SV_TRIAL_BACKTEST_H
+#define SV_TRIAL_BACKTEST_H
 
-#include "options.h"
-#include "trial.h"
 #include <base/map.h>
 #include <base/time.h>
+#include <trial/trial.h>
 
-/// An alert counts for a trip when it is raised this long before it at most.
-enum { SV_BACKTEST_BEFORE_HOURS = 24 };
+enum {
+    SV_BACKTEST_BEFORE_HOURS = 24, ///< so long before a trip an alert counts for it, at most
+    SV_BACKTEST_TRIPS_MAX = 16,
+};
 
 /// A moment at which a machine stopped.
 typedef struct sv_backtest_trip {
@@ -30,7 +31,7 @@ typedef struct sv_backtest {
     sv_trial *candidate, *undamped, *other;
     sv_map *streams;  ///< device/sensor -> sv_backtest_stream
     unsigned damping; ///< of all streams, of sv_damping
-    sv_backtest_trip trips[SV_OPTION_LIST_MAX];
+    sv_backtest_trip trips[SV_BACKTEST_TRIPS_MAX];
     size_t trip_count;
     uint64_t readings;
     int64_t first_us, last_us; ///< of the readings

@@ -1,9 +1,9 @@
-#include "history.h"
 #include <base/mem.h>
 #include <codec/block.h>
 #include <model/taken.h>
 #include <stdlib.h>
 #include <store/db.h>
+#include <trial/history.h>
 
 enum { STREAMS_MAX = 1 << 24 };
 

@@ -1,7 +1,7 @@
 // The trials of a backtest side by side.
-#include "backtest.h"
 #include <base/mem.h>
 #include <stdlib.h>
+#include <trial/backtest.h>
 
 /// The first alert of those that were raised not too long before a trip.
 static void hold_against_trips(void *arg, const sv_trial_alert *alert) {
@@ -48,6 +48,9 @@ void sv_backtest_drop(sv_backtest *test) {
 }
 
 sv_err sv_backtest_add_trip(sv_backtest *test, sv_text text, sv_why *why) {
+    if (test->trip_count == SV_BACKTEST_TRIPS_MAX) {
+        return sv_fail(why, SV_ERR_NO_SPACE, "more than %d trips", SV_BACKTEST_TRIPS_MAX);
+    }
     sv_backtest_trip *trip = &test->trips[test->trip_count];
     sv_text at = text;
     sv_text device_id = sv_text_cut(&at, '@');

@@ -1,8 +1,8 @@
 // What a configuration would have done with readings of the past: the gateway's own rules
 // (lib/edge) in virtual time, which is that of the readings. Pure; alerts are counted, the first of
 // them kept. Silence is judged as if every device had been online.
-#ifndef SELVEDGE_TRIAL_H
-#define SELVEDGE_TRIAL_H
+#ifndef SV_TRIAL_TRIAL_H
+#define SV_TRIAL_TRIAL_H
 
 #include <edge/guard.h>
 #include <edge/stream.h>

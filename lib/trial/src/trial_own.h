@@ -1,10 +1,10 @@
 // What the files of a trial share: trial.c is about streams and time, trial_guard.c about the rules
 // with names, trial_alert.c about the alerts of both.
-#ifndef SELVEDGE_TRIAL_OWN_H
-#define SELVEDGE_TRIAL_OWN_H
+#ifndef SV_TRIAL_OWN_H
+#define SV_TRIAL_OWN_H
 
-#include "trial.h"
 #include <base/map.h>
+#include <trial/trial.h>
 
 enum { TRIAL_NO_ALERT = 0 };
 

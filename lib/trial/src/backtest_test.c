@@ -1,8 +1,8 @@
-#include "backtest.h"
 #include <base/test.h>
 #include <codec/config.h>
 #include <codec/json.h>
 #include <stdio.h>
+#include <trial/backtest.h>
 
 #define SECOND_US SV_TIME_SECOND_US
 #define MINUTE_US SV_TIME_MINUTE_US
@@ -220,6 +220,11 @@ static void a_trip_that_is_none_is_refused(void **state) {
         assert_true(why.text[0] != '\0');
     }
     assert_int_equal(b.trip_count, 0);
+    for (size_t i = 0; i < SV_BACKTEST_TRIPS_MAX; i++) {
+        trip("2026-11-21T10:00:00");
+    }
+    assert_int_equal(sv_backtest_add_trip(&b, SV_TEXT("2026-11-21T10:00:00"), NULL),
+                     SV_ERR_NO_SPACE);
     sv_backtest_drop(&b);
 }
 
