@@ -4,6 +4,7 @@
 #include "asks.h"
 #include "commands.h"
 #include "ledger.h"
+#include "maintenance.h"
 #include "push.h"
 #include "site_rules.h"
 #include "uplink.h"
@@ -167,6 +168,19 @@ static void take_answer(sv_http_request *request, sv_fleet *fleet, sv_gateway *g
     }
 }
 
+/// What is worked on at its site. [maintenance-5]
+static void give_maintenance(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_MAINTENANCE_GIVEN_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    sv_err err = sv_maintenance_give(fleet, gateway, &out, &why);
+    if (err != SV_OK) {
+        answer_failure(request, err, &why);
+        return;
+    }
+    sv_http_reply(request, 200, "application/json", sv_textbuf_text(&json));
+}
+
 static const struct {
     const char *what, *method;
     void (*answer)(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway);
@@ -174,6 +188,7 @@ static const struct {
     { "events", "GET", give_events },
     { "config", "GET", give_config },
     { "answers", "POST", take_answer },
+    { "maintenance", "GET", give_maintenance },
 };
 
 static void serve_own(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway, sv_text id,

@@ -2,6 +2,7 @@
 
 #include "asks.h"
 #include "inbox.h"
+#include "maintenance.h"
 #include "notify.h"
 #include "offline.h"
 #include "site_rules.h"
@@ -19,6 +20,7 @@ extern const char sv_fleet_schema_acknowledged[];
 extern const char sv_fleet_schema_clock[];
 extern const char sv_fleet_schema_site_rules[];
 extern const char sv_fleet_schema_notify[];
+extern const char sv_fleet_schema_maintenance[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -32,6 +34,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "clock", .sql = sv_fleet_schema_clock },
         { .name = "site-rules", .sql = sv_fleet_schema_site_rules },
         { .name = "notify", .sql = sv_fleet_schema_notify },
+        { .name = "maintenance", .sql = sv_fleet_schema_maintenance },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
@@ -53,6 +56,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     }
     if (err == SV_OK) {
         err = sv_site_rules_open(out->db, out->registry, why);
+    }
+    if (err == SV_OK) {
+        err = sv_maintenance_open(out->db, out->registry, why);
     }
     if (err == SV_OK) {
         err = sv_inbox_count_devices(out->db, out->registry, why);

@@ -4,6 +4,7 @@
 #include "device_door.h"
 #include "fleet.h"
 #include "inbox.h"
+#include "maintenance.h"
 #include "notify.h"
 #include "offline.h"
 #include "operator_door.h"
@@ -67,6 +68,9 @@ static void prune(program *p) {
     if (err == SV_OK) {
         err = sv_notify_prune(&p->fleet, before_ms, &why);
     }
+    if (err == SV_OK) {
+        err = sv_maintenance_prune(p->fleet.db, before_ms, &why);
+    }
     if (err != SV_OK) {
         SV_LOG(warn, "retention.failed", "%s", why.text);
     }
@@ -76,6 +80,7 @@ static void on_second(void *arg) {
     program *p = arg;
     p->turn++;
     sv_fleet_judge(&p->fleet);
+    sv_maintenance_turn(&p->fleet);
     sv_offline_turn(&p->fleet);
     sv_live_flush(p->fleet.live);
     sv_push_turn(&p->fleet);

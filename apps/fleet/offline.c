@@ -1,6 +1,7 @@
 #include "offline.h"
 
 #include "inbox.h"
+#include "maintenance.h"
 
 #include <base/mem.h>
 #include <crypto/random.h>
@@ -55,7 +56,7 @@ static void look_at_gateway(const sv_fleet *fleet, sv_gateway *gateway, int64_t 
     if (gateway->online || gateway->silent_from_us == 0) {
         gateway->silent_from_us = now_us;
     }
-    p.begins = !gateway->away && !gateway->online
+    p.begins = !gateway->away && !gateway->online && !sv_maintenance_is_on(gateway->site, NULL)
                && has_lasted(fleet, &p, gateway->silent_from_us, now_us);
     if (p.begins || (gateway->away && gateway->online)) {
         (void) add(all, &p);
@@ -71,6 +72,7 @@ static void look_at_device(const sv_fleet *fleet, sv_device *device, int64_t now
         device->silent_from_us = now_us;
     }
     p.begins = !device->away && known && !lives && device->last_seen_us > 0
+               && !sv_maintenance_is_on(device->site, device)
                && has_lasted(fleet, &p, device->silent_from_us, now_us);
     if (p.begins || (device->away && lives)) {
         (void) add(all, &p);

@@ -1,6 +1,7 @@
 // Silence in virtual time.
 #include "fleet_fixture.h"
 
+#include "maintenance.h"
 #include "offline.h"
 #include "uplink.h"
 
@@ -192,6 +193,33 @@ static void many_at_once_follow_in_turns(void **state) {
     assert_int_equal(open_alerts(f), MANY);
 }
 
+/// [maintenance-1]
+static void who_is_worked_on_may_be_silent_and_is_missed_when_that_ends(void **state) {
+    fixture *f = *state;
+    seconds(f, 2, "gw-a", PRESENT);
+    const sv_maintained press = {
+        .site = fixture_gateway(f, "gw-a")->site,
+        .device = sv_registry_device(f->fleet.registry, SV_TEXT("press-1")),
+    };
+    const sv_maintained site = { .site = press.site };
+    assert_int_equal(sv_maintenance_begin(&f->fleet, press, 9L * AFTER_S, "ada", SV_TEXT(""), NULL),
+                     SV_OK);
+    seconds(f, 3 * AFTER_S, "gw-a", ABSENT);
+    assert_int_equal(open_alerts(f), 0);
+    assert_int_equal(sv_maintenance_end(&f->fleet, press, "ada", NULL), SV_OK);
+    second(f, "gw-a", ABSENT);
+    assert_int_equal(open_alerts(f), 1);
+    // What is open is cleared as ever; with all of a site its gateways may go as well.
+    assert_int_equal(sv_maintenance_begin(&f->fleet, site, 9L * AFTER_S, "ada", SV_TEXT(""), NULL),
+                     SV_OK);
+    second(f, "gw-a", PRESENT);
+    seconds(f, 3 * AFTER_S, NULL, NULL);
+    assert_int_equal(open_alerts(f), 0);
+    assert_int_equal(sv_maintenance_end(&f->fleet, site, "ada", NULL), SV_OK);
+    second(f, NULL, NULL);
+    assert_int_equal(open_alerts(f), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -204,6 +232,7 @@ int main(void) {
         TEST(who_was_never_there_is_not_missed),
         TEST(silence_is_judged_by_the_first_rule_that_fits),
         TEST(many_at_once_follow_in_turns),
+        TEST(who_is_worked_on_may_be_silent_and_is_missed_when_that_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

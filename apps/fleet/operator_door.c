@@ -7,6 +7,7 @@
 #include "downlink.h"
 #include "inbox.h"
 #include "ledger_door.h"
+#include "maintenance_door.h"
 #include "notify_door.h"
 #include "raw.h"
 #include "rules_door.h"
@@ -306,6 +307,14 @@ static const struct {
     { "GET", "/api/v1/devices/*/raw", SV_PERSON_VIEWER, sv_raw_door },
     { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, sv_command_door_send },
     { "GET", "/api/v1/devices/*/commands", SV_PERSON_VIEWER, sv_command_door_list },
+    { "GET", "/api/v1/devices/*/maintenance", SV_PERSON_VIEWER, sv_maintenance_door_show_device },
+    { "PUT", "/api/v1/devices/*/maintenance", SV_PERSON_OPERATOR,
+      sv_maintenance_door_begin_device },
+    { "DELETE", "/api/v1/devices/*/maintenance", SV_PERSON_OPERATOR,
+      sv_maintenance_door_end_device },
+    { "GET", "/api/v1/sites/*/maintenance", SV_PERSON_VIEWER, sv_maintenance_door_show_site },
+    { "PUT", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, sv_maintenance_door_begin_site },
+    { "DELETE", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, sv_maintenance_door_end_site },
     { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, sv_command_door_show },
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },

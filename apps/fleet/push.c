@@ -80,6 +80,13 @@ static sv_err read_mark(sv_db *db, const char *gateway, push_mark *out, sv_why *
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
+sv_err sv_push_last(sv_fleet *fleet, const sv_gateway *gateway, int64_t *out, sv_why *why) {
+    push_mark mark;
+    SV_TRY(read_mark(fleet->db, gateway->id, &mark, why));
+    *out = mark.last;
+    return SV_OK;
+}
+
 static int64_t next_id(const push_mark *mark, int64_t now_us) {
     return mark->last >= now_us ? mark->last + 1 : now_us;
 }

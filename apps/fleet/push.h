@@ -36,6 +36,8 @@ typedef struct sv_push_to {
 /// SV_ERR_NO_SPACE when it is too long, SV_ERR_NOT_FOUND when no gateway is meant.
 sv_err sv_push_add(struct sv_fleet *fleet, sv_push_to to, const char *name, sv_text data,
                    sv_why *why);
+/// The id of the newest event of a gateway; 0: there was none.
+sv_err sv_push_last(struct sv_fleet *fleet, const sv_gateway *gateway, int64_t *out, sv_why *why);
 /// End the transaction that `err` happened in: commit and send, or roll back.
 sv_err sv_push_commit(struct sv_fleet *fleet, sv_err err, sv_why *why);
 /// Send what is new over the open streams, as far as they take it. Cheap when nothing is.

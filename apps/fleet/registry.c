@@ -434,6 +434,7 @@ static void drop_device(sv_device *device) {
     }
     free(device->streams);
     free(device->report);
+    free(device->maintenance);
     free(device);
 }
 
@@ -452,6 +453,9 @@ void sv_registry_drop(sv_registry **registry) {
         free(old->gateways[i].rules);
     }
     free(old->gateways);
+    for (size_t i = 0; i < old->site_count; i++) {
+        free(old->sites[i].maintenance);
+    }
     free(old->sites);
     free(old->written);
     free(old->written_streams);

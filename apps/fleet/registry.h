@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <base/err.h>
+#include <model/maintenance.h>
 #include <model/reading.h>
 #include <store/db.h>
 
@@ -42,6 +43,7 @@ typedef struct sv_alert_count {
 
 typedef struct sv_site {
     char name[SV_ID_ROOM];
+    sv_maintenance *maintenance; ///< of all of it; NULL: nobody works there
 } sv_site;
 
 typedef struct sv_gateway {
@@ -101,7 +103,8 @@ typedef struct sv_device {
     char version[SV_FLEET_VERSION_MAX];
     char *report; ///< JSON or NULL
     sv_alert_count alerts;
-    sv_stream **streams; ///< by name
+    sv_maintenance *maintenance; ///< of it alone; NULL: nobody works on it
+    sv_stream **streams;         ///< by name
     size_t stream_count;
 } sv_device;
 

@@ -1,6 +1,7 @@
 #include "views.h"
 
 #include "inbox.h"
+#include "maintenance.h"
 #include "series.h"
 
 #include <math.h>
@@ -58,6 +59,8 @@ static void put_device(const sv_device *device, sv_json_out *out) {
     sv_json_add_str(out, "health", sv_fleet_health_name(sv_device_health(device)));
     put_optional(out, "firmware_version", device->version);
     put_time(out, "clock_ahead", device->clock_ahead_us);
+    sv_json_key(out, "maintenance");
+    sv_maintenance_write(device->site, device, out);
 }
 
 static void put_key(sv_fleet *fleet, const sv_device *device, sv_json_out *out) {
@@ -184,6 +187,8 @@ static sv_err put_site(const sv_fleet *fleet, const sv_site *site, sv_json_out *
     sv_json_add_int(out, "warning", sum.health[SV_FLEET_WARNING]);
     sv_json_add_int(out, "critical", sum.health[SV_FLEET_CRITICAL]);
     sv_json_add_int(out, "alerts", alerts.open);
+    sv_json_key(out, "maintenance");
+    sv_maintenance_write(site, NULL, out);
     sv_json_key(out, "gateways");
     sv_json_open_array(out);
     for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {

@@ -88,7 +88,8 @@ void gw_alert_health(gw *g, gw_device *device, const sv_health *health) {
     memcpy(alert.device_id, device->id, sizeof alert.device_id);
     sum_up(health, &alert);
     alert.event = health_event(device, &alert);
-    if (alert.event == SV_ALERT_NONE) {
+    if (alert.event == SV_ALERT_NONE
+        || (alert.event == SV_ALERT_RAISED && gw_maintenance_is_on(g, device->id))) {
         return;
     }
     if (alert.event == SV_ALERT_RAISED) {

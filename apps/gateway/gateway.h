@@ -11,6 +11,7 @@
 #include "config.h"
 #include "guards.h"
 #include "local_alerts.h"
+#include "maintenance.h"
 #include "outbox.h"
 #include "page_door.h"
 #include "relay.h"
@@ -283,6 +284,7 @@ struct gw {
     gw_acts acts;
     gw_guards guards;
     gw_site_rules site_rules;
+    gw_maintenance maintenance;
     gw_seen seen;
     gw_page_door page;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
@@ -476,6 +478,8 @@ const char *gw_drop_reason_name(gw_drop_reason reason);
 const char *gw_kind_name(gw_kind kind);
 /// The event `rules`: fetch that version.
 gw_event_end gw_site_rules_want(gw *g, int64_t id, const sv_json *data);
+/// The event `maintenance`: somebody begins to work on a device, or ends it.
+gw_event_end gw_maintenance_take(gw *g, int64_t id, const sv_json *data);
 /// The stream of events from the fleet server, and polling while there is none. An event's id is
 /// kept with its effect.
 sv_err gw_push_open(gw *g, sv_why *why);

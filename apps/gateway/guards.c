@@ -76,6 +76,7 @@ static sv_guard_now now_of(telling *to, int64_t wall_us) {
     return (sv_guard_now){ .at_us = wall_us,
                            .tick_us = sv_clock_monotonic_us(),
                            .muted = to->g->muted,
+                           .quiet = gw_maintenance_is_on(to->g, to->guard->device),
                            .told = told,
                            .arg = to };
 }
@@ -131,7 +132,7 @@ void gw_guard_take(gw *g, const gw_stream *s, const sv_expression_input *input, 
     }
     telling to = { g, s->guard };
     sv_guard_now now = now_of(&to, received_us);
-    now.quiet = quiet;
+    now.quiet = now.quiet || quiet;
     sv_guard_take(s->guard->rules, s->tap, input, &now);
 }
 

@@ -197,10 +197,15 @@ static void show_guard(gw *g, const gw_stream *s, int64_t received_us, bool quie
     gw_guard_take(g, s, &input, received_us, quiet);
 }
 
+/// The rules mute it now, or somebody works on its device. [edge-10] [maintenance-1]
+static bool is_quiet(const gw *g, const gw_stream *s) {
+    return (s->rules.mutes & g->muted) != 0 || gw_maintenance_is_on(g, s->device);
+}
+
 static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, placed at,
                         int64_t received_us) {
     sv_decision d;
-    s->stream.quiet = (s->rules.mutes & g->muted) != 0;
+    s->stream.quiet = is_quiet(g, s);
     s->stream.heard_us = sv_clock_monotonic_us();
     take_sample(s, reading->value, at.at_us, s->stream.heard_us, &d);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at.at_us };
@@ -252,7 +257,7 @@ static void tick_late(gw *g, gw_stream *s, int64_t now_us) {
 static void tick_silence(gw *g, gw_stream *s, int64_t now_us) {
     sv_turn turns[SV_CAUSE__COUNT];
     bool away = s->of != NULL && s->of->has_presence && !s->of->online;
-    s->stream.quiet = away || (s->rules.mutes & g->muted) != 0;
+    s->stream.quiet = away || is_quiet(g, s);
     if (sv_stream_tick(&s->stream, &s->rules, now_us, turns)) {
         gw_alert_turns(g, s, turns, NULL);
     }
@@ -261,6 +266,7 @@ static void tick_silence(gw *g, gw_stream *s, int64_t now_us) {
 void gw_ingest_tick(gw *g) {
     int64_t now_us = sv_clock_monotonic_us();
     sv_summary summary;
+    gw_maintenance_tick(g);
     g->muted = sv_rules_muted(g->config.rules, gw_wall_us(g));
     for (size_t i = 0; i < sv_map_count(g->streams); i++) {
         gw_stream *s = sv_map_at(g->streams, i, NULL);
@@ -401,6 +407,7 @@ static sv_err each_row(gw *g, sv_stmt *stmt, sv_err (*row)(gw *g, sv_stmt *stmt)
 sv_err gw_ingest_prime(gw *g, sv_why *why) {
     int64_t covered = 0;
     sv_stmt *stmt = NULL;
+    SV_TRY(gw_maintenance_restore(g, why));
     SV_TRY(gw_senders_restore(g, &covered, why));
     SV_TRY(sv_db_stmt(
         g->db,
@@ -422,6 +429,7 @@ void gw_ingest_open(gw *g) {
     g->senders = sv_map_new(GW_SENDERS_MAX, key);
     g->devices = sv_map_new(GW_DEVICES_MAX, key);
     gw_guards_open(g, key);
+    gw_maintenance_open(g, key);
 }
 
 static void close_map(sv_map **map) {
@@ -448,6 +456,7 @@ void gw_ingest_close(gw *g) {
     }
     close_map(&g->streams);
     gw_guards_close(g);
+    gw_maintenance_close(g);
     gw_senders_close(g);
     close_map(&g->devices);
 }

@@ -158,6 +158,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     gw_store_opened(g);
     gw_local_alerts_turn(g);
     gw_site_rules_start(g);
+    gw_maintenance_start(g);
     return gw_push_open(g, why);
 }
 

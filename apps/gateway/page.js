@@ -129,6 +129,12 @@ function commandRow(command) {
     Object.keys(answer).length && !command.why ? el("p", "", el("code", "", JSON.stringify(answer))) : null));
 }
 
+function maintenanceRow(work) {
+  return el("li", "entry", state("notice", "Quiet"), el("div", "entry-body",
+    el("p", "entry-text", work.device ?? "All of the site", work.why ? `: ${work.why}` : ""),
+    el("p", "dim", `until ${new Date(work.until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}, says ${work.by} `, time(work.since))));
+}
+
 /* What waits for the fleet server, in words. */
 function waits(uplink) {
   const parts = [];
@@ -168,6 +174,8 @@ function show([status, alerts, devices, commands]) {
   ]);
   draw("alerts", alerts.items.sort(byUrgency), (items) => items.map(alertRow));
   $("alerts-note").textContent = alerts.items.length === 0 ? "No alert is open." : alerts.open > alerts.items.length ? `and ${alerts.open - alerts.items.length} more` : "";
+  $("maintenance-part").hidden = status.maintenance.count === 0;
+  draw("maintenance", status.maintenance.items, (items) => items.map(maintenanceRow));
   draw("devices", devices.items, (items) => items.map(deviceRow));
   $("devices-note").textContent = devices.total === 0 ? "No device has been heard yet." : devices.total > devices.items.length ? `and ${devices.total - devices.items.length} more` : "";
   draw("commands", [commands, commands.map((c) => Date.now() > c.until)], ([items]) => items.map(commandRow));

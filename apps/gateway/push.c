@@ -65,10 +65,9 @@ static const struct {
     const char *name;
     gw_event_end (*take)(gw *g, int64_t id, const sv_json *data);
 } EFFECTS[] = {
-    { "acknowledged", take_acknowledged },
-    { "command", take_command },
-    { "rules", gw_site_rules_want },
-    { "ask", gw_ask_take },
+    { "acknowledged", take_acknowledged },  { "command", take_command },
+    { "rules", gw_site_rules_want },        { "ask", gw_ask_take },
+    { "maintenance", gw_maintenance_take },
 };
 
 static gw_event_end take_effect(gw *g, int64_t id, sv_text name, const sv_json *data) {
@@ -95,6 +94,7 @@ static gw_event_end start_over(gw *g, int64_t id) {
     g->push.resets++;
     g->push.waiting = 0;
     gw_site_rules_lost(g);
+    gw_maintenance_lost(g);
     return GW_EVENT_DONE;
 }
 

@@ -96,7 +96,8 @@ static void take(sv_text line) {
     (void) (sv_json_parse(line, &data, NULL, NULL) == SV_OK);
     gw_event_end end = gw_push_take(&g, id, name, data);
     bool is_reset = sv_text_is(name, "reset");
-    bool is_silent = is_reset || sv_text_is(name, "rules") || sv_text_is(name, "ask");
+    bool is_silent = is_reset || sv_text_is(name, "rules") || sv_text_is(name, "ask")
+                     || sv_text_is(name, "maintenance");
     must(g.exit_code == 0 && end != GW_EVENT_REPEATED);
     must(g.push.taken == (end == GW_EVENT_LATER ? id - 1 : id));
     must(sv_mqtt_client_waiting(g.mqtt) - waiting == (end == GW_EVENT_DONE && !is_silent ? 1 : 0));

@@ -19,6 +19,7 @@ extern const char gw_schema_spool[];
 extern const char gw_schema_boot[];
 extern const char gw_schema_spool_alert[];
 extern const char gw_schema_site_rules[];
+extern const char gw_schema_maintenance[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -174,7 +175,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "boot", gw_schema_boot },
                                            { "spool alert", gw_schema_spool_alert },
                                            { "site-rules", gw_schema_site_rules },
-                                           { "seen", gw_schema_seen } };
+                                           { "seen", gw_schema_seen },
+                                           { "maintenance", gw_schema_maintenance } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

@@ -1,5 +1,7 @@
-// `selvedge device`: `command` asks a device to do something, `commands` shows what it was asked.
+// `selvedge device`: `command` asks a device to do something, `commands` shows what it was asked,
+// `maintenance` says that somebody works on it.
 #include "command.h"
+#include "device_maintenance.h"
 #include "fleet_api.h"
 #include "show.h"
 #include <codec/encode.h>
@@ -245,6 +247,8 @@ int cmd_device(int argc, char **argv) {
     static const sv_command verbs[] = {
         { "command", "ask a device to do something", command },
         { "commands", "what a device was asked, by whom, and what became of it", commands },
+        { "maintenance", "say that a device is being worked on: nothing is raised of it",
+          cmd_device_maintenance },
     };
     return sv_command_run("selvedge device", "Devices, through the fleet server.", verbs,
                           SV_COUNT(verbs), argc, argv);

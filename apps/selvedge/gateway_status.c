@@ -1,6 +1,7 @@
 // `selvedge gateway status`: asks the gateway's local page and shows it as a person reads it.
 #include "gateway_status.h"
 #include "command.h"
+#include "show.h"
 #include <base/num.h>
 #include <codec/json.h>
 #include <math.h>
@@ -238,6 +239,31 @@ static void show_rules(const sv_json *root) {
     }
 }
 
+static void show_work(const sv_json *one, bool first) {
+    sv_text device = sv_show_words(one, "device");
+    sv_text why = sv_show_words(one, "why");
+    (void) printf("%s" SV_TEXT_FMT " until ", first ? "quiet     " : "          ",
+                  SV_TEXT_ARG(device.len > 0 ? device : SV_TEXT("all of the site")));
+    sv_show_time(one, "until");
+    (void) printf(", says ");
+    sv_show_plain(sv_show_words(one, "by"));
+    (void) printf("%s", why.len > 0 ? ": " : "");
+    sv_show_plain(why);
+    (void) puts("");
+}
+
+/// What is being worked on.
+static void show_maintenance(const sv_json *root) {
+    const sv_json *items = sv_json_get(sv_json_get(root, "maintenance"), "items");
+    for (size_t i = 0; i < sv_json_count(items); i++) {
+        show_work(sv_json_at(items, i), i == 0);
+    }
+    double more = number(root, "maintenance", "count") - (double) sv_json_count(items);
+    if (more > 0) {
+        (void) printf("          and %.0f more\n", more);
+    }
+}
+
 static void show(const sv_json *root) {
     char room[32];
     sv_text id = SV_TEXT("");
@@ -259,6 +285,7 @@ static void show(const sv_json *root) {
                   alerts);
     show_clocks(root);
     show_rules(root);
+    show_maintenance(root);
     show_store(root);
     show_uplink(root);
 }
