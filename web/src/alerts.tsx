@@ -52,6 +52,7 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
         <p class="dim">
           <Lasting alert={alert} />
           {alert.sensor && alertSentence(alert) === alert.message && <> · {words(alert.sensor)} {alert.value !== null && withUnit(alert.value, alert.unit)}</>}
+          {!alert.sensor && alert.rule && <> · rule {alert.rule}</>}
           {alert.state !== "cleared" && <Now alert={alert} />}
           {" · "}{alert.site}
           {alert.state === "acknowledged" && <> · acknowledged by {alert.acknowledged_by ?? "someone"} <Time at={alert.acknowledged_at} /></>}
@@ -67,7 +68,7 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
 export function mergeAlert(list: Alert[], alert: Alert, fits: boolean): Alert[] {
   const known = list.some((a) => a.id === alert.id);
   const ended = (a: Alert) => a.id !== alert.id && a.state !== "cleared" && alert.state !== "cleared" && a.raised_at <= alert.raised_at &&
-    a.site === alert.site && a.device === alert.device && a.sensor === alert.sensor && a.type === alert.type;
+    a.site === alert.site && a.device === alert.device && a.sensor === alert.sensor && a.type === alert.type && (a.rule ?? "") === (alert.rule ?? "");
   const rest = list.filter((a) => !ended(a));
   return known ? rest.map((a) => (a.id === alert.id ? alert : a)) : fits ? [alert, ...rest] : rest;
 }
