@@ -1,11 +1,12 @@
 // Time from publishing a reading that crosses its threshold to the arrival of the alert, once at
-// a subscriber of alerts/<id> and once at an HTTPS address that the gateway posts to. One clock
-// sees both ends. The broker alone is the baseline: the same reading, back at its own subscriber.
+// a subscriber of alerts/<id> and once at an HTTPS address that the gateway posts to, and of the
+// command that a rule with a name gives upon it. One clock sees all ends. The broker alone is the
+// baseline: the same reading, back at its own subscriber.
 //
-// A sample is three readings of one sensor: +STEP raises the alert (the average of the last ten
-// rises by a tenth of it), -STEP clears it, 0 brings the average back. Their distances are
-// random, so that no timer of the gateway falls into step with them. Both ends are open from the
-// start; sampling begins with SIGUSR1.
+// A sample is three readings of one of SENSORS sensors, so that no command is asked for too often:
+// +STEP raises the alert (the average of the last ten rises by a tenth of it), -STEP clears it, 0
+// brings the average back. Their distances are random, so that no timer of the gateway falls into
+// step with them. Both ends are open from the start; sampling begins with SIGUSR1.
 #include <base/mem.h>
 #include <base/prng.h>
 #include <base/time.h>
@@ -20,6 +21,7 @@
 #include <sys/clock.h>
 
 enum {
+    SENSORS = 60,
     SAMPLES_MAX = 100000,
     STEP = 10000,
     PHASES = 3,
@@ -31,9 +33,10 @@ enum {
     PAYLOAD_ROOM = 512,
 };
 
-typedef enum arrival { BY_BROKER, BY_PUBACK, BY_MQTT, BY_HTTPS, ARRIVALS } arrival;
+typedef enum arrival { BY_BROKER, BY_PUBACK, BY_MQTT, BY_HTTPS, BY_COMMAND, ARRIVALS } arrival;
 
-static const char *const ARRIVAL_NAMES[ARRIVALS] = { "broker", "puback", "mqtt", "https" };
+static const char *const ARRIVAL_NAMES[ARRIVALS] = { "broker", "puback", "mqtt", "https",
+                                                     "command" };
 
 typedef struct sample {
     char timestamp[SV_TIMESTAMP_MAX];
@@ -89,9 +92,29 @@ static void note_reading(probe *p, sv_text json) {
     }
 }
 
+/// `commands/<id>/c07`: upon the last sample of sensor 7.
+static void note_command(probe *p, sv_text topic) {
+    sv_text rest = topic;
+    (void) sv_text_cut(&rest, '/');
+    (void) sv_text_cut(&rest, '/');
+    uint64_t sensor = 0;
+    sv_text number = { .at = rest.at + 1, .len = rest.len == 0 ? 0 : rest.len - 1 };
+    if (sv_text_u64(number, SENSORS - 1, &sensor) != SV_OK) {
+        return;
+    }
+    for (size_t i = p->count; i > 0; i--) {
+        if ((i - 1) % SENSORS == sensor) {
+            note(p, BY_COMMAND, sv_text_of(p->samples[i - 1].timestamp));
+            return;
+        }
+    }
+}
+
 static void on_message(void *arg, const sv_mqtt_message *message) {
     probe *p = arg;
-    if (sv_text_starts(message->topic, SV_TEXT("alerts/"))) {
+    if (sv_text_starts(message->topic, SV_TEXT("commands/"))) {
+        note_command(p, message->topic);
+    } else if (sv_text_starts(message->topic, SV_TEXT("alerts/"))) {
         note_alert(p, BY_MQTT, message->payload);
     } else {
         note_reading(p, message->payload);
@@ -113,12 +136,15 @@ static void on_acknowledged(void *arg, uint64_t token) {
 static void on_up(void *arg, bool session_present) {
     probe *p = arg;
     (void) session_present;
-    char room[2][TOPIC_ROOM];
+    char room[3][TOPIC_ROOM];
     sv_textbuf own = SV_TEXTBUF(room[0]);
     sv_textbuf mine = SV_TEXTBUF(room[1]);
     sv_textbuf_addf(&own, "sensors/%s/#", p->id);
+    sv_textbuf asked = SV_TEXTBUF(room[2]);
     sv_textbuf_addf(&mine, "alerts/%s", p->id);
+    sv_textbuf_addf(&asked, "commands/%s/+", p->id);
     if (sv_mqtt_client_subscribe(p->mqtt, sv_textbuf_text(&mine), 1) != SV_OK
+        || sv_mqtt_client_subscribe(p->mqtt, sv_textbuf_text(&asked), 1) != SV_OK
         || sv_mqtt_client_subscribe(p->mqtt, sv_textbuf_text(&own), 1) != SV_OK) {
         abort();
     }
@@ -149,9 +175,11 @@ static void on_start(void *arg) {
 static void publish(probe *p, double value, const char *timestamp, uint64_t token) {
     char topic_room[TOPIC_ROOM];
     char room[PAYLOAD_ROOM];
+    char sensor[16];
+    (void) snprintf(sensor, sizeof sensor, "step%02zu", (p->count - 1) % SENSORS);
     sv_textbuf topic = SV_TEXTBUF(topic_room);
     sv_textbuf payload = SV_TEXTBUF(room);
-    sv_reading reading = { .key = { .device_id = sv_text_of(p->id), .sensor = SV_TEXT("step") },
+    sv_reading reading = { .key = { .device_id = sv_text_of(p->id), .sensor = sv_text_of(sensor) },
                            .value = value,
                            .timestamp = sv_text_of(timestamp) };
     sv_reading_key_format(&reading.key, &topic);
@@ -165,7 +193,7 @@ static void publish(probe *p, double value, const char *timestamp, uint64_t toke
 
 static void begin_sample(probe *p, const char *timestamp) {
     sample *s = &p->samples[p->count++];
-    *s = (sample){ .sent_us = sv_clock_monotonic_us(), .took_us = { -1, -1, -1, -1 } };
+    *s = (sample){ .sent_us = sv_clock_monotonic_us(), .took_us = { -1, -1, -1, -1, -1 } };
     memcpy(s->timestamp, timestamp, sizeof s->timestamp);
     p->missing += ARRIVALS;
     publish(p, STEP, s->timestamp, p->count);
