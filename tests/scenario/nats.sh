@@ -29,7 +29,7 @@ mqtt: {
 authorization: {users: [
   {user: "CN=gw,O=Scenario", permissions: {
     publish: ["alerts.*", "acks.*", "updates.*", "commands.>"]
-    subscribe: ["\$MQTT.sub.>", "sensors", "sensors.>", "health.*", "presence.*", "results.>"]}}
+    subscribe: ["\$MQTT.sub.>", "sensors", "sensors.>", "health.*", "presence.*", "results", "results.>"]}}
 $(device press-1)
 $(device press-2)
 ]}

@@ -22,7 +22,7 @@ fail() {
   exit 1
 }
 
-free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+free_port() { python3 "$SV_SOURCE/tests/support/ports.py"; }
 
 # within SECONDS command...: until it succeeds
 within() {

@@ -10,18 +10,14 @@ import time
 import urllib.request
 from datetime import datetime
 
+from ports import free_port
+
 READY_S = 20
 POLL_S = 0.02
 
 
 class SiteError(Exception):
     """Something did not start, answer or add up; the text says what."""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_until(true, what, seconds=READY_S):
