@@ -1,8 +1,9 @@
 export type Health = "healthy" | "warning" | "critical" | "unknown";
 export type Key = { sensor: string; unit: string; value: number | null; at: number; spark: number[] };
+export type Maintenance = { of: "device" | "site"; since: number; until: number; by: string; why: string };
 export type Device = {
   id: string; site: string; type: string | null; online: boolean; since: number | null; last_seen: number | null;
-  health: Health; firmware_version: string | null; clock_ahead: number | null; alerts: number; key?: Key[];
+  health: Health; firmware_version: string | null; clock_ahead: number | null; maintenance: Maintenance | null; alerts: number; key?: Key[];
 };
 export type Alert = {
   id: string; device: string; site: string; sensor: string | null; rule?: string | null; type: string; severity: string; message: string;
@@ -26,7 +27,7 @@ export type Gateway = {
 };
 export type Site = {
   site: string; devices: number; online: number; healthy: number; warning: number; critical: number; alerts: number;
-  gateways: Gateway[];
+  maintenance: Maintenance | null; gateways: Gateway[];
 };
 export type Overview = {
   at: number; devices: { total: number; online: number; offline: number }; needing: { total: number; critical: number };

@@ -6,6 +6,7 @@ import { useLoad } from "./load";
 import { AlertRow, byUrgency, mergeAlert } from "./alerts";
 import { Chart, type Window } from "./chart";
 import { Commands, useCommands } from "./commands";
+import { ofDevice, WorkBanner, WorkButton } from "./maintenance";
 import { Chips, condition, Empty, Failed, State, Time } from "./parts";
 import { setQuery, usePlace } from "./router";
 
@@ -105,6 +106,7 @@ export function Device({ id, may }: { id: string; may: boolean }) {
   };
   useEffect(() => on("alert", put), [id]);
   useEffect(() => on("device", (d) => d.id === id && set((old) => ({ ...old, ...d, alerts: old.alerts }))), [id]);
+  useEffect(() => on("maintenance", (m) => m.site === data?.site && again()), [data?.site]);
   useEffect(() => on("points", (all) => {
     const mine = all.filter((x) => x.d === id);
     const newest = Math.max(0, ...mine.map((x) => x.p[x.p.length - 1]?.[0] ?? 0));
@@ -121,11 +123,12 @@ export function Device({ id, may }: { id: string; may: boolean }) {
   return (
     <>
       <p class="crumb"><a href="/devices">Devices</a></p>
-      <h1>{id}</h1>
+      <div class="title"><h1>{id}</h1>{data && may && <WorkButton place={ofDevice(id)} done={again} />}</div>
       {error && <Failed error={error} retry={again} />}
       {!data && !error && <p class="sentence">Asking for the device…</p>}
       {data && (
         <>
+          <WorkBanner work={data.maintenance} place={ofDevice(id)} site={data.site} may={may} done={again} />
           <Sentence device={data} alerts={alerts} />
           <p class="dim">{[capital(data.type ?? "machine"), data.site, data.firmware_version && `firmware ${data.firmware_version}`].filter(Boolean).join(" · ")} · <Time at={data.last_seen} prefix="heard " /></p>
           {data.clock_ahead !== null && <Clock ahead={data.clock_ahead} />}

@@ -4,6 +4,7 @@ import { call, query, type Device, type Key, type Points } from "./api";
 import { count, unitText, num, words } from "./format";
 import { on } from "./live";
 import { useLoad } from "./load";
+import { WorkMark } from "./maintenance";
 import { Chips, Command, condition, Empty, Failed, Spark, State, Time } from "./parts";
 import { go, setQuery, usePlace } from "./router";
 
@@ -38,7 +39,7 @@ const Row = memo(function Row({ device, version }: { device: Device; version: bo
   return (
     <tr data-row tabIndex={-1} data-href={href} onClick={(e) => { if (!(e.target as Element).closest("a,button")) go(href); }}>
       <td><State is={condition(device)} /></td>
-      <th scope="row"><a href={href}>{device.id}</a></th>
+      <th scope="row"><a href={href}>{device.id}</a><WorkMark work={device.maintenance} /></th>
       <td class="wide">{device.site}</td>
       <td class="wide">{device.type ?? "–"}</td>
       <td class="keycell">
@@ -74,6 +75,7 @@ export function Devices() {
   })), []);
   useEffect(() => on("device", (d) => set((old) =>
     old.items.some((o) => o.id === d.id) ? { ...old, items: old.items.map((o) => (o.id === d.id ? { ...o, ...d, key: o.key } : o)) } : old)), []);
+  useEffect(() => on("maintenance", (m) => data?.items.some((d) => d.site === m.site) && again()), [data]);
   const type = (next: string) => {
     setText(next);
     clearTimeout(wait.current);

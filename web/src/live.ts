@@ -1,10 +1,10 @@
 import type { Alert, Command, Device, Overview, Points } from "./api";
 
-type Events = { points: Points; device: Device; alert: Alert; command: Command; overview: Overview; rules: { site: string }; link: boolean };
+type Events = { points: Points; device: Device; alert: Alert; command: Command; overview: Overview; rules: { site: string }; maintenance: { site: string }; link: boolean };
 type Listener<T> = (data: T) => void;
 
 const listeners: { [K in keyof Events]: Set<Listener<Events[K]>> } = {
-  points: new Set(), device: new Set(), alert: new Set(), command: new Set(), overview: new Set(), rules: new Set(), link: new Set(),
+  points: new Set(), device: new Set(), alert: new Set(), command: new Set(), overview: new Set(), rules: new Set(), maintenance: new Set(), link: new Set(),
 };
 export const live = { up: false, tried: false, at: 0 };
 
@@ -47,7 +47,7 @@ function direct() {
     emit("link", false);
     if (source.readyState === EventSource.CLOSED) setTimeout(direct, 3000);
   };
-  for (const name of ["points", "device", "alert", "command", "overview", "rules"] as const)
+  for (const name of ["points", "device", "alert", "command", "overview", "rules", "maintenance"] as const)
     source.addEventListener(name, (event) => emit(name, JSON.parse((event as MessageEvent).data)));
 }
 

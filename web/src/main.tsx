@@ -60,7 +60,7 @@ function Rail({ path, session, help, leave }: { path: string; session: Session; 
 }
 
 function page(path: string, session: Session) {
-  if (path === "/" || path === "/index.html") return <Overview />;
+  if (path === "/" || path === "/index.html") return <Overview may={session.role !== "viewer"} />;
   if (path === "/devices" || path === "/devices/") return <Devices />;
   if (path === "/alerts" || path === "/alerts/") return <Alerts />;
   if (path === "/notifications" || path === "/notifications/") return <Notifications session={session} />;

@@ -5,6 +5,7 @@ import { note, on } from "./live";
 import { useLoad } from "./load";
 import { AlertRow, byUrgency, mergeAlert, useMissed } from "./alerts";
 import { applyPoints } from "./devices";
+import { ofSite, WorkBanner, WorkButton, WorkMark } from "./maintenance";
 import { Command, condition, Empty, Failed, Icon, Spark, State, Time } from "./parts";
 
 function Sentence({ data }: { data: Data }) {
@@ -67,7 +68,7 @@ function lost({ dropped: d }: Gateway): string {
   return parts.filter(([n]) => n > 0).map(([n, one]) => count(n, one)).join(", ");
 }
 
-function SiteCard({ site }: { site: Site }) {
+function SiteCard({ site, may, done }: { site: Site; may: boolean; done: () => void }) {
   const worst = site.critical ? "critical" : site.warning ? "warning" : site.online === 0 ? "offline" : site.healthy ? "healthy" : "online";
   return (
     <li class="card">
@@ -75,6 +76,7 @@ function SiteCard({ site }: { site: Site }) {
         <h3><a href={"/devices" + query({ site: site.site })}>{site.site}</a></h3>
         <State is={worst} />
       </div>
+      <WorkBanner work={site.maintenance} place={ofSite(site.site)} site={site.site} may={may} done={done} />
       <Bar site={site} />
       <p>
         <span class="fig">{site.online}</span> of {count(site.devices, "machine")} online
@@ -95,6 +97,7 @@ function SiteCard({ site }: { site: Site }) {
           {g.refused > 0 && <div><dt>Refused</dt><dd>{g.refused.toLocaleString()}</dd></div>}
         </dl>
       ))}
+      {may && !site.maintenance && <div class="act"><WorkButton place={ofSite(site.site)} done={done} /></div>}
     </li>
   );
 }
@@ -114,7 +117,7 @@ function Tile({ device, alerts }: { device: Item; alerts: Alert[] }) {
   return (
     <li class={`tile is-${is}`} data-row tabIndex={-1} title={key && words(key.sensor)}>
       <a href={`/devices/${encodeURIComponent(device.id)}`}>{device.id}</a>
-      <State is={is} />
+      <span class="tile-state"><WorkMark work={device.maintenance} short /><State is={is} /></span>
       {key
         ? <><span class="tile-value"><span class="fig">{num(key.value)}</span> <small>{unitText(key.unit)} <span class={key.unit === "%" ? "" : "hidden"}>{words(key.sensor)}</span></small></span><Spark item={key} /></>
         : <small class="tile-value">no reading yet</small>}
@@ -134,6 +137,7 @@ function Machines({ needing, alerts }: { needing: number; alerts: Alert[] }) {
     const items = applyPoints(old.items, p);
     return items === old.items ? old : { ...old, items };
   })), []);
+  useEffect(() => on("maintenance", again), []);
   useEffect(() => on("device", (d) => {
     set((old) => ({ ...old, items: old.items.map((o) => (o.id === d.id ? { ...o, ...d, key: o.key } : o)) }));
   }), []);
@@ -148,7 +152,7 @@ function Machines({ needing, alerts }: { needing: number; alerts: Alert[] }) {
   );
 }
 
-export function Overview() {
+export function Overview({ may }: { may: boolean }) {
   const { data, error, again, set } = useLoad<Data>("/overview");
   const alerts = useLoad<{ items: Alert[]; next: string | null }>("/alerts?state=open&limit=20");
   const put = (alert: Alert) => alerts.set((old) => ({ ...old, items: mergeAlert(old.items, alert, alert.state === "open").slice(0, 50) }));
@@ -180,7 +184,7 @@ export function Overview() {
         {data && data.sites.length > 0 && (
           <section aria-labelledby="h-sites">
             <h2 id="h-sites">Sites</h2>
-            <ul class="cards">{data.sites.map((s) => <SiteCard key={s.site} site={s} />)}</ul>
+            <ul class="cards">{data.sites.map((s) => <SiteCard key={s.site} site={s} may={may} done={again} />)}</ul>
           </section>
         )}
         {data && data.devices.total > 0 && <Machines needing={data.needing.total} alerts={open} />}

@@ -185,6 +185,53 @@ async function fetchRaw(page, path) {
   expected = null;
 }
 
+/* Somebody works on a machine: said with an end and a why, seen in the list and on its page, ended by a click. [maintenance-6] */
+async function workOn(page, path) {
+  const settles = (what, arg) => page.waitForFunction(what, arg, { timeout: 15000 }).then(() => true, () => false);
+  const banner = "[data-maintenance=device]";
+  const gone = () => page.waitForSelector(banner, { state: "detached", timeout: 15000 }).then(() => true, () => false);
+  await open(page, path, "[data-act=work]");
+  for (const scheme of ["light", "dark"])
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.click("[data-act=work]");
+      await page.waitForSelector("dialog[open]");
+      await page.getByText("Until…", { exact: true }).click();
+      await inspect(page, `work-ask-${width}-${scheme}`);
+      await page.fill("[name=until]", "2020-01-01T00:00");
+      await page.click("dialog .primary");
+      check(await settles(() => /within the next 31 days/.test(document.querySelector("dialog[open] [role=alert]")?.textContent ?? "")), "an end that is over is refused, and the dialog stays");
+      await page.getByText("4 h", { exact: true }).click();
+      await page.fill("[name=why]", "<b>new bearing</b>");
+      await page.click("dialog .primary");
+      await page.waitForSelector(banner);
+      const text = await page.locator(banner).innerText();
+      check(/until .*\(in (4 h 0|3 h 59) min\), says admin: “?<b>new bearing<\/b>/.test(text.replaceAll("\n", " ")), `its page says who works on it, why and until when: ${text.replaceAll("\n", " ")}`);
+      await inspect(page, `work-${width}-${scheme}`);
+      await open(page, `/devices?q=${path.split("/").pop()}`, "[data-work=device]");
+      check(/Maintenance/.test(await page.locator(".devices tbody tr").first().innerText()), "and the list marks it");
+      await inspect(page, `work-list-${width}-${scheme}`);
+      await open(page, path, banner);
+      await page.click("[data-act=end-work]");
+      check(await gone(), "one click ends it");
+    }
+  await page.emulateMedia({ colorScheme: "light" });
+  await open(page, "/", ".card [data-act=work]");
+  await page.locator(".card [data-act=work]").first().click();
+  await page.click("dialog .primary");
+  check(await page.waitForSelector(".card [data-maintenance=site]", { timeout: 15000 }).then(() => true, () => false), "all of a site is worked on");
+  check(await settles(() => document.querySelectorAll(".tile [data-work=site]").length > 0), "and its machines are marked, by themselves");
+  await inspect(page, "work-site-1440-light");
+  await page.route("**/api/v1/session", (route) => route.fulfill({ json: { user: "eve", role: "viewer", version: "0" } }));
+  await open(page, path, "[data-maintenance=site]");
+  check((await page.locator("[data-act=work], [data-act=end-work]").count()) === 0, "who may only look sees it and cannot end it");
+  await page.unroute("**/api/v1/session");
+  await open(page, path, "[data-act=end-work]");
+  await page.click("[data-act=end-work]");
+  check(await page.waitForSelector("[data-maintenance]", { state: "detached", timeout: 15000 }).then(() => true, () => false), "and it is ended from a machine's page as well");
+}
+
 /* Who is told, over what, and what became of it: a test that arrives and one that is refused, a failed one sent again, an alert's fate on its timeline. [notify-1] [notify-10] */
 async function tellPeople(page) {
   await open(page, "/notifications", "[data-channel]");
@@ -301,6 +348,7 @@ try {
 
   await askMachine(page, path);
   await fetchRaw(page, path);
+  await workOn(page, path);
   const rules = await giveRules(page);
   await tellPeople(page);
   await open(page, path, ".chart .u-over");

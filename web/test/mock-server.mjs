@@ -68,10 +68,13 @@ const setup = () => ({
   routes: [route("night", ["oncall"], { severity: "critical", hours: "22:00-06:00", escalate_to: ["mail"], escalate_after_s: 900 }),
     route("hall-b", ["shift", "office"], { site: ["hall-b*"], alert: ["HIGH", "LOW", "FAILURE"], severity: "warning", quiet: "22:00-06:00", repeat_s: 14400 }), route("rest", ["mail"], { recovery: false })],
 });
+/* Who works on what: by device, by site. */
+const works = { "devices/press-06": { since: began - 600000, until: began + 6600000, by: "ada", why: "new bearing" } };
+const workOn = (n) => (works[`devices/${id(n)}`] && { of: "device", ...works[`devices/${id(n)}`] }) ?? (works[`sites/${site(n)}`] && { of: "site", ...works[`sites/${site(n)}`] }) ?? null;
 const active = (n) => alerts.filter((a) => a.device === id(n) && a.state !== "cleared");
 const device = (n, now, key) => ({
   id: id(n), site: site(n), type: kinds[n % 4], online: online(n), since: began, last_seen: seen(n, now), health: health(n),
-  firmware_version: "1.4.2", clock_ahead: n % 3 === 1 ? -5400e3 : null, alerts: active(n).filter((a) => a.state === "open").length,
+  firmware_version: "1.4.2", clock_ahead: n % 3 === 1 ? -5400e3 : null, maintenance: workOn(n), alerts: active(n).filter((a) => a.state === "open").length,
   ...(key && { key: sensors.map(([sensor, unit], s) => ({ sensor, unit, value: value(n, s, now), at: seen(n, now), spark: Array.from({ length: 24 }, (_, i) => value(n, s, now - (23 - i) * 1000)) })) }),
 });
 const all = (now) => Array.from({ length: total }, (_, n) => device(n, now, true));
@@ -87,7 +90,7 @@ const overview = () => {
     sites: ["hall-a", "hall-b"].map((name) => {
       const mine = list.filter((d) => d.site === name);
       return { site: name, devices: mine.length, online: mine.filter((d) => d.online).length, healthy: tally(mine, "healthy"), warning: tally(mine, "warning"), critical: tally(mine, "critical"),
-        alerts: alerts.filter((a) => a.site === name && a.state === "open").length,
+        alerts: alerts.filter((a) => a.site === name && a.state === "open").length, maintenance: (works[`sites/${name}`] && { of: "site", ...works[`sites/${name}`] }) ?? null,
         gateways: [{ id: `gw-${name}`, online: true, last_seen: now - 500, readings_per_s: mine.length * 4, bytes_in: 48211330, bytes_up: 3122330, refused: 0, spool: 0, spool_fill: 0, full: false, dropped: { averages: 0, minutes: 0, alerts: 0 }, available: 0.9998 }] };
     }),
   };
@@ -146,6 +149,18 @@ function api(req, res, url) {
       send("command", command);
       setTimeout(() => send("command", Object.assign(command, { state: "answered", sent_at: now + 30, ended_at: now + 900, answer: { id: command.id, state: "running" } })), 1000);
       json(202, { id: command.id, device: asked[1], name: asked[2], until: command.until });
+    });
+  }
+  const worked = /^\/((devices|sites)\/[^/]+)\/maintenance$/.exec(path);
+  if (worked) {
+    let text = "";
+    req.on("data", (part) => (text += part));
+    return req.on("end", () => {
+      if (req.method === "PUT") works[worked[1]] = { since: now, until: now + 1000 * JSON.parse(text).for_s, by: "pilot", why: JSON.parse(text).why };
+      if (req.method === "DELETE") delete works[worked[1]];
+      Array.from({ length: total }, (_, n) => n).filter((n) => worked[2] === "devices" && id(n) === worked[1].slice(8)).forEach((n) => send("device", device(n, now)));
+      if (worked[2] === "sites") send("maintenance", { site: worked[1].slice(6), maintenance: works[worked[1]] ?? null });
+      return req.method === "DELETE" ? res.writeHead(204).end() : json(200, works[worked[1]] ?? null);
     });
   }
   const command = /^\/commands\/([^/]+)$/.exec(path);
