@@ -35,6 +35,29 @@ async function answerAlert(page) {
   check((await page.inputValue("#who")) === "<b>Zoë</b>", "the name is remembered");
 }
 
+/* What is being worked on, as the fleet server said; the list is gone with the last of it. [maintenance-8] */
+async function workedOn(page) {
+  const part = "#maintenance-part";
+  check(await page.locator(part).isHidden(), "where nobody works there is no list of it");
+  const now = Date.now();
+  const items = [{ device: null, since: now - 60e3, until: now + 3600e3, by: "ada", why: "" }, { device: "press-1", since: now - 60e3, until: now + 2 * 86400e3, by: "ada", why: "<b>new bearing</b>" }];
+  await page.route("**/v1/status", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), maintenance: { count: 2, items } } });
+  });
+  check(await soon(page.waitForSelector(`${part}:not([hidden])`, { timeout: 10000 })), "where somebody does there is");
+  const text = (await page.locator(part).innerText()).replaceAll("\n", " ");
+  check(/All of the site/.test(text) && /press-1: <b>new bearing<\/b>/.test(text) && /until .* says ada/.test(text), `who, until when and why: ${text}`);
+  for (const scheme of ["light", "dark"])
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+      await page.emulateMedia({ colorScheme: scheme });
+      await inspect(page, `gateway-work-${width}-${scheme}`);
+    }
+  await page.unroute("**/v1/status");
+  await page.waitForSelector(part, { state: "hidden", timeout: 10000 });
+}
+
 /* The gateway cannot be reached: what is shown stays, with its age. */
 async function lost(page) {
   expected = /ERR_/;
@@ -60,6 +83,9 @@ try {
       await page.waitForTimeout(2500);
       await inspect(page, `gateway-${width}-${scheme}`);
     }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ colorScheme: "light" });
+  await workedOn(page);
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.emulateMedia({ colorScheme: "light" });
   await lost(page);
