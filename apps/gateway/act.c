@@ -189,7 +189,8 @@ void gw_act_beat(gw *g) {
 
 gw_request_end gw_act_request(gw *g, const gw_request *request) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf payload = SV_TEXTBUF_HEAP(GW_COMMAND_MESSAGE_MAX);
-    SV_DEFER(sv_textbuf_drop) sv_textbuf message = SV_TEXTBUF_HEAP(2 * GW_COMMAND_MESSAGE_MAX);
+    SV_DEFER(sv_textbuf_drop)
+    sv_textbuf message = SV_TEXTBUF_HEAP((size_t) GW_COMMAND_MESSAGE_MAX * 2);
     sv_json_out json = SV_JSON_OUT(&payload);
     sv_json_put_value(&json, request->payload);
     gw_command_row r = { .id = request->id,

@@ -417,9 +417,11 @@ static void what_answers_nothing_costs_no_write(void **state) {
     last_id(f, id);
     uint64_t group = sv_writer_last(f->g.writer);
     (void) memset(large, ' ', sizeof large - 1);
-    (void) memcpy(large, "{\"id\":\"", 7);
-    (void) memcpy(large + 7, id, 32);
-    (void) memcpy(large + sizeof large - 3, "\"}", 2);
+    int begun = snprintf(large, sizeof large, "{\"id\":\"%s", id);
+    assert_int_equal(begun, 39);
+    large[begun] = ' ';
+    large[sizeof large - 3] = '"';
+    large[sizeof large - 2] = '}';
     static const char *const NO_ANSWERS[] = {
         "", "{", "7", "[]", "{}", "{\"id\":7}", "{\"id\":\"x\",\"id\":\"y\"}", "\xff"
     };

@@ -247,8 +247,8 @@ def ingest(site, server, devices, rate, seconds):
     return {"readings": readings, "per_s": readings / (last[0] - began), "cpu": (last[1] - cpu) / readings * 1e6}
 
 
-def into_door(site, devices, rate, seconds):
-    site.write_gateway(fleet=False, alerts_port=None, group_ms=None, door=True)
+def into_door(site, devices, rate, seconds, folder=None):
+    site.write_gateway(fleet=False, alerts_port=None, group_ms=None, door=True, folder=folder)
     gateway = site.start_gateway()
     figures = ingest(site, gateway, devices, rate, seconds)
     site.stop(gateway)
@@ -285,14 +285,24 @@ def front_door(results, site, devices, pairs, seconds, rate):
     results.add(name, "readings/s", of(ours, "per_s"), ("mosquitto, ingest alone", of(alone, "per_s")))
 
 
+def what_the_disk_costs(results, site, pairs):
+    """As fast as the devices can: acknowledged when it is on disk, and with a store in memory."""
+    on_disk, in_memory = [], []
+    with tempfile.TemporaryDirectory(prefix="selvedge-bench-", dir="/dev/shm") as folder:
+        for _ in range(pairs):
+            on_disk.append(into_door(site, 500, 150_000, 3)["per_s"])
+            in_memory.append(into_door(site, 500, 150_000, 3, Path(folder))["per_s"])
+    results.add("front door, as fast as 500 devices can", "readings/s", on_disk, ("a store in memory", in_memory))
+
+
 def back_after_a_restart(results, site, devices):
     """kill -9 of the gateway, and every device is connected again; how much memory a connection takes."""
-    site.write_gateway(fleet=False, alerts_port=None, group_ms=None, door=True)
+    site.write_gateway(fleet=False, alerts_port=None, group_ms=None, door=f"connections: {devices + 100}")
     gateway = site.start_gateway()
     alone = memory_mb(gateway)[1]
     load = site.simulate(devices, devices / 10, 3600)
     connected = lambda: site.gateway_status()["front"]["clients"] == devices
-    wait_until(connected, f"{devices} connections", 600)
+    wait_until(connected, f"{devices} connections", 900)
     time.sleep(5)
     each = (memory_mb(gateway)[1] - alone) * 1024 / devices
     site.kill(gateway)
@@ -504,7 +514,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "rules", "gateway", "restart", "drain", "through", "latency", "memory", "store", "floods")
+PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "floods")
 
 
 def options():
@@ -534,6 +544,10 @@ def measure(results, site, asked):
     if "gateway" in parts:
         for devices in (20, 500):
             front_door(results, site, devices, 2 if asked.quick else 5, 3, BURST // 3)
+    if "disk" in parts:
+        what_the_disk_costs(results, site, 2 if asked.quick else 5)
+    if "held" in parts and not asked.quick:
+        back_after_a_restart(results, site, 10_000)
     if "restart" in parts:
         back_after_a_restart(results, site, 200 if asked.quick else 2000)
     if "drain" in parts:

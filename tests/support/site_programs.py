@@ -107,11 +107,11 @@ class Site:
     def tls(self, name):
         return f"{{ca: {self.pki}/ca.crt, cert: {self.cert(name)}, key: {self.key(name)}}}"
 
-    def write_gateway(self, fleet, alerts_port, group_ms, door=False, more="", store=""):
-        """`fleet`: whether there is one, or the port that leads to it."""
+    def write_gateway(self, fleet, alerts_port, group_ms, door=False, more="", store="", folder=None):
+        """`fleet`: whether there is one, or the port that leads to it. `folder`: where the store is, when not with the rest."""
         self.mqtt_port, self.http_port = free_port(), free_port()
         self.number += 1
-        self.store = self.dir / f"gateway-{self.number}.db"
+        self.store = (folder or self.dir) / f"gateway-{self.number}.db"
         group = f", group_wait: {group_ms}ms" if group_ms else ""
         keys = f", {door}" if isinstance(door, str) else ""  # more of `listen:`
         way = f"listen: {{bind: 127.0.0.1, port: {self.mqtt_port}{keys}}}" if door else f"broker: {{host: 127.0.0.1, port: {self.mqtt_port}}}"

@@ -158,7 +158,7 @@ static void whatever_happens_the_life_of_an_alert_is_in_order(void **state) {
                                .severity = (sv_severity) (sv_prng_next(&prng) % 3) };
         const sv_flapping flapping = { .raises = (unsigned) (sv_prng_next(&prng) % 5),
                                        .within_us = 20 * SV_TIME_SECOND_US };
-        static const sv_finding FINDINGS[] = { BROKEN, KEPT, BETWEEN, WORSE };
+        const sv_finding FINDINGS[] = { BROKEN, KEPT, BETWEEN, WORSE };
         sv_condition c;
         sv_condition_start(&c);
         bool open = false;
