@@ -1,6 +1,7 @@
 // `selvedge audit`: what can be proved about the fleet. `delivery`: every reading once.
 #include "command.h"
 #include "fleet_api.h"
+#include "show.h"
 #include <base/time.h>
 #include <codec/encode.h>
 #include <model/id.h>
@@ -17,29 +18,10 @@ typedef struct asked {
     bool json;
 } asked;
 
-static int64_t number(const sv_json *object, const char *key) {
-    int64_t value = 0;
-    (void) sv_json_int(sv_json_get(object, key), &value);
-    return value;
-}
-
-static sv_text words(const sv_json *object, const char *key) {
-    sv_text value = SV_TEXT("");
-    (void) sv_json_text(sv_json_get(object, key), &value);
-    return value;
-}
-
 static bool is_complete(const sv_json *object) {
     bool value = false;
     (void) sv_json_bool(sv_json_get(object, "complete"), &value);
     return value;
-}
-
-static void print_json(const sv_json *value) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX);
-    sv_json_out out = SV_JSON_OUT(&text);
-    sv_json_put_value(&out, value);
-    (void) printf(SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&text)));
 }
 
 // ---- one device ---------------------------------------------------------------------------------
@@ -50,7 +32,7 @@ static void show_time(const sv_json *epoch, const char *word, const char *key) {
     if (sv_json_is_null(sv_json_get(epoch, key))) {
         return;
     }
-    sv_time_add(&text, number(epoch, key) * 1000);
+    sv_time_add(&text, sv_show_number(epoch, key) * 1000);
     (void) printf(", %s " SV_TEXT_FMT, word, SV_TEXT_ARG(sv_textbuf_text(&text)));
 }
 
@@ -64,31 +46,33 @@ static void show_faults(const sv_json *epoch) {
     (void) printf("%s", sv_json_count(missing) > 0 ? "\n" : "");
     if (!sv_json_is_null(sv_json_get(epoch, "unknown_below"))) {
         (void) printf("  unknown  some below %lld: more gaps than the gateway remembers\n",
-                      (long long) number(epoch, "unknown_below"));
+                      (long long) sv_show_number(epoch, "unknown_below"));
     }
-    if (number(epoch, "doubled") > 0) {
+    if (sv_show_number(epoch, "doubled") > 0) {
         (void) printf("  doubled  %lld readings are stored more than once\n",
-                      (long long) number(epoch, "doubled"));
+                      (long long) sv_show_number(epoch, "doubled"));
     }
 }
 
 static void show_epoch(const sv_json *epoch) {
-    sv_text name = words(epoch, "epoch");
+    sv_text name = sv_show_words(epoch, "epoch");
     (void) printf("epoch " SV_TEXT_FMT ": %lld to %lld, %lld received", SV_TEXT_ARG(name),
-                  (long long) number(epoch, "from"), (long long) number(epoch, "to"),
-                  (long long) number(epoch, "received"));
+                  (long long) sv_show_number(epoch, "from"),
+                  (long long) sv_show_number(epoch, "to"),
+                  (long long) sv_show_number(epoch, "received"));
     show_time(epoch, "first", "first");
     show_time(epoch, "last", "last");
     (void) printf("; whole epoch: %lld stored, %lld came again, %lld refused\n",
-                  (long long) number(epoch, "stored"), (long long) number(epoch, "repeated"),
-                  (long long) number(epoch, "refused"));
+                  (long long) sv_show_number(epoch, "stored"),
+                  (long long) sv_show_number(epoch, "repeated"),
+                  (long long) sv_show_number(epoch, "refused"));
     show_faults(epoch);
 }
 
 static void show_device(const sv_json *root) {
     const sv_json *epochs = sv_json_get(root, "epochs");
-    sv_text device = words(root, "device");
-    sv_text day = words(root, "day");
+    sv_text device = sv_show_words(root, "device");
+    sv_text day = sv_show_words(root, "day");
     (void) printf("device " SV_TEXT_FMT ", " SV_TEXT_FMT "\n", SV_TEXT_ARG(device),
                   SV_TEXT_ARG(day.len > 0 ? day : SV_TEXT("all days")));
     for (size_t i = 0; i < sv_json_count(epochs); i++) {
@@ -108,7 +92,7 @@ static sv_err audit_device(sv_fleet_api *api, const asked *a, bool *complete, sv
                     a->day != NULL ? "&day=" : "", a->day != NULL ? a->day : "");
     SV_TRY(sv_fleet_api_get(api, path, &root, why));
     if (a->json) {
-        print_json(root);
+        sv_show_json(root);
         (void) puts("");
     } else {
         show_device(root);
@@ -120,10 +104,11 @@ static sv_err audit_device(sv_fleet_api *api, const asked *a, bool *complete, sv
 // ---- all devices --------------------------------------------------------------------------------
 
 static void show_line(const sv_json *item) {
-    sv_text device = words(item, "device");
+    sv_text device = sv_show_words(item, "device");
     (void) printf("%-32.*s %12lld %10lld %10lld  %s\n", SV_TEXT_ARG(device),
-                  (long long) number(item, "received"), (long long) number(item, "missing"),
-                  (long long) number(item, "doubled"), is_complete(item) ? "yes" : "NO");
+                  (long long) sv_show_number(item, "received"),
+                  (long long) sv_show_number(item, "missing"),
+                  (long long) sv_show_number(item, "doubled"), is_complete(item) ? "yes" : "NO");
 }
 
 static void show_page(const asked *a, const sv_json *items, bool first, bool *complete) {
@@ -131,7 +116,7 @@ static void show_page(const asked *a, const sv_json *items, bool first, bool *co
         const sv_json *item = sv_json_at(items, i);
         if (a->json) {
             (void) printf("%s", first && i == 0 ? "" : ",");
-            print_json(item);
+            sv_show_json(item);
         } else {
             show_line(item);
         }
@@ -215,11 +200,7 @@ static int delivery(int argc, char **argv) {
           .target = &a.day,
           .help = "what gateways received on this day, UTC [with a device all days, else today]" },
         SV_FLEET_PLACE_OPTIONS(a.place),
-        { .name = "output",
-          .value = "FORM",
-          .kind = SV_OPTION_TEXT,
-          .target = &output,
-          .help = "table or json [table]" },
+        SV_OUTPUT_OPTION(output),
     };
     char today[LINE_MAX_BYTES];
     bool complete = false;

@@ -25,6 +25,13 @@ int sv_exit_with(sv_err err, const sv_why *why);
 /// `--output json|table`; NULL is the table.
 sv_err sv_output_parse(const char *text, bool *json, sv_why *why);
 
+/// Its line of a command's table of options; the target begins as "table".
+#define SV_OUTPUT_OPTION(text)                                                                     \
+    {                                                                                              \
+        .name = "output", .value = "FORM", .kind = SV_OPTION_TEXT, .target = &(text),              \
+        .help = "table or json [table]"                                                            \
+    }
+
 /// `--gateway HOST[:PORT]`, port 8883 where none is given.
 sv_err sv_gateway_parse(const char *text, char host[SV_URL_HOST_MAX], uint16_t *port, sv_why *why);
 

@@ -131,11 +131,7 @@ static int command(int argc, char **argv) {
           .target = &a.wait,
           .help = "until the device has answered, or it is too late" },
         SV_FLEET_PLACE_OPTIONS(a.place),
-        { .name = "output",
-          .value = "FORM",
-          .kind = SV_OPTION_TEXT,
-          .target = &output,
-          .help = "table or json [table]" },
+        SV_OUTPUT_OPTION(output),
     };
     bool done = false;
     sv_why why = { .text = "" };
@@ -212,11 +208,7 @@ static int commands(int argc, char **argv) {
     const char *output = "table";
     const sv_option options[] = {
         SV_FLEET_PLACE_OPTIONS(a.place),
-        { .name = "output",
-          .value = "FORM",
-          .kind = SV_OPTION_TEXT,
-          .target = &output,
-          .help = "table or json [table]" },
+        SV_OUTPUT_OPTION(output),
     };
     sv_why why = { .text = "" };
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 1, &why);

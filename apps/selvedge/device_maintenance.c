@@ -182,11 +182,7 @@ int cmd_device_maintenance(int argc, char **argv) {
           .target = &a.site,
           .help = "instead of a device: all devices of this site" },
         SV_FLEET_PLACE_OPTIONS(a.place),
-        { .name = "output",
-          .value = "FORM",
-          .kind = SV_OPTION_TEXT,
-          .target = &output,
-          .help = "table or json [table]" },
+        SV_OUTPUT_OPTION(output),
     };
     sv_why why = { .text = "" };
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 1, &why);

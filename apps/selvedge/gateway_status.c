@@ -359,11 +359,7 @@ int cmd_gateway_status(int argc, char **argv) {
           .kind = SV_OPTION_TEXT,
           .target = &device,
           .help = "those of this device" },
-        { .name = "output",
-          .value = "FORM",
-          .kind = SV_OPTION_TEXT,
-          .target = &output,
-          .help = "table or json [table]" },
+        SV_OUTPUT_OPTION(output),
     };
     bool json = false;
     sv_why why = { .text = "" };

@@ -93,11 +93,7 @@ static int test(int argc, char **argv) {
           .target = &a.channel,
           .help = "NAME is a channel; else a route, of which every channel is tried" },
         SV_FLEET_PLACE_OPTIONS(a.place),
-        { .name = "output",
-          .value = "FORM",
-          .kind = SV_OPTION_TEXT,
-          .target = &output,
-          .help = "table or json [table]" },
+        SV_OUTPUT_OPTION(output),
     };
     bool all_sent = false;
     sv_why why = { .text = "" };
@@ -179,11 +175,7 @@ static int list(int argc, char **argv) {
           .target = &a.state,
           .help = "gathering, waiting, sent or failed [all]" },
         SV_FLEET_PLACE_OPTIONS(a.place),
-        { .name = "output",
-          .value = "FORM",
-          .kind = SV_OPTION_TEXT,
-          .target = &output,
-          .help = "table or json [table]" },
+        SV_OUTPUT_OPTION(output),
     };
     sv_why why = { .text = "" };
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 0, &why);

@@ -2,6 +2,7 @@
 // (docs/spec/rules.md), version by version.
 #include "command.h"
 #include "fleet_api.h"
+#include "show.h"
 #include <base/time.h>
 #include <codec/encode.h>
 #include <edge/rules_file.h>
@@ -20,26 +21,6 @@ typedef struct asked {
     int64_t newest;  ///< the one that is replaced; -1: whatever is there
     bool json;
 } asked;
-
-static int64_t number(const sv_json *object, const char *key) {
-    int64_t value = 0;
-    (void) sv_json_int(sv_json_get(object, key), &value);
-    return value;
-}
-
-static sv_text words(const sv_json *object, const char *key) {
-    sv_text value = SV_TEXT("");
-    (void) sv_json_text(sv_json_get(object, key), &value);
-    return value;
-}
-
-static void print_json(const sv_json *value) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX);
-    sv_json_out out = SV_JSON_OUT(&text);
-    sv_json_put_value(&out, value);
-    (void) fwrite(text.at, 1, text.len, stdout);
-    (void) puts("");
-}
 
 /// `/api/v1/sites/<site>/rules<rest>`
 static sv_err path_of(const asked *a, const char *rest, char room[SV_FLEET_API_PATH_MAX],
@@ -74,10 +55,11 @@ static sv_err show(sv_fleet_api *api, const asked *a, const char *file, sv_why *
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     (void) file;
     SV_TRY(ask_version(api, a, &root, why));
-    sv_text text = words(root, "text");
+    sv_text text = sv_show_words(root, "text");
     if (a->json) {
-        print_json(root);
-    } else if (number(root, "version") == 0) {
+        sv_show_json(root);
+        (void) puts("");
+    } else if (sv_show_number(root, "version") == 0) {
         (void) fprintf(stderr, "site %s has no rules from here: its gateways go by their files\n",
                        a->site);
     } else {
@@ -90,38 +72,38 @@ static sv_err show(sv_fleet_api *api, const asked *a, const char *file, sv_why *
 
 static const char *time_of(const sv_json *object, const char *key, char room[LINE_BYTES_MAX]) {
     sv_textbuf text = { .at = room, .cap = LINE_BYTES_MAX };
-    sv_time_add(&text, number(object, key) / 1000 * SV_TIME_SECOND_US);
+    sv_time_add(&text, sv_show_number(object, key) / 1000 * SV_TIME_SECOND_US);
     return sv_textbuf_end(&text) == SV_OK ? room : "";
 }
 
 static void show_version(const sv_json *item) {
     char at[LINE_BYTES_MAX];
-    sv_text by = words(item, "by");
-    sv_text comment = words(item, "comment");
-    (void) printf("%7lld  %-20s  %-16.*s  " SV_TEXT_FMT "\n", (long long) number(item, "version"),
-                  time_of(item, "at", at), SV_TEXT_ARG(by), SV_TEXT_ARG(comment));
+    sv_text by = sv_show_words(item, "by");
+    (void) printf("%7lld  %-20s  %-16.*s  ", (long long) sv_show_number(item, "version"),
+                  time_of(item, "at", at), SV_TEXT_ARG(by));
+    sv_show_plain(sv_show_words(item, "comment"));
+    (void) puts("");
 }
 
 static void show_gateway(const sv_json *item) {
     const sv_json *rules = sv_json_get(item, "rules");
     const sv_json *refused = sv_json_get(rules, "refused");
-    sv_text id = words(item, "id");
+    sv_text id = sv_show_words(item, "id");
     char at[LINE_BYTES_MAX];
     (void) printf("gateway " SV_TEXT_FMT ": ", SV_TEXT_ARG(id));
     if (rules == NULL || sv_json_is_null(rules)) {
         (void) puts("not heard of");
         return;
     }
-    if (number(rules, "version") == 0) {
+    if (sv_show_number(rules, "version") == 0) {
         (void) printf("goes by its own file, since %s", time_of(rules, "at", at));
     } else {
-        (void) printf("version %lld, since %s", (long long) number(rules, "version"),
+        (void) printf("version %lld, since %s", (long long) sv_show_number(rules, "version"),
                       time_of(rules, "at", at));
     }
     if (sv_json_is_object(refused)) {
-        sv_text why = words(refused, "why");
-        (void) printf("; refused version %lld: " SV_TEXT_FMT,
-                      (long long) number(refused, "version"), SV_TEXT_ARG(why));
+        (void) printf("; refused version %lld: ", (long long) sv_show_number(refused, "version"));
+        sv_show_plain(sv_show_words(refused, "why"));
     }
     (void) puts("");
 }
@@ -135,7 +117,8 @@ static sv_err list(sv_fleet_api *api, const asked *a, const char *file, sv_why *
     const sv_json *items = sv_json_get(versions, "items");
     const sv_json *gateways = sv_json_get(newest, "gateways");
     if (a->json) {
-        print_json(items);
+        sv_show_json(items);
+        (void) puts("");
         return SV_OK;
     }
     (void) printf("%7s  %-20s  %-16s  %s\n", "VERSION", "WHEN", "WHO", "COMMENT");
@@ -155,10 +138,10 @@ static void show_faults(const char *file, const sv_json *problem) {
     const sv_json *faults = sv_json_get(problem, "faults");
     for (size_t i = 0; i < sv_json_count(faults); i++) {
         const sv_json *fault = sv_json_at(faults, i);
-        sv_text sentence = words(fault, "sentence");
+        sv_text sentence = sv_show_words(fault, "sentence");
         (void) fprintf(stderr, "%s:%lld:%lld: " SV_TEXT_FMT "\n", file,
-                       (long long) number(fault, "line"), (long long) number(fault, "column"),
-                       SV_TEXT_ARG(sentence));
+                       (long long) sv_show_number(fault, "line"),
+                       (long long) sv_show_number(fault, "column"), SV_TEXT_ARG(sentence));
     }
 }
 
@@ -171,7 +154,7 @@ static sv_err match(sv_fleet_api *api, const asked *a, char room[MATCH_ROOM], sv
         const asked plain = { .site = a->site };
         SV_TRY(path_of(&plain, "", path, why));
         SV_TRY(sv_fleet_api_get(api, path, &root, why));
-        version = number(root, "version");
+        version = sv_show_number(root, "version");
     }
     (void) snprintf(room, MATCH_ROOM, "\"%" PRId64 "\"", version);
     return SV_OK;
@@ -192,10 +175,11 @@ static sv_err change(sv_fleet_api *api, const asked *a, const char *file,
         return err;
     }
     if (a->json) {
-        print_json(root);
+        sv_show_json(root);
+        (void) puts("");
     } else {
-        (void) printf("version %lld of the rules of site %s\n", (long long) number(root, "version"),
-                      a->site);
+        (void) printf("version %lld of the rules of site %s\n",
+                      (long long) sv_show_number(root, "version"), a->site);
     }
     return SV_OK;
 }
@@ -240,11 +224,7 @@ static size_t options_of(const verb *mine, asked *a, sv_option out[OPTIONS_MAX])
           .help = "whose rules",
           .required = true },
         SV_FLEET_PLACE_OPTIONS(a->place),
-        { .name = "output",
-          .value = "FORM",
-          .kind = SV_OPTION_TEXT,
-          .target = &a->output,
-          .help = "table or json [table]" },
+        SV_OUTPUT_OPTION(a->output),
     };
     const sv_option version = { .name = mine->changes ? "to" : "version",
                                 .value = "N",

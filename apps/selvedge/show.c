@@ -12,6 +12,12 @@ sv_text sv_show_words(const sv_json *object, const char *key) {
     return value;
 }
 
+int64_t sv_show_number(const sv_json *object, const char *key) {
+    int64_t value = 0;
+    (void) sv_json_int(sv_json_get(object, key), &value);
+    return value;
+}
+
 void sv_show_json(const sv_json *value) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX);
     sv_json_out out = SV_JSON_OUT(&text);
@@ -30,8 +36,6 @@ void sv_show_plain(sv_text text) {
 void sv_show_time(const sv_json *object, const char *key) {
     char room[TIME_ROOM];
     sv_textbuf text = SV_TEXTBUF(room);
-    int64_t at_ms = 0;
-    (void) sv_json_int(sv_json_get(object, key), &at_ms);
-    sv_time_add(&text, at_ms * 1000);
+    sv_time_add(&text, sv_show_number(object, key) * 1000);
     (void) printf(SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&text)));
 }
