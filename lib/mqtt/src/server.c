@@ -296,13 +296,6 @@ void sv_mqtt_server_hold(sv_mqtt_server *server, bool hold) {
     }
 }
 
-size_t sv_mqtt_server_kick(sv_mqtt_server *server, sv_text id, sv_mqtt_reason reason, bool forget) {
-    enter(server);
-    size_t count = sv_broker_kick(server->broker, id, reason, forget, now_us());
-    leave(server);
-    return count;
-}
-
 void sv_mqtt_server_tls(sv_mqtt_server *server, sv_tls *tls) {
     server->options.tls = tls;
     if (server->tls != NULL) {

@@ -193,10 +193,6 @@ sv_err sv_event_stream_open(sv_loop *loop, const sv_event_stream_options *option
     return SV_OK;
 }
 
-bool sv_event_stream_is_up(const sv_event_stream *stream) {
-    return stream->up;
-}
-
 void sv_event_stream_drop(sv_event_stream **stream) {
     sv_event_stream *gone = *stream;
     if (gone == NULL) {

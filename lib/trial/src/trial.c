@@ -196,7 +196,3 @@ void sv_trial_take(sv_trial *trial, sv_trial_stream *stream, double value, int64
     const sv_expression_input input = { .raw = out->raw, .average = out->value, .at_us = at_us };
     trial_guard_take(trial, stream, &input);
 }
-
-size_t sv_trial_streams(const sv_trial *trial) {
-    return sv_map_count(trial->streams);
-}

@@ -34,10 +34,6 @@ uint64_t sv_trial_raised(const sv_trial *trial) {
     return all;
 }
 
-uint64_t sv_trial_raised_of(const sv_trial *trial, sv_alert_type type) {
-    return trial->raised[type];
-}
-
 size_t sv_trial_alert_count(const sv_trial *trial) {
     return trial->alert_count;
 }

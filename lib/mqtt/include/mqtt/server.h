@@ -60,7 +60,6 @@ bool sv_mqtt_server_publish(sv_mqtt_server *server, sv_text topic, sv_text paylo
 /// Read no more from anybody, or go on: while the store cannot keep up. Nobody counts as silent
 /// meanwhile.
 void sv_mqtt_server_hold(sv_mqtt_server *server, bool hold);
-size_t sv_mqtt_server_kick(sv_mqtt_server *server, sv_text id, sv_mqtt_reason reason, bool forget);
 /// New connections are judged by `tls` from now on, and those that are there as soon as may be: who
 /// no longer counts is expelled.
 void sv_mqtt_server_tls(sv_mqtt_server *server, sv_tls *tls);

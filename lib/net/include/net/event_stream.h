@@ -54,7 +54,6 @@ typedef struct sv_event_stream_options {
 sv_err sv_event_stream_open(sv_loop *loop, const sv_event_stream_options *options,
                             const sv_event_stream_calls *calls, void *arg, sv_event_stream **out,
                             sv_why *why);
-bool sv_event_stream_is_up(const sv_event_stream *stream);
 /// The connection ends now; no call follows.
 void sv_event_stream_drop(sv_event_stream **stream);
 

@@ -55,12 +55,10 @@ void sv_trial_advance(sv_trial *trial, int64_t now_us);
 void sv_trial_take(sv_trial *trial, sv_trial_stream *stream, double value, int64_t at_us,
                    sv_decision *out);
 
-/// Alerts raised so far, of all types or of one.
+/// Alerts raised so far.
 uint64_t sv_trial_raised(const sv_trial *trial);
-uint64_t sv_trial_raised_of(const sv_trial *trial, sv_alert_type type);
 /// The first SV_TRIAL_ALERTS_MAX.
 size_t sv_trial_alert_count(const sv_trial *trial);
 const sv_trial_alert *sv_trial_alert_at(const sv_trial *trial, size_t index);
-size_t sv_trial_streams(const sv_trial *trial);
 
 #endif
