@@ -88,8 +88,7 @@ static message *write_messages(bool numbered) {
 }
 
 static void open_streams(bench *b) {
-    const uint8_t no_secret[16] = { 0 };
-    b->streams = sv_map_new(STREAMS, no_secret);
+    b->streams = sv_map_new(STREAMS, NULL);
     b->by_number = sv_mem_array(STREAMS, sizeof *b->by_number);
     for (unsigned i = 0; i < STREAMS; i++) {
         char device[16];

@@ -70,7 +70,9 @@ uint64_t sv_hash(const uint8_t key[16], const void *at, size_t len) {
 
 sv_map *sv_map_new(size_t entries_max, const uint8_t key[16]) {
     sv_map *map = sv_mem_new(sizeof *map);
-    memcpy(map->key, key, sizeof map->key);
+    if (key != NULL) {
+        memcpy(map->key, key, sizeof map->key);
+    }
     map->max = entries_max;
     map->slot_count = SLOTS_FIRST;
     map->slots = sv_mem_array(map->slot_count, sizeof *map->slots);

@@ -144,8 +144,6 @@ void sv_rules_explain(const sv_rules *rules, sv_text device, sv_text sensor, sv_
 
 // ---- who and what the file names ----------------------------------------------------------------
 
-static const uint8_t NO_SECRET[16] = { 0 }; // as in rules_groups.c
-
 void rules_names_add(rules_names *names, sv_text name) {
     static const char SEEN = 0;
     if (sv_map_get(names->seen, name) == NULL
@@ -166,7 +164,7 @@ static void layers_of(const sv_rules *rules, const rules_layer *out[RULES_LAYERS
 
 void sv_rules_devices(const sv_rules *rules, void (*each)(void *arg, sv_text device_id),
                       void *arg) {
-    rules_names names = { sv_map_new(RULES_DEVICES_MAX, NO_SECRET), each, arg };
+    rules_names names = { sv_map_new(RULES_DEVICES_MAX, NULL), each, arg };
     const rules_layer *layers[RULES_LAYERS];
     layers_of(rules, layers);
     for (unsigned i = 0; i < RULES_LAYERS; i++) {
@@ -186,7 +184,7 @@ void sv_rules_devices(const sv_rules *rules, void (*each)(void *arg, sv_text dev
 
 void sv_rules_sensors(const sv_rules *rules, sv_text device_id,
                       void (*each)(void *arg, sv_text sensor), void *arg) {
-    rules_names names = { sv_map_new(RULES_SENSORS_MAX, NO_SECRET), each, arg };
+    rules_names names = { sv_map_new(RULES_SENSORS_MAX, NULL), each, arg };
     const rules_layer *layers[RULES_LAYERS];
     uint64_t groups = rules_groups_of(&rules->groups, device_id);
     layers_of(rules, layers);

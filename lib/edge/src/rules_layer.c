@@ -3,14 +3,12 @@
 #include <base/mem.h>
 #include <stdlib.h>
 
-static const uint8_t NO_SECRET[16] = { 0 }; // as in rules_groups.c
-
 void rules_layer_open(rules_layer *layer, rules_place *fallback) {
     *layer = (rules_layer){ .fallback = fallback,
-                            .sensors = sv_map_new(RULES_SENSORS_MAX, NO_SECRET),
-                            .devices = sv_map_new(RULES_DEVICES_MAX, NO_SECRET),
-                            .both = sv_map_new(RULES_DEVICES_MAX, NO_SECRET),
-                            .in_groups = sv_map_new(RULES_SENSORS_MAX, NO_SECRET) };
+                            .sensors = sv_map_new(RULES_SENSORS_MAX, NULL),
+                            .devices = sv_map_new(RULES_DEVICES_MAX, NULL),
+                            .both = sv_map_new(RULES_DEVICES_MAX, NULL),
+                            .in_groups = sv_map_new(RULES_SENSORS_MAX, NULL) };
 }
 
 static void map_free(sv_map **map) {

@@ -5,10 +5,8 @@
 #include <codec/json.h>
 #include <stdlib.h>
 
-static const uint8_t NO_SECRET[16] = { 0 }; // as in rules_groups.c
-
 void rules_named_open(rules_named *named) {
-    *named = (rules_named){ .devices = sv_map_new(RULES_DEVICES_MAX, NO_SECRET) };
+    *named = (rules_named){ .devices = sv_map_new(RULES_DEVICES_MAX, NULL) };
 }
 
 static void rule_drop(sv_rule **rule) {

@@ -21,13 +21,11 @@ static void hold_against_trips(void *arg, const sv_trial_alert *alert) {
 }
 
 void sv_backtest_open(sv_backtest *test, sv_rules *rules, sv_rules *other) {
-    // The names come from a file the operator chose; the hash needs no secret.
-    const uint8_t no_secret[16] = { 0 };
     *test = (sv_backtest){ .rules = rules,
                            .other_rules = other,
                            .candidate = sv_trial_new(rules, false, hold_against_trips, test),
                            .undamped = sv_trial_new(rules, true, NULL, NULL),
-                           .streams = sv_map_new(SV_TRIAL_STREAMS_MAX, no_secret),
+                           .streams = sv_map_new(SV_TRIAL_STREAMS_MAX, NULL),
                            .first_us = INT64_MAX,
                            .last_us = INT64_MIN };
     if (other != NULL) {

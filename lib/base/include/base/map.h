@@ -9,7 +9,8 @@
 
 typedef struct sv_map sv_map;
 
-/// `entries_max` bounds growth; `key` is 16 random bytes (tests may pass zeroes).
+/// `entries_max` bounds growth; `key` is 16 random bytes, so that strangers cannot choose texts
+/// that collide; NULL where no stranger chooses them.
 sv_map *sv_map_new(size_t entries_max, const uint8_t key[16]);
 /// Frees the map and its copies of the keys, not what the values point to.
 void sv_map_drop(sv_map **map);
