@@ -15,6 +15,8 @@ typedef struct open_ask {
     char id[ASK_ID_ROOM]; ///< empty: a free place
     const sv_gateway *gateway;
     int64_t until_us; ///< monotonic
+    int64_t within_us;
+    sv_text text; ///< borrowed
     sv_ask_done *done;
     void *arg;
 } open_ask;
@@ -67,13 +69,18 @@ static open_ask *free_place(sv_asks *asks, const sv_gateway *gateway) {
     return same < SV_ASKS_OF_GATEWAY_MAX ? found : NULL;
 }
 
+static int64_t within_of(const sv_ask *ask) {
+    int64_t within_us = ask->within_us == 0 ? SV_ASK_WITHIN_US : ask->within_us;
+    return within_us < SV_ASK_WITHIN_MAX_US ? within_us : SV_ASK_WITHIN_MAX_US;
+}
+
 static sv_err queue(sv_fleet *fleet, const sv_ask *ask, const char *id, sv_why *why) {
     char room[SV_PUSH_DATA_MAX];
     sv_textbuf data = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&data);
     sv_json_open_object(&out);
     sv_json_add_str(&out, "id", id);
-    sv_json_add_int(&out, "until", (fleet->wall_us() + SV_ASK_WITHIN_US) / 1000);
+    sv_json_add_int(&out, "until", (fleet->wall_us() + within_of(ask)) / 1000);
     sv_json_add_str(&out, "what", ask->what);
     sv_json_key(&out, "question");
     sv_json_put_raw(&out, ask->question);
@@ -101,7 +108,9 @@ sv_err sv_asks_put(sv_fleet *fleet, const sv_ask *ask, sv_why *why) {
     sv_random_hex(id);
     SV_TRY(queue(fleet, ask, id, why));
     *place = (open_ask){ .gateway = ask->gateway,
-                         .until_us = fleet->mono_us() + SV_ASK_WITHIN_US,
+                         .until_us = fleet->mono_us() + within_of(ask),
+                         .within_us = within_of(ask),
+                         .text = ask->text,
                          .done = ask->done,
                          .arg = ask->arg };
     memcpy(place->id, id, sizeof id);
@@ -117,7 +126,7 @@ void sv_asks_turn(sv_fleet *fleet) {
         }
         char why[SV_ASK_WHY_MAX];
         (void) snprintf(why, sizeof why, "gateway %s has not answered within %lld s",
-                        ask->gateway->id, (long long) (SV_ASK_WITHIN_US / SV_TIME_SECOND_US));
+                        ask->gateway->id, (long long) (ask->within_us / SV_TIME_SECOND_US));
         SV_LOG(warn, "ask.unanswered", "%s", why);
         end(ask, 504, why, NULL);
     }
@@ -125,14 +134,24 @@ void sv_asks_turn(sv_fleet *fleet) {
 
 // ---- answers ------------------------------------------------------------------------------------
 
-static open_ask *find(sv_asks *asks, const sv_gateway *gateway, sv_text id) {
-    for (size_t i = 0; i < SV_ASKS_MAX; i++) {
-        open_ask *ask = &asks->places[i];
-        if (ask->id[0] != '\0' && ask->gateway == gateway && sv_text_is(id, ask->id)) {
-            return ask;
-        }
+/// The place of an open question; SV_ASKS_MAX: there is none.
+static size_t find(const sv_asks *asks, const sv_gateway *gateway, sv_text id) {
+    size_t i = 0;
+    while (i < SV_ASKS_MAX
+           && (asks->places[i].id[0] == '\0' || asks->places[i].gateway != gateway
+               || !sv_text_is(id, asks->places[i].id))) {
+        i++;
     }
-    return NULL;
+    return i;
+}
+
+sv_err sv_asks_text(const sv_asks *asks, const sv_gateway *gateway, sv_text id, sv_text *out) {
+    size_t place = find(asks, gateway, id);
+    if (place == SV_ASKS_MAX || asks->places[place].text.at == NULL) {
+        return SV_ERR_NOT_FOUND;
+    }
+    *out = asks->places[place].text;
+    return SV_OK;
 }
 
 /// A refusal; the status is what the browser gets, so it is one that means a refusal.
@@ -160,11 +179,12 @@ sv_err sv_asks_answer(sv_fleet *fleet, const sv_gateway *gateway, sv_text body, 
     if (!sv_json_text(sv_json_get(root, "id"), &id)) {
         return sv_fail(why, SV_ERR_INVALID, "the answer does not say to what: no id");
     }
-    open_ask *ask = find(fleet->asks, gateway, id);
-    if (ask == NULL) {
+    size_t place = find(fleet->asks, gateway, id);
+    if (place == SV_ASKS_MAX) {
         return sv_fail(why, SV_ERR_NOT_FOUND,
                        "no such question is open: it was answered, or waits no longer");
     }
+    open_ask *ask = &fleet->asks->places[place];
     const sv_json *answer = sv_json_get(root, "answer");
     if (answer == NULL) {
         return refuse(ask, root, why);

@@ -180,6 +180,54 @@ static void what_is_no_answer_leaves_it_open(void **state) {
     assert_string_equal(s->why, "it never leaves");
 }
 
+static sv_err ask_about(scene *s, int64_t within_us, sv_text text) {
+    const sv_ask question = { .gateway = fixture_gateway(s->f, "gw-a"),
+                              .what = "backtest",
+                              .question = SV_TEXT("{}"),
+                              .within_us = within_us,
+                              .text = text,
+                              .done = done,
+                              .arg = s };
+    return sv_asks_put(&s->f->fleet, &question, NULL);
+}
+
+// [ask-1] [ask-2]
+static void a_question_may_need_longer_but_not_as_long_as_it_likes(void **state) {
+    scene *s = *state;
+    keep_open(s);
+    assert_int_equal(ask_about(s, 100 * SV_ASK_WITHIN_MAX_US, (sv_text){ 0 }), SV_OK);
+    turn_until(s, &s->events, 1);
+    assert_int_equal(s->until_ms, (fixture_now_us + SV_ASK_WITHIN_MAX_US) / 1000);
+    fixture_now_us += SV_ASK_WITHIN_MAX_US - 1;
+    sv_asks_turn(&s->f->fleet);
+    assert_int_equal(s->ends, 0);
+    fixture_now_us += 1;
+    sv_asks_turn(&s->f->fleet);
+    assert_int_equal(s->status, 504);
+    assert_string_equal(s->why, "gateway gw-a has not answered within 120 s");
+}
+
+// [ask-7]
+static void what_it_is_about_is_for_the_one_that_is_asked_while_it_is_open(void **state) {
+    scene *s = *state;
+    const sv_asks *asks = s->f->fleet.asks;
+    const sv_gateway *mine = fixture_gateway(s->f, "gw-a");
+    sv_text text;
+    keep_open(s);
+    assert_int_equal(ask_about(s, SV_ASK_WITHIN_US, SV_TEXT("change: {}")), SV_OK);
+    turn_until(s, &s->events, 1);
+    assert_int_equal(sv_asks_text(asks, mine, sv_text_of(s->id), &text), SV_OK);
+    assert_true(sv_text_is(text, "change: {}"));
+    assert_int_equal(sv_asks_text(asks, fixture_gateway(s->f, "gw-b"), sv_text_of(s->id), &text),
+                     SV_ERR_NOT_FOUND);
+    assert_int_equal(sv_asks_text(asks, mine, SV_TEXT(""), &text), SV_ERR_NOT_FOUND);
+    assert_int_equal(answer(s, "gw-a", ",\"answer\":7", NULL), SV_OK);
+    assert_int_equal(sv_asks_text(asks, mine, sv_text_of(s->id), &text), SV_ERR_NOT_FOUND);
+    assert_int_equal(ask(s, NULL), SV_OK); // it is about nothing more
+    turn_until(s, &s->events, 2);
+    assert_int_equal(sv_asks_text(asks, mine, sv_text_of(s->id), &text), SV_ERR_NOT_FOUND);
+}
+
 // [ask-2]
 static void who_waits_is_told_when_nobody_answers(void **state) {
     scene *s = *state;
@@ -223,6 +271,8 @@ int main(void) {
         EACH(a_gateway_that_is_away_is_not_asked),
         EACH(it_is_answered_once_by_the_gateway_that_was_asked),
         EACH(what_is_no_answer_leaves_it_open),
+        EACH(a_question_may_need_longer_but_not_as_long_as_it_likes),
+        EACH(what_it_is_about_is_for_the_one_that_is_asked_while_it_is_open),
         EACH(who_waits_is_told_when_nobody_answers),
         EACH(only_so_many_are_open_and_the_end_of_the_server_answers_them),
     };

@@ -15,7 +15,7 @@
 
 static const char SELF[] = "/v1/self";
 
-enum { SELF_MAX = 512, NUMBER_ROOM = 24 };
+enum { SELF_MAX = 512, NUMBER_ROOM = 24, ASK_ID_ROOM = 33 };
 
 /// A gateway's own.
 static const struct {
@@ -155,6 +155,18 @@ static void give_config(sv_http_request *request, sv_fleet *fleet, sv_gateway *g
     }
 }
 
+/// What a question of its own is about. [ask-7]
+static void give_ask(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
+    char id[ASK_ID_ROOM];
+    sv_text text;
+    if (sv_http_query(request, "id", id, sizeof id) != SV_OK
+        || sv_asks_text(fleet->asks, gateway, sv_text_of(id), &text) != SV_OK) {
+        sv_http_problem(request, 404, "Not found", "no such question is open");
+        return;
+    }
+    sv_http_reply(request, 200, "text/plain; charset=utf-8", text);
+}
+
 /// To what it was asked. [ask-2]
 static void take_answer(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
     sv_why why = { 0 };
@@ -187,6 +199,7 @@ static const struct {
 } OWN[] = {
     { "events", "GET", give_events },
     { "config", "GET", give_config },
+    { "ask", "GET", give_ask },
     { "answers", "POST", take_answer },
     { "maintenance", "GET", give_maintenance },
 };

@@ -29,6 +29,7 @@ typedef struct sv_fleet {
     sv_push *push;
     struct sv_notify *notify;
     sv_asks *asks;
+    size_t tries; ///< of rules, under way
     sv_certificates *certificates;
     sv_tls *device_tls; ///< what peers of the device door are judged by
     sv_throttle throttle;

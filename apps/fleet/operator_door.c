@@ -330,6 +330,7 @@ static const struct {
     { "GET", "/api/v1/sites/*/rules", SV_PERSON_VIEWER, sv_rules_door_show },
     { "PUT", "/api/v1/sites/*/rules", SV_PERSON_OPERATOR, sv_rules_door_put },
     { "POST", "/api/v1/sites/*/rules/check", SV_PERSON_OPERATOR, sv_rules_door_check },
+    { "POST", "/api/v1/sites/*/rules/try", SV_PERSON_OPERATOR, sv_rules_door_try },
     { "GET", "/api/v1/sites/*/rules/versions", SV_PERSON_VIEWER, sv_rules_door_list },
     { "GET", "/api/v1/sites/*/rules/versions/*", SV_PERSON_VIEWER, sv_rules_door_version },
     { "POST", "/api/v1/sites/*/rules/versions/*/again", SV_PERSON_OPERATOR, sv_rules_door_again },

@@ -1,5 +1,6 @@
 #include "rules_door.h"
 
+#include "rules_try.h"
 #include "site_rules.h"
 #include "views.h"
 
@@ -195,6 +196,23 @@ void sv_rules_door_check(sv_visit *v) {
     write_faults(&faults, &out);
     sv_json_close_object(&out);
     sv_visit_json(v, SV_OK, &json, &why);
+}
+
+void sv_rules_door_try(sv_visit *v) {
+    const sv_site *site = site_asked(v);
+    int64_t days = SV_RULES_TRY_DAYS_DEFAULT;
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
+    sv_why why = { 0 };
+    if (site == NULL || !sv_visit_number(v, "days", SV_RULES_TRY_DAYS_MAX, &days)) {
+        return;
+    }
+    if (days < 1) {
+        sv_http_problem(v->request, 400, "Bad request", "days is 1 to %d", SV_RULES_TRY_DAYS_MAX);
+    } else if (sv_site_rules_judge(sv_http_body(v->request), &faults, &why) != SV_OK) {
+        answer_faults(v, &faults, &why);
+    } else {
+        sv_rules_try(v->fleet, site, days, v->request);
+    }
 }
 
 void sv_rules_door_put(sv_visit *v) {

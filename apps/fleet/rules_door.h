@@ -9,6 +9,8 @@ void sv_rules_door_show(sv_visit *v);
 void sv_rules_door_put(sv_visit *v);
 /// `…/rules/check`: POST.
 void sv_rules_door_check(sv_visit *v);
+/// `…/rules/try`: POST.
+void sv_rules_door_try(sv_visit *v);
 /// `…/rules/versions` and one of them.
 void sv_rules_door_list(sv_visit *v);
 void sv_rules_door_version(sv_visit *v);

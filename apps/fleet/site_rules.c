@@ -23,7 +23,7 @@ static sv_err check_comment(sv_text comment, sv_why *why) {
                           SV_SITE_RULES_COMMENT_MAX);
 }
 
-static sv_err check_text(sv_text text, sv_config_faults *faults, sv_why *why) {
+sv_err sv_site_rules_judge(sv_text text, sv_config_faults *faults, sv_why *why) {
     SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
     return sv_rules_file_read(text, &rules, faults) == SV_OK
                ? SV_OK
@@ -96,7 +96,7 @@ sv_err sv_site_rules_put(sv_fleet *fleet, const sv_site_rules_draft *draft, int6
                          sv_config_faults *faults, sv_why *why) {
     char sha256[SHA256_ROOM];
     SV_TRY(check_comment(draft->comment, why));
-    SV_TRY(check_text(draft->text, faults, why));
+    SV_TRY(sv_site_rules_judge(draft->text, faults, why));
     digest_of(draft->text, sha256);
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
     SV_TRY(sv_push_commit(fleet, replace(fleet, draft, sha256, out, why), why));

@@ -26,6 +26,8 @@ typedef struct sv_site_rules_draft {
     sv_text text;     ///< the file
 } sv_site_rules_draft;
 
+/// SV_ERR_INVALID with `faults` when a gateway would not take it.
+sv_err sv_site_rules_judge(sv_text text, sv_config_faults *faults, sv_why *why);
 /// Stored and announced, or nothing. SV_ERR_INVALID with `faults` when the file has any (none: the
 /// comment is at fault); SV_ERR_STATE when `replaces` is not the newest version, which is in *out
 /// then.

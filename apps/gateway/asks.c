@@ -1,6 +1,7 @@
 #include "asks.h"
 
 #include "series_ask.h"
+#include "try.h"
 
 #include <base/mem.h>
 #include <codec/encode.h>
@@ -11,7 +12,7 @@
 #include <sys/clock.h>
 #include <sys/log.h>
 
-enum { STATUS_OK = 200, ID_BYTES = 16, WHY_MAX = 512 };
+enum { STATUS_OK = 200, ID_BYTES = 16 };
 
 /// One that is being answered.
 typedef struct ask {
@@ -39,8 +40,8 @@ static void send(gw *g, const sv_textbuf *body) {
     }
 }
 
-static void refuse(gw *g, const char *id, int status, sv_text why) {
-    char room[2 * WHY_MAX];
+void gw_ask_refuse(gw *g, const char *id, int status, sv_text why) {
+    char room[2 * GW_ASK_WHY_MAX];
     sv_textbuf body = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&body);
     sv_json_open_object(&out);
@@ -51,7 +52,7 @@ static void refuse(gw *g, const char *id, int status, sv_text why) {
     send(g, &body);
 }
 
-static void answer(gw *g, const char *id, sv_text json) {
+void gw_ask_answer(gw *g, const char *id, sv_text json) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(GW_ASK_ANSWER_MAX);
     sv_json_out out = SV_JSON_OUT(&body);
     sv_json_open_object(&out);
@@ -60,7 +61,7 @@ static void answer(gw *g, const char *id, sv_text json) {
     sv_json_put_raw(&out, json);
     sv_json_close_object(&out);
     if (body.overflowed) {
-        refuse(g, id, 507, SV_TEXT("the answer is too large: ask for less"));
+        gw_ask_refuse(g, id, 507, SV_TEXT("the answer is too large: ask for less"));
     } else {
         send(g, &body);
     }
@@ -78,14 +79,14 @@ static bool may_leave(const gw *g, const gw_series_question *q) {
 static void series_done(void *arg, int status, sv_text said) {
     SV_DEFER(sv_mem_drop) ask *a = arg;
     if (!may_leave(a->g, &a->series)) {
-        char why[WHY_MAX];
+        char why[GW_ASK_WHY_MAX];
         (void) snprintf(why, sizeof why, "%s of %s never leaves the site: its rules say so",
                         a->series.sensor, a->series.device);
-        refuse(a->g, a->id, 403, sv_text_of(why));
+        gw_ask_refuse(a->g, a->id, 403, sv_text_of(why));
     } else if (status == STATUS_OK) {
-        answer(a->g, a->id, said);
+        gw_ask_answer(a->g, a->id, said);
     } else {
-        refuse(a->g, a->id, status, said);
+        gw_ask_refuse(a->g, a->id, status, said);
     }
 }
 
@@ -109,14 +110,14 @@ static bool read_series(const sv_json *question, gw_series_question *out) {
            && points <= GW_ASK_POINTS_MAX;
 }
 
-static bool take_series(gw *g, const char *id, const sv_json *question) {
+static bool take_series(gw *g, const gw_asking *asking) {
     gw_series_question series;
-    if (!read_series(question, &series)) {
+    if (!read_series(asking->question, &series)) {
         return false;
     }
     ask *a = sv_mem_new(sizeof *a);
     *a = (ask){ .g = g, .series = series };
-    memcpy(a->id, id, sizeof a->id);
+    memcpy(a->id, asking->id, sizeof a->id);
     if (may_leave(g, &series)) {
         gw_series_ask(g, &series, series_done, a);
     } else {
@@ -129,9 +130,10 @@ static bool take_series(gw *g, const char *id, const sv_json *question) {
 
 static const struct {
     const char *what;
-    bool (*take)(gw *g, const char *id, const sv_json *question); ///< false: it breaks its format
+    bool (*take)(gw *g, const gw_asking *asking); ///< false: it breaks its format
 } QUESTIONS[] = {
     { "series", take_series },
+    { "backtest", gw_try_take },
 };
 
 static bool read_ask(const sv_json *data, char id[GW_ASK_ID_ROOM], int64_t *until_ms,
@@ -158,11 +160,14 @@ gw_event_end gw_ask_take(gw *g, int64_t id, const sv_json *data) {
     }
     for (size_t i = 0; i < SV_COUNT(QUESTIONS); i++) {
         if (sv_text_is(what, QUESTIONS[i].what)) {
-            return QUESTIONS[i].take(g, name, sv_json_get(data, "question")) ? GW_EVENT_DONE
-                                                                             : GW_EVENT_REFUSED;
+            const gw_asking asking = { .id = name,
+                                       .until_ms = until_ms,
+                                       .question = sv_json_get(data, "question") };
+            return QUESTIONS[i].take(g, &asking) ? GW_EVENT_DONE : GW_EVENT_REFUSED;
         }
     }
-    refuse(g, name, 501,
-           SV_TEXT("this gateway does not know what is asked: it is older than the fleet server"));
+    gw_ask_refuse(
+        g, name, 501,
+        SV_TEXT("this gateway does not know what is asked: it is older than the fleet server"));
     return GW_EVENT_DONE;
 }

@@ -19,6 +19,7 @@
 #include "site_rules.h"
 #include "spool_alert.h"
 #include "traffic.h"
+#include "try.h"
 #include <base/map.h>
 #include <base/ranges.h>
 #include <base/time.h>
@@ -285,6 +286,7 @@ struct gw {
     gw_guards guards;
     gw_site_rules site_rules;
     gw_maintenance maintenance;
+    gw_tries tries;
     gw_seen seen;
     gw_page_door page;
     sv_tls *alert_tls; ///< to an alerts.url of one's own

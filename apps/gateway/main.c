@@ -180,6 +180,7 @@ static void close_all(gw *g) {
     gw_front_close(g);
     sv_http_server_drop(&g->local);
     gw_page_close(g);
+    gw_try_close(g);
     gw_relay_drop(&g->relay);
     gw_uplink_close(g);
     gw_ledger_close(g);

@@ -107,13 +107,12 @@ static void take_over(gw *g, sv_rules **rules, const given_rules *got) {
     stop_wanting(g);
 }
 
-/// "2 faults: line 3, column 9: …; line 7, column 1: …", as many as fit.
-static void tell_faults(const sv_config_faults *faults, sv_textbuf *out) {
+void gw_site_rules_faults(const sv_config_faults *faults, size_t room_bytes, sv_textbuf *out) {
     sv_textbuf_addf(out, "%u fault%s", faults->count, faults->count == 1 ? "" : "s");
     for (size_t i = 0; i < sv_config_faults_told(faults); i++) {
         sv_text sentence = sv_config_faults_sentence(faults, i);
         const char *mark = i == 0 ? ":" : ";";
-        if (out->len + sentence.len + 128 > GW_RULES_WHY_MAX) {
+        if (out->len + sentence.len + 128 > room_bytes) {
             sv_textbuf_addf(out, "%s and more", mark);
             return;
         }
@@ -143,7 +142,7 @@ static sv_rules *judge(sv_text text, sv_text sha256, sv_textbuf *why) {
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
     sv_rules *rules = NULL;
     if (has_digest(text, sha256, why) && sv_rules_file_read(text, &rules, &faults) != SV_OK) {
-        tell_faults(&faults, why);
+        gw_site_rules_faults(&faults, GW_RULES_WHY_MAX, why);
     }
     return rules;
 }
@@ -271,7 +270,7 @@ static void restore_in_force(gw *g, sv_stmt *row) {
     sv_textbuf why = SV_TEXTBUF(room);
     sv_rules *rules = NULL;
     if (sv_rules_file_read(sv_stmt_text(row, 4), &rules, &faults) != SV_OK) {
-        tell_faults(&faults, &why);
+        gw_site_rules_faults(&faults, GW_RULES_WHY_MAX, &why);
         SV_LOG(error, "rules.refused",
                "version %lld, which was in force: " SV_TEXT_FMT "; the sections of the file hold",
                (long long) sv_stmt_int(row, 1), SV_TEXT_ARG(sv_textbuf_text(&why)));

@@ -61,6 +61,8 @@ void gw_site_rules_turn(struct gw *g);
 /// The file was read again: its rules come in force, unless the fleet server's hold.
 void gw_site_rules_reload(struct gw *g, gw_config *fresh);
 
+/// "2 faults: line 3, column 9: ...; line 7, column 1: ...", as many as fit `room_bytes`.
+void gw_site_rules_faults(const sv_config_faults *faults, size_t room_bytes, sv_textbuf *out);
 /// {"from","version","at","refused"}, for the fleet server and the local page.
 void gw_site_rules_write(const struct gw *g, sv_json_out *out);
 

@@ -228,7 +228,7 @@ static sv_err run_replay(run *r, sv_why *why) {
 static void print_summary(const run *r) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(TOLD_BYTES_MAX);
     if (r->asked->json) {
-        sv_backtest_tell_json(&r->test, &told);
+        sv_backtest_tell_json(&r->test, SV_TRIAL_ALERTS_MAX, &told);
     } else {
         sv_backtest_tell(&r->test, &told);
     }

@@ -68,6 +68,31 @@ check "$work/faulty.yaml" | jq -e --slurpfile problem "$work/problem" '. == {cou
 [ "$(check "$work/one.yaml")" = '{"count":0,"faults":[]}' ] || fail "the check does not take what is taken: $(check "$work/one.yaml")"
 rules list --output json | jq -e '[.[].version] == [1]' >/dev/null || fail "a check made a version"
 
+# [rules-10] [ask-7] [ask-8] Tried on what each gateway has stored, before it is saved: what the command says of the same store.
+seq 1 200 | awk -v start="$(($(date +%s) - 3600))" '{ printf "{\"value\":%s,\"timestamp\":\"%s\",\"device_id\":\"press-2\"}\n", $1 % 20 < 12 ? 95 : 20, strftime("%Y-%m-%dT%H:%M:%S", start + $1, 1) }' |
+  persistent press-2 sensors/press-2/speed
+echo 'thresholds: {default: {high: 80, hysteresis: 30, hold: 5s}}' >"$work/candidate.yaml"
+try_it() { api -X POST --data-binary "@$1" "$site_rules/try?days=7" >"$work/tried"; }
+from=$(date -u -d '7 days ago' +%Y-%m-%dT%H:%M:%S)
+"$selvedge" backtest --config "$work/candidate.yaml" --against "$work/one.yaml" --store "$work/gateway.db" --from "$from" --output json >"$work/store.json"
+jq -e '.readings >= 200 and .alerts > 0 and .without.alerts >= .alerts and .against.alerts > 0' "$work/store.json" >/dev/null || fail "the story says nothing: $(cat "$work/store.json")"
+try_it "$work/candidate.yaml"
+jq -e --slurpfile store "$work/store.json" '$store[0] as $s | .site == "north" and .days == 7 and (.gateways | length) == 2 and (.gateways[0] | .id == "gw" and .status == 200 and .why == null
+  and (.found | .readings == $s.readings and .streams == $s.streams and .left_out == 0 and .alerts == $s.alerts and .without == $s.without and .in_force == $s.against.alerts
+    and [.raised[] | [.device, .sensor, .type, .severity, .message, .raised_at / 1000 | tostring]] == [$s.raised[] | [.deviceId, .sensor, .alertType, .severity, .message, (.raised | sub("[.][0-9]+Z?$"; "") | sub("Z$"; "") + "Z" | fromdate) | tostring]]))
+  and .gateways[1].status == 200 and .gateways[1].found.readings == 0' "$work/tried" >/dev/null || fail "tried: $(cat "$work/tried"), the store: $(cat "$work/store.json")"
+try_it "$work/faulty.yaml"
+jq -e --slurpfile problem "$work/problem" '.status == 422 and .faults == $problem[0].faults' "$work/tried" >/dev/null || fail "a faulty candidate: $(cat "$work/tried")"
+for days in 0 32 x; do
+  [ "$(api -X POST --data-binary "@$work/one.yaml" -o /dev/null -w '%{http_code}' "$site_rules/try?days=$days")" = 400 ] || fail "days=$days is taken"
+done
+die "$second"
+one_is_away() { try_it "$work/candidate.yaml" && jq -e '.gateways[0].status == 200 and .gateways[1].status == 503 and (.gateways[1].why | startswith("gateway gw2 is not connected now"))' "$work/tried" >/dev/null; }
+within 20 one_is_away || fail "the one that is away: $(cat "$work/tried")"
+start_second
+rules list --output json | jq -e '[.[].version] == [1]' >/dev/null || fail "what was tried is kept"
+both_go_by 1 || fail "what was tried is in force"
+
 # Somebody else was faster.
 put_if() { api -X PUT "$@" --data-binary "@$work/one.yaml" -o /dev/null -w '%{http_code}' "$site_rules"; }
 [ "$(put_if -H 'If-Match: "0"')" = 412 ] || fail "an edit of what is no longer there is taken"
@@ -132,6 +157,8 @@ rules list | grep -q 'gateway gw: goes by its own file, .*; refused version 5: .
 config_of() { curl -s --cacert "$work/pki/ca.crt" --cert "$work/keys/$1.crt" --key "$work/keys/$1.key" "${@:3}" "$fleet_url/v1/gateway/$2"; }
 [ "$(config_of other gw/config -o /dev/null -w '%{http_code}')" = 403 ] || fail "another gateway reads a site's rules"
 [ "$(config_of press-1 gw/config -o /dev/null -w '%{http_code}')" = 404 ] || fail "a device reads a site's rules"
+[ "$(config_of other gw/ask?id=0123456789abcdef0123456789abcdef -o /dev/null -w '%{http_code}')" = 403 ] || fail "another gateway reads what it is not asked"
+[ "$(config_of gw gw/ask?id=0123456789abcdef0123456789abcdef -o /dev/null -w '%{http_code}')" = 404 ] || fail "there is a text of no question"
 [ "$(config_of other other/config -o /dev/null -w '%{http_code}')" = 404 ] || fail "another site has rules"
 [ "$(config_of gw 'gw/config?version=x' -o /dev/null -w '%{http_code}')" = 400 ] || fail "a broken number is taken"
 config_of gw 'gw/config?version=1' | jq -e '.version == 1 and .rules == "thresholds: {default: {high: 50}}\n"' >/dev/null || fail "version 1 is not given"

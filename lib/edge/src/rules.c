@@ -29,8 +29,18 @@ sv_rules *sv_rules_default(void) {
     return rules;
 }
 
+sv_rules *sv_rules_share(sv_rules *rules) {
+    rules->shared++;
+    return rules;
+}
+
 void sv_rules_drop(sv_rules **rules) {
     if (*rules == NULL) {
+        return;
+    }
+    if ((*rules)->shared > 0) {
+        (*rules)->shared--;
+        *rules = NULL;
         return;
     }
     rules_layer_drop(&(*rules)->thresholds);

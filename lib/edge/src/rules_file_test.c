@@ -24,6 +24,21 @@ static void every_section_of_rules_is_taken(void **state) {
     assert_int_equal(found.uplink, SV_UPLINK_NEVER);
 }
 
+static void rules_are_there_until_their_last_owner_drops_them(void **state) {
+    (void) state;
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { 0 };
+    sv_rules *mine = NULL;
+    sv_stream_rules found;
+    assert_int_equal(read_file(SV_TEXT("uplink: {default: never}\n"), &mine, &faults), SV_OK);
+    sv_rules *other = sv_rules_share(mine);
+    assert_ptr_equal(other, mine);
+    sv_rules_drop(&mine);
+    assert_null(mine);
+    sv_rules_for(other, SV_TEXT("press-1"), SV_TEXT("badge"), &found);
+    assert_int_equal(found.uplink, SV_UPLINK_NEVER);
+    sv_rules_drop(&other);
+}
+
 static void an_empty_file_is_the_defaults(void **state) {
     (void) state;
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { 0 };
@@ -96,6 +111,7 @@ static void one_byte_too_many_is_too_many(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_section_of_rules_is_taken),
+        cmocka_unit_test(rules_are_there_until_their_last_owner_drops_them),
         cmocka_unit_test(an_empty_file_is_the_defaults),
         cmocka_unit_test(a_faulty_file_is_refused_whole_with_every_place),
         cmocka_unit_test(faults_stand_in_the_order_of_the_file),

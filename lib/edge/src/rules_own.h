@@ -189,6 +189,7 @@ struct sv_rules {
     rules_layer thresholds, rates, stales, changes, uplinks;
     rules_mutes mutes;
     sv_flapping flapping;
+    unsigned shared; ///< owners but one
 };
 
 // ---- for people ---------------------------------------------------------------------------------

@@ -242,7 +242,7 @@ static void put_trips(sv_json_out *out, const sv_backtest *b) {
     sv_json_close_array(out);
 }
 
-void sv_backtest_tell_json(const sv_backtest *test, sv_textbuf *out) {
+void sv_backtest_tell_json(const sv_backtest *test, size_t shown, sv_textbuf *out) {
     sv_json_out json = SV_JSON_OUT(out);
     sv_json_open_object(&json);
     sv_json_add_int(&json, "readings", (int64_t) test->readings);
@@ -256,7 +256,7 @@ void sv_backtest_tell_json(const sv_backtest *test, sv_textbuf *out) {
     put_against(&json, test);
     sv_json_key(&json, "raised");
     sv_json_open_array(&json);
-    for (size_t i = 0; i < sv_trial_alert_count(test->candidate); i++) {
+    for (size_t i = 0; i < sv_trial_alert_count(test->candidate) && i < shown; i++) {
         put_alert(&json, sv_trial_alert_at(test->candidate, i), true);
     }
     sv_json_close_array(&json);

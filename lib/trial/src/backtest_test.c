@@ -114,7 +114,7 @@ static void what_would_have_happened_is_told_to_programs(void **state) {
     holds("press-1", 95, "2026-11-21T09:01:00");
     holds("press-1", 60, "2026-11-21T09:02:00");
     SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(100000);
-    sv_backtest_tell_json(&b, &told);
+    sv_backtest_tell_json(&b, SV_TRIAL_ALERTS_MAX, &told);
     assert_int_equal(sv_textbuf_end(&told), SV_OK);
     assert_string_equal(
         told.at,
@@ -147,6 +147,11 @@ static void all_alerts_are_counted_and_the_first_are_kept(void **state) {
     assert_int_equal(sv_trial_alert_count(b.candidate), SV_TRIAL_ALERTS_MAX);
     const sv_trial_alert *last = sv_trial_alert_at(b.candidate, SV_TRIAL_ALERTS_MAX - 1);
     assert_true(last->cleared_us == last->raised_us + 3 * SECOND_US);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(100000);
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_backtest_tell_json(&b, 3, &json);
+    assert_int_equal(sv_json_parse(sv_textbuf_text(&json), &root, NULL, NULL), SV_OK);
+    assert_int_equal(sv_json_count(sv_json_get(root, "raised")), 3);
     SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(100000);
     sv_backtest_tell(&b, &told);
     assert_int_equal(sv_textbuf_end(&told), SV_OK);

@@ -150,17 +150,18 @@ static sv_err take_stretch(history *h, int64_t stretch, sv_why *why) {
     return SV_OK;
 }
 
-/// The next one after `*stretch`: SV_ERR_NOT_FOUND behind the last.
-static sv_err next_stretch(history *h, int64_t *stretch, int64_t *upto, sv_why *why) {
+/// The next one after `*stretch` that may hold something wanted: SV_ERR_NOT_FOUND behind the last.
+static sv_err next_stretch(history *h, int64_t *stretch, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(h->db,
-                      "SELECT id, upto FROM stretch WHERE kind = 0 AND state = 1 AND id > ? "
-                      "ORDER BY id LIMIT 1",
+                      "SELECT id FROM stretch WHERE kind = 0 AND state = 1 AND id > ? "
+                      "AND coalesce(last >= ? AND first <= ?, 1) ORDER BY id LIMIT 1",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, *stretch);
+    sv_stmt_bind_int(stmt, 2, h->wanted->from_us);
+    sv_stmt_bind_int(stmt, 3, h->wanted->to_us);
     SV_TRY(sv_stmt_next(stmt, why));
     *stretch = sv_stmt_int(stmt, 0);
-    *upto = sv_stmt_int(stmt, 1);
     sv_stmt_reset(stmt);
     return SV_OK;
 }
@@ -181,14 +182,14 @@ static sv_err take_row(history *h, sv_stmt *stmt) {
 }
 
 /// At the time where they belong, as in blocks.
-static sv_err take_rows(history *h, int64_t above, sv_why *why) {
+static sv_err take_rows(history *h, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(sv_db_stmt(h->db,
                       "SELECT stream, value, received, at, uptime, known, start FROM reading_row "
-                      "LEFT JOIN boot ON boot.id = reading_row.boot WHERE reading_row.id > ? "
+                      "LEFT JOIN boot ON boot.id = reading_row.boot WHERE reading_row.id > "
+                      "(SELECT coalesce(max(upto), 0) FROM stretch WHERE kind = 0 AND state = 1) "
                       "ORDER BY reading_row.id",
                       &stmt, why));
-    sv_stmt_bind_int(stmt, 1, above);
     SV_TRY(each_row(h, stmt, take_row, why));
     hand_out(h);
     return SV_OK;
@@ -197,14 +198,13 @@ static sv_err take_rows(history *h, int64_t above, sv_why *why) {
 /// A stretch that becomes whole meanwhile must not be missed between the last one and the rows.
 static sv_err read_all(history *h, sv_why *why) {
     int64_t stretch = 0;
-    int64_t upto = 0;
     for (;;) {
         SV_TRY(sv_db_exec(h->db, "BEGIN", why));
-        sv_err err = next_stretch(h, &stretch, &upto, why);
+        sv_err err = next_stretch(h, &stretch, why);
         if (err == SV_OK) {
             err = take_stretch(h, stretch, why);
         } else if (err == SV_ERR_NOT_FOUND) {
-            err = take_rows(h, upto, why);
+            err = take_rows(h, why);
             h->enough = true;
         }
         sv_err ended = sv_db_exec(h->db, "COMMIT", err == SV_OK ? why : NULL);

@@ -79,6 +79,8 @@ sv_err sv_rules_read(const sv_config_node *root, sv_rules **out, sv_config_fault
 extern const char *const SV_RULES_SECTIONS[];
 /// No file: the defaults.
 sv_rules *sv_rules_default(void);
+/// One more owner, who drops them as well; all owners are of one thread. Others may only read.
+sv_rules *sv_rules_share(sv_rules *rules);
 void sv_rules_drop(sv_rules **rules);
 
 void sv_rules_for(const sv_rules *rules, sv_text device_id, sv_text sensor, sv_stream_rules *out);

@@ -50,6 +50,7 @@ void sv_backtest_take(sv_backtest *test, sv_backtest_stream *stream, double valu
 
 /// What was found, for people and for programs.
 void sv_backtest_tell(const sv_backtest *test, sv_textbuf *out);
-void sv_backtest_tell_json(const sv_backtest *test, sv_textbuf *out);
+/// At most the first `shown` alerts are listed.
+void sv_backtest_tell_json(const sv_backtest *test, size_t shown, sv_textbuf *out);
 
 #endif
