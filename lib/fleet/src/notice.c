@@ -71,7 +71,10 @@ void sv_notice_title(const sv_notice_group *group, sv_textbuf *out) {
         add_clean(out, group->first);
     }
     sv_textbuf_add_str(out, ": ");
-    add_clean(out, group->reason);
+    char room[SV_ALERT_MESSAGE_MAX];
+    sv_textbuf reason = SV_TEXTBUF(room);
+    sv_alert_add_readable(&reason, group->reason);
+    add_clean(out, sv_textbuf_text(&reason));
     add_end(group, out);
 }
 

@@ -27,6 +27,11 @@ static void one_line_says_what_is_wrong_where_and_with_how_many(void **state) {
     assert_string_equal(title_of(one(SV_NOTICE_RAISED)),
                         "critical: press-1 at site pune: HIGH temperature: Value 91.2 exceeds high "
                         "threshold");
+    // [alert-6]
+    sv_notice_group long_number = one(SV_NOTICE_RECOVERED);
+    long_number.reason = SV_TEXT("Value 7.7780000000000005 exceeds high threshold");
+    assert_string_equal(title_of(long_number), "recovered: press-1 at site pune: HIGH temperature: "
+                                               "Value 7.778 exceeds high threshold");
     sv_notice_group storm = one(SV_NOTICE_RAISED);
     storm.count = 400;
     storm.over = 12;

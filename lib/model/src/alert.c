@@ -1,3 +1,4 @@
+#include <base/num.h>
 #include <base/time.h>
 #include <math.h>
 #include <model/alert.h>
@@ -30,6 +31,67 @@ void sv_alert_threshold_message(sv_alert_type high_or_low, double value,
     sv_num_add(&text, value);
     sv_textbuf_add_str(&text, high_or_low == SV_ALERT_HIGH ? " exceeds high threshold"
                                                            : " below low threshold");
+}
+
+enum { DECIMALS = 3, DECIMALS_BELOW_ONE = 6, NUMBER_MAX = 32 };
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool continues_a_word(char c) {
+    return is_digit(c) || c == '.' || c == '-' || c == '_' || (c >= 'A' && c <= 'Z')
+           || (c >= 'a' && c <= 'z');
+}
+
+/// How long the decimal number is that `text` begins with, such as 7.25; 0: it begins with none, or
+/// with a word, a version or an exponent, which are not for rounding.
+static size_t decimal_length(sv_text text, size_t *decimals) {
+    size_t whole = 0;
+    while (whole < text.len && is_digit(text.at[whole])) {
+        whole++;
+    }
+    size_t end = whole + 1;
+    if (whole == 0 || end >= text.len || text.at[whole] != '.') {
+        return 0;
+    }
+    while (end < text.len && is_digit(text.at[end])) {
+        end++;
+    }
+    *decimals = end - whole - 1;
+    bool alone = end == text.len || !continues_a_word(text.at[end]);
+    return alone && end <= NUMBER_MAX ? end : 0;
+}
+
+/// The length of what was added in another form, 0: nothing was.
+static size_t add_rounded(sv_textbuf *out, sv_text text) {
+    size_t decimals = 0;
+    size_t len = decimal_length(text, &decimals);
+    double value = 0;
+    if (len == 0 || sv_num_parse((sv_text){ text.at, len }, &value) != SV_OK) {
+        return 0;
+    }
+    bool below_one = value < 1;
+    double step = below_one ? 1e6 : 1e3;
+    if (decimals <= (below_one ? DECIMALS_BELOW_ONE : DECIMALS)) {
+        return 0;
+    }
+    sv_num_add(out, round(value * step) / step);
+    return len;
+}
+
+void sv_alert_add_readable(sv_textbuf *out, sv_text message) {
+    bool inside = false;
+    for (size_t i = 0; i < message.len;) {
+        sv_text rest = { message.at + i, message.len - i };
+        size_t len = inside ? 0 : add_rounded(out, rest);
+        if (len == 0) {
+            sv_textbuf_add_char(out, rest.at[0]);
+            len = 1;
+        }
+        inside = continues_a_word(message.at[i + len - 1]) && message.at[i + len - 1] != '-';
+        i += len;
+    }
 }
 
 static void put_data(sv_json_out *json, const sv_alert *alert) {

@@ -23,6 +23,35 @@ static void a_threshold_message_shows_the_shortest_number(void **state) {
     }
 }
 
+// [alert-6]
+static void people_read_no_more_digits_than_they_need(void **state) {
+    (void) state;
+    static const char *const CASES[][2] = {
+        { "Value 7.7780000000000005 exceeds high threshold", "Value 7.778 exceeds high threshold" },
+        { "Value -82.95899999999999 below low threshold", "Value -82.959 below low threshold" },
+        { "Value 0.30000000000000004 exceeds", "Value 0.3 exceeds" },
+        { "Value 0.00012345678 exceeds", "Value 0.000123 exceeds" },
+        { "Value 91.2 exceeds", "Value 91.2 exceeds" },
+        { "9.9996", "10" },
+        { "at 97.12345 \xc2\xb0\x43, 11.01 mm/s (1.23456)",
+          "at 97.123 \xc2\xb0\x43, 11.01 mm/s (1.235)" },
+        // What is no decimal number stays as it is.
+        { "10.0.12345.1 v1.23456 1.23456e9 a_1.23456 1. .12345",
+          "10.0.12345.1 v1.23456 1.23456e9 a_1.23456 1. .12345" },
+        { "1234567890123456789012345678901234567890.12345",
+          "1234567890123456789012345678901234567890.12345" },
+        { "2026-11-28 1.23456.", "2026-11-28 1.23456." },
+        { "", "" },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        char room[SV_ALERT_MESSAGE_MAX];
+        sv_textbuf out = SV_TEXTBUF(room);
+        sv_alert_add_readable(&out, sv_text_of(CASES[i][0]));
+        assert_int_equal(sv_textbuf_end(&out), SV_OK);
+        assert_string_equal(room, CASES[i][1]);
+    }
+}
+
 #define ID "\"id\":\"00112233445566778899aabbccddeeff\""
 #define WHO ID ",\"deviceId\":\"press-1\""
 #define KIND WHO ",\"alertType\":\"OFFLINE\",\"severity\":\"info\""
@@ -99,6 +128,7 @@ static void every_broken_alert_is_refused_with_its_sentence(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_threshold_message_shows_the_shortest_number),
+        cmocka_unit_test(people_read_no_more_digits_than_they_need),
         cmocka_unit_test(what_an_alert_does_not_have_is_left_out),
         cmocka_unit_test(an_acknowledgement_says_by_whom),
         cmocka_unit_test(every_broken_alert_is_refused_with_its_sentence),

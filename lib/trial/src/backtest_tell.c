@@ -123,7 +123,9 @@ static void add_alert(sv_textbuf *out, const sv_trial_alert *alert) {
         sv_textbuf_add_str(out, ", for ");
         add_span(out, alert->cleared_us - alert->raised_us);
     }
-    sv_textbuf_addf(out, ": %s\n", alert->message);
+    sv_textbuf_add_str(out, ": ");
+    sv_alert_add_readable(out, sv_text_of(alert->message));
+    sv_textbuf_add_char(out, '\n');
 }
 
 static void add_trip(sv_textbuf *out, const sv_backtest_trip *trip) {
@@ -141,7 +143,9 @@ static void add_trip(sv_textbuf *out, const sv_backtest_trip *trip) {
     add_span(out, trip->at_us - trip->first.raised_us);
     sv_textbuf_add_str(out, " before the trip: ");
     add_name(out, &trip->first);
-    sv_textbuf_addf(out, ", %s\n", trip->first.message);
+    sv_textbuf_add_str(out, ", ");
+    sv_alert_add_readable(out, sv_text_of(trip->first.message));
+    sv_textbuf_add_char(out, '\n');
 }
 
 void sv_backtest_tell(const sv_backtest *test, sv_textbuf *out) {

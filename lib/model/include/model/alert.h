@@ -60,6 +60,9 @@ typedef struct sv_alert {
 void sv_alert_threshold_message(sv_alert_type high_or_low, double value,
                                 char out[SV_ALERT_MESSAGE_MAX]);
 
+/// A message as people read it: of a number with more, three decimals, below 1 six. [alert-6]
+void sv_alert_add_readable(sv_textbuf *out, sv_text message);
+
 /// {"id","deviceId","alertType","severity","message",
 /// "data":{"timestamp":<ms>,"deviceId","sensor","rule","value","raw"},"timestamp":<ISO
 /// 8601>,"event", "by"}; `by` with SV_ALERT_ACKNOWLEDGED alone. [alert-1] [alert-3]
