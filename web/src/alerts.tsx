@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { call, query, type Alert } from "./api";
-import { alertSentence, capital, count, withUnit, words } from "./format";
+import { alertSentence, capital, count, readable, withUnit, words } from "./format";
 import { latest, on } from "./live";
 import { useLoad } from "./load";
 import { AlertText, Chips, Command, Empty, Failed, Lasting, State, Time } from "./parts";
@@ -51,7 +51,7 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
         <AlertText alert={alert} />
         <p class="dim">
           <Lasting alert={alert} />
-          {alert.sensor && alertSentence(alert) === alert.message && <> · {words(alert.sensor)} {alert.value !== null && withUnit(alert.value, alert.unit)}</>}
+          {alert.sensor && alertSentence(alert) === readable(alert.message) && <> · {words(alert.sensor)} {alert.value !== null && withUnit(alert.value, alert.unit)}</>}
           {!alert.sensor && alert.rule && <> · rule {alert.rule}</>}
           {alert.state !== "cleared" && <Now alert={alert} />}
           {" · "}{alert.site}

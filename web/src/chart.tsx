@@ -84,7 +84,7 @@ function options(el: HTMLElement, sensor: string, hands: Hands): uPlot.Options {
   const axis = { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   const moves = (type: string) => type === "mousemove" || type === "mouseleave";
   return {
-    width: Math.max(200, el.clientWidth), height: 190, padding: [10, 8, 0, 0],
+    width: Math.max(200, el.clientWidth), height: 190, padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: {
       drag: { x: true, y: false, setScale: false }, points: { size: 7 },

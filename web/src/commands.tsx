@@ -147,7 +147,7 @@ function Ask({ device, known, put }: { device: DeviceDetail; known: string[]; pu
 }
 
 export function Commands({ device, may, of }: { device: DeviceDetail; may: boolean; of: Known }) {
-  const known = [...new Set(of.items.map((c) => c.name))].sort();
+  const known = [...new Set(of.items.flatMap((c) => (c.name === "stop" ? ["stop", "start"] : [c.name])))].sort(); // who stops a machine asks for its start next
   return (
     <section aria-labelledby="h-commands">
       <h2 id="h-commands">Commands</h2>

@@ -58,7 +58,7 @@ function bySensor(alerts: Alert[]): Map<string, Alert[]> {
 }
 
 const labels: Record<string, string> = {
-  timestamp: "reported", "cpu usage": "CPU", "memory usage": "memory", "disk usage": "disk", "network bytes sent": "network, sent",
+  timestamp: "reported", "CPU usage": "CPU", "memory usage": "memory", "disk usage": "disk", "network bytes sent": "network, sent",
   "network bytes recv": "network, received", uptime: "running for", temperature: "CPU temperature", "firmware version": "firmware",
 };
 

@@ -41,11 +41,13 @@ export const unitText = (unit: string | null | undefined) => (unit ? (units[unit
 export const withUnit = (value: number | null | undefined, unit: string | null | undefined) =>
   `${num(value)}\u00a0${unitText(unit)}`.trim();
 export const clock = (time: number) => clockFormat.format(time);
-export const words = (name: string) => name.replace(/[_-]+/g, " ");
+export const words = (name: string) => name.replace(/[_-]+/g, " ").replace(/\bcpu\b/g, "CPU");
+/* A message keeps its number to the last digit, 7.7780000000000005; for reading four digits do. */
+export const readable = (message: string) => message.replace(/-?\d+\.\d{4,}(?![\d.])/g, (n) => num(Number(n)));
 /* A gateway's threshold alert says "Value 83.21 exceeds high threshold"; a shift lead says what and how much. */
 export function alertSentence(a: Pick<Alert, "message" | "sensor" | "value" | "unit" | "state">): string {
   const found = /^Value \S+ (exceeds high|below low) threshold$/.exec(a.message);
-  if (!found || !a.sensor) return a.message;
+  if (!found || !a.sensor) return readable(a.message);
   const side = found[1] === "below low" ? "below its low" : "above its high";
   if (a.state === "cleared") return `${words(a.sensor)} was ${side} threshold (back at ${withUnit(a.value, a.unit)})`;
   return `${words(a.sensor)} ${side} threshold (${withUnit(a.value, a.unit)})`;

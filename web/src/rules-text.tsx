@@ -2,6 +2,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Fault } from "./api";
 
+const example = "# for instance\nthresholds:\n  sensors:\n    temperature: {high: {warning: 80, critical: 95}, hysteresis: 3}\nstale: {default: 5m}\nuplink: {default: change}";
+
 export type Spot = { line: number; column: number };
 
 /* Columns count characters, as the server does; the field counts in UTF-16. */
@@ -31,7 +33,7 @@ export function RulesText(props: {
   return (
     <div class="editor">
       <pre ref={gutter} aria-hidden="true"><Numbers count={lines.length} wrong={new Set(props.faults.map((f) => f.line))} /></pre>
-      <textarea ref={area} value={props.text} readOnly={props.locked} aria-label={props.label} aria-invalid={props.faults.length > 0} aria-describedby="rules-faults"
+      <textarea ref={area} value={props.text} placeholder={props.locked ? undefined : example} readOnly={props.locked} aria-label={props.label} aria-invalid={props.faults.length > 0} aria-describedby="rules-faults"
         rows={Math.min(32, Math.max(12, lines.length + 1))} wrap="off" spellcheck={false} autocomplete="off" autocapitalize="none"
         onInput={(e) => props.change(e.currentTarget.value)} onScroll={(e) => { gutter.current!.scrollTop = e.currentTarget.scrollTop; }} />
     </div>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Alert, Happening } from "./api";
-import { capital, count } from "./format";
+import { capital, count, readable } from "./format";
 import { useLoad } from "./load";
 import { Failed, State, Time } from "./parts";
 
@@ -15,7 +15,7 @@ function said(line: Happening): string {
     const tries = line.tries && line.tries > 1 ? ` after ${count(line.tries, "try", "tries")}` : "";
     return `${line.channel}${tries}${line.error ? `: ${line.error}` : ""}`;
   }
-  const parts = [line.by ? `by ${line.by}` : (line.message ?? "")];
+  const parts = [line.by ? `by ${line.by}` : readable(line.message ?? "")];
   if (line.count && line.count > 1) parts.push(`${line.count} times`);
   return parts.filter(Boolean).join(", ");
 }
