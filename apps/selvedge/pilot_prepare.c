@@ -153,7 +153,7 @@ static const char RULES[] =
     "    presses:\n"
     "      overheated:\n"
     "        when: temperature > 90 for 20 s\n"
-    "        message: 'Stopped at {temperature} °C; start it again from its page'\n"
+    "        message: 'Stopped at {temperature} °C; ask it to start on its page'\n"
     "        severity: critical\n"
     "        clear: 10s\n"
     "        then: {command: stop}\n"

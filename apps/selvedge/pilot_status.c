@@ -156,6 +156,10 @@ void pilot_watch(pilot *p, const char *login_link) {
     }
     (void) printf("\n");
     print_link(login_link);
+    (void) printf(
+        "The gateway's own page%s%s, for people at the machine:\n  http://127.0.0.1:%u/\n\n",
+        p->site_count > 1 ? " at " : "", p->site_count > 1 ? p->sites[0].name : "",
+        p->sites[0].http.number);
     (void) printf("%sCtrl-C stops everything and keeps the data.\n\n",
                   typing ? "Enter gives a new link. " : "");
     (void) fflush(stdout);

@@ -41,6 +41,8 @@ done
 "$selvedge" pilot --dir "$work/a" >"$work/out" 2>"$work/err" &
 pilot=$!
 within 20 grep -qE 'http://127.0.0.1:[0-9]+/#login=[A-Za-z0-9_-]{43}' "$work/out" || fail "no login link"
+page=$(grep -oE 'http://127.0.0.1:[0-9]+/$' "$work/out") || fail "the gateway's own page is not said"
+curl -sS "$page" | grep -q '<title>' || fail "there is no page at $page"
 code=0
 "$selvedge" pilot --dir "$work/a" 2>"$work/err-same" || code=$?
 { [ $code = 5 ] && grep -q 'is running in' "$work/err-same"; } || fail "two pilots in one folder: exit $code"
