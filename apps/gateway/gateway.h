@@ -8,14 +8,20 @@
 #include "act.h"
 #include "availability.h"
 #include "boots.h"
+#include "clock.h"
 #include "config.h"
+#include "device_acks.h"
 #include "guards.h"
+#include "ledger.h"
+#include "local.h"
 #include "local_alerts.h"
 #include "maintenance.h"
 #include "outbox.h"
 #include "page_door.h"
+#include "push.h"
 #include "relay.h"
 #include "seen.h"
+#include "senders.h"
 #include "site_rules.h"
 #include "spool_alert.h"
 #include "traffic.h"
@@ -41,55 +47,15 @@
 enum {
     GW_DEVICES_MAX = 10000,
     GW_STREAMS_MAX = 100000,
-    GW_SENDERS_MAX = 20000, ///< (device, epoch) pairs remembered; the longest unused goes first
-    GW_CHECKPOINT_MAX = 32 * 1024 * 1024,
-    GW_CHECKPOINT_US = 60 * 1000000,
     GW_PAGE_BYTES = 1024, ///< of a new database: half of what is written are pages begun
     GW_RING = 16,         ///< (time, value) pairs per stream
     GW_ACKS_MAX = 65536,  ///< more packet ids than that there are not
     GW_QUARANTINE_MAX = 1000,
     GW_PRESENCE_MAX = 1024,            ///< bytes of a presence message
     GW_BEHIND_BYTES = 4 * 1024 * 1024, ///< recorded and not on disk; above it devices wait
-    GW_LEDGER_ITEMS_MAX = 1000,        ///< senders that the fleet is told of at once
-    GW_LEDGER_BYTES = 1024 * 1024,     ///< or as many as fit
-    GW_CLOCKS_SHOWN = 20,              ///< devices with clocks far off that are named
-    GW_LEDGER_US = 10 * 1000000,       ///< it is told what changed that often
-    GW_DEVICE_ACKS_US = 1000000,       ///< a device is told that often what of its is on disk
-    GW_DEVICE_ACKS_MAX = 2000,      ///< messages at once; the queue to the broker is for alerts too
-    GW_DEVICE_ACKS_BYTES = 1 << 18, ///< or as many as fit
-    GW_SENDER_ROOM = SV_ID_ROOM + 1 + SV_EPOCH_MAX, ///< bytes of "<device>/<epoch>"
-    GW_LOCAL_MAX = 8 * 1024 * 1024,                 ///< bytes of one answer of the local page
-    GW_FILES_MIN = 256,                             ///< open files below which no door is opened
-    GW_FILES_BESIDE = 128, ///< of them for the store, what goes up, the local page
+    GW_FILES_MIN = 256,                ///< open files below which no door is opened
+    GW_FILES_BESIDE = 128,             ///< of them for the store, what goes up, the local page
 };
-
-#define SV_CLOCK_LEAP_US SV_TIME_HOUR_US ///< a wall clock that leaps further ahead is doubted
-#define SV_CLOCK_DOUBT_US SV_TIME_DAY_US ///< for so long: time to set it right
-
-/// The wall clock as far as what is kept may be judged by it. One that leaps ahead (a battery, a
-/// false time server) would have everything thrown away as too old.
-typedef struct gw_clock {
-    int64_t believed_us; ///< 0: nothing is known yet
-    int64_t at_us;       ///< monotonic, of believed_us
-    int64_t doubted_us;  ///< monotonic, since when it is ahead; 0: it is believed
-    int64_t wall_us;     ///< as it was asked last; 0: never
-    int64_t wall_at_us;  ///< monotonic, of wall_us
-    bool fresh;          ///< wall_us is from before this program started
-    bool lost;           ///< it says a time before 2020: what follows from wall_us is used instead
-    unsigned steps;      ///< how often it was set by more than SV_CLOCK_APART_US
-} gw_clock;
-
-#define GW_OFFSET_US SV_TIME_MINUTE_US ///< how long a device's clock is watched before it is said
-#define GW_OFFSET_FAR_US (5 * SV_TIME_SECOND_US) ///< further away from this one it is worth a word
-
-/// How far a device's clock is ahead of this gateway's. Readings are on their way for a while, so
-/// the one that is furthest ahead is nearest to the truth.
-typedef struct gw_offset {
-    bool any, known;
-    unsigned steps;   ///< of the gateway's clock: what was found before is nothing
-    int64_t since_us; ///< monotonic
-    int64_t best_us, offset_us;
-} gw_offset;
 
 #define GW_SLOW_US SV_TIME_SECOND_US ///< a commit that takes longer is said
 
@@ -105,8 +71,6 @@ typedef struct gw_last {
     double value, average;
     int64_t at_us;
 } gw_last;
-
-typedef struct gw_sender gw_sender;
 
 struct gw_stream {
     char device[SV_ID_ROOM], sensor[SV_ID_ROOM], unit[SV_UNIT_MAX + 1];
@@ -135,36 +99,6 @@ struct gw_stream {
     uint64_t count;      ///< accepted since the gateway started
     gw_traffic traffic;
 };
-
-/// What the fleet server knows of a sender.
-typedef enum gw_told { GW_UNTOLD, GW_BEING_TOLD, GW_TOLD } gw_told;
-
-/// A device since one of its starts.
-struct gw_sender {
-    sv_ranges seen;  ///< its numbers
-    int64_t used_us; ///< monotonic, of its first reading after another sender's
-    sv_ledger ledger;
-    gw_told told;
-    bool ack_due; ///< something of it came since its device was last told
-};
-
-/// What devices are told of next, behind an external broker: lines "<device>\t<message>".
-typedef struct gw_device_acks {
-    sv_timer *timer;
-    sv_textbuf lines; ///< empty: nothing waits
-    uint64_t group;   ///< that has to be on disk before
-    size_t next;      ///< where the walk through the senders goes on
-    bool due;         ///< a sender may be
-} gw_device_acks;
-
-/// What is told next: put together, then sent when all of it is on disk.
-typedef struct gw_ledger {
-    sv_timer *timer;
-    sv_textbuf body;         ///< empty: nothing waits
-    uint64_t group;          ///< that has to be on disk before
-    size_t next;             ///< where the walk through the senders goes on
-    bool under_way, unknown; ///< to a fleet server that does not know of it
-} gw_ledger;
 
 struct gw_device {
     char id[SV_ID_ROOM];
@@ -195,27 +129,6 @@ typedef struct gw_peer {
     bool up;
     int64_t retry_at_us, backoff_us;
 } gw_peer;
-
-/// What became of an event of the fleet server.
-typedef enum gw_event_end {
-    GW_EVENT_DONE,
-    GW_EVENT_IDLE,     ///< nothing to do: not open any more, too late
-    GW_EVENT_UNKNOWN,  ///< a name this gateway does not know
-    GW_EVENT_REFUSED,  ///< breaks its format
-    GW_EVENT_REPEATED, ///< had before
-    GW_EVENT_LATER,    ///< cannot be taken now; it comes again
-    GW_EVENT_END__COUNT
-} gw_event_end;
-
-/// The fleet server's push (docs/spec/uplink.md).
-typedef struct gw_push {
-    sv_event_stream *stream; ///< NULL: there is no fleet server
-    sv_timer *poll_timer;
-    bool up, told_down, poll_under_way;
-    int64_t taken;   ///< the id of the last event that was taken
-    int64_t waiting; ///< of the last one whose message the external broker has not acknowledged; 0
-    uint64_t ends[GW_EVENT_END__COUNT], resets;
-} gw_push;
 
 /// A message of the external broker that is acknowledged with its group.
 typedef struct gw_ack {
@@ -331,17 +244,6 @@ void gw_store_availability(gw *g);
 int64_t gw_store_room(gw *g);
 /// A message waits for `group`.
 void gw_store_wait(gw *g, uint64_t group);
-/// What time it is, for judging what is too old; to be asked with every beat.
-int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
-int64_t gw_now_us(gw *g);
-/// The wall clock, or, while that says a time before 2020, what it would say had it gone on.
-int64_t gw_clock_wall(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
-int64_t gw_wall_us(gw *g);
-/// A reading of a device's clock was received, when `own` was asked last.
-void gw_offset_note(gw_offset *offset, const gw_clock *own, int64_t at_us);
-bool gw_offset_is_far(const gw_offset *offset);
-/// Devices of which that is so.
-size_t gw_clocks_far(const gw *g);
 /// Log why the store failed and end the program with exit code 5.
 void gw_store_failed(gw *g, const sv_why *why);
 
@@ -359,17 +261,6 @@ bool gw_publish(gw *g, sv_text topic, sv_text payload, int64_t event);
 sv_err gw_broker_open(gw *g, sv_why *why);
 void gw_broker_settled(gw *g, uint64_t group);
 void gw_broker_close(gw *g);
-
-/// Only behind an external broker, whose PUBACK does not mean that a reading is on disk
-/// (docs/spec/ack.md). Without gw_device_acks_open the others do nothing.
-void gw_device_acks_open(gw *g);
-/// A reading of this sender came, new or not.
-void gw_device_acks_note(gw *g, gw_sender *sender);
-/// Put together what is to be told of those that were noted.
-void gw_device_acks_due(gw *g);
-/// Tell it, if it is on disk by now.
-void gw_device_acks_turn(gw *g);
-void gw_device_acks_close(gw *g);
 
 sv_err gw_door_open(gw *g, sv_why *why);
 void gw_door_settled(gw *g, uint64_t group);
@@ -396,38 +287,6 @@ gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor);
 gw_stream *gw_stream_known(const gw *g, sv_text device, sv_text sensor);
 /// Everything that was refused, for whatever reason.
 uint64_t gw_refused(const gw *g);
-
-/// False: seen before. Pure apart from `stream` and `sender` (NULL: not numbered).
-bool gw_is_new(gw_stream *stream, gw_sender *sender, const sv_reading *reading);
-/// NULL when the reading has no number.
-gw_sender *gw_sender_of(gw *g, gw_stream *stream, const sv_reading *reading);
-/// The sender itself, made if it is new and `make` says so; else NULL.
-gw_sender *gw_sender_named(gw *g, sv_text device, sv_text epoch, bool make);
-/// A reading from before this start. `received_us` 0: the checkpoint knows of it.
-void gw_senders_remember(gw *g, gw_stream *stream, const sv_reading *reading, int64_t received_us);
-/// One line of the checkpoint: "<device>/<epoch> <numbers> <ledger>"; in the epoch, what is no
-/// letter or digit stands as %XX. An older line ends after the numbers.
-void gw_sender_format(sv_text name, const gw_sender *sender, sv_textbuf *out);
-/// `name` and the sender's contents, which are the caller's to drop with gw_sender_clear.
-sv_err gw_sender_parse(sv_text line, sv_textbuf *name, gw_sender *out);
-void gw_sender_clear(gw_sender *sender);
-/// Keep what has been seen, with the group. False, and logged: it is too much.
-bool gw_senders_checkpoint(gw *g);
-/// What the last checkpoint says, and the last reading that it covers.
-sv_err gw_senders_restore(gw *g, int64_t *reading, sv_why *why);
-void gw_senders_close(gw *g);
-
-/// What the fleet server is told about the numbers of devices (docs/spec/uplink.md).
-void gw_ledger_open(gw *g);
-/// A new reading of `sender` (NULL: not numbered) was recorded.
-void gw_ledger_stored(gw_sender *sender, int64_t seq, int64_t received_us);
-/// One was not, because of `fault`. `reading` may be NULL, or hold no more than its number.
-void gw_ledger_refused(gw *g, const sv_reading *reading, sv_reading_fault fault);
-/// Put together what changed since it was told, and send it as soon as it is on disk.
-void gw_ledger_due(gw *g);
-/// Send what waits, if it is on disk by now.
-void gw_ledger_turn(gw *g);
-void gw_ledger_close(gw *g);
 
 /// What a device says on presence/<id>.
 typedef struct gw_presence {
@@ -478,35 +337,5 @@ void gw_series_close(gw *g);
 void gw_series_turn(gw *g, bool *busy);
 const char *gw_drop_reason_name(gw_drop_reason reason);
 const char *gw_kind_name(gw_kind kind);
-/// The event `rules`: fetch that version.
-gw_event_end gw_site_rules_want(gw *g, int64_t id, const sv_json *data);
-/// The event `maintenance`: somebody begins to work on a device, or ends it.
-gw_event_end gw_maintenance_take(gw *g, int64_t id, const sv_json *data);
-/// The stream of events from the fleet server, and polling while there is none. An event's id is
-/// kept with its effect.
-sv_err gw_push_open(gw *g, sv_why *why);
-/// One event. `data` may be NULL when it is no JSON.
-gw_event_end gw_push_take(gw *g, int64_t id, sv_text name, const sv_json *data);
-/// The external broker has the messages of the events up to this one.
-void gw_push_published(gw *g, int64_t event);
-const char *gw_event_end_name(gw_event_end end);
-void gw_push_close(gw *g);
-
-/// The page on loopback for Prometheus and people at the machine (docs/spec/gateway-local.md).
-sv_err gw_local_open(gw *g, sv_why *why);
-void gw_local_status(const gw *g, sv_textbuf *text);
-void gw_local_metrics(const gw *g, sv_textbuf *out);
-/// From where somebody asks: this machine, or at the page's own door, who has shown the token.
-typedef enum gw_asked_from { GW_ASKED_HERE, GW_ASKED_FROM_AFAR } gw_asked_from;
-void gw_local_answer(gw *g, sv_http_request *request, gw_asked_from from);
-/// A change that no other site's page has made a browser send; else it is answered.
-bool gw_local_is_meant(sv_http_request *request);
-/// One of the files of the page for people; which paths are.
-bool gw_local_page_has(sv_text path);
-void gw_local_page(sv_http_request *request);
-/// `GET /v1/devices`.
-void gw_local_devices(gw *g, sv_http_request *request);
-/// `GET /v1/series`.
-void gw_local_series(gw *g, sv_http_request *request);
 
 #endif
