@@ -1,9 +1,7 @@
+#include "client_own.h"
 #include <assert.h>
 #include <base/mem.h>
-#include <base/prng.h>
 #include <crypto/random.h>
-#include <mqtt/client.h>
-#include <net/conn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,52 +10,11 @@ enum {
     QUEUE_DEFAULT_BYTES = 1024 * 1024,
     TOPIC_MAX = 65535,
     BACKOFF_DOUBLINGS_MAX = 16,
-    DUP_FLAG = 8,
-    IDS = 65536, ///< after so many steps an id is met again
     GOODBYE_US = 1000000,
 };
 
-/// A QoS 1 publish until its PUBACK, as the packet that goes out.
-typedef struct pending {
-    struct pending *next;
-    uint64_t token;
-    size_t bytes;
-    size_t id_offset;
-    uint64_t id_step; ///< the step at which it got its id
-    uint16_t id;      ///< 0: never sent
-    char packet[];
-} pending;
-
-struct sv_mqtt_client {
-    sv_loop *loop;
-    sv_mqtt_client_events events;
-    void *arg;
-    char *host, *client_id, *will_topic, *will_payload;
-    sv_mqtt_client_options options; ///< its texts are the copies above
-    sv_conn *conn;
-    sv_timer *retry;
-    sv_timer *ping;
-    sv_timer *patience; ///< for the CONNACK
-    pending *first, *last;
-    pending *unsent; ///< the first not yet sent over this connection
-    size_t count, sent, queued_bytes;
-    sv_textbuf scratch;
-    sv_prng jitter;
-    uint64_t generation; ///< rises whenever a connection begins or ends
-    unsigned failures;
-    unsigned depth;    ///< events of the owner or the connection under way
-    uint64_t id_steps; ///< how often `last_id` has moved
-    uint16_t last_id;
-    bool up, dropped, pong_awaited;
-    bool leaving; ///< DISCONNECT is on its way; the server closes, or GOODBYE_US passes
-};
-
 static void release(sv_mqtt_client *client) {
-    while (client->first != NULL) {
-        pending *gone = client->first;
-        client->first = gone->next;
-        free(gone);
-    }
+    mqtt_queue_drop(client);
     sv_timer_drop(&client->retry);
     sv_timer_drop(&client->ping);
     sv_timer_drop(&client->patience);
@@ -89,8 +46,7 @@ static void close_connection(sv_mqtt_client *client) {
     client->pong_awaited = false;
     client->leaving = false;
     client->generation++;
-    client->unsent = client->first;
-    client->sent = 0;
+    mqtt_queue_rewind(client);
 }
 
 /// Half of the wait is fixed, half is chance, so that a fleet does not come back in step.
@@ -117,50 +73,6 @@ static void lose(sv_mqtt_client *client, const sv_why *why) {
 static void write_scratch(sv_mqtt_client *client) {
     sv_conn_write(client->conn, sv_textbuf_text(&client->scratch));
     sv_textbuf_clear(&client->scratch);
-}
-
-static bool id_is_taken(const sv_mqtt_client *client, uint16_t id) {
-    // Ids are given in order, so those still out form the head of the queue, the oldest first. Less
-    // than a whole turn after the oldest none of them can be met.
-    const pending *oldest = client->first;
-    if (oldest == NULL || oldest->id == 0 || client->id_steps - oldest->id_step < IDS) {
-        return false;
-    }
-    for (const pending *one = oldest; one != NULL && one->id != 0; one = one->next) {
-        if (one->id == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint16_t new_id(sv_mqtt_client *client) {
-    do {
-        client->last_id++;
-        client->id_steps++;
-    } while (client->last_id == 0 || id_is_taken(client, client->last_id));
-    return client->last_id;
-}
-
-static void send_pending(sv_mqtt_client *client, pending *one) {
-    if (one->id == 0) {
-        one->id = new_id(client);
-        one->id_step = client->id_steps;
-        one->packet[one->id_offset] = (char) (uint8_t) (one->id >> 8);
-        one->packet[one->id_offset + 1] = (char) (uint8_t) (one->id & 0xFFU);
-    } else {
-        one->packet[0] = (char) (uint8_t) ((uint8_t) one->packet[0] | DUP_FLAG);
-    }
-    sv_conn_write(client->conn, (sv_text){ .at = one->packet, .len = one->bytes });
-}
-
-static void send_queue(sv_mqtt_client *client) {
-    while (client->up && client->unsent != NULL && client->sent < SV_MQTT_INFLIGHT_MAX) {
-        pending *one = client->unsent;
-        client->unsent = one->next;
-        client->sent++;
-        send_pending(client, one);
-    }
 }
 
 static void on_conn_up(void *arg) {
@@ -250,32 +162,7 @@ static void handle_connack(sv_mqtt_client *client, const sv_mqtt_packet *packet)
     client->up = true;
     client->failures = 0;
     client->events.up(client->arg, packet->session_present);
-    send_queue(client);
-}
-
-static void handle_puback(sv_mqtt_client *client, uint16_t id) {
-    pending *before = NULL;
-    pending *one = client->first;
-    while (one != client->unsent && one->id != id) {
-        before = one;
-        one = one->next;
-    }
-    if (one == client->unsent) {
-        return;
-    }
-    *(before == NULL ? &client->first : &before->next) = one->next;
-    if (client->last == one) {
-        client->last = before;
-    }
-    client->count--;
-    client->sent--;
-    client->queued_bytes -= one->bytes;
-    uint64_t token = one->token;
-    free(one);
-    send_queue(client);
-    if (client->events.acknowledged != NULL) {
-        client->events.acknowledged(client->arg, token);
-    }
+    mqtt_queue_send(client);
 }
 
 static void handle_publish(sv_mqtt_client *client, const sv_mqtt_packet *packet) {
@@ -317,7 +204,7 @@ static void handle(sv_mqtt_client *client, const sv_mqtt_packet *packet) {
         handle_publish(client, packet);
         return;
     case SV_MQTT_PUBACK:
-        handle_puback(client, packet->id);
+        mqtt_queue_acknowledged(client, packet->id);
         return;
     case SV_MQTT_SUBACK:
         handle_suback(client, packet);
@@ -466,20 +353,10 @@ static sv_err publish_now(sv_mqtt_client *client, sv_text topic, sv_text payload
     return SV_OK;
 }
 
-static void enqueue(sv_mqtt_client *client, pending *one) {
-    *(client->last == NULL ? &client->first : &client->last->next) = one;
-    client->last = one;
-    if (client->unsent == NULL) {
-        client->unsent = one;
-    }
-    client->count++;
-    client->queued_bytes += one->bytes;
-}
-
 sv_err sv_mqtt_client_publish(sv_mqtt_client *client, sv_text topic, sv_text payload, uint8_t qos,
                               bool retain, uint64_t token) {
     assert(qos <= 1);
-    size_t bytes_max = SV_MQTT_HEADER_MAX + 4 + topic.len + payload.len;
+    size_t bytes_max = mqtt_queue_bytes(topic, payload);
     if (topic.len == 0 || topic.len > TOPIC_MAX || bytes_max > SV_MQTT_PACKET_MAX) {
         return SV_ERR_INVALID;
     }
@@ -489,23 +366,8 @@ sv_err sv_mqtt_client_publish(sv_mqtt_client *client, sv_text topic, sv_text pay
     if (client->queued_bytes + bytes_max > client->options.queue_bytes_max) {
         return SV_ERR_NO_SPACE;
     }
-    pending *one = sv_mem_new(sizeof *one + bytes_max);
-    // The id is put in when the packet is sent first; 1 holds its place.
-    sv_textbuf out = { .at = one->packet, .cap = bytes_max };
-    sv_mqtt_publish publish = {
-        .topic = topic,
-        .payload = payload,
-        .qos = 1,
-        .retain = retain,
-        .id = 1,
-    };
-    sv_mqtt_add_publish(&out, SV_MQTT_V311, &publish);
-    assert(!out.overflowed);
-    one->token = token;
-    one->bytes = out.len;
-    one->id_offset = out.len - payload.len - 2;
-    enqueue(client, one);
-    send_queue(client);
+    mqtt_queue_add(client, topic, payload, retain, token);
+    mqtt_queue_send(client);
     return SV_OK;
 }
 
@@ -521,7 +383,7 @@ sv_err sv_mqtt_client_subscribe(sv_mqtt_client *client, sv_text filter, uint8_t 
     if (!client->up) {
         return SV_ERR_UNAVAILABLE;
     }
-    sv_mqtt_add_subscribe(&client->scratch, SV_MQTT_V311, new_id(client), filter, qos, 0);
+    sv_mqtt_add_subscribe(&client->scratch, SV_MQTT_V311, mqtt_new_id(client), filter, qos, 0);
     write_scratch(client);
     return SV_OK;
 }
