@@ -131,7 +131,8 @@ sv_err sv_fleet_api_open(const sv_fleet_place *place, sv_fleet_api **out, sv_why
         const sv_tls_files files = { .ca = api->ca[0] != '\0' ? api->ca : NULL };
         SV_TRY(sv_tls_client(&files, &api->tls, why));
     }
-    SV_TRY(sv_http_client_open(api->loop, api->url, api->tls, ASK_US, &api->client, why));
+    int64_t patience_us = place->patience_us > 0 ? place->patience_us : ASK_US;
+    SV_TRY(sv_http_client_open(api->loop, api->url, api->tls, patience_us, &api->client, why));
     *out = api;
     api = NULL;
     return SV_OK;

@@ -15,6 +15,7 @@ typedef struct sv_fleet_place {
     const char *url;        ///< or the operator door itself,
     const char *token_file; ///< with a token
     const char *ca;         ///< and whom to trust; NULL: the system's store
+    int64_t patience_us;    ///< with an answer; 0: ten seconds
 } sv_fleet_place;
 
 /// Lines of a command's table of options that fill `place`.

@@ -2,6 +2,7 @@
 // (docs/spec/rules.md), version by version.
 #include "command.h"
 #include "fleet_api.h"
+#include "rules_try.h"
 #include "show.h"
 #include <base/time.h>
 #include <codec/encode.h>
@@ -12,12 +13,13 @@
 #include <stdio.h>
 #include <sys/disk.h>
 
-enum { MATCH_ROOM = 32, LINE_BYTES_MAX = 256 };
+enum { MATCH_ROOM = 32, LINE_BYTES_MAX = 256, TRY_US = 130 * 1000000 };
 
 typedef struct asked {
     sv_fleet_place place;
     const char *site, *comment, *output;
     int64_t version; ///< shown, or taken again; 0: not said
+    int64_t days;    ///< tried on
     int64_t newest;  ///< the one that is replaced; -1: whatever is there
     bool json;
 } asked;
@@ -202,6 +204,36 @@ static sv_err rollback(sv_fleet_api *api, const asked *a, const char *file, sv_w
     return change(api, a, "rules", errand, rest, why);
 }
 
+// ---- try ----------------------------------------------------------------------------------------
+
+static sv_err try_it(sv_fleet_api *api, const asked *a, const char *file, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_RULES_FILE_MAX + 1);
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    char path[SV_FLEET_API_PATH_MAX];
+    char rest[64];
+    if (sv_disk_read(file, &text, why) != SV_OK) {
+        return SV_ERR_INVALID;
+    }
+    (void) snprintf(rest, sizeof rest, "/try?days=%" PRId64, a->days);
+    SV_TRY(path_of(a, rest, path, why));
+    const sv_fleet_api_errand errand = {
+        .method = "POST", .path = path, .content_type = "text/yaml", .body = sv_textbuf_text(&text)
+    };
+    sv_err err = sv_fleet_api_send(api, &errand, &root, why);
+    if (err != SV_OK) {
+        show_faults(file, root);
+        return err;
+    }
+    if (a->json) {
+        sv_show_json(root);
+        (void) puts("");
+        return SV_OK;
+    }
+    return rules_tried(root)
+               ? SV_OK
+               : sv_fail(why, SV_ERR_STATE, "no gateway of site %s has tried it", a->site);
+}
+
 // ---- the command --------------------------------------------------------------------------------
 
 typedef sv_err verb_fn(sv_fleet_api *api, const asked *a, const char *file, sv_why *why);
@@ -209,7 +241,7 @@ typedef sv_err verb_fn(sv_fleet_api *api, const asked *a, const char *file, sv_w
 typedef struct verb {
     verb_fn *run;
     const char *usage, *about;
-    bool takes_file, takes_version, needs_version, changes;
+    bool takes_file, takes_version, needs_version, changes, tries;
 } verb;
 
 /// Options of every verb stand first, those of some after them.
@@ -259,6 +291,15 @@ static size_t options_of(const verb *mine, asked *a, sv_option out[OPTIONS_MAX])
     if (mine->takes_version) {
         out[count++] = version;
     }
+    if (mine->tries) {
+        out[count++] = (sv_option){ .name = "days",
+                                    .value = "N",
+                                    .kind = SV_OPTION_INT,
+                                    .target = &a->days,
+                                    .min = 1,
+                                    .max = 31,
+                                    .help = "of stored readings, up to now [7]" };
+    }
     return count;
 }
 
@@ -269,12 +310,13 @@ static sv_err run(const verb *mine, asked *a, const char *const *plain, sv_why *
     if (mine->takes_file && plain[0] == NULL) {
         return sv_fail(why, SV_ERR_INVALID, "which file? %s", mine->usage);
     }
+    a->place.patience_us = mine->tries ? TRY_US : 0;
     SV_TRY(sv_fleet_api_open(&a->place, &api, why));
     return mine->run(api, a, plain[0], why);
 }
 
 static int run_verb(const verb *mine, int argc, char **argv) {
-    asked a = { .output = "table", .newest = -1 };
+    asked a = { .output = "table", .newest = -1, .days = 7 };
     const char *plain[2] = { NULL };
     sv_option options[OPTIONS_MAX];
     size_t count = options_of(mine, &a, options);
@@ -333,9 +375,23 @@ static int rollback_main(int argc, char **argv) {
     return run_verb(&mine, argc, argv);
 }
 
+static int try_main(int argc, char **argv) {
+    const verb mine = { .run = try_it,
+                        .usage = "selvedge rules try FILE --site SITE [--days N]",
+                        .about = "What a file of rules would have raised: every gateway of the "
+                                 "site tries it on the readings it has\nstored. Nothing is saved; "
+                                 "it takes two minutes at most.\n\n"
+                                 "Exit 0: tried; 1: no gateway could; 2: faulty, each fault with "
+                                 "its line and column.",
+                        .takes_file = true,
+                        .tries = true };
+    return run_verb(&mine, argc, argv);
+}
+
 int cmd_rules(int argc, char **argv) {
     static const sv_command verbs[] = {
         { "show", "print them", show_main },
+        { "try", "what others would have raised", try_main },
         { "put", "give new ones", put_main },
         { "list", "the versions, and what each gateway goes by", list_main },
         { "rollback", "an older version again", rollback_main },

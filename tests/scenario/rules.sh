@@ -81,6 +81,13 @@ jq -e --slurpfile store "$work/store.json" '$store[0] as $s | .site == "north" a
   and (.found | .readings == $s.readings and .streams == $s.streams and .left_out == 0 and .alerts == $s.alerts and .without == $s.without and .in_force == $s.against.alerts
     and [.raised[] | [.device, .sensor, .type, .severity, .message, .raised_at / 1000 | tostring]] == [$s.raised[] | [.deviceId, .sensor, .alertType, .severity, .message, (.raised | sub("[.][0-9]+Z?$"; "") | sub("Z$"; "") + "Z" | fromdate) | tostring]]))
   and .gateways[1].status == 200 and .gateways[1].found.readings == 0' "$work/tried" >/dev/null || fail "tried: $(cat "$work/tried"), the store: $(cat "$work/store.json")"
+rules try "$work/candidate.yaml" --days 7 >"$work/words" || fail "the command does not try it: $(cat "$work/said")"
+"$selvedge" backtest --config "$work/candidate.yaml" --store "$work/gateway.db" --from "$from" | grep '^  ' >"$work/store.words"
+jq -r '"gateway gw: \(.alerts) alert\(if .alerts == 1 then "" else "s" end) in 7 days; \(.without.alerts) without hysteresis and hold; \(.against.alerts) with the rules in force"' "$work/store.json" | cmp - <(head -1 "$work/words") || fail "the command says: $(cat "$work/words")"
+cmp "$work/store.words" <(sed -n '3,/^gateway/{/^gateway/d;p}' "$work/words") || fail "the command lists other alerts: $(cat "$work/words" "$work/store.words")"
+code=0
+rules try "$work/faulty.yaml" || code=$?
+{ [ "$code" = 2 ] && grep -q "^$work/faulty.yaml:2:19: high: " "$work/said"; } || fail "the command takes a faulty file: $code $(cat "$work/said")"
 try_it "$work/faulty.yaml"
 jq -e --slurpfile problem "$work/problem" '.status == 422 and .faults == $problem[0].faults' "$work/tried" >/dev/null || fail "a faulty candidate: $(cat "$work/tried")"
 for days in 0 32 x; do

@@ -44,6 +44,14 @@ export type SiteRules = Partial<RulesVersion> & {
   site: string; version: number; text: string;
   gateways: { id: string; online: boolean; rules: { from: "file" | "fleet"; version: number; at: number; refused: { version: number; at: number; why: string } | null } | null }[];
 };
+export type RulesTried = {
+  site: string; days: number;
+  gateways: { id: string; status: number; why: string | null; found: {
+    days: number; left_out: number; readings: number; streams: number; from: number | null; to: number | null;
+    alerts: number; without: { what: string[]; alerts: number } | null; in_force: number;
+    raised: { device: string; sensor: string | null; rule: string | null; type: string; severity: string; message: string; raised_at: number; cleared_at: number | null }[];
+  } | null }[];
+};
 export type Notification = {
   id: string; channel: string; route: string | null; event: string; site: string | null; type: string | null; sensor: string | null; severity: string; count: number;
   state: "gathering" | "waiting" | "sent" | "failed"; title: string | null; made_at: number; due_at?: number; done_at?: number; tries: number; error: string | null;

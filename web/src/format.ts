@@ -8,7 +8,10 @@ const exactFormat = new Intl.DateTimeFormat(undefined, {
 
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
+const momentFormat = new Intl.DateTimeFormat(undefined, { month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
 export const millis = (time: number | string) => (typeof time === "number" ? time : Date.parse(time));
+export const moment = (time: number) => momentFormat.format(time);
 export const exact = (time: number | string) => exactFormat.format(millis(time));
 
 export function span(ms: number): string {

@@ -6,6 +6,7 @@ import { useLoad } from "./load";
 import { Empty, Failed, State, Time } from "./parts";
 import { go, setQuery, usePlace } from "./router";
 import { RulesText, type Spot } from "./rules-text";
+import { Tryout, tryLabel, useTrial } from "./rules-try";
 
 type Gateway = SiteRules["gateways"][number];
 type Draft = { base: number; text: string; comment: string };
@@ -153,6 +154,8 @@ function Editor({ site, rules, saved }: { site: string; rules: SiteRules; saved:
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
   const [spot, setSpot] = useState<Spot | null>(null);
+  const { trial, start, stop } = useTrial(site, (body) => setReport(body as Report));
+  const waits = trial !== null && !trial.tried && !trial.error;
   const at = draft ?? { base: rules.version, text: rules.text, comment: "" };
   const change = (part: Partial<Draft>) => {
     const next = { ...at, ...part };
@@ -161,7 +164,7 @@ function Editor({ site, rules, saved }: { site: string; rules: SiteRules; saved:
     setDraft(same ? null : next);
     setSaid("");
   };
-  const drop = () => { keep(site, null); setDraft(null); setReport(fine); setError(""); setSaid(""); };
+  const drop = () => { keep(site, null); setDraft(null); setReport(fine); setError(""); setSaid(""); stop(); };
   const ask = (work: Promise<unknown>) => {
     setBusy(true);
     setError("");
@@ -176,6 +179,7 @@ function Editor({ site, rules, saved }: { site: string; rules: SiteRules; saved:
     setReport(found);
     if (found.count === 0) setSaid("No faults. Nothing is saved yet.");
   }));
+  const tryIt = () => { setReport(fine); setError(""); setSaid(""); start(at.text); };
   const save = (event: Event) => {
     event.preventDefault();
     ask(call<SiteRules>(siteApi(site) + query({ comment: at.comment.trim() }), "PUT", at.text, undefined, { ...yaml, "If-Match": `"${at.base}"` }).then((fresh) => {
@@ -200,11 +204,13 @@ function Editor({ site, rules, saved }: { site: string; rules: SiteRules; saved:
           <input name="comment" maxLength={200} autocomplete="off" value={at.comment} onInput={(e) => change({ comment: e.currentTarget.value })} />
         </label>
         <button type="button" disabled={busy} onClick={check} data-act="check">Check</button>
+        <button type="button" disabled={busy || waits} onClick={tryIt} data-act="try">{tryLabel}</button>
         <button type="submit" class="primary" disabled={busy || !draft || draft.base !== rules.version}>Save as version {rules.version + 1}</button>
         {draft && <button type="button" class="quiet" disabled={busy} onClick={drop}>Drop my changes</button>}
         <p class="error" role="alert">{error}</p>
       </div>
       <p role="status" class="dim" data-said>{said}</p>
+      <Tryout trial={trial} text={at.text} stop={stop} />
     </form>
   );
 }

@@ -104,6 +104,31 @@ async function askMachine(page, path) {
   await page.unroute("**/api/v1/session");
 }
 
+/* What a text would have raised, before it is saved: asked of the gateways, told in words, and nothing is kept. [rules-10] */
+async function tryRules(page, field, restore) {
+  const is = (state) => page.waitForFunction((s) => document.querySelector("[data-tryout]")?.dataset.tryout === s, state, { timeout: 130000 }).then(() => true, () => false);
+  await page.fill(field, "thresholds:\n  default: {high: 1, hysteresis: 0.5, hold: 1s}\n");
+  await page.click("[data-act=try]");
+  check(await is("done"), "a text is tried on what the gateways have stored");
+  const told = await page.locator("[data-tried='200'] .entry-body").first().innerText();
+  check(/\d alerts? in 7 days; [\d,]+ without hysteresis and hold; [\d,]+ with the rules in force\./.test(told) && /(for \d|open at the end).*: \S/.test(told), `and it is told in words: ${told.split("\n").slice(0, 5).join(" | ")}`);
+  for (const scheme of ["light", "dark"])
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+      await page.emulateMedia({ colorScheme: scheme });
+      await inspect(page, `rules-try-${width}-${scheme}`);
+    }
+  await page.emulateMedia({ colorScheme: "light" });
+  expected = /422/;
+  await page.fill(field, "thresholds: {default: {high: 8o}}\n");
+  check(/before your last change/.test(await page.locator("[data-tryout]").innerText()), "what was tried says when the text has changed since");
+  await page.click("[data-act=try]");
+  check(await is("") && /1 fault/.test(await page.locator("#rules-faults").innerText()), "a faulty one is not tried");
+  expected = null;
+  await page.fill(field, restore);
+  check((await page.locator("[data-rules]").count()) === 0, "and nothing is saved");
+}
+
 /* A site gets its rules: checked, refused with line and column, saved, in force, gone back from. Two people at once, and who may only look. [rules-1] [rules-2] [rules-7] [rules-8] [rules-9] */
 async function giveRules(page) {
   const field = ".editor textarea";
@@ -137,6 +162,7 @@ async function giveRules(page) {
   await page.fill(field, one);
   await page.click("[data-act=check]");
   check(await said("No faults") && (await page.locator("[data-rules]").count()) === 0, "a check says that there are no faults, and saves nothing");
+  await tryRules(page, field, one);
   await page.fill("[name=comment]", "<b>first</b>");
   await page.click(".rules-form [type=submit]");
   check(await said("Saved as version 1") && await goesBy(1), "saved, and the page says by itself that it is in force");

@@ -39,6 +39,12 @@ const commands = [
   ended_at: state === "sent" ? null : began - ago + 220, why: state === "refused" ? "not in commands: allow of the gateway" : (answer?.error ?? null), answer: answer && { id: `c${i}`, ...answer },
 })).reverse();
 /* Rules by site; whatever says "oops" is at fault there. */
+/* What a candidate would have raised: one gateway has, one is away. */
+const tried = (site, now) => ({ site, days: 7, gateways: [
+  { id: `${site}-gw-1`, status: 200, why: null, found: { days: 7, left_out: 1, readings: 604800, streams: 12, from: now - 7 * 86400000, to: now, alerts: 3, without: { what: ["hysteresis", "hold"], alerts: 41 }, in_force: 12, raised: [
+    { device: "press-1", sensor: "temperature", rule: null, type: "HIGH", severity: "critical", message: "Value 91.2 exceeds high threshold", raised_at: now - 3 * 86400000, cleared_at: now - 3 * 86400000 + 720000 },
+    { device: "pump-1", sensor: null, rule: "dry", type: "ANOMALY", severity: "warning", message: "Runs dry: 1.5 bar at 6 A", raised_at: now - 7200000, cleared_at: null }] } },
+  { id: `${site}-gw-2`, status: 503, why: `gateway ${site}-gw-2 is not connected now: what it has not sent up stays there`, found: null }] });
 const rules = { "hall-a": [], "hall-b": [] };
 const faulty = (text) => text.split("\n").flatMap((line, i) => (line.includes("oops") ? [{ line: i + 1, column: line.indexOf("oops") + 1, sentence: '"oops" is not a number' }] : []));
 const siteRules = (name) => {
@@ -189,6 +195,7 @@ function api(req, res, url) {
       const again = rest.endsWith("/again");
       const faults = faulty(text);
       if (rest === "/check") return json(200, { count: faults.length, faults });
+      if (rest.startsWith("/try") && faults.length === 0) return setTimeout(() => json(200, tried(ruled[1], now)), 1500);
       if (req.headers["if-match"] !== `"${list.length}"`) return json(412, { title: "Somebody was faster", detail: `version ${list.length} is the newest` });
       if (faults.length) return json(422, { title: "Faulty rules", detail: "faults", count: faults.length, faults });
       list.push({ version: list.length + 1, at: now, by: "pilot", comment: again ? `version ${wanted.version} again` : (q.get("comment") ?? ""), sha256: "00", text: again ? wanted.text : text });

@@ -6,8 +6,7 @@ enum { SHOWN_MAX = 20 }; ///< alerts that are listed in words
 
 // ---- words --------------------------------------------------------------------------------------
 
-/// "30 days", "50 min": as long as people say it.
-static void add_span(sv_textbuf *out, int64_t span_us) {
+void sv_backtest_add_span(sv_textbuf *out, int64_t span_us) {
     static const struct {
         int64_t us;
         const char *one, *many;
@@ -24,8 +23,7 @@ static void add_span(sv_textbuf *out, int64_t span_us) {
     sv_textbuf_addf(out, "%lld %s", count, count == 1 ? UNITS[unit].one : UNITS[unit].many);
 }
 
-/// `2026-11-21 09:40:12`, or its hour and minute alone.
-static void add_time(sv_textbuf *out, int64_t at_us, bool hour_alone) {
+void sv_backtest_add_time(sv_textbuf *out, int64_t at_us, bool hour_alone) {
     enum { DAY_LEN = 10, MINUTE_LEN = 16, SECOND_LEN = 19 };
     char room[64];
     sv_textbuf text = SV_TEXTBUF(room);
@@ -85,13 +83,13 @@ static void add_totals(sv_textbuf *out, const sv_backtest *b) {
         return;
     }
     sv_textbuf_add_str(out, ", ");
-    add_time(out, b->first_us, false);
+    sv_backtest_add_time(out, b->first_us, false);
     sv_textbuf_add_str(out, " to ");
-    add_time(out, b->last_us, false);
+    sv_backtest_add_time(out, b->last_us, false);
     sv_textbuf_add_str(out, " UTC\n");
     add_count(out, sv_trial_raised(b->candidate), "alert", "alerts");
     sv_textbuf_add_str(out, " in ");
-    add_span(out, b->last_us - b->first_us);
+    sv_backtest_add_span(out, b->last_us - b->first_us);
     if (b->damping != 0) {
         sv_textbuf_addf(out, "; %llu without ", (unsigned long long) undamped_raised(b));
         add_dampings(out, b->damping);
@@ -113,7 +111,7 @@ static void add_name(sv_textbuf *out, const sv_trial_alert *alert) {
 
 static void add_alert(sv_textbuf *out, const sv_trial_alert *alert) {
     sv_textbuf_add_str(out, "  ");
-    add_time(out, alert->raised_us, false);
+    sv_backtest_add_time(out, alert->raised_us, false);
     sv_textbuf_add_str(out, "  ");
     add_name(out, alert);
     sv_textbuf_addf(out, ", %s", sv_severity_name(alert->severity));
@@ -121,7 +119,7 @@ static void add_alert(sv_textbuf *out, const sv_trial_alert *alert) {
         sv_textbuf_add_str(out, ", open at the end");
     } else {
         sv_textbuf_add_str(out, ", for ");
-        add_span(out, alert->cleared_us - alert->raised_us);
+        sv_backtest_add_span(out, alert->cleared_us - alert->raised_us);
     }
     sv_textbuf_add_str(out, ": ");
     sv_alert_add_readable(out, sv_text_of(alert->message));
@@ -130,7 +128,7 @@ static void add_alert(sv_textbuf *out, const sv_trial_alert *alert) {
 
 static void add_trip(sv_textbuf *out, const sv_backtest_trip *trip) {
     sv_textbuf_addf(out, "trip%s%s at ", trip->device_id[0] == '\0' ? "" : " of ", trip->device_id);
-    add_time(out, trip->at_us, false);
+    sv_backtest_add_time(out, trip->at_us, false);
     if (!trip->found) {
         sv_textbuf_addf(out, ": nothing would have been raised in the %d hours before it\n",
                         SV_BACKTEST_BEFORE_HOURS);
@@ -138,9 +136,9 @@ static void add_trip(sv_textbuf *out, const sv_backtest_trip *trip) {
     }
     bool same_day = sv_day_of(trip->at_us) == sv_day_of(trip->first.raised_us);
     sv_textbuf_add_str(out, same_day ? ": would have raised at " : ": would have raised on ");
-    add_time(out, trip->first.raised_us, same_day);
+    sv_backtest_add_time(out, trip->first.raised_us, same_day);
     sv_textbuf_add_str(out, ", ");
-    add_span(out, trip->at_us - trip->first.raised_us);
+    sv_backtest_add_span(out, trip->at_us - trip->first.raised_us);
     sv_textbuf_add_str(out, " before the trip: ");
     add_name(out, &trip->first);
     sv_textbuf_add_str(out, ", ");

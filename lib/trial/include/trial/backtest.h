@@ -48,6 +48,10 @@ sv_backtest_stream *sv_backtest_stream_of(sv_backtest *test, sv_text device_id, 
 void sv_backtest_take(sv_backtest *test, sv_backtest_stream *stream, double value, int64_t at_us,
                       sv_decision *out);
 
+/// "30 days", "50 min": as long as people say it; `2026-11-21 09:40:12`, or its hour and minute.
+void sv_backtest_add_span(sv_textbuf *out, int64_t span_us);
+void sv_backtest_add_time(sv_textbuf *out, int64_t at_us, bool hour_alone);
+
 /// What was found, for people and for programs.
 void sv_backtest_tell(const sv_backtest *test, sv_textbuf *out);
 /// At most the first `shown` alerts are listed.
