@@ -8,7 +8,7 @@ import { setQuery, usePlace } from "./router";
 import { Timeline } from "./timeline";
 
 type Page = { items: Alert[]; next: string | null };
-const rank = (alert: Alert) => (alert.state === "cleared" ? 4 : alert.state === "acknowledged" ? 2 : 0) + ({ critical: 0, warning: 0.5 }[alert.severity] ?? 1);
+const rank = (alert: Alert) => (alert.state === "cleared" ? 4 : (alert.state === "acknowledged" ? 2 : 0) + ({ critical: 0, warning: 0.5 }[alert.severity] ?? 1));
 export const byUrgency = (a: Alert, b: Alert) => rank(a) - rank(b) || b.raised_at - a.raised_at;
 
 export function acknowledge(alert: Alert, undo = false): Promise<Alert> {

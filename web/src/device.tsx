@@ -19,7 +19,7 @@ function Sentence({ device, alerts }: { device: DeviceDetail; alerts: Alert[] })
   let text: string;
   if (!device.online) text = device.last_seen ? `Silent for ${span(now - device.last_seen)}; the readings below are the last known.` : "It has never been heard.";
   else if (worst) text = `${capital(alertSentence(worst))}, for ${span(now - worst.raised_at)}.`;
-  else if (device.health === "healthy") text = "Running within its limits, no open alert.";
+  else if (device.health === "healthy") text = "Within its limits, no open alert.";
   else if (device.health === "unknown") text = "Sending readings, no open alert; it has not reported its health.";
   else text = `Its health report says ${device.health}.`;
   return <p class="sentence"><State is={state} /> {text}</p>;
