@@ -3,7 +3,6 @@
 #include <base/map.h>
 #include <base/mem.h>
 #include <crypto/random.h>
-#include <model/health.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,17 +20,6 @@ struct sv_registry {
     sv_stream **written_streams;
     size_t written_stream_count, written_stream_room;
 };
-
-static const char *const HEALTH_NAMES[SV_FLEET_HEALTH__COUNT] = {
-    [SV_FLEET_UNKNOWN] = "unknown",
-    [SV_FLEET_HEALTHY] = "healthy",
-    [SV_FLEET_WARNING] = "warning",
-    [SV_FLEET_CRITICAL] = "critical",
-};
-
-const char *sv_fleet_health_name(sv_fleet_health health) {
-    return HEALTH_NAMES[health];
-}
 
 sv_err sv_fleet_medium(sv_err err) {
     return err == SV_ERR_INVALID || err == SV_ERR_STATE ? SV_ERR_IO : err;
@@ -311,51 +299,6 @@ sv_err sv_registry_stream(sv_registry *registry, sv_device *device, sv_text sens
     }
     *out = stream;
     return SV_OK;
-}
-
-// ---- judging ------------------------------------------------------------------------------------
-
-void sv_device_take_report(sv_device *device, sv_text report) {
-    sv_health health;
-    if (report.len > SV_FLEET_REPORT_MAX
-        || sv_health_parse(report, sv_text_of(device->id), &health, NULL) != SV_OK) {
-        return;
-    }
-    const char *status = sv_health_status(&health);
-    device->reported = SV_FLEET_HEALTHY;
-    for (int i = 0; i < SV_FLEET_HEALTH__COUNT; i++) {
-        if (strcmp(status, HEALTH_NAMES[i]) == 0) {
-            device->reported = (sv_fleet_health) i;
-        }
-    }
-    _Static_assert(sizeof device->version >= sizeof health.metrics.firmware_version, "fits");
-    memcpy(device->version, health.metrics.firmware_version,
-           sizeof health.metrics.firmware_version);
-    free(device->report);
-    device->report = sv_mem_copy_str(report.at, report.len);
-}
-
-sv_fleet_health sv_device_health(const sv_device *device) {
-    return device->alerts.worst > device->reported ? device->alerts.worst : device->reported;
-}
-
-bool sv_device_needs_you(const sv_device *device) {
-    bool unspoken = device->alerts.open == 0 && device->alerts.acknowledged == 0;
-    return device->alerts.open > 0 || (unspoken && device->reported >= SV_FLEET_WARNING);
-}
-
-bool sv_device_judge(sv_device *device) {
-    bool online = device->said_online && device->gateway != NULL && device->gateway->online;
-    bool changed = online != device->online;
-    device->online = online;
-    return changed;
-}
-
-bool sv_gateway_judge(sv_gateway *gateway, int64_t mono_us) {
-    bool online = gateway->heard && mono_us - gateway->heard_mono_us <= SV_FLEET_HEARD_US;
-    bool changed = online != gateway->online;
-    gateway->online = online;
-    return changed;
 }
 
 // ---- opening ------------------------------------------------------------------------------------
