@@ -154,6 +154,13 @@ export function Chart(props: {
   const [error, setError] = useState("");
   const [turn, setTurn] = useState(0);
   const [raw, setRaw] = useState(false);
+  /* Why the gateway did not give raw readings: it stays while the chart shows averages again. */
+  const [away, setAway] = useState("");
+  const fetchRaw = (wanted: boolean) => {
+    setAway("");
+    setError("");
+    setRaw(wanted);
+  };
   const [asking, setAsking] = useState(false);
   const handlers = useRef(props);
   handlers.current = props;
@@ -228,12 +235,12 @@ export function Chart(props: {
       points.current = [...seen(series), ...since];
       corrected.current = series.corrected;
       setSize(points.current.length);
-      if (!raw) setError("");
+      setError("");
       setAsking(false);
       draw();
     }, (e) => {
       if (e?.name === "AbortError") return;
-      setError(e.message);
+      (raw ? setAway : setError)(e.message);
       setAsking(false);
       setRaw(false);
     });
@@ -289,13 +296,14 @@ export function Chart(props: {
         <button type="button" class="quiet" onClick={download}>CSV<span class="hidden"> of {words(sensor)}</span></button>
       </div>
       {error && <Failed error={error} retry={() => setTurn((n) => n + 1)} />}
+      {away && <Failed error={away} retry={() => fetchRaw(true)} />}
       <div ref={box} class="plot" />
       <p ref={readout} class="readout fig" />
       {size > 0 && (
         <p class="shown">
           <span data-shown>{told(points.current)}</span>
           {asking ? <span class="dim">Asking the gateway…</span>
-            : <button type="button" class="link" data-act="raw" onClick={() => { setError(""); setRaw(!raw); }}>{raw ? "Back to averages" : "Fetch raw from the gateway"}<span class="hidden">: {words(sensor)}</span></button>}
+            : <button type="button" class="link" data-act="raw" onClick={() => fetchRaw(!raw)}>{raw ? "Back to averages" : "Fetch raw from the gateway"}<span class="hidden">: {words(sensor)}</span></button>}
         </p>
       )}
       {size === 0 && <p class="dim">No reading in this time. Try a longer range.</p>}

@@ -207,6 +207,8 @@ async function fetchRaw(page, path) {
   await page.route("**/raw?*", (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify({ detail: "gateway gw is not connected now" }) }));
   await chart.locator("[data-act=raw]").click();
   check(await chart.locator("[role=alert]").waitFor({ timeout: 20000 }).then(() => true, () => false) && await says("^(Averages where they change|Means of minutes)"), "when the gateway is away it says so, and keeps what it shows");
+  await page.waitForTimeout(1500);
+  check(await chart.locator("[role=alert]").count() === 1, "and goes on saying so");
   await page.unroute("**/raw?*");
   expected = null;
 }
