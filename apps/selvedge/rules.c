@@ -2,6 +2,7 @@
 // (docs/spec/rules.md), version by version.
 #include "command.h"
 #include "fleet_api.h"
+#include "rules_check.h"
 #include "rules_try.h"
 #include "show.h"
 #include <base/time.h>
@@ -390,6 +391,7 @@ static int try_main(int argc, char **argv) {
 
 int cmd_rules(int argc, char **argv) {
     static const sv_command verbs[] = {
+        { "check", "is a file of them good?", rules_check_main },
         { "show", "print them", show_main },
         { "try", "what others would have raised", try_main },
         { "put", "give new ones", put_main },

@@ -58,6 +58,12 @@ if rules put "$work/faulty.yaml"; then fail "a faulty file is taken"; fi
 grep -q "^$work/faulty.yaml:2:19: high: a number is wanted here, or {warning: NUMBER, critical: NUMBER}$" "$work/said" || fail "the first fault is not told: $(cat "$work/said")"
 grep -q "^$work/faulty.yaml:3:8: \"uplnk\" is not a key here; did you mean \"uplink\"?$" "$work/said" || fail "the second is not"
 grep -q "^$work/faulty.yaml:4:9: \"listen\" is not a key here$" "$work/said" || fail "the third is not"
+faults_in() { grep "^$work/faulty.yaml:" "$1" | sort; }
+# Nobody has to be asked for that.
+code=0
+"$selvedge" rules check "$work/faulty.yaml" 2>"$work/checked" || code=$?
+{ [ $code = 2 ] && [ "$(faults_in "$work/checked")" = "$(faults_in "$work/said")" ]; } || fail "a check says otherwise ($code): $(cat "$work/checked")"
+[ "$("$selvedge" rules check "$work/one.yaml")" = "$work/one.yaml: no faults" ] || fail "a good file has faults"
 api -X PUT -H 'If-Match: "1"' -H 'Content-Type: text/yaml' --data-binary "@$work/faulty.yaml" -o "$work/problem" -w '%{http_code}' "$site_rules" | grep -qx 422 || fail "not 422"
 jq -e '.status == 422 and .count == 3 and .faults[0] == {"line":2,"column":19,"sentence":"high: a number is wanted here, or {warning: NUMBER, critical: NUMBER}"}' "$work/problem" >/dev/null || fail "$(cat "$work/problem")"
 both_go_by 1 || fail "a faulty file changed something"
