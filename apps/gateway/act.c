@@ -158,16 +158,26 @@ void gw_act_turn(gw *g) {
         }
         if (!gw_front_is_up(g)
             || !publish(g, sv_text_of(command->device), sv_text_of(command->name),
-                        sv_text_of(command->message), 0)) {
+                        sv_text_of(command->message), -GW_PUBLISHED_COMMAND - command->seq)) {
             return; // with the next beat
         }
         (void) gw_command_take_due(g);
         free(command->message);
         command->message = NULL;
-        gw_command_note(g, command->seq, GW_COMMAND_SENT, SV_TEXT(""), SV_TEXT(""));
-        SV_LOG(info, "command.sent", "%s to %s, by a rule, id %s", command->name, command->device,
-               command->id);
         gw_command_open(g, command);
+        if (g->door != NULL) {
+            gw_command_sent(g, command);
+        }
+    }
+}
+
+void gw_act_published(gw *g, int64_t seq) {
+    for (size_t i = 0; i < sv_map_count(g->acts.open); i++) {
+        gw_command *command = sv_map_at(g->acts.open, i, NULL);
+        if (command->seq == seq) {
+            gw_command_sent(g, command);
+            return;
+        }
     }
 }
 

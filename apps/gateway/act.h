@@ -5,7 +5,8 @@
 // A rule's command is recorded in the group of what caused it and published as soon as that group
 // is on disk; "sent" is recorded with what the own front door keeps of the message. A kill in
 // between sends it at the next start, unless it is not worth doing any more; one right after it may
-// send it twice, with the same id.
+// send it twice, with the same id. Behind an external broker "sent" is recorded when the broker has
+// acknowledged it.
 #ifndef SELVEDGE_GATEWAY_ACT_H
 #define SELVEDGE_GATEWAY_ACT_H
 
@@ -29,6 +30,8 @@ enum {
     GW_RESULT_BYTES_MAX = 4096,    ///< of an answer
     GW_COMMAND_RULE_MAX = 64,      ///< bytes of a rule's name
 };
+/// For gw_publish: below every number of a local alert.
+#define GW_PUBLISHED_COMMAND (INT64_C(1) << 62)
 /// An answer may come so long after `until`.
 #define GW_COMMAND_ANSWER_US SV_TIME_HOUR_US
 /// The same refusal of the same (device, command) is recorded that often, and counted always.
@@ -87,6 +90,7 @@ typedef struct gw_command {
     int64_t until_us;
     uint64_t group; ///< that has to be on disk before it is published
     char *message;  ///< to be published; NULL: it was
+    bool sent;      ///< and that it was is recorded
 } gw_command;
 
 typedef struct gw_acts {
@@ -115,6 +119,8 @@ typedef struct gw_acts {
 sv_err gw_act_open(struct gw *g, sv_why *why);
 /// Groups are on disk: publish what waited for them.
 void gw_act_turn(struct gw *g);
+/// The external broker has acknowledged the command with this row: only now it counts as sent.
+void gw_act_published(struct gw *g, int64_t seq);
 /// With every beat: what could not be published is tried again or given up, old ones are closed.
 void gw_act_beat(struct gw *g);
 void gw_act_close(struct gw *g);

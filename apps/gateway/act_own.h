@@ -29,6 +29,8 @@ void gw_command_put_message(const gw_command_row *row, sv_textbuf *out);
 /// NULL when a text is longer than it may be.
 gw_command *gw_command_new(const gw_command_row *row, int64_t seq);
 void gw_command_drop(gw_command *command);
+/// It was published, and is kept by who passes it on.
+void gw_command_sent(gw *g, gw_command *command);
 /// It may be answered from now on; the oldest makes room.
 void gw_command_open(gw *g, gw_command *command);
 /// No more: it was answered.

@@ -5,6 +5,7 @@
 #include <crypto/random.h>
 #include <stdlib.h>
 #include <sys/clock.h>
+#include <sys/log.h>
 
 static const char *const STATE_NAMES[GW_COMMAND_STATE__COUNT] = {
     "due", "sent", "refused", "unsent", "answered", "failed",
@@ -84,6 +85,16 @@ void gw_command_note(gw *g, int64_t seq, gw_command_state state, sv_text why, sv
     changed(g, state);
 }
 
+void gw_command_sent(gw *g, gw_command *command) {
+    if (command->sent) {
+        return;
+    }
+    command->sent = true;
+    gw_command_note(g, command->seq, GW_COMMAND_SENT, SV_TEXT(""), SV_TEXT(""));
+    SV_LOG(info, "command.sent", "%s to %s, by a rule, id %s", command->name, command->device,
+           command->id);
+}
+
 void gw_command_put_message(const gw_command_row *r, sv_textbuf *out) {
     sv_json_out json = SV_JSON_OUT(out);
     sv_json_open_object(&json);
@@ -110,6 +121,7 @@ gw_command *gw_command_new(const gw_command_row *r, int64_t seq) {
     }
     command->seq = seq;
     command->until_us = r->until_us;
+    command->sent = r->state == GW_COMMAND_SENT;
     return command;
 }
 
@@ -162,7 +174,8 @@ static gw_command_row row_of(sv_stmt *stmt) {
                              .payload = sv_stmt_text(stmt, 4),
                              .rule = sv_stmt_text(stmt, 5),
                              .at_us = sv_stmt_int(stmt, 6),
-                             .until_us = sv_stmt_int(stmt, 7) };
+                             .until_us = sv_stmt_int(stmt, 7),
+                             .state = (gw_command_state) sv_stmt_int(stmt, 8) };
 }
 
 static void restore(gw *g, sv_stmt *stmt) {
@@ -171,7 +184,7 @@ static void restore(gw *g, sv_stmt *stmt) {
     if (command == NULL) {
         return;
     }
-    if (sv_stmt_int(stmt, 8) == GW_COMMAND_SENT) {
+    if (command->sent) {
         gw_command_open(g, command);
     } else if (g->acts.due_count < GW_COMMANDS_DUE_MAX) {
         SV_DEFER(sv_textbuf_drop) sv_textbuf message = SV_TEXTBUF_HEAP(GW_COMMAND_MESSAGE_MAX);

@@ -48,6 +48,7 @@ static void take(gw *g, sv_text topic, gw_command *command, const sv_json *root)
     if (failed && (!sv_json_text(fault, &error) || error.len == 0)) {
         error = SV_TEXT("the device says that it did not do it");
     }
+    gw_command_sent(g, command);
     gw_command_note(g, command->seq, failed ? GW_COMMAND_FAILED : GW_COMMAND_ANSWERED,
                     cut_short(error, ERROR_MAX), sv_textbuf_text(&answer));
     SV_LOG(info, failed ? "command.failed" : "command.answered", "%s by %s, id %s", command->name,

@@ -47,6 +47,8 @@ static void broker_acknowledged(void *arg, uint64_t token) {
     int64_t event = (int64_t) token;
     if (event > 0) {
         gw_push_published(arg, event);
+    } else if (event < -GW_PUBLISHED_COMMAND) {
+        gw_act_published(arg, -event - GW_PUBLISHED_COMMAND);
     } else if (event < 0) {
         gw_local_alert_acknowledged(arg, -event);
     }

@@ -255,7 +255,8 @@ bool gw_front_is_up(const gw *g);
 void gw_settled(gw *g, uint64_t group);
 /// To local subscribers, QoS 1, with what is being recorded. False when there was no room for it.
 /// An external broker's acknowledgement is told to gw_push_published, or of the local alert with
-/// the number -`event` to gw_local_alert_acknowledged; 0: to nobody.
+/// the number -`event` to gw_local_alert_acknowledged, or of the command with the row
+/// -`event` - GW_PUBLISHED_COMMAND to gw_act_published; 0: to nobody.
 bool gw_publish(gw *g, sv_text topic, sv_text payload, int64_t event);
 
 sv_err gw_broker_open(gw *g, sv_why *why);
