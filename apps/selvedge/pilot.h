@@ -115,9 +115,6 @@ void pilot_status_clear(void);
 /// A line of progress on stderr.
 SV_PRINTF(1, 2) void pilot_say(const char *fmt, ...);
 
-/// Who listens on the loopback port: "nginx (pid 812)" or "a process of another user".
-void pilot_port_holder(uint16_t port, char out[128]);
-bool pilot_port_is_free(const char *address, uint16_t port);
 /// `preferred` if it is free, else any free one, saying who holds the preferred one. The port stays
 /// held, so that a second pilot does not choose it too.
 sv_err pilot_port_choose(const char *address, uint16_t preferred, const char *what, pilot_port *out,

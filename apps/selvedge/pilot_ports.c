@@ -35,13 +35,6 @@ static bool try_port(const char *address, uint16_t port, pilot_port *out) {
     return true;
 }
 
-bool pilot_port_is_free(const char *address, uint16_t port) {
-    pilot_port found = { .fd = -1 };
-    bool is_free = try_port(address, port, &found);
-    pilot_port_release(&found);
-    return is_free;
-}
-
 void pilot_port_release(pilot_port *port) {
     sv_fd_drop(&port->fd);
     port->fd = -1;
@@ -117,7 +110,8 @@ static void name_process(const char *pid, char out[128]) {
     (void) snprintf(out, 128, SV_TEXT_FMT " (pid %.20s)", SV_TEXT_ARG(shown), pid);
 }
 
-void pilot_port_holder(uint16_t port, char out[128]) {
+/// Who listens on the loopback port: "nginx (pid 812)" or "a process of another user".
+static void port_holder(uint16_t port, char out[128]) {
     (void) snprintf(out, 128, "a process of another user");
     uint64_t inode = listening_inode("/proc/net/tcp", port);
     inode = inode != 0 ? inode : listening_inode("/proc/net/tcp6", port);
@@ -149,7 +143,7 @@ sv_err pilot_port_choose(const char *address, uint16_t preferred, const char *wh
                                                : sv_errno_text(reason));
     }
     char holder[128];
-    pilot_port_holder(preferred, holder);
+    port_holder(preferred, holder);
     pilot_say("port %u for the %s is held by %s; using %u", preferred, what, holder, out->number);
     return SV_OK;
 }
