@@ -88,7 +88,10 @@ static sv_err check_leaf(const X509 *certificate, const char *id, sv_why *why) {
 }
 
 sv_err sv_identity_of(const X509 *certificate, bool allow_classic, sv_identity *out, sv_why *why) {
-    sv_identity found = { .not_after_us = sv_asn1_time_us(X509_get0_notAfter(certificate)) };
+    sv_identity found = {
+        .not_before_us = sv_asn1_time_us(X509_get0_notBefore(certificate)),
+        .not_after_us = sv_asn1_time_us(X509_get0_notAfter(certificate)),
+    };
     sv_err err = sv_name_id(X509_get_subject_name(certificate), found.id, why);
     if (err != SV_OK) {
         if (why != NULL) {

@@ -68,6 +68,7 @@ static void every_role_is_recognised(void **state) {
         assert_int_equal(who.role, (sv_role) i);
         assert_string_equal(who.id, "a");
         assert_false(who.classic);
+        assert_true(who.not_before_us > 0 && who.not_before_us < who.not_after_us);
     }
 }
 

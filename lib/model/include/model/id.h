@@ -36,8 +36,9 @@ sv_err sv_role_parse(sv_text text, sv_role *out, sv_why *why);
 typedef struct sv_identity {
     char id[SV_ID_ROOM];
     sv_role role;
-    bool classic;         ///< an X.509 v1 leaf without role, taken as a device
-    int64_t not_after_us; ///< end of the certificate
+    bool classic;          ///< an X.509 v1 leaf without role, taken as a device
+    int64_t not_before_us; ///< beginning of the certificate, by which revocation goes [pki-9]
+    int64_t not_after_us;  ///< and its end
 } sv_identity;
 
 #endif
