@@ -21,6 +21,7 @@ extern const char sv_fleet_schema_clock[];
 extern const char sv_fleet_schema_site_rules[];
 extern const char sv_fleet_schema_notify[];
 extern const char sv_fleet_schema_maintenance[];
+extern const char sv_fleet_schema_audit[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -35,6 +36,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "site-rules", .sql = sv_fleet_schema_site_rules },
         { .name = "notify", .sql = sv_fleet_schema_notify },
         { .name = "maintenance", .sql = sv_fleet_schema_maintenance },
+        { .name = "audit", .sql = sv_fleet_schema_audit },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

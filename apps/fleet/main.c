@@ -1,5 +1,6 @@
 // selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
 #include "asks.h"
+#include "audit_log.h"
 #include "commands.h"
 #include "device_door.h"
 #include "fleet.h"
@@ -70,6 +71,9 @@ static void prune(program *p) {
     }
     if (err == SV_OK) {
         err = sv_maintenance_prune(p->fleet.db, before_ms, &why);
+    }
+    if (err == SV_OK) {
+        err = sv_audit_prune(p->fleet.db, now_us, &why);
     }
     if (err != SV_OK) {
         SV_LOG(warn, "retention.failed", "%s", why.text);

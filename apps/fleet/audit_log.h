@@ -1,0 +1,46 @@
+// The event log: who did what about whom, from where, and what became of it. One line an event, in
+// the transaction of what it tells, so that there is neither a deed without its line nor a line
+// without its deed. Lines are never changed. [audit-1]
+//
+// What strangers send goes into it as well (a user name, a certificate's name): it is cut to the
+// field's length, and control characters and broken UTF-8 become '?', so that a line is a line.
+#ifndef SV_FLEET_AUDIT_LOG_H
+#define SV_FLEET_AUDIT_LOG_H
+
+#include <base/err.h>
+#include <base/time.h>
+#include <store/db.h>
+
+enum {
+    SV_AUDIT_NAME_MAX = 128,       ///< bytes of who, from, what and about, each
+    SV_AUDIT_DETAIL_MAX = 400,     ///< bytes of detail
+    SV_AUDIT_REFUSED_MAX = 100000, ///< refusals kept: anybody may cause them, so the oldest go
+};
+#define SV_AUDIT_KEPT_US (400 * SV_TIME_DAY_US) ///< all else, and refusals no longer either
+
+typedef enum sv_audit_outcome {
+    SV_AUDIT_DONE,
+    SV_AUDIT_REFUSED, ///< by a rule: it will not be otherwise the next time
+    SV_AUDIT_FAILED,  ///< for want of something: a signer, room on the disk
+    SV_AUDIT_OUTCOME__COUNT
+} sv_audit_outcome;
+
+const char *sv_audit_outcome_name(sv_audit_outcome outcome); ///< "done", "refused", "failed"
+
+/// Texts may be NULL, which is "".
+typedef struct sv_audit_event {
+    int64_t at_us;
+    const char *who;   ///< a person's name, an id; "" when nobody knows; "fleet": by itself
+    const char *from;  ///< address, or the id of the gateway that passed it on
+    const char *what;  ///< "<noun>.<verb>", lower case, stable: "enrolment.add", "device.revoke"
+    const char *about; ///< the id it is about
+    sv_audit_outcome outcome;
+    const char *detail; ///< a sentence for people. No secret.
+} sv_audit_event;
+
+/// In the caller's transaction; outside of any, one of its own.
+sv_err sv_audit_add(sv_db *db, const sv_audit_event *event, sv_why *why);
+/// Forget what is too old or too much. In a transaction of its own.
+sv_err sv_audit_prune(sv_db *db, int64_t now_us, sv_why *why);
+
+#endif

@@ -1,0 +1,111 @@
+#include "fleet_fixture.h"
+
+#include "audit_log.h"
+
+#include <string.h>
+
+static void add(fixture *f, const sv_audit_event *event) {
+    sv_why why = { 0 };
+    if (sv_audit_add(f->fleet.db, event, &why) != SV_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+/// The one value that `sql` gives.
+static void expect(fixture *f, const char *sql, const char *value) {
+    sv_stmt *stmt;
+    char room[SV_AUDIT_DETAIL_MAX + 1];
+    assert_int_equal(sv_db_stmt(f->fleet.db, sql, &stmt, NULL), SV_OK);
+    assert_int_equal(sv_stmt_next(stmt, NULL), SV_OK);
+    assert_int_equal(sv_text_copy(sv_stmt_text(stmt, 0), room, sizeof room), SV_OK);
+    sv_stmt_reset(stmt);
+    assert_string_equal(room, value);
+}
+
+// [audit-1]
+static void a_line_says_who_did_what_about_whom_from_where(void **state) {
+    fixture *f = *state;
+    add(f, &(sv_audit_event){ .at_us = fixture_now_us,
+                              .who = "ada",
+                              .from = "192.0.2.7",
+                              .what = "enrolment.add",
+                              .about = "press-17",
+                              .detail = "for site pune" });
+    add(f, &(sv_audit_event){
+               .at_us = fixture_now_us, .what = "enrolment.use", .outcome = SV_AUDIT_REFUSED });
+    expect(f,
+           "SELECT at_us || ' ' || who || ' ' || \"from\" || ' ' || what || ' ' || about || ' ' ||"
+           " outcome || ' ' || detail FROM event_log ORDER BY seq",
+           "1800000000000000 ada 192.0.2.7 enrolment.add press-17 done for site pune");
+    expect(f, "SELECT who || \"from\" || outcome || detail FROM event_log ORDER BY seq DESC",
+           "refused");
+}
+
+// [audit-1]
+static void a_deed_that_was_rolled_back_leaves_no_line(void **state) {
+    fixture *f = *state;
+    assert_int_equal(sv_db_begin(f->fleet.db, NULL), SV_OK);
+    add(f, &(sv_audit_event){ .what = "enrolment.add" });
+    sv_db_rollback(f->fleet.db);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM event_log"), 0);
+}
+
+// [audit-2]
+static void what_strangers_send_stays_one_line_of_bounded_length(void **state) {
+    fixture *f = *state;
+    static const struct {
+        const char *said, *kept;
+    } CASES[] = {
+        { "a\r\nb\x1b[31mc\x7f", "a??b?[31mc?" },
+        { "'; DROP TABLE event_log; --", "'; DROP TABLE event_log; --" },
+        { "<script>", "<script>" },
+        { "Pr\xc3\xa4zision \xe2\x82\xac \xf0\x9f\x94\xa7",
+          "Pr\xc3\xa4zision \xe2\x82\xac \xf0\x9f\x94\xa7" },
+        { "\xc2\x9bx \xff \xc3", "??x ? ?" },
+        { "\xed\xa0\x80", "???" },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        add(f, &(sv_audit_event){ .who = CASES[i].said, .what = "x", .detail = CASES[i].said });
+        expect(f, "SELECT who FROM event_log ORDER BY seq DESC", CASES[i].kept);
+        expect(f, "SELECT detail FROM event_log ORDER BY seq DESC", CASES[i].kept);
+    }
+    char longest[2 * SV_AUDIT_DETAIL_MAX + 2] = "x";
+    for (size_t i = 0; i < SV_AUDIT_DETAIL_MAX; i++) {
+        memcpy(longest + 1 + 2 * i, "\xc3\xa4", 3);
+    }
+    add(f, &(sv_audit_event){ .who = longest, .about = longest, .detail = longest });
+    // No character is cut in two.
+    expect(f, "SELECT length(CAST(who AS BLOB)) FROM event_log ORDER BY seq DESC", "127");
+    expect(f, "SELECT length(CAST(detail AS BLOB)) FROM event_log ORDER BY seq DESC", "399");
+}
+
+// [audit-3]
+static void what_is_old_goes_and_refusals_are_bounded(void **state) {
+    fixture *f = *state;
+    assert_int_equal(sv_db_begin(f->fleet.db, NULL), SV_OK);
+    add(f, &(sv_audit_event){ .at_us = fixture_now_us - SV_AUDIT_KEPT_US - 1, .what = "old" });
+    add(f, &(sv_audit_event){ .at_us = fixture_now_us - SV_AUDIT_KEPT_US, .what = "kept" });
+    for (int i = 0; i < SV_AUDIT_REFUSED_MAX + 7; i++) {
+        add(f, &(sv_audit_event){
+                   .at_us = fixture_now_us, .what = "guess", .outcome = SV_AUDIT_REFUSED });
+    }
+    assert_int_equal(sv_db_commit(f->fleet.db, NULL), SV_OK);
+    assert_int_equal(sv_audit_prune(f->fleet.db, fixture_now_us, NULL), SV_OK);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM event_log WHERE outcome = 'refused'"),
+                     SV_AUDIT_REFUSED_MAX);
+    assert_int_equal(fixture_count(f, "SELECT min(seq) FROM event_log WHERE what = 'guess'"),
+                     2 + 7 + 1);
+    expect(f, "SELECT what FROM event_log ORDER BY seq", "kept");
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_line_says_who_did_what_about_whom_from_where),
+        TEST(a_deed_that_was_rolled_back_leaves_no_line),
+        TEST(what_strangers_send_stays_one_line_of_bounded_length),
+        TEST(what_is_old_goes_and_refusals_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
