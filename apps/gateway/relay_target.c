@@ -1,5 +1,6 @@
 // Which addresses a device may ask its gateway for, and how they are written to the fleet server.
 #include "relay.h"
+#include "relay_est.h"
 
 #include <codec/encode.h>
 #include <model/id.h>
@@ -56,7 +57,7 @@ static bool is_below(sv_text path, const char *folder) {
 }
 
 static bool is_passed_on(sv_text path) {
-    return is_below(path, "/.well-known/est/") || is_below(path, "/tuf/")
+    return gw_est_of(path) != GW_EST_NONE || is_below(path, "/tuf/")
            || is_below(path, "/artifacts/") || sv_text_is(path, "/v1/self") || is_controller(path);
 }
 

@@ -15,6 +15,7 @@ static void what_a_device_may_ask_is_written_in_one_way(void **state) { // [rela
         { "/v1/self", "", "/v1/self" },
         { "/%76%31/s%65lf", "", "/v1/self" },
         { "/.well-known/est/simpleenroll", "", "/.well-known/est/simpleenroll" },
+        { "/.well-known/%65st/cacerts", "", "/.well-known/est/cacerts" },
         { "/default/controller/v1/press-1", "", "/default/controller/v1/press-1" },
         { "/default/controller/v1/press-1/a", "c=1&d=%20",
           "/default/controller/v1/press-1/a?c=1&d=%20" },
@@ -65,6 +66,10 @@ static void what_is_none_of_a_devices_business_stays_here(void **state) { // [re
         "/a.b/controller/v1/c",
         "/a/controller/v1/c%20d",
         "/.well-known/est",
+        "/.well-known/est/fullcmc",
+        "/.well-known/est/cacerts/x",
+        "/.well-known/est/press/cacerts",
+        "/.well-known/EST/cacerts",
         "/.well-known/a",
         "/V1/self",
     };

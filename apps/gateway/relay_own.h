@@ -1,0 +1,50 @@
+// Inside the device door: what asks (relay_ask.c) and what goes up and comes back (relay.c).
+#ifndef SELVEDGE_GATEWAY_RELAY_OWN_H
+#define SELVEDGE_GATEWAY_RELAY_OWN_H
+
+#include "relay.h"
+#include "relay_est.h"
+
+#include <net/http_server.h>
+#include <sys/queue.h>
+
+enum { GW_RELAY_URL_ROOM = 512, GW_RELAY_WHOSE_ROOM = 80 };
+
+/// A request under way or waiting.
+typedef struct gw_errand {
+    TAILQ_ENTRY(gw_errand) link; ///< while it waits
+    sv_http_request *request;    ///< NULL: this place is free
+    gw_est est;
+    char whose[GW_RELAY_WHOSE_ROOM]; ///< the device's id
+    int64_t since_us;
+} gw_errand;
+
+/// A connection to the fleet server.
+typedef struct gw_lane {
+    gw_relay *relay;
+    sv_http_client *http;
+    gw_errand *busy;
+} gw_lane;
+
+struct gw_relay {
+    sv_loop *loop;
+    sv_tls *tls;
+    sv_http_server *server;
+    char fleet_url[GW_RELAY_URL_ROOM];
+    int64_t deadline_us;
+    gw_lane lanes[GW_RELAY_CLIENTS];
+    gw_errand errands[GW_RELAY_AT_ONCE];
+    TAILQ_HEAD(gw_errand_queue, gw_errand) waiting;
+    sv_timer *sweep;
+    gw_relay_counts counts;
+    bool closing;
+};
+
+/// `arg` is the relay: a request has come.
+void gw_relay_request(sv_http_request *request, void *arg);
+/// As many of those that wait as there are connections for. [relay-6]
+void gw_relay_next(gw_relay *relay);
+/// Retry-After.
+void gw_relay_come_again(sv_http_request *request);
+
+#endif
