@@ -77,7 +77,7 @@ static void a_wrong_option_is_refused_with_its_value(void **state) {
         { options(), SELVEDGE_INVALID, "queue_bytes is 4095; 4096 to 268435456 are taken" },
         { options(), SELVEDGE_IO, "cannot open 'nowhere.crt'" },
         { options(), SELVEDGE_INVALID, "holds no certificate" },
-        { options(), SELVEDGE_INVALID, "is not the key of" },
+        { options(), SELVEDGE_INVALID, "holds no private key" },
         { options(), SELVEDGE_IO, "cannot read 'nowhere.ca'" },
     };
     cases[0].with.size = 0;

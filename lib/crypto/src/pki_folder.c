@@ -1,5 +1,6 @@
 #include "pki_internal.h"
 #include <base/fd.h>
+#include <crypto/key_store.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
@@ -98,21 +99,11 @@ static sv_err load_chain(sv_pki *pki, sv_why *why) {
     return SV_OK;
 }
 
-/// An encrypted issuing key is refused rather than asked for: nobody may sit at the terminal.
-static int no_passphrase(char *room, int bytes, int writing, void *arg) {
-    (void) room, (void) bytes, (void) writing, (void) arg;
-    return -1;
-}
-
 static sv_err load_key(sv_pki *pki, sv_why *why) {
     char path[PATH_MAX];
     SV_TRY(sv_pki_path(path, pki->dir, "ca.key", why));
-    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
-    if (bio == NULL) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", path);
-    }
-    pki->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-    if (pki->key == NULL || X509_check_private_key(pki->issuing, pki->key) != 1) {
+    SV_TRY(sv_key_open(path, &pki->key, why));
+    if (X509_check_private_key(pki->issuing, pki->key) != 1) {
         return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' is not the key of ca.crt", path);
     }
     return SV_OK;

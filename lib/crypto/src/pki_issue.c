@@ -1,4 +1,5 @@
 #include "pki_internal.h"
+#include <crypto/key_store.h>
 #include <openssl/pem.h>
 #include <string.h>
 #include <strings.h>
@@ -68,12 +69,9 @@ static sv_err certify_new(sv_pki *pki, const sv_pki_leaf *leaf, EVP_PKEY *key, s
 
 static sv_err issue_one(sv_pki *pki, const sv_pki_leaf *leaf, sv_why *why) {
     SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
-    SV_DEFER(sv_secret_drop) sv_textbuf pem = SV_TEXTBUF_HEAP(SV_PKI_FILE_MAX);
-    SV_TRY(sv_pkey_make(leaf->key, &key, why));
-    SV_TRY(sv_pem_key_add(&pem, key, NULL, why));
     char path[PATH_MAX];
     SV_TRY(out_path(path, leaf, ".key", why));
-    SV_TRY(sv_new_file(path, sv_textbuf_text(&pem), 0600, why));
+    SV_TRY(sv_key_make(path, leaf->key, &key, why));
     sv_err err = certify_new(pki, leaf, key, why);
     if (err != SV_OK) {
         (void) unlink(path);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <base/mem.h>
+#include <crypto/key_store.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -22,15 +23,6 @@ static sv_err readable(const char *path, sv_why *why) {
     return SV_OK;
 }
 
-/// OpenSSL would ask on the terminal otherwise.
-static int no_passphrase(char *room, int room_bytes, int writing, void *arg) {
-    (void) room;
-    (void) room_bytes;
-    (void) writing;
-    (void) arg;
-    return 0;
-}
-
 static sv_err set_common(SSL_CTX *ctx, sv_why *why) {
     uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET
                        | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF;
@@ -38,7 +30,6 @@ static sv_err set_common(SSL_CTX *ctx, sv_why *why) {
     // libevent may move a buffer between two tries to write it.
     (void) SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void) SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1
         || SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1
         || SSL_CTX_set_num_tickets(ctx, 0) != 1 || SSL_CTX_set_max_early_data(ctx, 0) != 1) {
@@ -56,13 +47,14 @@ static sv_err load_own(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
         return sv_fail(why, SV_ERR_INVALID, "'%s' holds no usable certificate: %s", files->cert,
                        openssl_reason());
     }
-    SV_TRY(readable(files->key, why));
-    if (SSL_CTX_use_PrivateKey_file(ctx, files->key, SSL_FILETYPE_PEM) != 1
-        || SSL_CTX_check_private_key(ctx) != 1) {
-        return sv_fail(why, SV_ERR_INVALID, "'%s' is not the key of '%s': %s", files->key,
-                       files->cert, openssl_reason());
-    }
-    return SV_OK;
+    EVP_PKEY *key = NULL;
+    SV_TRY(sv_key_open(files->key, &key, why));
+    ERR_clear_error();
+    bool fits = SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+    EVP_PKEY_free(key);
+    return fits ? SV_OK
+                : sv_fail(why, SV_ERR_INVALID, "'%s' is not the key of '%s': %s", files->key,
+                          files->cert, openssl_reason());
 }
 
 static sv_err load_trust(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {

@@ -18,7 +18,7 @@ typedef struct sv_tls sv_tls; ///< an SSL_CTX; shared by all connections made fr
 typedef struct sv_tls_files {
     const char *ca;   ///< PEM of trust anchors; NULL for a client: the system's store
     const char *cert; ///< PEM chain, leaf first; NULL: none (clients only)
-    const char *key;  ///< PEM; needed with cert. Never logged.
+    const char *key;  ///< where it is (crypto/key_store.h); needed with cert
     const char *crl;  ///< PEM or NULL
 } sv_tls_files;
 
