@@ -80,21 +80,26 @@ static bool base64_group(const char *digits, size_t padding, sv_textbuf *out) {
     return padding == 0 || (group & ((1U << (8 * padding)) - 1)) == 0;
 }
 
-sv_err sv_field_bytes_parse(sv_text field, sv_textbuf *out) {
-    if (field.len < 2 || field.at[0] != ':' || field.at[field.len - 1] != ':'
-        || (field.len - 2) % 4 != 0) {
+sv_err sv_base64_parse(sv_text text, sv_textbuf *out) {
+    if (text.len % 4 != 0) {
         return SV_ERR_INVALID;
     }
-    sv_text digits = { .at = field.at + 1, .len = field.len - 2 };
-    for (size_t i = 0; i < digits.len; i += 4) {
-        const char *group = digits.at + i;
-        bool is_last = i + 4 == digits.len;
+    for (size_t i = 0; i < text.len; i += 4) {
+        const char *group = text.at + i;
+        bool is_last = i + 4 == text.len;
         size_t padding = is_last ? (size_t) (group[3] == '=') + (size_t) (group[2] == '=') : 0;
         if (!base64_group(group, padding, out)) {
             return SV_ERR_INVALID;
         }
     }
     return out->overflowed ? SV_ERR_NO_SPACE : SV_OK;
+}
+
+sv_err sv_field_bytes_parse(sv_text field, sv_textbuf *out) {
+    if (field.len < 2 || field.at[0] != ':' || field.at[field.len - 1] != ':') {
+        return SV_ERR_INVALID;
+    }
+    return sv_base64_parse((sv_text){ .at = field.at + 1, .len = field.len - 2 }, out);
 }
 
 static bool is_unreserved(char c) {

@@ -79,6 +79,10 @@ static void a_field_of_bytes_agrees_with_the_rfcs_and_has_one_spelling(void **st
         char room[32];
         sv_textbuf out = SV_TEXTBUF(room);
         assert_int_equal(sv_field_bytes_parse(sv_text_of(BROKEN[i]), &out), SV_ERR_INVALID);
+        assert_int_equal(sv_base64_parse(sv_text_of(BROKEN[i]), &out),
+                         BROKEN[i][0] == '\0' || sv_text_is(sv_text_of(BROKEN[i]), "Zm9v")
+                             ? SV_OK
+                             : SV_ERR_INVALID);
     }
     char small[2];
     sv_textbuf out = SV_TEXTBUF(small);

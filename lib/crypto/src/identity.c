@@ -2,8 +2,8 @@
 #include <crypto/identity.h>
 #include <openssl/pem.h>
 
-/// The path of the one spiffe URI among the subject alternative names: "<role>/<id>".
-static sv_err role_path(const GENERAL_NAMES *names, sv_text *out, sv_why *why) {
+/// The one spiffe URI among the subject alternative names: its domain, and "<role>/<id>".
+static sv_err role_path(const GENERAL_NAMES *names, sv_text *domain, sv_text *out, sv_why *why) {
     size_t found = 0;
     sv_text path = { 0 };
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -19,8 +19,8 @@ static sv_err role_path(const GENERAL_NAMES *names, sv_text *out, sv_why *why) {
         }
         text.at += sizeof "spiffe://" - 1;
         text.len -= sizeof "spiffe://" - 1;
-        sv_text domain = sv_text_cut(&text, '/');
-        if (domain.len == 0) {
+        *domain = sv_text_cut(&text, '/');
+        if (domain->len == 0) {
             return sv_fail(why, SV_ERR_UNTRUSTED, "the role URI names no domain");
         }
         path = text;
@@ -42,8 +42,9 @@ static sv_err check_role(const X509 *certificate, const char *id, sv_role *out, 
     if (names == NULL) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "the certificate of '%s' names no role", id);
     }
+    sv_text domain = { 0 };
     sv_text rest = { 0 };
-    SV_TRY(role_path(names, &rest, why));
+    SV_TRY(role_path(names, &domain, &rest, why));
     sv_text role = sv_text_cut(&rest, '/');
     if (sv_role_parse(role, out, NULL) != SV_OK) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "the role URI of '%s' names no role we know", id);
@@ -52,6 +53,18 @@ static sv_err check_role(const X509 *certificate, const char *id, sv_role *out, 
         return sv_fail(why, SV_ERR_UNTRUSTED, "the role URI names another id than the CN '%s'", id);
     }
     return SV_OK;
+}
+
+sv_err sv_identity_domain(const X509 *certificate, char *out, size_t room, sv_why *why) {
+    SV_DEFER(sv_names_drop)
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    sv_text domain = { 0 };
+    sv_text rest = { 0 };
+    SV_TRY(role_path(names, &domain, &rest, why));
+    return sv_text_copy(domain, out, room) == SV_OK
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID, "the role URI names a domain of %zu bytes",
+                         domain.len);
 }
 
 static bool has_usage(const EXTENDED_KEY_USAGE *usages, int nid) {

@@ -13,6 +13,9 @@ struct x509_st;
 sv_err sv_identity_of(const struct x509_st *certificate, bool allow_classic, sv_identity *out,
                       sv_why *why);
 
+/// The domain of its one role URI (spiffe://<domain>/...). SV_ERR_UNTRUSTED when it has none.
+sv_err sv_identity_domain(const struct x509_st *certificate, char *out, size_t room, sv_why *why);
+
 /// The CN of the first certificate of a PEM file, through the id grammar. Nothing else about the
 /// certificate is judged: it is for saying early what a server would say later.
 sv_err sv_identity_cn_of_file(const char *path, char out[SV_ID_ROOM], sv_why *why);
