@@ -70,6 +70,7 @@ sv_broker *sv_broker_new(const sv_broker_limits *limits, const sv_broker_hooks *
     broker->wall_at_us = now_us;
     broker->wall_us = wall_us;
     broker->sessions = sv_map_new(SV_BROKER_SESSIONS_MAX, hash_key);
+    broker->people = sv_map_new((size_t) 2 * SV_BROKER_SESSIONS_MAX, hash_key);
     broker->root = sv_broker_node_new();
     broker->packet = SV_TEXTBUF_HEAP(2 * (size_t) SV_MQTT_REMAINING_MAX);
     broker->record = SV_TEXTBUF_HEAP(2 * (size_t) SV_MQTT_REMAINING_MAX);
@@ -95,6 +96,7 @@ void sv_broker_drop(sv_broker **broker) {
     }
     sv_broker_tree_drop(&gone->root);
     sv_map_drop(&gone->sessions);
+    sv_map_drop(&gone->people);
     sv_textbuf_drop(&gone->packet);
     sv_textbuf_drop(&gone->record);
     sv_textbuf_drop(&gone->block);
@@ -127,6 +129,7 @@ sv_broker_client *sv_broker_open_client(sv_broker *broker, void *link, const sv_
     }
     broker->clients = client;
     broker->client_count++;
+    sv_broker_person_meet(broker, client);
     return client;
 }
 
@@ -174,16 +177,17 @@ static sv_mqtt_reason check_clock(const sv_broker *broker, const sv_broker_clien
     return SV_MQTT_SUCCESS;
 }
 
-static void expel(sv_broker *broker, sv_broker_client *client, const sv_why *why) {
+void sv_broker_send_away(sv_broker *broker, sv_broker_client *client, sv_mqtt_reason reason,
+                         const sv_why *why) {
     sv_broker_tell(broker, client->session == NULL ? SV_BROKER_REFUSED : SV_BROKER_EXPELLED,
                    &client->peer, why);
-    sv_broker_cut(broker, client, SV_MQTT_NOT_AUTHORIZED, SV_BROKER_PART_LOST, why);
+    sv_broker_cut(broker, client, reason, SV_BROKER_PART_LOST, why);
 }
 
 void sv_broker_expel(sv_broker *broker, sv_broker_client *client, const sv_why *why,
                      int64_t now_us) {
     broker->now_us = now_us;
-    expel(broker, client, why);
+    sv_broker_send_away(broker, client, SV_MQTT_NOT_AUTHORIZED, why);
 }
 
 static void tick_clients(sv_broker *broker) {
@@ -193,7 +197,7 @@ static void tick_clients(sv_broker *broker) {
         sv_why why;
         sv_mqtt_reason reason = check_clock(broker, client, &why);
         if (reason == SV_MQTT_NOT_AUTHORIZED) {
-            expel(broker, client, &why);
+            sv_broker_send_away(broker, client, reason, &why);
         } else if (reason != SV_MQTT_SUCCESS) {
             if (client->session == NULL) {
                 sv_broker_tell(broker, SV_BROKER_REFUSED, &client->peer, &why);
@@ -236,35 +240,6 @@ void sv_broker_tick(sv_broker *broker, int64_t now_us, int64_t wall_us) {
     if (broker->ticks % SV_BROKER_SWEEP_TICKS == 0) {
         sv_broker_sweep_retained(broker);
     }
-}
-
-static bool is_of(const sv_identity *identity, bool local, sv_text id) {
-    return !local && sv_text_is(id, identity->id);
-}
-
-size_t sv_broker_kick(sv_broker *broker, sv_text id, sv_mqtt_reason reason, bool forget_all,
-                      int64_t now_us) {
-    size_t kicked = 0;
-    broker->now_us = now_us;
-    sv_why why;
-    (void) sv_fail(&why, SV_ERR_UNTRUSTED, "the connection was ended by order (0x%02x)",
-                   (unsigned) reason);
-    for (sv_broker_client *next = broker->clients; next != NULL;) {
-        sv_broker_client *client = next;
-        next = client->next;
-        if (is_of(&client->peer.identity, client->peer.local, id)) {
-            sv_broker_cut(broker, client, reason,
-                          forget_all ? SV_BROKER_PART_GOODBYE : SV_BROKER_PART_LOST, &why);
-            kicked++;
-        }
-    }
-    for (size_t i = sv_map_count(broker->sessions); forget_all && i-- > 0;) {
-        sv_broker_session *session = sv_map_at(broker->sessions, i, NULL);
-        if (is_of(&session->identity, session->local, id)) {
-            sv_broker_session_end(broker, session);
-        }
-    }
-    return kicked;
 }
 
 void sv_broker_shut(sv_broker *broker, int64_t now_us) {

@@ -137,6 +137,7 @@ static void client_free(sv_broker *broker, sv_broker_client *client) {
         client->next->previous = client->previous;
     }
     broker->client_count--;
+    sv_broker_person_leave(broker, client);
     for (size_t i = 0; i < client->ack_count; i++) {
         free(client->acks[(client->ack_first + i) & (client->ack_cap - 1)].bytes);
     }

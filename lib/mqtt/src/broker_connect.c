@@ -127,7 +127,6 @@ static sv_mqtt_reason check_will(sv_broker *broker, const sv_broker_client *clie
     return SV_MQTT_SUCCESS;
 }
 
-/// Only an app can have several client ids, so only for apps are they counted.
 static sv_mqtt_reason check_room(const sv_broker *broker, const sv_broker_client *client,
                                  sv_text key, sv_why *why) {
     size_t sessions = sv_map_count(broker->sessions);
@@ -135,11 +134,7 @@ static sv_mqtt_reason check_room(const sv_broker *broker, const sv_broker_client
     if (sv_map_get(broker->sessions, key) != NULL) {
         return SV_MQTT_SUCCESS;
     }
-    size_t own = 0;
-    for (size_t i = 0; !client->peer.local && identity->role == SV_ROLE_APP && i < sessions; i++) {
-        const sv_broker_session *session = sv_map_at(broker->sessions, i, NULL);
-        own += !session->local && strcmp(session->identity.id, identity->id) == 0 ? 1 : 0;
-    }
+    size_t own = client->person == NULL ? 0 : client->person->session_count;
     if (sessions >= SV_BROKER_SESSIONS_MAX || own >= broker->limits.connections_max) {
         (void) sv_fail(why, SV_ERR_NO_SPACE, "there are %zu sessions already, %zu of '%s'",
                        sessions, own, identity->id);
@@ -217,6 +212,7 @@ static void settle_session(sv_broker *broker, sv_broker_client *client, sv_broke
                            const sv_mqtt_connect *connect) {
     session->local = client->peer.local;
     session->identity = client->peer.identity;
+    sv_broker_person_own(broker, session);
     session->client = client;
     session->up_before = false;
     session->expires_us = SV_BROKER_NEVER;

@@ -42,6 +42,14 @@ typedef struct sv_broker_post {
 
 typedef struct sv_broker_share sv_broker_share;
 
+/// Whoever shows certificates of one id.
+typedef struct sv_broker_person {
+    sv_broker_client *clients;
+    sv_broker_session *sessions;
+    size_t client_count, session_count;
+    char id[SV_ID_ROOM];
+} sv_broker_person;
+
 typedef struct sv_broker_subscription {
     struct sv_broker_subscription *previous, *next; ///< of the node or of the share
     struct sv_broker_subscription *next_match;
@@ -109,6 +117,8 @@ typedef struct sv_broker_will {
 
 struct sv_broker_session {
     char *key;
+    sv_broker_person *person; ///< NULL: local
+    sv_broker_session *person_previous, *person_next;
     sv_identity identity;
     bool local;
     bool kept;                ///< a record exists
@@ -152,6 +162,8 @@ typedef struct sv_broker_alias {
 struct sv_broker_client {
     sv_broker_client *previous, *next;
     sv_broker_client *busy_previous, *busy_next;
+    sv_broker_person *person; ///< NULL: local
+    sv_broker_client *person_previous, *person_next;
     bool busy; ///< in the list of those that wait for a group
     void *link;
     sv_broker_peer peer;
@@ -181,7 +193,7 @@ struct sv_broker {
     uint64_t ended; ///< the group in which a session was last forgotten
     uint64_t names_made;
     uint64_t ticks;
-    sv_map *sessions;
+    sv_map *sessions, *people;
     sv_broker_client *clients, *busy;
     size_t client_count;
     sv_broker_node *root;
@@ -203,6 +215,18 @@ void sv_broker_tell(sv_broker *broker, sv_broker_event event, const sv_broker_pe
 sv_text sv_broker_named(const sv_broker *broker, sv_text topic);
 /// Who a session belongs to, also while it is away.
 sv_broker_peer sv_broker_peer_of(const sv_broker_session *session);
+
+/// The connection's certificate no longer counts: it is told `reason`, its will is due.
+void sv_broker_send_away(sv_broker *broker, sv_broker_client *client, sv_mqtt_reason reason,
+                         const sv_why *why);
+
+// broker_people.c
+
+void sv_broker_person_meet(sv_broker *broker, sv_broker_client *client);
+void sv_broker_person_leave(sv_broker *broker, sv_broker_client *client);
+/// Once its identity is known; as often as that is said.
+void sv_broker_person_own(sv_broker *broker, sv_broker_session *session);
+void sv_broker_person_lose(sv_broker *broker, sv_broker_session *session);
 
 // broker_client.c
 
@@ -246,7 +270,8 @@ void sv_broker_take_subscribe(sv_broker *broker, sv_broker_client *client,
                               const sv_mqtt_packet *packet);
 void sv_broker_take_unsubscribe(sv_broker *broker, sv_broker_client *client,
                                 const sv_mqtt_packet *packet);
-/// Ends the subscriptions whose right has been taken away since they were made.
+/// Ends the subscriptions whose right has been taken away since they were made, and takes what they
+/// have brought out of the queue.
 void sv_broker_recheck(sv_broker *broker, sv_broker_session *session);
 
 // broker_held.c
@@ -303,7 +328,8 @@ void sv_broker_session_end(sv_broker *broker, sv_broker_session *session);
 void sv_broker_session_free(sv_broker *broker, sv_broker_session *session);
 bool sv_broker_session_persists(const sv_broker_session *session);
 void sv_broker_will_drop(sv_broker_will **will);
-/// Publishes the will and forgets it. The record is the caller's to keep.
+/// Publishes the will, if it may be published still, and forgets it. The record is the caller's to
+/// keep.
 void sv_broker_will_publish(sv_broker *broker, sv_broker_session *session);
 
 // broker_topics.c
@@ -335,6 +361,8 @@ void sv_broker_retain(sv_broker *broker, sv_broker_post *post);
 sv_broker_retained *sv_broker_retained_put(sv_broker *broker, sv_broker_held *held, uint8_t qos);
 void sv_broker_retained_drop(sv_broker *broker, sv_broker_retained *retained);
 void sv_broker_sweep_retained(sv_broker *broker);
+/// Those of the topics `<root>/<id>` and below, whatever the root.
+void sv_broker_retained_forget(sv_broker *broker, sv_text id);
 /// What is retained under the filter, to the one who has just subscribed.
 void sv_broker_send_retained(sv_broker *broker, const sv_broker_subscription *subscription);
 

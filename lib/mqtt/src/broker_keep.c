@@ -286,6 +286,7 @@ static bool restore_session(sv_broker *broker, sv_text key, sv_broker_record *re
         sv_broker_session_free(broker, session);
         return false;
     }
+    sv_broker_person_own(broker, session);
     sv_broker_recheck(broker, session);
     return true;
 }

@@ -104,6 +104,37 @@ void sv_broker_sweep_retained(sv_broker *broker) {
     }
 }
 
+static sv_broker_retained *first_below(const sv_broker_node *node) {
+    sv_broker_retained *found = node->retained;
+    size_t count = node->children == NULL ? 0 : sv_map_count(node->children);
+    for (size_t i = 0; i < count && found == NULL; i++) {
+        found = first_below(sv_map_at(node->children, i, NULL));
+    }
+    return found;
+}
+
+/// Under the root topic with this index, which goes with the last of what it holds.
+static sv_broker_retained *first_of(const sv_broker *broker, size_t index, sv_text id) {
+    const sv_map *roots = broker->root->children;
+    if (roots == NULL || index >= sv_map_count(roots)) {
+        return NULL;
+    }
+    const sv_broker_node *own = sv_broker_node_child(sv_map_at(roots, index, NULL), id);
+    return own == NULL ? NULL : first_below(own);
+}
+
+void sv_broker_retained_forget(sv_broker *broker, sv_text id) {
+    // Backwards: the last one takes the place of one that goes.
+    for (size_t i = broker->root->children == NULL ? 0 : sv_map_count(broker->root->children);
+         i-- > 0;) {
+        for (sv_broker_retained *retained = first_of(broker, i, id); retained != NULL;
+             retained = first_of(broker, i, id)) {
+            (void) sv_broker_forget_retained(broker, sv_broker_held_topic(retained->held));
+            sv_broker_retained_drop(broker, retained);
+        }
+    }
+}
+
 typedef struct lookup {
     sv_broker *broker;
     const sv_broker_subscription *subscription;

@@ -26,10 +26,30 @@ void sv_broker_will_drop(sv_broker_will **will) {
     }
 }
 
+/// The right to it may have been taken away since CONNECT.
+static bool may_still(sv_broker *broker, const sv_broker_session *session,
+                      const sv_broker_will *will) {
+    sv_broker_peer peer = sv_broker_peer_of(session);
+    sv_text topic = sv_broker_held_topic(will->held);
+    if (broker->hooks.may_publish(broker->arg, &peer, topic)) {
+        return true;
+    }
+    sv_text named = sv_broker_named(broker, topic);
+    sv_why why;
+    (void) sv_fail(&why, SV_ERR_UNTRUSTED, "'%s' may have no will for '" SV_TEXT_FMT "' any more",
+                   peer.client_id, SV_TEXT_ARG(named));
+    sv_broker_tell(broker, SV_BROKER_DENIED, &peer, &why);
+    return false;
+}
+
 void sv_broker_will_publish(sv_broker *broker, sv_broker_session *session) {
     sv_broker_will *will = session->will;
     session->will = NULL;
     session->will_due_us = SV_BROKER_NEVER;
+    if (!may_still(broker, session, will)) {
+        sv_broker_will_drop(&will);
+        return;
+    }
     will->held->expires_us =
         will->has_expiry ? sv_broker_after(broker->now_us, will->expiry_s) : SV_BROKER_NEVER;
     sv_broker_post post = sv_broker_post_of(will->held, will->qos, will->retain);
@@ -58,6 +78,7 @@ void sv_broker_session_free(sv_broker *broker, sv_broker_session *session) {
         sv_broker_subscription_drop(broker, sv_map_at(session->subscriptions, 0, NULL));
     }
     sv_broker_will_drop(&session->will);
+    sv_broker_person_lose(broker, session);
     (void) sv_map_remove(broker->sessions, sv_text_of(session->key));
     free(session->received);
     free(session->key);

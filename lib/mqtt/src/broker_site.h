@@ -40,6 +40,7 @@ typedef struct site {
     site_record records[SITE_RECORDS];
     size_t record_count;
     uint64_t messages, wills, events[SV_BROKER_EVENT__COUNT];
+    const char *unwelcome;  ///< the id of somebody who may not be here
     const char *taken_away; ///< topics and filters that begin so are nobody's any more
     char last_message[256], last_why[SV_WHY_MAX];
     site_link links[SITE_LINKS];
@@ -61,6 +62,13 @@ static inline size_t site_waiting(void *link) {
 
 static inline void site_close(void *link) {
     ((site_link *) link)->client = NULL;
+}
+
+static inline sv_err site_welcome(void *arg, const sv_broker_peer *who, sv_why *why) {
+    const site *here = arg;
+    assert_false(who->local);
+    bool may = here->unwelcome == NULL || strcmp(here->unwelcome, who->identity.id) != 0;
+    return may ? SV_OK : sv_fail(why, SV_ERR_UNTRUSTED, "'%s' is revoked", who->identity.id);
 }
 
 /// Everybody may everything but what is secret, or has become so.
@@ -155,6 +163,7 @@ static inline void site_start(site *here) {
         .send = site_send,
         .waiting = site_waiting,
         .close = site_close,
+        .welcome = site_welcome,
         .may_publish = site_may,
         .may_subscribe = site_may,
         .message = site_message,

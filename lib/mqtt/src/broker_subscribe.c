@@ -16,6 +16,20 @@ static void deny(sv_broker *broker, const sv_broker_peer *peer, sv_text filter, 
     sv_broker_tell(broker, SV_BROKER_DENIED, peer, &why);
 }
 
+/// What waits was let in by a right that may be gone; what is released has been heard already.
+static void recheck_queue(sv_broker *broker, sv_broker_session *session,
+                          const sv_broker_peer *peer) {
+    for (sv_broker_delivery *next = session->first; next != NULL;) {
+        sv_broker_delivery *delivery = next;
+        next = delivery->next;
+        if (delivery->state != SV_BROKER_RELEASED
+            && !broker->hooks.may_subscribe(broker->arg, peer,
+                                            sv_broker_held_topic(delivery->held))) {
+            sv_broker_delivery_drop(broker, session, delivery);
+        }
+    }
+}
+
 void sv_broker_recheck(sv_broker *broker, sv_broker_session *session) {
     sv_broker_peer peer = sv_broker_peer_of(session);
     // Backwards: the last one takes the place of one that ends; with the last one the map goes.
@@ -30,6 +44,7 @@ void sv_broker_recheck(sv_broker *broker, sv_broker_session *session) {
             sv_broker_subscription_drop(broker, subscription);
         }
     }
+    recheck_queue(broker, session, &peer);
 }
 
 static sv_mqtt_reason judge(sv_broker *broker, const sv_broker_client *client, sv_text filter) {

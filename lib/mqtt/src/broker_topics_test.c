@@ -232,6 +232,30 @@ static void a_subscription_does_not_outlive_its_right(void **state) {
     }
 }
 
+// [mqtt-15]
+static void what_waits_does_not_outlive_its_right_either(void **state) {
+    (void) state;
+    for (size_t restarted = 0; restarted < 2; restarted++) {
+        SV_DEFER(site_drop) site *here = site_new();
+        site_link *link = site_joined(here, 0, SV_MQTT_V311, "a", false, false);
+        site_link *other = site_joined(here, 1, SV_MQTT_V311, "other", true, false);
+        site_subscribe(link, 1, "a/#", 1, 0);
+        site_subscribe(link, 2, "b", 1, 0);
+        assert_got(link, "SUBACK#1 01; SUBACK#2 01");
+        site_publish(other, "a/x", "sent and not acknowledged", 1, 1, false);
+        site_lose(link);
+        site_publish(other, "a/y", "queued", 1, 2, false);
+        site_publish(other, "b", "still mine", 1, 3, false);
+        here->taken_away = "a/";
+        if (restarted == 1) {
+            assert_int_equal(site_restart(here, here->group), 0);
+        }
+        link = site_join(here, 0, SV_MQTT_V311, "a", false);
+        assert_got(link, restarted == 1 ? "CONNACK 00 present; b=still mine q1#3 dup"
+                                        : "CONNACK 00 present; b=still mine q1#3");
+    }
+}
+
 // [mqtt-9]
 static void an_answer_cannot_be_sent_to_a_foreign_topic(void **state) {
     (void) state;
@@ -464,6 +488,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_allowed_is_said_and_has_no_effect),
         cmocka_unit_test(a_device_is_told_that_it_has_no_right),
         cmocka_unit_test(a_subscription_does_not_outlive_its_right),
+        cmocka_unit_test(what_waits_does_not_outlive_its_right_either),
         cmocka_unit_test(an_answer_cannot_be_sent_to_a_foreign_topic),
         cmocka_unit_test(the_number_of_subscriptions_is_bounded),
         cmocka_unit_test(topics_deeper_than_the_limit_are_refused),

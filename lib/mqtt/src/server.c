@@ -80,6 +80,13 @@ static void hook_close(void *link) {
     free(mine);
 }
 
+static sv_err hook_welcome(void *arg, const sv_broker_peer *who, sv_why *why) {
+    sv_mqtt_server *server = arg;
+    return who->local || server->hooks.welcome == NULL
+               ? SV_OK
+               : server->hooks.welcome(server->arg, who, why);
+}
+
 static bool hook_may_publish(void *arg, const sv_broker_peer *who, sv_text topic) {
     sv_mqtt_server *server = arg;
     return server->hooks.may_publish(server->arg, who, topic);
@@ -114,6 +121,17 @@ static void hook_event(void *arg, sv_broker_event event, const sv_broker_peer *w
 }
 
 // From the listeners.
+
+static sv_err link_welcome(void *arg, const char *peer, const sv_identity *identity, sv_why *why) {
+    const sv_mqtt_server *server = arg;
+    const sv_broker_peer who = { .identity = *identity, .client_id = "", .address = peer };
+    SV_TRY(hook_welcome(arg, &who, why));
+    size_t has = sv_broker_connections(server->broker, sv_text_of(identity->id));
+    return has < server->options.limits.connections_max
+               ? SV_OK
+               : sv_fail(why, SV_ERR_NO_SPACE, "%zu connections are open already (%s)", has,
+                         identity->id);
+}
 
 static void *link_up(void *arg, sv_link *link, const sv_identity *identity) {
     sv_mqtt_server *server = arg;
@@ -173,6 +191,13 @@ static void link_refused(void *arg, const char *peer, const sv_why *why) {
     }
 }
 
+static void link_parted(void *arg, const char *peer, bool answered) {
+    sv_mqtt_server *server = arg;
+    if (server->hooks.parted != NULL) {
+        server->hooks.parted(server->arg, peer, answered);
+    }
+}
+
 static void on_tick(void *arg) {
     sv_mqtt_server *server = arg;
     sv_timer_once(server->tick, SV_BROKER_TICK_US);
@@ -189,6 +214,7 @@ sv_err sv_mqtt_server_open(sv_loop *loop, const sv_mqtt_server_options *options,
     const sv_broker_hooks mine = { .send = hook_send,
                                    .waiting = hook_waiting,
                                    .close = hook_close,
+                                   .welcome = hook_welcome,
                                    .may_publish = hook_may_publish,
                                    .may_subscribe = hook_may_subscribe,
                                    .message = hook_message,
@@ -219,12 +245,14 @@ sv_err sv_mqtt_server_restore(sv_mqtt_server *server, sv_broker_kind kind, sv_te
 }
 
 sv_err sv_mqtt_server_start(sv_mqtt_server *server, sv_why *why) {
-    static const sv_listener_events EVENTS = { .up = link_up,
+    static const sv_listener_events EVENTS = { .welcome = link_welcome,
+                                               .up = link_up,
                                                .bytes = link_bytes,
                                                .drained = link_drained,
                                                .down = link_down,
                                                .unwelcome = link_unwelcome,
-                                               .refused = link_refused };
+                                               .refused = link_refused,
+                                               .parted = link_parted };
     const sv_mqtt_server_options *o = &server->options;
     // One packet, and the beginning of the next.
     size_t arrived_max = o->limits.packet_max + SV_LISTENER_TURN_BYTES;
@@ -301,6 +329,20 @@ void sv_mqtt_server_tls(sv_mqtt_server *server, sv_tls *tls) {
     if (server->tls != NULL) {
         sv_listener_tls(server->tls, tls);
     }
+}
+
+size_t sv_mqtt_server_review(sv_mqtt_server *server, sv_text id) {
+    enter(server);
+    size_t cut = sv_broker_review(server->broker, id, now_us());
+    leave(server);
+    return cut;
+}
+
+size_t sv_mqtt_server_kick(sv_mqtt_server *server, sv_text id, sv_mqtt_reason reason, bool forget) {
+    enter(server);
+    size_t cut = sv_broker_kick(server->broker, id, reason, forget, now_us());
+    leave(server);
+    return cut;
 }
 
 sv_mqtt_server_counts sv_mqtt_server_count(const sv_mqtt_server *server) {

@@ -96,10 +96,13 @@ typedef struct site {
     char refused[SV_WHY_MAX]; ///< the newest
     char refused_peer[SV_LISTENER_PEER_ROOM];
     int refusals;
+    int answered, unanswered; ///< links that parted
+    char parted_peer[SV_LISTENER_PEER_ROOM];
     // what the user does
     size_t take_at_least; ///< `bytes` takes nothing before so much is shown
     size_t take_at_most;  ///< of one showing; 0: all
     bool reject;          ///< no room for new links
+    const char *stranger; ///< an id that is not welcome
     void (*in_up)(owner *o);
     void (*in_bytes)(owner *o);
     void (*in_down)(owner *o);
@@ -180,13 +183,30 @@ static inline void on_refused(void *arg, const char *peer, const sv_why *why) {
     }
 }
 
+static inline sv_err on_welcome(void *arg, const char *peer, const sv_identity *identity,
+                                sv_why *why) {
+    const site *s = arg;
+    assert_memory_equal(peer, "127.0.0.1:", 10);
+    bool may = s->stranger == NULL || strcmp(s->stranger, identity->id) != 0;
+    return may ? SV_OK : sv_fail(why, SV_ERR_UNTRUSTED, "revoked (%s)", identity->id);
+}
+
+static inline void on_parted(void *arg, const char *peer, bool answered) {
+    site *s = arg;
+    s->answered += answered ? 1 : 0;
+    s->unanswered += answered ? 0 : 1;
+    (void) snprintf(s->parted_peer, sizeof s->parted_peer, "%s", peer);
+}
+
 static const sv_listener_events EVENTS = {
+    .welcome = on_welcome,
     .up = on_up,
     .bytes = on_bytes,
     .drained = on_drained,
     .down = on_down,
     .unwelcome = on_unwelcome,
     .refused = on_refused,
+    .parted = on_parted,
 };
 
 /// `crl` may be NULL.

@@ -93,6 +93,12 @@ static void come_up(sv_link *link, const sv_identity *identity) {
         sv_link_shed(link, &why);
         return;
     }
+    sv_why why;
+    if (listener->events.welcome != NULL
+        && listener->events.welcome(listener->arg, link->peer, identity, &why) != SV_OK) {
+        sv_link_refuse(link, &why, true);
+        return;
+    }
     sv_link_up(link, identity);
     if (link->state == SV_LINK_UP && link->round != listener->round) {
         sv_review_late(link);

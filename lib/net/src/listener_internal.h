@@ -106,6 +106,7 @@ struct sv_link {
     bool blocked;       ///< waits until the kernel takes more
     bool waited;        ///< something was left at the end of a turn: `drained` is due
     bool paused;        ///< not read from since the listener is held
+    bool answered;      ///< leaving: the other side has shown that it is there
     bool mute;          ///< sending has failed; what has arrived is still read, up to the end
     struct event readable, writable;
     link_bytes kept; ///< arrived, not taken by the owner

@@ -99,6 +99,13 @@ static void leave_queues(sv_link *link) {
     }
 }
 
+static void tell_parted(const sv_link *link) {
+    const sv_listener *listener = link->listener;
+    if (listener->events.parted != NULL && !listener->dropped) {
+        listener->events.parted(listener->arg, link->peer, link->answered);
+    }
+}
+
 /// What has arrived (`kept`) stays until the link is freed: its owner may be looking at it.
 void sv_link_part(sv_link *link) {
     leave_queues(link);
@@ -109,7 +116,11 @@ void sv_link_part(sv_link *link) {
     link->ssl = NULL;
     sv_fd_drop(&link->fd);
     link_bytes_drop(&link->out);
+    bool was_leaving = link->state == SV_LINK_LEAVING;
     sv_link_move(link, SV_LINK_GONE);
+    if (was_leaving && link->owner != NULL) {
+        tell_parted(link);
+    }
 }
 
 void sv_link_linger(sv_link *link) {

@@ -185,6 +185,7 @@ void sv_links_more(void *arg) {
 
 void sv_link_hear_out(sv_link *link) {
     ssize_t len = recv(link->fd, link->listener->scratch, sizeof link->listener->scratch, 0);
+    link->answered = link->answered || len >= 0;
     if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR)) {
         sv_link_part(link);
     }

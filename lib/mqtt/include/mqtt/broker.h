@@ -87,6 +87,9 @@ typedef struct sv_broker_hooks {
     size_t (*waiting)(void *link);
     /// End the link after what was sent. The client is gone with this call.
     void (*close)(void *link);
+    /// Whether somebody may still be here, asked by sv_broker_review. NULL: always.
+    sv_err (*welcome)(void *arg, const sv_broker_peer *who, sv_why *why);
+    /// Asked of a will at CONNECT and again when it is due.
     bool (*may_publish)(void *arg, const sv_broker_peer *who, sv_text topic);
     /// `filter` without `$share/<name>/`.
     bool (*may_subscribe)(void *arg, const sv_broker_peer *who, sv_text filter);
@@ -115,7 +118,7 @@ typedef struct sv_broker_limits {
     size_t waiting_max; ///< bytes `waiting` above which QoS 0 is dropped and QoS > 0 waits in the
                         ///< queue
     size_t retained_max, retained_bytes_max;
-    size_t connections_max; ///< of one identity, with different client ids
+    size_t connections_max; ///< of one identity; so many sessions, too
 } sv_broker_limits;
 
 /// Limits that suit a site of 2,000 devices.
@@ -163,8 +166,14 @@ void sv_broker_tick(sv_broker *broker, int64_t now_us, int64_t wall_us);
 /// kept for persistent sessions.
 uint64_t sv_broker_publish(sv_broker *broker, sv_text topic, sv_text payload, uint8_t qos,
                            bool retain, int64_t now_us);
-/// End every connection of `id` with this reason; with `forget` its sessions, queue, and its will
-/// unpublished, too. How many there were.
+/// Connections of `id`, before their CONNECT too.
+size_t sv_broker_connections(const sv_broker *broker, sv_text id);
+/// Something was decided about `id`: `welcome` is asked about each of its connections, and who may
+/// not stay is told ADMINISTRATIVE and cut. How many. Costs what `id` has, not what there is.
+size_t sv_broker_review(sv_broker *broker, sv_text id, int64_t now_us);
+/// End every connection of `id` with this reason; with `forget` nothing is kept of it: its sessions
+/// and queues end, its will unpublished, and what is retained on `<root>/<id>` and below is
+/// forgotten. How many connections there were.
 size_t sv_broker_kick(sv_broker *broker, sv_text id, sv_mqtt_reason reason, bool forget,
                       int64_t now_us);
 /// The connection's certificate no longer counts: it ends with NOT_AUTHORIZED, its will is due.

@@ -17,6 +17,9 @@ typedef struct sv_mqtt_server sv_mqtt_server;
 /// The part of the hooks that its owner provides; as in sv_broker_hooks. They must not call the
 /// server back, except sv_mqtt_server_publish and sv_mqtt_server_hold.
 typedef struct sv_mqtt_server_hooks {
+    /// Whether somebody may be here: asked when its handshake is done and by sv_mqtt_server_review;
+    /// NULL: everybody whose certificate counts.
+    sv_err (*welcome)(void *arg, const sv_broker_peer *who, sv_why *why);
     bool (*may_publish)(void *arg, const sv_broker_peer *who, sv_text topic);
     bool (*may_subscribe)(void *arg, const sv_broker_peer *who, sv_text filter);
     uint64_t (*message)(void *arg, const sv_broker_message *message);
@@ -25,6 +28,8 @@ typedef struct sv_mqtt_server_hooks {
     void (*event)(void *arg, sv_broker_event event, const sv_broker_peer *who, const sv_why *why);
     /// A link that never came as far as CONNECT; the sentence has the peer's address.
     void (*refused)(void *arg, const sv_why *why);
+    /// A connection that this server ended is gone for good; see sv_listener_events. May be NULL.
+    void (*parted)(void *arg, const char *address, bool answered);
 } sv_mqtt_server_hooks;
 
 typedef struct sv_mqtt_server_options {
@@ -63,6 +68,9 @@ void sv_mqtt_server_hold(sv_mqtt_server *server, bool hold);
 /// New connections are judged by `tls` from now on, and those that are there as soon as may be: who
 /// no longer counts is expelled.
 void sv_mqtt_server_tls(sv_mqtt_server *server, sv_tls *tls);
+/// As sv_broker_review and sv_broker_kick; not inside hooks.
+size_t sv_mqtt_server_review(sv_mqtt_server *server, sv_text id);
+size_t sv_mqtt_server_kick(sv_mqtt_server *server, sv_text id, sv_mqtt_reason reason, bool forget);
 sv_mqtt_server_counts sv_mqtt_server_count(const sv_mqtt_server *server);
 /// Says goodbye to everybody, then closes.
 void sv_mqtt_server_drop(sv_mqtt_server **server);

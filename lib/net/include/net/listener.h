@@ -29,6 +29,9 @@ typedef struct sv_listener sv_listener;
 typedef struct sv_link sv_link;
 
 typedef struct sv_listener_events {
+    /// Asked when the handshake is done, of a resumed session too: SV_OK lets it come up, anything
+    /// else refuses the link with this sentence. NULL: everybody whose certificate counts.
+    sv_err (*welcome)(void *arg, const char *peer, const sv_identity *identity, sv_why *why);
     /// The link is up: its owner, whatever that is to be, comes back in the other events. NULL: no
     /// room for it, the link is closed. `identity` is NULL on a unix socket; a certificate that TLS
     /// accepts but that names nobody (grammar, role) never comes here.
@@ -48,6 +51,10 @@ typedef struct sv_listener_events {
     /// A link that never came up: `peer` "192.0.2.7:50123", `why` "TLS: certificate has expired
     /// (press-1)". `peer` is "" when it is about accepting as such. May be NULL.
     void (*refused)(void *arg, const char *peer, const sv_why *why);
+    /// A link that its owner closed with `flush` is gone for good. `answered`: the other side ended
+    /// it too, or sent something, within the second it was given; a peer that has lost its network
+    /// or its power does not. May be NULL.
+    void (*parted)(void *arg, const char *peer, bool answered);
 } sv_listener_events;
 
 typedef struct sv_listener_options {
@@ -89,8 +96,8 @@ void sv_link_write(sv_link *link, sv_text bytes);
 /// Bytes queued or not yet taken by the kernel.
 size_t sv_link_waiting(const sv_link *link);
 /// Close; with `flush` what was written goes out first and is given time to arrive, for as long as
-/// a second. No event follows. Allowed inside an event of the same link; `link` is not to be used
-/// afterwards.
+/// a second. No event follows but `parted`. Allowed inside an event of the same link; `link` is not
+/// to be used afterwards.
 void sv_link_close(sv_link *link, bool flush);
 
 #endif
