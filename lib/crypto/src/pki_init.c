@@ -25,24 +25,22 @@ static sv_err check_domain(const char *domain, sv_why *why) {
     return SV_OK;
 }
 
-/// A CA certificate for `key`, by `issuer` or, when that is NULL, by itself.
-static sv_err make_ca(const char *org, const char *common_name, int days, EVP_PKEY *key,
-                      X509 *issuer, EVP_PKEY *issuer_key, X509 **out, sv_why *why) {
+sv_err sv_ca_make(const sv_ca *ca, const sv_issuer *by, X509 **out, sv_why *why) {
     SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
-    SV_TRY(sv_cert_begin(key, days, &certificate, why));
+    SV_TRY(sv_cert_begin(ca->key, ca->days, &certificate, why));
     X509_NAME *name = X509_get_subject_name(certificate);
-    SV_TRY(sv_name_put(name, NID_organizationName, sv_text_of(org), why));
-    SV_TRY(sv_name_put(name, NID_commonName, sv_text_of(common_name), why));
-    X509 *signer = issuer != NULL ? issuer : certificate;
+    SV_TRY(sv_name_put(name, NID_organizationName, sv_text_of(ca->org), why));
+    SV_TRY(sv_name_put(name, NID_commonName, sv_text_of(ca->name), why));
+    X509 *signer = by != NULL ? by->certificate : certificate;
     if (X509_set_issuer_name(certificate, X509_get_subject_name(signer)) != 1) {
         return sv_fail_ssl(why, SV_ERR_IO, "cannot name a certificate");
     }
     SV_TRY(sv_cert_extend(certificate, signer, NID_basic_constraints,
-                          issuer != NULL ? "critical,CA:TRUE,pathlen:0" : "critical,CA:TRUE", why));
+                          by != NULL ? "critical,CA:TRUE,pathlen:0" : "critical,CA:TRUE", why));
     SV_TRY(sv_cert_extend(certificate, signer, NID_key_usage, "critical,keyCertSign,cRLSign", why));
     SV_TRY(sv_cert_extend(certificate, signer, NID_subject_key_identifier, "hash", why));
     SV_TRY(sv_cert_extend(certificate, signer, NID_authority_key_identifier, "keyid:always", why));
-    SV_TRY(sv_cert_sign(certificate, issuer_key, why));
+    SV_TRY(sv_cert_sign(certificate, by != NULL ? by->key : ca->key, why));
     *out = certificate;
     certificate = NULL;
     return SV_OK;
@@ -115,9 +113,10 @@ sv_err sv_pki_init(const sv_pki_setup *setup, sv_why *why) {
     SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
     SV_TRY(sv_pkey_make(setup->key, &root_key, why));
     SV_TRY(sv_pkey_make(setup->key, &pki.key, why));
-    SV_TRY(make_ca(org, "Selvedge root CA", SV_PKI_ROOT_DAYS, root_key, NULL, root_key, &pki.root,
-                   why));
-    SV_TRY(make_ca(org, "Selvedge issuing CA", SV_PKI_ISSUING_DAYS, pki.key, pki.root, root_key,
-                   &pki.issuing, why));
+    const sv_ca root = { org, "Selvedge root CA", SV_PKI_ROOT_DAYS, root_key };
+    SV_TRY(sv_ca_make(&root, NULL, &pki.root, why));
+    const sv_ca issuing = { org, "Selvedge issuing CA", SV_PKI_ISSUING_DAYS, pki.key };
+    const sv_issuer by_root = { .certificate = pki.root, .key = root_key };
+    SV_TRY(sv_ca_make(&issuing, &by_root, &pki.issuing, why));
     return write_folder(setup, domain, &pki, root_key, why);
 }

@@ -4,6 +4,7 @@
 
 #include "own.h"
 #include <codec/json.h>
+#include <crypto/issue.h>
 #include <limits.h>
 
 enum {
@@ -37,30 +38,30 @@ sv_err sv_pem_key_add(sv_textbuf *out, const EVP_PKEY *key, const char *passphra
 /// Empties a buffer that held a key, then frees it.
 void sv_secret_drop(sv_textbuf *buf);
 
-/// Version 3, random serial, validity from now (revocation goes by that second), public key; the
-/// caller adds names and extensions and signs.
+/// Version 3, random serial, validity from now, public key; the caller adds names and extensions
+/// and signs.
 sv_err sv_cert_begin(EVP_PKEY *key, int days, X509 **out, sv_why *why);
 /// `value` is in the language of OpenSSL's configuration; nothing in it may come from outside.
 sv_err sv_cert_extend(X509 *certificate, X509 *issuer, int nid, const char *value, sv_why *why);
 sv_err sv_cert_sign(X509 *certificate, EVP_PKEY *key, sv_why *why);
+/// A certificate authority: the root by itself (`by` NULL), or an issuing one (path length 0) by
+/// the root. Valid from now. [pki-2]
+typedef struct sv_ca {
+    const char *org;
+    const char *name; ///< CN
+    int days;
+    EVP_PKEY *key;
+} sv_ca;
+sv_err sv_ca_make(const sv_ca *ca, const sv_issuer *by, X509 **out, sv_why *why);
 sv_err sv_name_put(X509_NAME *name, int nid, sv_text value, sv_why *why);
 
-/// Names, role extensions, signature, index entry: the one way a leaf comes to be. `subject`
-/// already holds the CN; the caller has asked sv_pki_index_check. [pki-4]
-sv_err sv_pki_certify(sv_pki *pki, EVP_PKEY *key, X509_NAME *subject, const sv_pki_leaf *leaf,
-                      X509 **out, sv_why *why);
+/// Certify and enter into the index; the caller has asked sv_pki_index_check. [pki-4] [pki-6]
+sv_err sv_pki_certify(sv_pki *pki, const sv_issue *issue, X509 **out, sv_why *why);
 /// Leaf, then issuing, as PEM.
 sv_err sv_pki_chain_add(sv_textbuf *out, const sv_pki *pki, const X509 *leaf, sv_why *why);
 
 /// A request as PEM or DER; `path` is for the sentence.
 sv_err sv_request_parse(sv_text bytes, const char *path, X509_REQ **out, sv_why *why);
-/// Its key, when the request proves that its owner holds it. [pki-7]
-sv_err sv_request_key(X509_REQ *request, EVP_PKEY **out, sv_why *why);
-/// The id it asks for, and the subject it gets: C, ST, L, O and OU as text, then the CN; whatever
-/// else stands in the request's subject stays behind. [pki-8]
-sv_err sv_request_subject(const X509_REQ *request, char id[SV_ID_ROOM], X509_NAME **out,
-                          sv_why *why);
-
 /// SV_ERR_INVALID when another role holds one of the ids already. One pass over the index.
 sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count, sv_role role,
                           sv_why *why);

@@ -1,8 +1,6 @@
+#include "issue_internal.h"
 #include "pki_internal.h"
 #include <crypto/key_store.h>
-#include <openssl/pem.h>
-#include <string.h>
-#include <strings.h>
 #include <sys/disk.h>
 #include <unistd.h>
 
@@ -15,25 +13,50 @@ static sv_err out_path(char room[PATH_MAX], const sv_pki_leaf *leaf, const char 
     return sv_pki_path(room, leaf->out, name, why);
 }
 
-static sv_err check_id(const char *id, sv_why *why) {
-    SV_TRY(sv_id_check("id", sv_text_of(id), why));
-    if (strcasecmp(id, "ca") == 0) {
-        return sv_fail(why, SV_ERR_INVALID,
-                       "the id '%s' would overwrite the CA's own files; choose another", id);
+/// The organisation of the issuing certificate: its leaves belong to it.
+static sv_err take_organisation(const sv_pki *pki, sv_issue *issue, sv_why *why) {
+    const X509_NAME *issuer = X509_get_subject_name(pki->issuing);
+    int at = X509_NAME_get_index_by_NID(issuer, NID_organizationName, -1);
+    if (at < 0) {
+        return SV_OK;
     }
+    unsigned char *utf8 = NULL;
+    int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(issuer, at)));
+    if (len < 0) {
+        return sv_fail_ssl(why, SV_ERR_INVALID,
+                           "the issuing certificate's organisation is no text");
+    }
+    sv_text text = { .at = (const char *) utf8, .len = (size_t) len };
+    sv_err err = sv_issue_add_text(issue, SV_SUBJECT_O, text, why);
+    OPENSSL_free(utf8);
+    return err;
+}
+
+static sv_err lifetime_of(int days, int64_t *out_s, sv_why *why) {
+    days = days == 0 ? SV_PKI_LEAF_DAYS : days;
+    if (days < 1 || days > SV_PKI_DAYS_MAX) {
+        return sv_fail(why, SV_ERR_INVALID, "%d days is not between 1 and %d", days,
+                       SV_PKI_DAYS_MAX);
+    }
+    *out_s = INT64_C(86400) * days;
     return SV_OK;
 }
 
-static sv_err subject_of(const char *id, const X509_NAME *issuer, X509_NAME **out, sv_why *why) {
-    SV_DEFER(sv_name_drop) X509_NAME *name = X509_NAME_new();
-    int at = X509_NAME_get_index_by_NID(issuer, NID_organizationName, -1);
-    if (name == NULL
-        || (at >= 0 && X509_NAME_add_entry(name, X509_NAME_get_entry(issuer, at), -1, 0) != 1)) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot name a certificate");
+/// What the leaf of a fresh key is to say.
+static sv_err issue_of(const sv_pki *pki, const sv_pki_leaf *leaf, const EVP_PKEY *key,
+                       sv_issue *out, sv_why *why) {
+    sv_issue issue = { .role = leaf->role };
+    SV_TRY(sv_text_copy(sv_text_of(leaf->id), issue.id, sizeof issue.id));
+    SV_TRY(lifetime_of(leaf->days, &issue.lifetime_s, why));
+    SV_TRY(sv_public_key_of(key, &issue.key, why));
+    SV_TRY(take_organisation(pki, &issue, why));
+    for (size_t i = 0; i < SV_PKI_DNS_MAX && leaf->dns[i] != NULL; i++) {
+        SV_TRY(sv_issue_add_dns(&issue, sv_text_of(leaf->dns[i]), why));
     }
-    SV_TRY(sv_name_put(name, NID_commonName, sv_text_of(id), why));
-    *out = name;
-    name = NULL;
+    for (size_t i = 0; i < SV_PKI_DNS_MAX && leaf->ip[i] != NULL; i++) {
+        SV_TRY(sv_issue_add_ip(&issue, sv_text_of(leaf->ip[i]), why));
+    }
+    *out = issue;
     return SV_OK;
 }
 
@@ -57,11 +80,11 @@ static sv_err copy_ca(const char *dir, const char *out, sv_why *why) {
 }
 
 static sv_err certify_new(sv_pki *pki, const sv_pki_leaf *leaf, EVP_PKEY *key, sv_why *why) {
-    SV_DEFER(sv_name_drop) X509_NAME *subject = NULL;
     SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
     char path[PATH_MAX];
-    SV_TRY(subject_of(leaf->id, X509_get_subject_name(pki->issuing), &subject, why));
-    SV_TRY(sv_pki_certify(pki, key, subject, leaf, &certificate, why));
+    sv_issue issue;
+    SV_TRY(issue_of(pki, leaf, key, &issue, why));
+    SV_TRY(sv_pki_certify(pki, &issue, &certificate, why));
     SV_TRY(out_path(path, leaf, ".crt", why));
     SV_TRY(write_chain(path, pki, certificate, why));
     return copy_ca(pki->dir, leaf->out, why);
@@ -86,7 +109,7 @@ sv_err sv_pki_issue_many(const char *dir, const sv_pki_leaf *like, const char *c
                        SV_PKI_MANY_MAX);
     }
     for (size_t i = 0; i < count; i++) {
-        SV_TRY(check_id(ids[i], why));
+        SV_TRY(sv_issue_check_id(sv_text_of(ids[i]), why));
     }
     SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
     SV_TRY(sv_pki_open(dir, &pki, why));
@@ -104,104 +127,21 @@ sv_err sv_pki_issue(const char *dir, const sv_pki_leaf *leaf, sv_why *why) {
     return sv_pki_issue_many(dir, leaf, &leaf->id, 1, why);
 }
 
-sv_err sv_request_parse(sv_text bytes, const char *path, X509_REQ **out, sv_why *why) {
-    SV_DEFER(sv_req_drop) X509_REQ *request = NULL;
-    if (sv_text_starts(bytes, SV_TEXT("-----BEGIN"))) {
-        SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_mem_buf(bytes.at, (int) bytes.len);
-        request = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
-    } else {
-        const unsigned char *at = (const unsigned char *) bytes.at;
-        request = d2i_X509_REQ(NULL, &at, (long) bytes.len);
-        if (request != NULL && (const char *) at != bytes.at + bytes.len) {
-            return sv_fail(why, SV_ERR_INVALID, "'%s' holds more than a request", path);
-        }
-    }
-    if (request == NULL) {
-        return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' is not a certificate request (PEM or DER)",
-                           path);
-    }
-    *out = request;
-    request = NULL;
-    return SV_OK;
-}
-
-sv_err sv_request_key(X509_REQ *request, EVP_PKEY **out, sv_why *why) {
-    EVP_PKEY *key = X509_REQ_get0_pubkey(request);
-    if (key == NULL) {
-        return sv_fail_ssl(why, SV_ERR_INVALID, "the request holds no key we can read");
-    }
-    SV_TRY(sv_pkey_check(key, why));
-    if (X509_REQ_verify(request, key) != 1) {
-        return sv_fail_ssl(why, SV_ERR_UNTRUSTED,
-                           "the request is not signed with its own key (proof of possession)");
-    }
-    *out = key;
-    return SV_OK;
-}
-
-static sv_err copy_entry(X509_NAME *to, int nid, const ASN1_STRING *value, sv_why *why) {
-    unsigned char *utf8 = NULL;
-    int len = ASN1_STRING_to_UTF8(&utf8, value);
-    if (len < 0) {
-        return sv_fail_ssl(why, SV_ERR_INVALID, "%s in the subject is not text", OBJ_nid2sn(nid));
-    }
-    sv_text text = { .at = (const char *) utf8, .len = (size_t) len };
-    sv_err err = SV_OK;
-    for (size_t i = 0; i < text.len && err == SV_OK; i++) {
-        if (utf8[i] < 0x20 || utf8[i] == 0x7F) {
-            err = sv_fail(why, SV_ERR_INVALID, "%s in the subject holds control characters",
-                          OBJ_nid2sn(nid));
-        }
-    }
-    if (err == SV_OK) {
-        err = sv_name_put(to, nid, text, why);
-    }
-    OPENSSL_free(utf8);
-    return err;
-}
-
-static sv_err subject_from(const X509_NAME *from, const char *id, X509_NAME **out, sv_why *why) {
-    static const int kept[] = { NID_countryName, NID_stateOrProvinceName, NID_localityName,
-                                NID_organizationName, NID_organizationalUnitName };
-    SV_DEFER(sv_name_drop) X509_NAME *name = X509_NAME_new();
-    for (size_t i = 0; i < SV_COUNT(kept); i++) {
-        int at = -1;
-        while ((at = X509_NAME_get_index_by_NID(from, kept[i], at)) >= 0) {
-            const X509_NAME_ENTRY *entry = X509_NAME_get_entry(from, at);
-            SV_TRY(copy_entry(name, kept[i], X509_NAME_ENTRY_get_data(entry), why));
-        }
-    }
-    SV_TRY(sv_name_put(name, NID_commonName, sv_text_of(id), why));
-    *out = name;
-    name = NULL;
-    return SV_OK;
-}
-
-sv_err sv_request_subject(const X509_REQ *request, char id[SV_ID_ROOM], X509_NAME **out,
-                          sv_why *why) {
-    const X509_NAME *asked = X509_REQ_get_subject_name(request);
-    SV_TRY(sv_name_id(asked, id, why));
-    return subject_from(asked, id, out, why);
-}
-
 sv_err sv_pki_sign(const char *dir, const char *csr_path, const char *out_path, int days,
                    sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SV_PKI_CSR_MAX);
     SV_TRY(sv_disk_read(csr_path, &bytes, why));
     SV_DEFER(sv_req_drop) X509_REQ *request = NULL;
     SV_TRY(sv_request_parse(sv_textbuf_text(&bytes), csr_path, &request, why));
-    EVP_PKEY *key = NULL;
-    SV_TRY(sv_request_key(request, &key, why));
-
-    char id[SV_ID_ROOM];
-    SV_DEFER(sv_name_drop) X509_NAME *subject = NULL;
-    SV_TRY(sv_request_subject(request, id, &subject, why));
+    sv_issue issue;
+    SV_TRY(sv_issue_from_request(request, &issue, why));
+    SV_TRY(lifetime_of(days, &issue.lifetime_s, why));
 
     SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
     SV_TRY(sv_pki_open(dir, &pki, why));
     SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
-    const sv_pki_leaf leaf = { .id = id, .role = SV_ROLE_DEVICE, .days = days };
-    SV_TRY(sv_pki_index_check(dir, &leaf.id, 1, leaf.role, why));
-    SV_TRY(sv_pki_certify(&pki, key, subject, &leaf, &certificate, why));
+    const char *id = issue.id;
+    SV_TRY(sv_pki_index_check(dir, &id, 1, SV_ROLE_DEVICE, why));
+    SV_TRY(sv_pki_certify(&pki, &issue, &certificate, why));
     return write_chain(out_path, &pki, certificate, why);
 }
