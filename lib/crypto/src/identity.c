@@ -1,6 +1,5 @@
 #include "own.h"
 #include <crypto/identity.h>
-#include <openssl/pem.h>
 
 /// The one spiffe URI among the subject alternative names: its domain, and "<role>/<id>".
 static sv_err role_path(const GENERAL_NAMES *names, sv_text *domain, sv_text *out, sv_why *why) {
@@ -129,13 +128,17 @@ sv_err sv_identity_of(const X509 *certificate, bool allow_classic, sv_identity *
 }
 
 sv_err sv_identity_cn_of_file(const char *path, char out[SV_ID_ROOM], sv_why *why) {
-    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
-    if (bio == NULL) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", path);
-    }
-    SV_DEFER(sv_x509_drop) X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    if (certificate == NULL) {
-        return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' holds no certificate (PEM)", path);
-    }
+    SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
+    SV_TRY(sv_cert_of_file(path, &certificate, why));
     return sv_name_id(X509_get_subject_name(certificate), out, why);
+}
+
+sv_err sv_validity_of_file(const char *path, sv_validity *out, sv_why *why) {
+    SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
+    SV_TRY(sv_cert_of_file(path, &certificate, why));
+    *out = (sv_validity){
+        .begin_us = sv_asn1_time_us(X509_get0_notBefore(certificate)),
+        .end_us = sv_asn1_time_us(X509_get0_notAfter(certificate)),
+    };
+    return SV_OK;
 }

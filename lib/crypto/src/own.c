@@ -1,5 +1,6 @@
 #include "own.h"
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,19 @@ sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ...) {
     ERR_clear_error();
     return sv_fail(why, code, "%s%s%s", sentence, reason != NULL ? ": " : "",
                    reason != NULL ? reason : "");
+}
+
+sv_err sv_cert_of_file(const char *path, X509 **out, sv_why *why) {
+    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
+    if (bio == NULL) {
+        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", path);
+    }
+    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    if (certificate == NULL) {
+        return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' holds no certificate (PEM)", path);
+    }
+    *out = certificate;
+    return SV_OK;
 }
 
 sv_err sv_name_id(const X509_NAME *name, char out[SV_ID_ROOM], sv_why *why) {

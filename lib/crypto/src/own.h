@@ -38,6 +38,8 @@ SV_PRINTF(3, 4) sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ..
 #define sv_fail_ssl(why, code, ...) SV_FAIL_AS((sv_fail_ssl), why, code, __VA_ARGS__)
 #endif
 
+/// The first certificate of a PEM file.
+sv_err sv_cert_of_file(const char *path, X509 **out, sv_why *why);
 /// The one CN of a name, through the id grammar.
 sv_err sv_name_id(const X509_NAME *name, char out[SV_ID_ROOM], sv_why *why);
 /// End or begin of a certificate in microseconds since 1970.

@@ -57,7 +57,6 @@ static bool write_all(int fd, sv_text content) {
     return true;
 }
 
-/// The folder's entry for `path` reaches the medium.
 static bool sync_folder_of(const char *path) {
     char folder[SV_PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -134,6 +133,10 @@ sv_err sv_disk_make_folder(const char *path, mode_t mode, sv_why *why) {
             return SV_OK;
         }
     }
+}
+
+sv_err sv_disk_sync_folder_of(const char *path, sv_why *why) {
+    return sync_folder_of(path) ? SV_OK : fail_io(why, "sync the folder of", path);
 }
 
 static bool remove_at(int folder, const char *name) {

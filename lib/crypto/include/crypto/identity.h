@@ -20,4 +20,11 @@ sv_err sv_identity_domain(const struct x509_st *certificate, char *out, size_t r
 /// certificate is judged: it is for saying early what a server would say later.
 sv_err sv_identity_cn_of_file(const char *path, char out[SV_ID_ROOM], sv_why *why);
 
+/// From when and until when a certificate counts.
+typedef struct sv_validity {
+    int64_t begin_us, end_us;
+} sv_validity;
+/// Of the first certificate of a PEM file, whose signature is not looked at.
+sv_err sv_validity_of_file(const char *path, sv_validity *out, sv_why *why);
+
 #endif

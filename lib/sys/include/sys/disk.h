@@ -22,6 +22,9 @@ sv_err sv_disk_append(const char *path, sv_text record, mode_t mode, sv_why *why
 /// Create the folder and its parents where they are missing.
 sv_err sv_disk_make_folder(const char *path, mode_t mode, sv_why *why);
 
+/// The folder's entry for `path` reaches the medium.
+sv_err sv_disk_sync_folder_of(const char *path, sv_why *why);
+
 /// Remove a file or a folder with all it holds; follows no link. Absent is fine.
 sv_err sv_disk_remove_tree(const char *path, sv_why *why);
 
