@@ -51,7 +51,8 @@ static inline void asker_open_door(fixture *f) {
     assert_int_equal(sv_pki_crl(pki, crl, NULL), SV_OK);
     const sv_tls_files files = { .ca = ca, .cert = cert, .key = key, .crl = crl };
     sv_tls_drop(&f->fleet.device_tls);
-    assert_int_equal(sv_tls_server(&files, true, false, &f->fleet.device_tls, NULL), SV_OK);
+    assert_int_equal(
+        sv_tls_server(&files, SV_TLS_CLIENTS_TRUSTED, false, &f->fleet.device_tls, NULL), SV_OK);
 }
 
 static inline void asker_setup(fixture *f) {

@@ -118,7 +118,7 @@ static sv_err open_operator_door(program *p, sv_why *why) {
     const sv_fleet_door *door = &p->fleet.config.operators;
     if (door->tls.cert[0] != '\0') {
         sv_tls_files files = { .cert = door->tls.cert, .key = door->tls.key };
-        SV_TRY(sv_tls_server(&files, false, false, &p->operator_tls, why));
+        SV_TRY(sv_tls_server(&files, SV_TLS_CLIENTS_NONE, false, &p->operator_tls, why));
     }
     sv_http_server_options options = { .bind = door->bind,
                                        .port = (uint16_t) door->port,
@@ -135,7 +135,7 @@ static sv_err open_device_tls(const program *p, sv_tls **out, sv_why *why) {
                            .cert = door->tls.cert,
                            .key = door->tls.key,
                            .crl = or_null(door->tls.crl) };
-    return sv_tls_server(&files, true, false, out, why);
+    return sv_tls_server(&files, SV_TLS_CLIENTS_TRUSTED, false, out, why);
 }
 
 enum { FAULTS_BYTES_MAX = 256 * 1024 };

@@ -138,7 +138,8 @@ static sv_err open_tls(const gw *g, sv_tls **out, sv_why *why) {
                                  .cert = c->tls.cert,
                                  .key = c->tls.key,
                                  .crl = c->tls.crl[0] == '\0' ? NULL : c->tls.crl };
-    return sv_tls_server(&files, true, c->listen.classic == GW_CLASSIC_ALLOW, out, why);
+    return sv_tls_server(&files, SV_TLS_CLIENTS_TRUSTED, c->listen.classic == GW_CLASSIC_ALLOW, out,
+                         why);
 }
 
 /// Devices never take the descriptors that the store and what goes up need.

@@ -184,7 +184,7 @@ static void answer(sv_http_request *request, void *arg) {
 static sv_err read_files(const gw *g, sv_tls **tls, uint8_t token[32], sv_why *why) {
     const sv_tls_files files = { .cert = g->config.tls.cert, .key = g->config.tls.key };
     SV_TRY(gw_page_token_read(g->config.page.token_file, token, why));
-    return sv_tls_server(&files, false, false, tls, why);
+    return sv_tls_server(&files, SV_TLS_CLIENTS_NONE, false, tls, why);
 }
 
 sv_err gw_page_open(gw *g, sv_why *why) {

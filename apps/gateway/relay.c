@@ -213,7 +213,7 @@ static void on_unwelcome(void *arg, const char *peer, const sv_why *why) {
 }
 
 static sv_err open_server(gw_relay *relay, const gw_relay_options *options, sv_why *why) {
-    SV_TRY(sv_tls_server(&options->tls, true, false, &relay->tls, why));
+    SV_TRY(sv_tls_server(&options->tls, SV_TLS_CLIENTS_TRUSTED, false, &relay->tls, why));
     const sv_http_server_options server = { .bind = options->bind,
                                             .port = options->port,
                                             .tls = relay->tls,
@@ -248,7 +248,7 @@ gw_relay_counts gw_relay_count(const gw_relay *relay) {
 
 sv_err gw_relay_reload(gw_relay *relay, const sv_tls_files *files, sv_why *why) {
     sv_tls *fresh = NULL;
-    SV_TRY(sv_tls_server(files, true, false, &fresh, why));
+    SV_TRY(sv_tls_server(files, SV_TLS_CLIENTS_TRUSTED, false, &fresh, why));
     sv_http_server_tls(relay->server, fresh);
     sv_tls_drop(&relay->tls);
     relay->tls = fresh;

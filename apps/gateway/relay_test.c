@@ -8,7 +8,7 @@ static void must_be_the_certificate_of(const char *field, const char *id) {
     char room[SV_CERTIFICATE_MAX];
     sv_textbuf der = SV_TEXTBUF(room);
     sv_identity who;
-    assert_int_equal(sv_tls_server(&files, true, false, &judge, NULL), SV_OK);
+    assert_int_equal(sv_tls_server(&files, SV_TLS_CLIENTS_TRUSTED, false, &judge, NULL), SV_OK);
     assert_int_equal(sv_field_bytes_parse(sv_text_of(field), &der), SV_OK);
     assert_int_equal(sv_tls_judge(judge, sv_textbuf_text(&der), &who, NULL), SV_OK);
     assert_string_equal(who.id, id);

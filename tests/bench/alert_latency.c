@@ -227,7 +227,7 @@ static void on_end(void *arg) {
 
 static sv_err open_server(probe *p, sv_why *why) {
     const sv_tls_files files = { .ca = p->ca, .cert = p->server_cert, .key = p->server_key };
-    SV_TRY(sv_tls_server(&files, false, false, &p->server_tls, why));
+    SV_TRY(sv_tls_server(&files, SV_TLS_CLIENTS_NONE, false, &p->server_tls, why));
     const sv_http_server_options options = { .bind = "127.0.0.1",
                                              .port = p->https_port,
                                              .tls = p->server_tls,

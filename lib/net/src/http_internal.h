@@ -22,8 +22,8 @@ typedef struct http_peer {
     sv_http_request *request; ///< not answered yet
     sv_http_events *events;   ///< or this, when it has become a stream
     size_t coming;            ///< bytes of the request that is on its way
-    sv_identity identity;
-    bool identified;
+    sv_tls_guest guest;       ///< who it is, once `met`
+    bool met;
     unsigned round; ///< of the context that has judged it
 } http_peer;
 
@@ -57,8 +57,10 @@ struct sv_http_request {
     char address[HTTP_ADDRESS_MAX];
 };
 
-/// Finds out who it is and whether it may be here; a peer without a certificate may, as nobody.
+/// Finds out who it is and whether it may be here; who need not be anybody may.
 sv_err sv_http_peer_judge(http_peer *peer, sv_why *why);
+/// NULL: it speaks plainly.
+SSL *sv_http_peer_ssl(const http_peer *peer);
 /// Tells the owner of one that was let in once and is not welcome any more.
 void sv_http_peer_unwelcome(const http_peer *peer, const sv_why *why);
 /// Its certificate may end before its stream does.

@@ -6,7 +6,6 @@
 #include <codec/json.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -151,12 +150,11 @@ size_t sv_http_header_count(const sv_http_request *request, const char *name) {
 }
 
 sv_err sv_http_certificate(const sv_http_request *request, sv_textbuf *der) {
-    if (request->peer == NULL || !request->peer->identified) {
+    const SSL *ssl = request->peer != NULL ? sv_http_peer_ssl(request->peer) : NULL;
+    const X509 *certificate = ssl != NULL ? SSL_get0_peer_certificate(ssl) : NULL;
+    if (certificate == NULL) {
         return SV_ERR_NOT_FOUND;
     }
-    SSL *ssl =
-        bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(request->peer->connection));
-    const X509 *certificate = SSL_get0_peer_certificate(ssl);
     int len = i2d_X509(certificate, NULL);
     char *at = len > 0 ? sv_textbuf_grow(der, (size_t) len) : NULL;
     if (at == NULL) {
@@ -205,7 +203,15 @@ const char *sv_http_peer(const sv_http_request *request) {
 }
 
 const sv_identity *sv_http_identity(const sv_http_request *request) {
-    return request->peer != NULL && request->peer->identified ? &request->peer->identity : NULL;
+    return request->peer != NULL && request->peer->guest.kind == SV_TLS_KNOWN
+               ? &request->peer->guest.identity
+               : NULL;
+}
+
+const sv_newcomer *sv_http_newcomer(const sv_http_request *request) {
+    return request->peer != NULL && request->peer->guest.kind == SV_TLS_NEWCOMER
+               ? &request->peer->guest.newcomer
+               : NULL;
 }
 
 static void set_header(struct evhttp_request *raw, const char *name, const char *value) {

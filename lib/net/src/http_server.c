@@ -173,7 +173,7 @@ static http_peer *peer_of(sv_http_server *server, const struct evhttp_connection
 /// more.
 static bool knows_peer(http_peer *peer, sv_http_request *request) {
     sv_why why;
-    bool was_in = peer->identified;
+    bool was_in = peer->met;
     if (sv_http_peer_judge(peer, &why) == SV_OK) {
         return true;
     }

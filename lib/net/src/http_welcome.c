@@ -2,37 +2,35 @@
 // revocation list may have been read again meanwhile, and a certificate ends.
 #include "http_internal.h"
 
-#include <crypto/identity.h>
 #include <event2/bufferevent_ssl.h>
 #include <stdio.h>
 #include <sys/clock.h>
 
 enum { LOOK_AGAIN_MAX_S = 24 * 3600 };
 
-static X509 *certificate_of(const http_peer *peer) {
-    SSL *ssl =
-        peer->server->tls == NULL
-            ? NULL
-            : bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(peer->connection));
-    return ssl == NULL ? NULL : SSL_get0_peer_certificate(ssl);
+SSL *sv_http_peer_ssl(const http_peer *peer) {
+    return peer->server->tls == NULL
+               ? NULL
+               : bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(peer->connection));
 }
 
 sv_err sv_http_peer_judge(http_peer *peer, sv_why *why) {
-    X509 *certificate = certificate_of(peer);
     const sv_http_server *server = peer->server;
-    if (certificate == NULL) {
+    const SSL *ssl = sv_http_peer_ssl(peer);
+    if (ssl == NULL) {
         return SV_OK; // it is nobody
     }
-    if (!peer->identified) {
-        SV_TRY(sv_identity_of(certificate, server->tls->allow_classic, &peer->identity, why));
-        peer->identified = true;
+    sv_tls_guest *guest = &peer->guest;
+    if (!peer->met) {
+        SV_TRY(sv_tls_meet(ssl, guest, why));
+        peer->met = true;
     }
     if (peer->round != server->round) {
-        SV_TRY(sv_tls_judge_live(server->tls->ctx, certificate, server->tls->allow_classic, why));
+        SV_TRY(sv_tls_stays(server->tls->ctx, ssl, guest, why));
         peer->round = server->round;
     }
-    if (peer->identity.not_after_us <= sv_clock_wall_us()) {
-        return sv_fail(why, SV_ERR_UNTRUSTED, "certificate has expired (%s)", peer->identity.id);
+    if (guest->kind == SV_TLS_KNOWN && guest->identity.not_after_us <= sv_clock_wall_us()) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "certificate has expired (%s)", guest->identity.id);
     }
     return SV_OK;
 }
@@ -61,10 +59,10 @@ static bool review(http_peer *peer) {
 }
 
 void sv_http_peer_streams(http_peer *peer) {
-    if (!peer->identified) {
+    if (peer->guest.kind != SV_TLS_KNOWN) {
         return;
     }
-    int64_t left_us = peer->identity.not_after_us - sv_clock_wall_us();
+    int64_t left_us = peer->guest.identity.not_after_us - sv_clock_wall_us();
     int64_t longest_us = INT64_C(1000000) * LOOK_AGAIN_MAX_S; // clocks are set meanwhile
     left_us = left_us < 0 ? 0 : left_us;
     sv_timer_once(peer->deadline, left_us < longest_us ? left_us : longest_us);
@@ -81,7 +79,7 @@ void sv_http_review(void *arg) {
     sv_http_server *server = arg;
     http_peer *peer = NULL;
     LIST_FOREACH(peer, &server->peers, link) {
-        if (peer->events != NULL && peer->identified && peer->round != server->round) {
+        if (peer->events != NULL && peer->met && peer->round != server->round) {
             sv_timer_once(server->review, 0);
             (void) review(peer);
             return;

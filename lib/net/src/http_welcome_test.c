@@ -26,7 +26,7 @@ static void on_closed(void *arg) {
 static void on_request(sv_http_request *request, void *arg) {
     door *d = arg;
     if (d->not_after_us != 0) {
-        request->peer->identity.not_after_us = d->not_after_us;
+        request->peer->guest.identity.not_after_us = d->not_after_us;
     }
     if (sv_text_is(sv_http_path(request), "/stream")) {
         d->streams[d->stream_count++] = sv_http_events_start(request, on_closed, d);

@@ -215,7 +215,7 @@ static inline sv_tls *hub_tls_with(const char *ca, const char *crl) {
         .ca = ca, .cert = leaf_file("hub", "crt"), .key = leaf_file("hub", "key"), .crl = crl
     };
     sv_tls *tls = NULL;
-    assert_int_equal(sv_tls_server(&files, true, false, &tls, NULL), SV_OK);
+    assert_int_equal(sv_tls_server(&files, SV_TLS_CLIENTS_TRUSTED, false, &tls, NULL), SV_OK);
     return tls;
 }
 

@@ -13,13 +13,11 @@ static void hand_on(sv_listener *listener) {
         if (link->ssl == NULL) {
             shake->ctx = listener->tls->ctx;
             (void) SSL_CTX_up_ref(shake->ctx);
-            link->allow_classic = listener->tls->allow_classic;
             link->round = listener->round;
         }
         shake->link = link;
         shake->fd = link->fd;
         shake->ssl = link->ssl;
-        shake->allow_classic = link->allow_classic;
         link->ssl = NULL;
         link->shake = shake;
         if (sv_worker_submit(listener->worker, sv_shake_run, sv_shake_done, shake) != SV_OK) {

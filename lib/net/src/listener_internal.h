@@ -68,7 +68,6 @@ typedef struct sv_shake {
     SSL_CTX *ctx;  ///< a reference, for the first step
     SSL *ssl;
     int fd;
-    bool allow_classic;
     sv_shake_end end;
     sv_identity identity;
     sv_why why;
@@ -85,7 +84,6 @@ typedef struct sv_review {
     unsigned round; ///< of `ctx`
     SSL_CTX *ctx;   ///< a reference
     X509 *leaf;     ///< a reference
-    bool allow_classic;
     sv_err err;
     sv_why why;
 } sv_review;
@@ -98,16 +96,15 @@ struct sv_link {
     SSL *ssl;          ///< NULL on a unix socket, before the first bytes, and after the last words
     int fd;
     sv_link_state state;
-    unsigned round;     ///< of the context that has judged it
-    bool allow_classic; ///< of the context the handshake began with
-    bool ready;         ///< in its source's `ready`: half-open, with something to do
-    bool again;         ///< in `again`: up, with something left to read
-    bool dirty;         ///< in `dirty`: something to send
-    bool blocked;       ///< waits until the kernel takes more
-    bool waited;        ///< something was left at the end of a turn: `drained` is due
-    bool paused;        ///< not read from since the listener is held
-    bool answered;      ///< leaving: the other side has shown that it is there
-    bool mute;          ///< sending has failed; what has arrived is still read, up to the end
+    unsigned round; ///< of the context that has judged it
+    bool ready;     ///< in its source's `ready`: half-open, with something to do
+    bool again;     ///< in `again`: up, with something left to read
+    bool dirty;     ///< in `dirty`: something to send
+    bool blocked;   ///< waits until the kernel takes more
+    bool waited;    ///< something was left at the end of a turn: `drained` is due
+    bool paused;    ///< not read from since the listener is held
+    bool answered;  ///< leaving: the other side has shown that it is there
+    bool mute;      ///< sending has failed; what has arrived is still read, up to the end
     struct event readable, writable;
     link_bytes kept; ///< arrived, not taken by the owner
     link_bytes out;

@@ -7,7 +7,7 @@
 
 static void run(void *job) {
     sv_review *review = job;
-    review->err = sv_tls_judge_live(review->ctx, review->leaf, review->allow_classic, &review->why);
+    review->err = sv_tls_judge_live(review->ctx, review->leaf, &review->why);
     ERR_clear_error();
 }
 
@@ -40,7 +40,6 @@ static void start(sv_listener *listener) {
     review->round = listener->round;
     review->ctx = listener->tls->ctx;
     (void) SSL_CTX_up_ref(review->ctx);
-    review->allow_classic = listener->tls->allow_classic;
     review->leaf = SSL_get1_peer_certificate(link->ssl);
     review->running =
         sv_worker_submit(listener->worker, run, done, review) == SV_OK; // there is a place for it

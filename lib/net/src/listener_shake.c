@@ -41,8 +41,7 @@ static void forget_chains(const SSL *ssl) {
 }
 
 static sv_shake_end identify(sv_shake *shake) {
-    sv_err err =
-        sv_tls_peer_identity(shake->ssl, shake->allow_classic, &shake->identity, &shake->why);
+    sv_err err = sv_tls_peer_identity(shake->ssl, &shake->identity, &shake->why);
     forget_chains(shake->ssl);
     return err == SV_OK ? SV_SHAKE_UP : SV_SHAKE_ANSWERED;
 }

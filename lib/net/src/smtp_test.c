@@ -40,7 +40,7 @@ static int make_certificates(void **state) {
     assert_int_equal(sv_pki_issue(in_folder("site"), &leaf, NULL), SV_OK);
     sv_tls_files own = { .cert = in_folder("mail.crt"), .key = in_folder("mail.key") };
     sv_tls_files ca = { .ca = in_folder("site/ca.crt") };
-    assert_int_equal(sv_tls_server(&own, false, false, &served, NULL), SV_OK);
+    assert_int_equal(sv_tls_server(&own, SV_TLS_CLIENTS_NONE, false, &served, NULL), SV_OK);
     assert_int_equal(sv_tls_client(&ca, &trusted, NULL), SV_OK);
     return 0;
 }

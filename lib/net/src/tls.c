@@ -1,4 +1,4 @@
-#include "tls_internal.h"
+#include "tls_verify.h"
 
 #include <arpa/inet.h>
 #include <base/mem.h>
@@ -83,36 +83,45 @@ static sv_err load_trust(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
     return SV_OK;
 }
 
-int sv_tls_pass_beginning(int good, X509_STORE_CTX *judged, const X509 *own) {
-    int fault = X509_STORE_CTX_get_error(judged);
-    bool of_beginning =
-        fault == X509_V_ERR_CERT_NOT_YET_VALID || fault == X509_V_ERR_CRL_NOT_YET_VALID;
-    if (good != 0 || !of_beginning || own == NULL
-        || X509_cmp_current_time(X509_get0_notBefore(own)) <= 0) {
-        return good;
+/// What is in the file is trusted as it stands: a manufacturer may give nothing but its issuing CA.
+static sv_err load_manufacturers(const char *path, sv_tls_rules *rules, sv_why *why) {
+    SV_TRY(readable(path, why));
+    rules->manufacturers = X509_STORE_new();
+    if (rules->manufacturers == NULL || X509_STORE_load_file(rules->manufacturers, path) != 1) {
+        return sv_fail(why, SV_ERR_INVALID, "'%s' holds no usable CA certificate: %s", path,
+                       openssl_reason());
     }
-    X509_STORE_CTX_set_error(judged, X509_V_OK);
-    return 1;
+    (void) X509_STORE_set_flags(rules->manufacturers, X509_V_FLAG_PARTIAL_CHAIN);
+    return SV_OK;
 }
 
-static int judge_peer(int good, X509_STORE_CTX *judged) {
-    const SSL *ssl = X509_STORE_CTX_get_ex_data(judged, SSL_get_ex_data_X509_STORE_CTX_idx());
-    return sv_tls_pass_beginning(good, judged, SSL_get_certificate(ssl));
+/// Some clients choose their certificate by the names we ask for.
+static void name_authorities(SSL_CTX *ctx, const sv_tls_files *files) {
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files->ca);
+    if (names == NULL) {
+        return;
+    }
+    if (files->manufacturers != NULL) {
+        (void) SSL_add_file_cert_subjects_to_stack(names, files->manufacturers);
+    }
+    SSL_CTX_set_client_CA_list(ctx, names);
 }
 
-static sv_err require_clients(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
+static sv_err ask_clients(SSL_CTX *ctx, const sv_tls_files *files, sv_tls_rules *rules,
+                          sv_why *why) {
     if (files->ca == NULL) {
         return sv_fail(why, SV_ERR_INVALID, "client certificates need a CA file to be judged by");
     }
     SV_TRY(load_trust(ctx, files, why));
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files->ca);
-    if (names != NULL) {
-        SSL_CTX_set_client_CA_list(ctx, names);
+    if (rules->clients == SV_TLS_CLIENTS_NEWCOMERS && files->manufacturers != NULL) {
+        SV_TRY(load_manufacturers(files->manufacturers, rules, why));
     }
+    name_authorities(ctx, files);
     if (SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) != 1) {
         return sv_fail(why, SV_ERR_STATE, "OpenSSL refuses our TLS settings: %s", openssl_reason());
     }
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, judge_peer);
+    bool all = rules->clients == SV_TLS_CLIENTS_TRUSTED;
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (all ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
     return SV_OK;
 }
 
@@ -123,6 +132,7 @@ static sv_err tls_new(const SSL_METHOD *method, sv_tls **out, sv_why *why) {
     }
     *out = sv_mem_new(sizeof **out);
     (*out)->ctx = ctx;
+    (*out)->rules = sv_tls_rules_new(ctx);
     return set_common(ctx, why);
 }
 
@@ -133,24 +143,25 @@ sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why) {
     if (files->cert != NULL) {
         SV_TRY(load_own(tls->ctx, files, why));
     }
-    SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, judge_peer);
+    SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
     *out = tls;
     tls = NULL;
     return SV_OK;
 }
 
-sv_err sv_tls_server(const sv_tls_files *files, bool clients_must_have_certificates,
-                     bool allow_classic, sv_tls **out, sv_why *why) {
+sv_err sv_tls_server(const sv_tls_files *files, sv_tls_clients clients, bool allow_classic,
+                     sv_tls **out, sv_why *why) {
     if (files->cert == NULL) {
         return sv_fail(why, SV_ERR_INVALID, "a TLS server needs a certificate");
     }
     SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
     SV_TRY(tls_new(TLS_server_method(), &tls, why));
     SV_TRY(load_own(tls->ctx, files, why));
-    if (clients_must_have_certificates) {
-        SV_TRY(require_clients(tls->ctx, files, why));
+    tls->rules->clients = clients;
+    tls->rules->allow_classic = allow_classic;
+    if (clients != SV_TLS_CLIENTS_NONE) {
+        SV_TRY(ask_clients(tls->ctx, files, tls->rules, why));
     }
-    tls->allow_classic = allow_classic;
     *out = tls;
     tls = NULL;
     return SV_OK;

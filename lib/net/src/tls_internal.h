@@ -5,22 +5,36 @@
 #include <net/tls.h>
 #include <openssl/ssl.h>
 
+/// Whom a context takes for whom; lives as long as the context itself, which connections hold.
+typedef struct sv_tls_rules {
+    sv_tls_clients clients;
+    bool allow_classic;        ///< a v1 leaf without extensions may be a device
+    X509_STORE *manufacturers; ///< NULL: none is known
+} sv_tls_rules;
+
 struct sv_tls {
     SSL_CTX *ctx;
-    bool allow_classic; ///< a v1 leaf without extensions may be a device
+    sv_tls_rules *rules; ///< the context's
 };
 
 /// A client's SSL that insists on `host`, a name or an address. NULL when memory is short.
 SSL *sv_tls_client_ssl(const sv_tls *tls, const char *host);
 SSL *sv_tls_server_ssl(const sv_tls *tls);
 
-/// For a verify callback: `good`, or a fault of beginnings alone by a clock that is before that of
-/// our `own` certificate. [reading-11]
-int sv_tls_pass_beginning(int good, X509_STORE_CTX *judged, const X509 *own);
+/// Who is at the other end of a server's connection.
+typedef struct sv_tls_guest {
+    enum { SV_TLS_NOBODY, SV_TLS_KNOWN, SV_TLS_NEWCOMER } kind;
+    sv_identity identity; ///< KNOWN
+    sv_newcomer newcomer; ///< NEWCOMER
+} sv_tls_guest;
 
-/// Whether a client that is in may stay: as sv_tls_judge, but what is wrong with the revocation
-/// list itself (it has ended, there is none of this CA) counts against nobody.
-sv_err sv_tls_judge_live(SSL_CTX *ctx, X509 *leaf, bool allow_classic, sv_why *why);
+/// Once its handshake is done. SV_ERR_UNTRUSTED when the certificate names nobody.
+sv_err sv_tls_meet(const SSL *ssl, sv_tls_guest *out, sv_why *why);
+/// Whether it may stay by the rules of `ctx`, which may be newer than its handshake: what is wrong
+/// with the revocation list itself (it has ended, there is none of this CA) counts against nobody.
+sv_err sv_tls_stays(SSL_CTX *ctx, const SSL *ssl, const sv_tls_guest *guest, sv_why *why);
+/// The same for the certificate alone of somebody who is known.
+sv_err sv_tls_judge_live(SSL_CTX *ctx, X509 *leaf, sv_why *why);
 
 /// The sentence for a handshake or stream that failed with `code` (0: none was recorded).
 /// False when TLS itself has nothing to say.

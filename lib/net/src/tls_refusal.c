@@ -1,5 +1,7 @@
 #include "tls_refusal.h"
 
+#include "tls_verify.h"
+
 #include <crypto/identity.h>
 #include <ctype.h>
 #include <openssl/err.h>
@@ -49,21 +51,30 @@ const char *sv_tls_verdict(long code) {
     return find(VERDICTS, SV_COUNT(VERDICTS), code, X509_verify_cert_error_string(code));
 }
 
-void sv_tls_shown(const X509 *certificate, char *room, size_t room_bytes) {
-    room[0] = '\0';
-    const X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
-    int at = name != NULL ? X509_NAME_get_index_by_NID(name, NID_commonName, -1) : -1;
+bool sv_tls_escape(const ASN1_STRING *value, char *room, size_t room_bytes) {
     unsigned char *utf8 = NULL;
-    int len = at < 0 ? -1
-                     : ASN1_STRING_to_UTF8(&utf8,
-                                           X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-    sv_textbuf text = { .at = room, .cap = room_bytes - sizeof "..." };
+    int len = ASN1_STRING_to_UTF8(&utf8, value);
+    sv_textbuf text = { .at = room, .cap = room_bytes };
+    room[0] = '\0';
     for (int i = 0; i < len && !text.overflowed; i++) {
         bool plain = utf8[i] >= ' ' && utf8[i] <= '~' && utf8[i] != '\\';
         sv_textbuf_addf(&text, plain ? "%c" : "\\x%02x", utf8[i]);
     }
-    (void) snprintf(room + text.len, room_bytes - text.len, "%s", text.overflowed ? "..." : "");
     OPENSSL_free(utf8);
+    room[text.len] = '\0';
+    return len >= 0 && !text.overflowed;
+}
+
+void sv_tls_shown(const X509 *certificate, char *room, size_t room_bytes) {
+    room[0] = '\0';
+    const X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
+    int at = name != NULL ? X509_NAME_get_index_by_NID(name, NID_commonName, -1) : -1;
+    if (at >= 0
+        && !sv_tls_escape(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), room,
+                          room_bytes - strlen("..."))) {
+        size_t len = strlen(room);
+        (void) snprintf(room + len, room_bytes - len, "...");
+    }
 }
 
 static void add_shown(const char *shown, sv_why *why) {
@@ -74,11 +85,15 @@ static void add_shown(const char *shown, sv_why *why) {
     }
 }
 
-sv_err sv_tls_peer_identity(const SSL *ssl, bool allow_classic, sv_identity *out, sv_why *why) {
+sv_err sv_tls_peer_identity(const SSL *ssl, sv_identity *out, sv_why *why) {
     const X509 *certificate = SSL_get0_peer_certificate(ssl);
     if (certificate == NULL) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "TLS: the client shows no certificate");
     }
+    if (sv_tls_standing_of(ssl) != SV_TLS_TRUSTED) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "TLS: the client's certificate was not judged here");
+    }
+    bool allow_classic = sv_tls_rules_of(SSL_get_SSL_CTX(ssl))->allow_classic;
     sv_err err = sv_identity_of(certificate, allow_classic, out, why);
     if (err != SV_OK && why != NULL) {
         char shown[SV_ID_ROOM * 2];

@@ -10,12 +10,16 @@
 /// of a long one left out. "" when it has none.
 void sv_tls_shown(const X509 *certificate, char *room, size_t room_bytes);
 
+/// A name's text, escaped the same way; false when it is none, or does not fit whole: then as much
+/// as fits is there.
+bool sv_tls_escape(const ASN1_STRING *value, char *room, size_t room_bytes);
+
 /// What OpenSSL found wrong with a certificate (X509_V_ERR_...), in our words.
 const char *sv_tls_verdict(long code);
 
 /// Who the client is whose handshake is done. SV_ERR_UNTRUSTED, with the sentence, when the
-/// certificate names nobody or there is none.
-sv_err sv_tls_peer_identity(const SSL *ssl, bool allow_classic, sv_identity *out, sv_why *why);
+/// certificate names nobody, there is none, or this handshake has not found it to be good.
+sv_err sv_tls_peer_identity(const SSL *ssl, sv_identity *out, sv_why *why);
 
 /// The sentence for SSL_accept that failed with `fault` (SSL_get_error) and `number` (errno); takes
 /// OpenSSL's newest error. `shown`: the CN of a refused certificate, or "".

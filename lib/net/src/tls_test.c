@@ -123,7 +123,10 @@ static sv_tls *server_tls(const meeting *m) {
     sv_tls_files files = { .ca = in_folder("site/ca.crt"), .cert = own.cert, .key = own.key };
     files.crl = m->with_crl ? in_folder("crl.pem") : NULL;
     sv_tls *tls = NULL;
-    assert_int_equal(sv_tls_server(&files, !m->open_door, false, &tls, NULL), SV_OK);
+    assert_int_equal(sv_tls_server(&files,
+                                   m->open_door ? SV_TLS_CLIENTS_NONE : SV_TLS_CLIENTS_TRUSTED,
+                                   false, &tls, NULL),
+                     SV_OK);
     return tls;
 }
 
@@ -534,7 +537,8 @@ static void unusable_files_are_named(void **state) {
     for (size_t i = 0; i < SV_COUNT(cases); i++) {
         SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
         sv_why why;
-        assert_int_equal(sv_tls_server(&cases[i].files, true, false, &tls, &why), cases[i].err);
+        assert_int_equal(sv_tls_server(&cases[i].files, SV_TLS_CLIENTS_TRUSTED, false, &tls, &why),
+                         cases[i].err);
         assert_non_null(strstr(why.text, cases[i].named));
         assert_null(tls);
     }

@@ -70,11 +70,15 @@ size_t sv_http_header_count(const sv_http_request *request, const char *name);
 /// for both.
 sv_text sv_http_body(const sv_http_request *request);
 const char *sv_http_peer(const sv_http_request *request); ///< address of the other side
-/// Who the client certificate says; NULL without one. A certificate that TLS accepts but that has
-/// no valid identity is answered 403 by the server itself.
+/// Who the client certificate says; NULL without one, and for a newcomer. A certificate that TLS
+/// accepts but that has no valid identity is answered 403 by the server itself.
 const sv_identity *sv_http_identity(const sv_http_request *request);
-/// The client certificate itself, in DER, after what is in `der` already. SV_ERR_NOT_FOUND without
-/// one, or when the connection has gone.
+/// At a door for newcomers (SV_TLS_CLIENTS_NEWCOMERS): which of them this is; NULL for who is
+/// trusted, and when the connection has gone. One whose certificate ends while it is connected is
+/// sent away; it may come again as one that has expired.
+const sv_newcomer *sv_http_newcomer(const sv_http_request *request);
+/// The client certificate itself, a newcomer's too, in DER, after what is in `der` already.
+/// SV_ERR_NOT_FOUND without one, or when the connection has gone.
 sv_err sv_http_certificate(const sv_http_request *request, sv_textbuf *der);
 
 /// A Content-Length set here stands in the answer to a HEAD; otherwise the body's own does.

@@ -11,7 +11,10 @@
 #include <model/id.h>
 #include <stdbool.h>
 
-enum { SV_CERTIFICATE_MAX = 4096 }; ///< bytes of a leaf in DER: RSA 4096 and long names fit
+enum {
+    SV_CERTIFICATE_MAX = 4096,   ///< bytes of a leaf in DER: RSA 4096 and long names fit
+    SV_NEWCOMER_NAME_ROOM = 129, ///< of a name that a manufacturer gave
+};
 
 typedef struct sv_tls sv_tls; ///< an SSL_CTX; shared by all connections made from it
 
@@ -20,17 +23,46 @@ typedef struct sv_tls_files {
     const char *cert; ///< PEM chain, leaf first; NULL: none (clients only)
     const char *key;  ///< where it is (crypto/key_store.h); needed with cert
     const char *crl;  ///< PEM or NULL
+    /// For SV_TLS_CLIENTS_NEWCOMERS: PEM of manufacturers' CA certificates, or NULL. Whatever lies
+    /// between a device's certificate and the root is best in it too: a gateway passes on leaves.
+    const char *manufacturers;
 } sv_tls_files;
+
+/// Whom a TLS server lets in.
+typedef enum sv_tls_clients {
+    SV_TLS_CLIENTS_NONE,      ///< asks nobody for a certificate
+    SV_TLS_CLIENTS_TRUSTED,   ///< the handshake fails without a good one from `ca`
+    SV_TLS_CLIENTS_NEWCOMERS, ///< those, and whoever may ask for a certificate: sv_newcomer
+} sv_tls_clients;
+
+typedef enum sv_newcomer_kind {
+    SV_NEWCOMER_NONE,         ///< shows no certificate
+    SV_NEWCOMER_EXPIRED,      ///< one of ours that has ended; all else about it is good
+    SV_NEWCOMER_MANUFACTURER, ///< one of a manufacturer's CA
+} sv_newcomer_kind;
+
+/// Somebody who is nobody yet: fit to ask for a certificate, and for nothing else. [profile-1]
+typedef struct sv_newcomer {
+    sv_newcomer_kind kind;
+    sv_identity identity; ///< EXPIRED: who it was
+    /// The one CN and the one serialNumber of the subject, "" when there is none; EXPIRED has the
+    /// id alone. What is not plain ASCII, and the backslash, is escaped (\x5c), so that different
+    /// names stay different.
+    char name[SV_NEWCOMER_NAME_ROOM];
+    char serial[SV_NEWCOMER_NAME_ROOM];
+} sv_newcomer;
 
 /// Verifies the server's chain and its name or address.
 sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why);
-/// `clients_must_have_certificates`: the handshake fails without one from `ca`.
-sv_err sv_tls_server(const sv_tls_files *files, bool clients_must_have_certificates,
-                     bool allow_classic, sv_tls **out, sv_why *why);
+sv_err sv_tls_server(const sv_tls_files *files, sv_tls_clients clients, bool allow_classic,
+                     sv_tls **out, sv_why *why);
 /// Who a certificate (DER) names, judged here and now as if its owner had shown it in a handshake
 /// with this server context: chain, dates, revocation list, purpose, identity. SV_ERR_INVALID when
 /// it is no certificate, SV_ERR_UNTRUSTED with the reason.
 sv_err sv_tls_judge(const sv_tls *tls, sv_text der, sv_identity *out, sv_why *why);
+/// The same for one that sv_tls_judge refuses, at a door for newcomers: which of them it is.
+/// SV_ERR_STATE when it is none because its certificate is good.
+sv_err sv_tls_judge_newcomer(const sv_tls *tls, sv_text der, sv_newcomer *out, sv_why *why);
 void sv_tls_drop(sv_tls **tls);
 
 #endif

@@ -1,0 +1,142 @@
+#include "tls_verify.h"
+
+#include <base/mem.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+static struct {
+    CRYPTO_ONCE once;
+    int rules, standing, lenience;
+} slots = { .once = CRYPTO_ONCE_STATIC_INIT };
+
+/// The context has gone, and everything that was made from it.
+static void rules_free(void *parent, void *rules, CRYPTO_EX_DATA *data, int index, long argl,
+                       void *argp) {
+    (void) parent;
+    (void) data;
+    (void) index;
+    (void) argl;
+    (void) argp;
+    if (rules != NULL) {
+        X509_STORE_free(((sv_tls_rules *) rules)->manufacturers);
+        free(rules);
+    }
+}
+
+static void make_slots(void) {
+    slots.rules = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, rules_free);
+    slots.standing = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    slots.lenience = X509_STORE_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    if (slots.rules < 0 || slots.standing < 0 || slots.lenience < 0) {
+        abort();
+    }
+}
+
+static int forgive(int good, X509_STORE_CTX *judged) {
+    const sv_tls_lenience *l = X509_STORE_CTX_get_ex_data(judged, slots.lenience);
+    int fault = X509_STORE_CTX_get_error(judged);
+    bool of_beginning =
+        fault == X509_V_ERR_CERT_NOT_YET_VALID || fault == X509_V_ERR_CRL_NOT_YET_VALID;
+    bool of_list = fault == X509_V_ERR_CRL_HAS_EXPIRED || fault == X509_V_ERR_CRL_NOT_YET_VALID
+                   || fault == X509_V_ERR_UNABLE_TO_GET_CRL;
+    bool woke_in_1970 =
+        of_beginning && l->own != NULL && X509_cmp_current_time(X509_get0_notBefore(l->own)) > 0;
+    bool ended =
+        fault == X509_V_ERR_CERT_HAS_EXPIRED && X509_STORE_CTX_get_error_depth(judged) == 0;
+    if (good == 0 && (woke_in_1970 || (ended && l->newcomers) || (of_list && l->old_list))) {
+        X509_STORE_CTX_set_error(judged, X509_V_OK);
+        return 1;
+    }
+    return l->next != NULL ? l->next(good, judged) : good;
+}
+
+/// X509_verify_cert, forgiving.
+static bool verify(X509_STORE_CTX *judged, const sv_tls_lenience *lenience) {
+    sv_tls_lenience kept = *lenience;
+    if (X509_STORE_CTX_set_ex_data(judged, slots.lenience, &kept) != 1) {
+        X509_STORE_CTX_set_error(judged, X509_V_ERR_OUT_OF_MEM);
+        return false;
+    }
+    X509_STORE_CTX_set_verify_cb(judged, forgive);
+    bool good = X509_verify_cert(judged) == 1;
+    (void) X509_STORE_CTX_set_ex_data(judged, slots.lenience, NULL);
+    return good;
+}
+
+/// None of our CAs has anything to do with it.
+static bool is_foreign(int fault) {
+    return fault == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
+           || fault == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+           || fault == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
+           || fault == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN;
+}
+
+static void context_drop(X509_STORE_CTX **context) {
+    X509_STORE_CTX_free(*context);
+}
+
+/// By the manufacturers' CAs; what may lie between is what `judged` knows.
+static bool is_manufactured(X509_STORE_CTX *judged, X509_STORE *manufacturers, const X509 *own) {
+    SV_DEFER(context_drop) X509_STORE_CTX *context = X509_STORE_CTX_new();
+    if (context == NULL
+        || X509_STORE_CTX_init(context, manufacturers, X509_STORE_CTX_get0_cert(judged),
+                               X509_STORE_CTX_get0_untrusted(judged))
+               != 1
+        || X509_STORE_CTX_set_default(context, "ssl_client") != 1) {
+        X509_STORE_CTX_set_error(judged, X509_V_ERR_OUT_OF_MEM);
+        return false;
+    }
+    const X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(judged);
+    X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context),
+                                     X509_VERIFY_PARAM_get_auth_level(rules));
+    const sv_tls_lenience lenience = { .own = own };
+    bool good = verify(context, &lenience);
+    X509_STORE_CTX_set_error(judged, X509_STORE_CTX_get_error(context));
+    return good;
+}
+
+sv_tls_standing sv_tls_place(X509_STORE_CTX *judged, const sv_tls_rules *rules,
+                             const sv_tls_lenience *lenience) {
+    if (verify(judged, lenience)) {
+        const X509 *leaf = X509_STORE_CTX_get0_cert(judged);
+        bool ended = X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0;
+        return ended && lenience->newcomers ? SV_TLS_EXPIRED : SV_TLS_TRUSTED;
+    }
+    bool ask = lenience->newcomers && rules->manufacturers != NULL
+               && is_foreign(X509_STORE_CTX_get_error(judged));
+    bool good = ask && is_manufactured(judged, rules->manufacturers, lenience->own);
+    return good ? SV_TLS_MANUFACTURED : SV_TLS_UNJUDGED;
+}
+
+static int on_handshake(X509_STORE_CTX *judged, void *arg) {
+    (void) arg;
+    SSL *ssl = X509_STORE_CTX_get_ex_data(judged, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const sv_tls_rules *rules = sv_tls_rules_of(SSL_get_SSL_CTX(ssl));
+    const sv_tls_lenience lenience = { .own = SSL_get_certificate(ssl),
+                                       .newcomers = rules->clients == SV_TLS_CLIENTS_NEWCOMERS,
+                                       .next = SSL_get_verify_callback(ssl) };
+    sv_tls_standing standing = sv_tls_place(judged, rules, &lenience);
+    void *kept = (void *) (uintptr_t) standing;
+    return standing != SV_TLS_UNJUDGED && SSL_set_ex_data(ssl, slots.standing, kept) == 1;
+}
+
+sv_tls_standing sv_tls_standing_of(const SSL *ssl) {
+    return (sv_tls_standing) (uintptr_t) SSL_get_ex_data(ssl, slots.standing);
+}
+
+sv_tls_rules *sv_tls_rules_new(SSL_CTX *ctx) {
+    sv_tls_rules *rules = sv_mem_new(sizeof *rules);
+    if (CRYPTO_THREAD_run_once(&slots.once, make_slots) != 1
+        || SSL_CTX_set_ex_data(ctx, slots.rules, rules) != 1) {
+        abort();
+    }
+    SSL_CTX_set_cert_verify_callback(ctx, on_handshake, NULL);
+    return rules;
+}
+
+const sv_tls_rules *sv_tls_rules_of(const SSL_CTX *ctx) {
+    return SSL_CTX_get_ex_data(ctx, slots.rules);
+}
