@@ -332,6 +332,11 @@ sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults) {
                         "door: there is no fleet server to pass requests on to; add fleet: {url: "
                         "https://...}");
     }
+    if (read.broker.crl[0] != '\0' && read.fleet.url[0] == '\0') {
+        sv_config_fault(faults, broker,
+                        "broker: crl: there is no fleet server to fetch it from; add fleet: {url: "
+                        "https://...}, or tls: {crl: <file>} for a list that you bring");
+    }
     if (read.page.port != 0 && read.page.token_file[0] == '\0') {
         sv_config_fault(faults, sv_config_node_get(root, "page"),
                         "page: nobody may use it without a token; add token_file: <path>");

@@ -38,6 +38,9 @@ typedef struct gw_config {
     struct {
         char host[256];
         int64_t port;
+        char crl[1024];      ///< revocation list for the broker; empty: none is fetched
+        char pid_file[1024]; ///< of a mosquitto, which is told; empty: the log says what to run
+        int64_t refresh_us;  ///< how often the list is asked for
     } broker;
     struct {
         char ca[1024], cert[1024], key[1024], crl[1024];
@@ -87,6 +90,11 @@ sv_err gw_config_load(const char *path, gw_config *out, sv_why *why);
 void gw_config_drop(gw_config *config);
 /// The table of keys as text.
 void gw_config_help(sv_textbuf *out);
+
+enum {
+    GW_BROKER_CONNECTIONS = 12000, ///< as many as our own front door takes
+    GW_BROKER_KEEPALIVE_S = 300,   ///< the longest; for MQTT 5, mosquitto binds nobody else by it
+};
 
 typedef struct gw_mosquitto_options {
     const char *cert, *key; ///< the broker's own

@@ -2,6 +2,7 @@
 // programs of the site may read.
 #include "config_own.h"
 #include <base/mem.h>
+#include <base/time.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -112,6 +113,25 @@ const sv_config_key GW_BROKER_KEYS[] = {
       .min = 1,
       .max = 65535,
       .help = "its TLS port" },
+    { .name = "crl",
+      .type = SV_CONFIG_TEXT,
+      BROKER(crl),
+      .size = 1024,
+      .fallback = "",
+      .help = "file for the broker's revocation list, which is fetched from the fleet server" },
+    { .name = "pid_file",
+      .type = SV_CONFIG_TEXT,
+      BROKER(pid_file),
+      .size = 1024,
+      .fallback = "",
+      .help = "of a mosquitto, which gets SIGHUP for a new list; none: the log says what to run" },
+    { .name = "refresh",
+      .type = SV_CONFIG_DURATION,
+      BROKER(refresh_us),
+      .fallback = "10m",
+      .min = 1000000,
+      .max = SV_TIME_DAY_US,
+      .help = "how often the list is asked for" },
     { .name = NULL },
 };
 

@@ -8,6 +8,7 @@
 #include "act.h"
 #include "availability.h"
 #include "boots.h"
+#include "broker_crl.h"
 #include "clock.h"
 #include "config.h"
 #include "device_acks.h"
@@ -194,6 +195,7 @@ struct gw {
     gw_ledger ledger;
     gw_peer batches; ///< the fleet as far as it settles what it takes; `http` is that of `fleet`
     gw_device_acks device_acks;
+    gw_broker_crl broker_crl;
     gw_push push;
     gw_acts acts;
     gw_guards guards;

@@ -147,6 +147,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_tls_client(&files, &g->tls, why));
     SV_TRY(gw_uplink_open(g, why));
     SV_TRY(gw_spool_alert_open(g, why));
+    gw_broker_crl_open(g);
     gw_ledger_open(g);
     SV_TRY(gw_local_open(g, why));
     SV_TRY(gw_page_open(g, why));
@@ -182,6 +183,7 @@ static void close_all(gw *g) {
     gw_page_close(g);
     gw_try_close(g);
     gw_relay_drop(&g->relay);
+    gw_broker_crl_close(g);
     gw_uplink_close(g);
     gw_ledger_close(g);
     gw_series_close(g);

@@ -27,10 +27,10 @@ echo 'a password' >"$work/secrets/mail.password"
 chmod 600 "$work"/secrets/*
 
 checked=0
-for guide in rules gateway; do
+for guide in rules gateway brokers; do
   examples $guide
   for file in "$work/$guide"-*.yaml; do
-    if grep -q '^door:' "$file"; then needs "$file" "fleet: {url: 'https://fleet.example:8444'}"; fi
+    if grep -qE '^door:|^broker:.* crl:' "$file"; then needs "$file" "fleet: {url: 'https://fleet.example:8444'}"; fi
     grep -q '^broker:' "$file" || needs "$file" 'listen: {port: 8883}'
     needs "$file" 'store: {path: /var/lib/selvedge/gateway.db}'
     needs "$file" 'tls: {ca: ca.crt, cert: gateway-1.crt, key: gateway-1.key}'
