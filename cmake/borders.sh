@@ -17,6 +17,7 @@ only 'zstd' '^lib/codec/'
 only 'sqlite3' '^lib/store/'
 only 'openssl/ssl' '^lib/net/'
 only 'openssl/' '^lib/(crypto|net)/'
+only 'tss2/' '^lib/crypto/'
 only 'event2/(bufferevent|http|dns|buffer|util)' '^lib/net/'
 only 'event2/event\.h' '^lib/(sys|net)/'
 # An app never includes another app, and a module's private headers stay private.

@@ -1,9 +1,32 @@
 #include "key_store_internal.h"
+#include <string.h>
+
+typedef struct store {
+    const char *scheme;
+    sv_err (*open)(const char *place, EVP_PKEY **out, sv_why *why);
+    sv_err (*make)(const char *place, sv_key_kind kind, EVP_PKEY **out, sv_why *why);
+} store;
+
+static const store STORES[] = {
+    { "tpm2:", sv_key_tpm_open, sv_key_tpm_make },
+    { "", sv_key_file_open, sv_key_file_make },
+};
+
+static const store *store_of(const char *where, const char **place) {
+    const store *it = STORES;
+    while (strncmp(where, it->scheme, strlen(it->scheme)) != 0) {
+        it++; // the last one takes everything
+    }
+    *place = where + strlen(it->scheme);
+    return it;
+}
 
 sv_err sv_key_open(const char *where, EVP_PKEY **out, sv_why *why) {
-    return sv_key_file_open(where, out, why);
+    const char *place = NULL;
+    return store_of(where, &place)->open(place, out, why);
 }
 
 sv_err sv_key_make(const char *where, sv_key_kind kind, EVP_PKEY **out, sv_why *why) {
-    return sv_key_file_make(where, kind, out, why);
+    const char *place = NULL;
+    return store_of(where, &place)->make(place, kind, out, why);
 }

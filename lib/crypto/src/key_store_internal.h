@@ -12,4 +12,8 @@ sv_err sv_secret_read(const char *what, const char *path, sv_textbuf *out, sv_wh
 sv_err sv_key_file_open(const char *path, EVP_PKEY **out, sv_why *why);
 sv_err sv_key_file_make(const char *path, sv_key_kind kind, EVP_PKEY **out, sv_why *why);
 
+/// `where` is what stands behind "tpm2:".
+sv_err sv_key_tpm_open(const char *where, EVP_PKEY **out, sv_why *why);
+sv_err sv_key_tpm_make(const char *where, sv_key_kind kind, EVP_PKEY **out, sv_why *why);
+
 #endif

@@ -1,12 +1,18 @@
 // Private keys, wherever they are kept. A configuration names one by where it is:
 //
-//   /etc/selvedge/press-17.key    a PEM file, not encrypted
+//   /etc/selvedge/press-17.key           a PEM file, not encrypted
+//   tpm2:/etc/selvedge/press-17.tpm      P-256 in a TPM 2.0 that alone can use this file [keys-3]
+//   tpm2:handle=0x81000001               P-256 that a TPM 2.0 itself keeps
 //
 // A file is taken when it belongs to us or to root, its group cannot write and nobody else can read
 // it. That a group may read it (0640 root:ssl-cert, as Debian keeps such keys) is its owner's
 // decision and no fault. [keys-1]
 //
-// A key is an EVP_PKEY that its owner frees with EVP_PKEY_free. It may be used by several threads.
+// Which TPM: SELVEDGE_TPM, else TPM2TOOLS_TCTI of the environment ("device:/dev/tpm0",
+// "swtpm:host=127.0.0.1,port=2321"), else the kernel's at /dev/tpmrm0.
+//
+// A key is an EVP_PKEY that its owner frees with EVP_PKEY_free. Several threads may use it; what is
+// in hardware waits there for its turn, and fails when the hardware is away. [keys-5]
 #ifndef SV_CRYPTO_KEY_STORE_H
 #define SV_CRYPTO_KEY_STORE_H
 
@@ -18,10 +24,12 @@ struct evp_pkey_st; ///< OpenSSL's EVP_PKEY
 enum { SV_KEY_FILE_MAX = 16 * 1024 }; ///< bytes
 
 /// The key that is there. SV_ERR_IO when it cannot be read, SV_ERR_INVALID when it is no key or not
-/// kept as it must be; the sentence says what to do.
+/// kept as it must be, SV_ERR_NOT_FOUND, SV_ERR_UNTRUSTED when it is another TPM's, and
+/// SV_ERR_UNAVAILABLE when its hardware does not answer; the sentence says what to do.
 sv_err sv_key_open(const char *where, struct evp_pkey_st **out, sv_why *why);
 
-/// Make a key and keep it there (a file: 0600, on disk when this returns). SV_ERR_STATE when
+/// Make a key and keep it there (a file: 0600, on disk when this returns; in hardware SV_KEY_EC
+/// alone). SV_ERR_STATE when
 /// something is there already: no key is ever written over. [keys-2]
 sv_err sv_key_make(const char *where, sv_key_kind kind, struct evp_pkey_st **out, sv_why *why);
 
