@@ -1,5 +1,7 @@
 #include "asker.h"
 
+#include "standing.h"
+
 #include <codec/encode.h>
 
 static const sv_site *site_of(const sv_fleet *fleet, const char *device_id) {
@@ -27,6 +29,7 @@ static sv_err judge_passed_on(const sv_fleet *fleet, const sv_tls *door,
                               sv_why *why) {
     sv_identity who;
     SV_TRY(read_certificate(claim, door, &who, why));
+    SV_TRY(sv_standing_allows(fleet->standing, who.id, who.not_before_us, why));
     if (who.role != SV_ROLE_DEVICE) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "'%s' is a %s; gateways speak for devices alone",
                        who.id, sv_role_name(who.role));
@@ -52,6 +55,7 @@ sv_err sv_asker_judge(const sv_fleet *fleet, const sv_tls *door, const sv_asker_
     if (peer == NULL) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "the peer has shown no certificate");
     }
+    SV_TRY(sv_standing_allows(fleet->standing, peer->id, peer->not_before_us, why));
     if (peer->role != SV_ROLE_GATEWAY && claim->client_certs > 0) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "Client-Cert is for gateways; '%s' is a %s", peer->id,
                        sv_role_name(peer->role));

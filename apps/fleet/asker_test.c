@@ -1,4 +1,5 @@
 #include "asker_fixture.h"
+#include "standing.h"
 
 enum { FIELD_MAX = 2 * SV_CERTIFICATE_MAX };
 
@@ -192,6 +193,40 @@ static void a_stranger_of_the_same_name_and_a_revoked_one_are_refused(void **sta
     assert_non_null(strstr(why.text, "not from a CA we trust"));
 }
 
+static void decide(fixture *f, const char *id, sv_standing_state to) {
+    const sv_standing_order order = { .id = sv_text_of(id), .state = to, .by = "ada" };
+    sv_standing_change change;
+    assert_int_equal(sv_standing_set(&f->fleet, &order, &change, NULL), SV_OK);
+}
+
+/// No list has to be read again for it: the decision counts with the next request.
+static void whoever_was_revoked_asks_for_nothing_more(void **state) { // [standing-8]
+    fixture *f = *state;
+    int64_t now_us = f->fleet.wall_us();
+    sv_identity device = peer("press-1", SV_ROLE_DEVICE);
+    sv_identity gateway = peer("gw-a", SV_ROLE_GATEWAY);
+    char field[FIELD_MAX];
+    sv_asker asker;
+    sv_why why;
+    field_of(f, "press-1", field);
+    device.not_before_us = gateway.not_before_us = now_us;
+    decide(f, "press-1", SV_STANDING_QUARANTINED);
+    assert_int_equal(judge(f, &device, NULL, 0, &asker, &why), SV_OK);
+    assert_int_equal(judge(f, &gateway, field, 1, &asker, &why), SV_OK);
+    decide(f, "press-1", SV_STANDING_REVOKED);
+    assert_int_equal(judge(f, &device, NULL, 0, &asker, &why), SV_ERR_UNTRUSTED);
+    assert_non_null(strstr(why.text, "'press-1' is revoked"));
+    assert_int_equal(judge(f, &gateway, field, 1, &asker, &why), SV_ERR_UNTRUSTED);
+    assert_non_null(strstr(why.text, "'press-1' is revoked"));
+    device.not_before_us = now_us + SV_TIME_SECOND_US; // issued after it
+    assert_int_equal(judge(f, &device, NULL, 0, &asker, &why), SV_OK);
+    decide(f, "gw-a", SV_STANDING_REVOKED);
+    assert_int_equal(judge(f, &gateway, NULL, 0, &asker, &why), SV_ERR_UNTRUSTED);
+    assert_non_null(strstr(why.text, "'gw-a' is revoked"));
+    const sv_identity other = peer("gw-b", SV_ROLE_GATEWAY);
+    assert_int_equal(judge(f, &other, NULL, 0, &asker, &why), SV_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_a_header_the_peer_asks_for_itself, setup, teardown),
@@ -203,6 +238,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(every_bit_of_the_certificate_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stranger_of_the_same_name_and_a_revoked_one_are_refused,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(whoever_was_revoked_asks_for_nothing_more, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "maintenance.h"
 #include "push.h"
 #include "site_rules.h"
+#include "standing_push.h"
 #include "uplink.h"
 
 #include <codec/json.h>
@@ -24,7 +25,7 @@ static const struct {
 } ROUTES[] = {
     { "/v1/readings", sv_uplink_readings }, { "/v1/alerts", sv_uplink_alert },
     { "/v1/health", sv_uplink_health },     { "/v1/ledger", sv_ledger_take },
-    { "/v1/commands", sv_commands_take },
+    { "/v1/commands", sv_commands_take },   { "/v1/standing", sv_standing_take_report },
 };
 
 static void answer_failure(sv_http_request *request, sv_err err, const sv_why *why) {
@@ -193,6 +194,16 @@ static void give_maintenance(sv_http_request *request, sv_fleet *fleet, sv_gatew
     sv_http_reply(request, 200, "application/json", sv_textbuf_text(&json));
 }
 
+/// What was decided about ids. [standing-9]
+static void give_standing(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
+    int64_t after = 0;
+    if (!read_after(request, &after)) {
+        sv_http_problem(request, 400, "Bad request", "after is a number");
+        return;
+    }
+    sv_standing_give(fleet, gateway, after, request);
+}
+
 static const struct {
     const char *what, *method;
     void (*answer)(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway);
@@ -202,6 +213,7 @@ static const struct {
     { "ask", "GET", give_ask },
     { "answers", "POST", take_answer },
     { "maintenance", "GET", give_maintenance },
+    { "standing", "GET", give_standing },
 };
 
 static void serve_own(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway, sv_text id,

@@ -6,6 +6,7 @@
 #include "notify.h"
 #include "offline.h"
 #include "site_rules.h"
+#include "standing.h"
 #include "views.h"
 
 #include <sys/clock.h>
@@ -21,6 +22,7 @@ extern const char sv_fleet_schema_clock[];
 extern const char sv_fleet_schema_site_rules[];
 extern const char sv_fleet_schema_notify[];
 extern const char sv_fleet_schema_maintenance[];
+extern const char sv_fleet_schema_standing[];
 extern const char sv_fleet_schema_audit[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
@@ -37,6 +39,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "notify", .sql = sv_fleet_schema_notify },
         { .name = "maintenance", .sql = sv_fleet_schema_maintenance },
         { .name = "audit", .sql = sv_fleet_schema_audit },
+        { .name = "standing", .sql = sv_fleet_schema_standing },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
@@ -63,6 +66,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         err = sv_maintenance_open(out->db, out->registry, why);
     }
     if (err == SV_OK) {
+        err = sv_standing_log_open(out->db, &out->standing, why);
+    }
+    if (err == SV_OK) {
         err = sv_inbox_count_devices(out->db, out->registry, why);
     }
     if (err == SV_OK) {
@@ -82,6 +88,7 @@ void sv_fleet_drop(sv_fleet *fleet) {
     sv_live_drop(&fleet->live);
     sv_asks_drop(&fleet->asks);
     sv_push_drop(&fleet->push);
+    sv_standing_log_drop(&fleet->standing);
     sv_certificates_drop(&fleet->certificates);
     sv_registry_drop(&fleet->registry);
     if (fleet->db != NULL) {

@@ -28,6 +28,7 @@ typedef struct sv_fleet {
     sv_live *live;
     sv_push *push;
     struct sv_notify *notify;
+    struct sv_standing_log *standing;
     sv_asks *asks;
     size_t tries; ///< of rules, under way
     sv_certificates *certificates;

@@ -1,6 +1,7 @@
 #include "push.h"
 
 #include "fleet.h"
+#include "standing_push.h"
 
 #include <assert.h>
 #include <base/mem.h>
@@ -315,6 +316,25 @@ void sv_push_ping(sv_fleet *fleet) {
     }
 }
 
+void sv_push_tell(sv_fleet *fleet, const sv_gateway *gateway, const char *name, sv_text data) {
+    for (size_t i = 0; i < fleet->push->places; i++) {
+        const push_stream *stream = &fleet->push->streams[i];
+        if (stream->events != NULL && (gateway == NULL || stream->gateway == gateway)
+            && sv_http_events_send(stream->events, name, 0, data) != SV_OK) {
+            SV_LOG(warn, "push.slow", "gateway %s reads too slowly to be told '%s'",
+                   stream->gateway->id, name);
+        }
+    }
+}
+
+void sv_push_end(sv_fleet *fleet, const sv_gateway *gateway) {
+    for (size_t i = 0; i < fleet->push->places; i++) {
+        if (fleet->push->streams[i].gateway == gateway) {
+            sv_http_events_drop(&fleet->push->streams[i].events);
+        }
+    }
+}
+
 static void on_closed(void *arg) {
     push_stream *stream = arg;
     sv_http_events_drop(&stream->events);
@@ -343,6 +363,7 @@ void sv_push_join(sv_fleet *fleet, const sv_gateway *gateway, int64_t after,
     stream->events = sv_http_events_start(request, on_closed, stream);
     if (put_reset(fleet, gateway, &stream->sent, send_event, stream, &why) == SV_OK) {
         feed(fleet, stream);
+        sv_standing_greet(fleet, gateway);
     } else {
         SV_LOG(error, "push.failed", "gateway %s: %s", gateway->id, why.text);
         sv_http_events_drop(&stream->events);

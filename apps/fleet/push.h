@@ -43,6 +43,12 @@ sv_err sv_push_commit(struct sv_fleet *fleet, sv_err err, sv_why *why);
 /// Send what is new over the open streams, as far as they take it. Cheap when nothing is.
 void sv_push_turn(struct sv_fleet *fleet);
 void sv_push_ping(struct sv_fleet *fleet);
+/// Over the open stream of a gateway, or with NULL over all of them, now or never: it has no number
+/// and is not kept.
+void sv_push_tell(struct sv_fleet *fleet, const sv_gateway *gateway, const char *name,
+                  sv_text data);
+/// End the open stream of a gateway.
+void sv_push_end(struct sv_fleet *fleet, const sv_gateway *gateway);
 sv_err sv_push_prune(sv_db *db, int64_t now_us, sv_why *why);
 size_t sv_push_streams(const sv_push *push);
 /// The gateway keeps its stream open now.

@@ -61,10 +61,12 @@ typedef struct sv_gateway {
     double spool_fill; ///< how full its spool is, by bytes or by age; at 1 something goes
     struct {
         int64_t averages, minutes, alerts;
-    } dropped;        ///< before they came here
-    bool full;        ///< its disk is: it acknowledges nothing
-    double available; ///< share of 30 days in which it served its devices; 0: not told
-    char *rules;      ///< what it says of the rules it goes by (site_rules.h); NULL: nothing yet
+    } dropped;                ///< before they came here
+    bool full;                ///< its disk is: it acknowledges nothing
+    double available;         ///< share of 30 days in which it served its devices; 0: not told
+    int64_t standing_version; ///< of the log of standing, that it said it holds
+    int64_t standing_at_us;   ///< and when it first did; 0: not since this process started
+    char *rules; ///< what it says of the rules it goes by (site_rules.h); NULL: nothing yet
 } sv_gateway;
 
 struct sv_device;

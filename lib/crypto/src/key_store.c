@@ -30,3 +30,8 @@ sv_err sv_key_make(const char *where, sv_key_kind kind, EVP_PKEY **out, sv_why *
     const char *place = NULL;
     return store_of(where, &place)->make(place, kind, out, why);
 }
+
+void sv_key_drop(EVP_PKEY **key) {
+    EVP_PKEY_free(*key);
+    *key = NULL;
+}

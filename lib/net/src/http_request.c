@@ -332,7 +332,9 @@ sv_err sv_http_events_send(sv_http_events *events, const char *name, uint64_t id
         return SV_ERR_STATE;
     }
     SV_DEFER(sv_textbuf_drop) sv_textbuf event = SV_TEXTBUF_HEAP(SV_HTTP_STREAM_QUEUE_MAX);
-    sv_textbuf_addf(&event, "id: %" PRIu64 "\n", id);
+    if (id > 0) {
+        sv_textbuf_addf(&event, "id: %" PRIu64 "\n", id);
+    }
     if (name != NULL) {
         sv_textbuf_addf(&event, "event: %s\n", name);
     }

@@ -27,6 +27,8 @@ enum { SV_KEY_FILE_MAX = 16 * 1024 }; ///< bytes
 /// kept as it must be, SV_ERR_NOT_FOUND, SV_ERR_UNTRUSTED when it is another TPM's, and
 /// SV_ERR_UNAVAILABLE when its hardware does not answer; the sentence says what to do.
 sv_err sv_key_open(const char *where, struct evp_pkey_st **out, sv_why *why);
+/// EVP_PKEY_free, for who does not see OpenSSL's headers.
+void sv_key_drop(struct evp_pkey_st **key);
 
 /// Make a key and keep it there (a file: 0600, on disk when this returns; in hardware SV_KEY_EC
 /// alone). SV_ERR_STATE when

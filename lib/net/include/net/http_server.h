@@ -93,8 +93,8 @@ void sv_http_problem(sv_http_request *request, int status, const char *title, co
 /// dropped (not after sv_http_events_drop); the owner drops the stream then as well, there or
 /// later.
 sv_http_events *sv_http_events_start(sv_http_request *request, sv_loop_fn *closed, void *arg);
-/// One event; `name` may be NULL; `data` is one line. SV_ERR_NO_SPACE when the client reads too
-/// slowly: the owner should drop it then.
+/// One event; `name` may be NULL; `id` 0: it has none; `data` is one line. SV_ERR_NO_SPACE when the
+/// client reads too slowly: the owner should drop it then.
 sv_err sv_http_events_send(sv_http_events *events, const char *name, uint64_t id, sv_text data);
 /// ": ping" so that proxies and browsers see a live stream.
 void sv_http_events_ping(sv_http_events *events);
