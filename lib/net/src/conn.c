@@ -42,6 +42,7 @@ struct sv_conn {
     char host[HOST_MAX];
     uint16_t port;
     bool up;
+    sv_conn_step ended_at;
     bool ended;   ///< `down` has been called
     bool dropped; ///< by its owner, inside one of its events
     bool in_event;
@@ -88,10 +89,28 @@ static bool leave_event(sv_conn *conn) {
     return true;
 }
 
+static sv_conn_step step_of(const sv_conn *conn) {
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    int fd = bufferevent_getfd(conn->stream);
+    if (conn->up) {
+        return SV_CONN_OPEN;
+    }
+    if (fd < 0 || bufferevent_socket_get_dns_error(conn->stream) != 0) {
+        return SV_CONN_NAME;
+    }
+    return getpeername(fd, (struct sockaddr *) &peer, &len) == 0 ? SV_CONN_TLS : SV_CONN_CONNECT;
+}
+
+sv_conn_step sv_conn_at(const sv_conn *conn) {
+    return conn->ended ? conn->ended_at : step_of(conn);
+}
+
 static void end(sv_conn *conn, const sv_why *why) {
     if (conn->ended) {
         return;
     }
+    conn->ended_at = step_of(conn);
     conn->ended = true;
     close_stream(conn);
     conn->in_event = true;

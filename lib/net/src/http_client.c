@@ -1,4 +1,5 @@
 #include "http_answer.h"
+#include "lookup.h"
 
 #include <base/mem.h>
 #include <codec/compress.h>
@@ -91,9 +92,20 @@ static void hang_up(sv_http_client *client) {
     client->used = false;
 }
 
+static sv_conn_step step_of(const sv_http_client *client) {
+    if (client->conn != NULL) {
+        return sv_conn_at(client->conn);
+    }
+    return host_is_numeric(client->origin.host) ? SV_CONN_CONNECT : SV_CONN_NAME;
+}
+
 static void fail(sv_http_client *client, const sv_why *why) {
+    sv_http_reply_view none = {
+        .status = 0,
+        .failed_at = step_of(client),
+        .sent = STAILQ_FIRST(&client->questions)->sent,
+    };
     hang_up(client);
-    sv_http_reply_view none = { .status = 0, .sent = STAILQ_FIRST(&client->questions)->sent };
     finish(client, &none, why);
 }
 
@@ -151,14 +163,16 @@ static size_t conn_bytes(void *arg, sv_text arrived) {
 static void conn_down(void *arg, const sv_why *why) {
     sv_http_client *client = arg;
     bool was_used = client->used;
-    hang_up(client);
     if (!sv_timer_is_set(client->deadline)) {
+        hang_up(client);
         return;
     }
     if (client->answered && http_answer_end(&client->answer)) {
+        hang_up(client);
         deliver(client);
     } else if (was_used && !client->answered && !client->retried) {
         // The server had given up the kept connection before it saw the question.
+        hang_up(client);
         client->retried = true;
         sv_timer_once(client->next, 0);
     } else {

@@ -143,7 +143,17 @@ sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why) {
     if (files->cert != NULL) {
         SV_TRY(load_own(tls->ctx, files, why));
     }
+    tls->rules->ca_tells_time = files->ca_tells_time;
     SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+    *out = tls;
+    tls = NULL;
+    return SV_OK;
+}
+
+sv_err sv_tls_client_unproven(sv_tls **out, sv_why *why) {
+    SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
+    SV_TRY(tls_new(TLS_client_method(), &tls, why));
+    SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_NONE, NULL);
     *out = tls;
     tls = NULL;
     return SV_OK;

@@ -8,6 +8,7 @@
 /// Whom a context takes for whom; lives as long as the context itself, which connections hold.
 typedef struct sv_tls_rules {
     sv_tls_clients clients;
+    bool ca_tells_time;        ///< to a client without a certificate of its own
     bool allow_classic;        ///< a v1 leaf without extensions may be a device
     X509_STORE *manufacturers; ///< NULL: none is known
 } sv_tls_rules;

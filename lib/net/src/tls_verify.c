@@ -35,6 +35,16 @@ static void make_slots(void) {
     }
 }
 
+/// The certificate before whose beginning no clock can be right; NULL: none is known.
+static const X509 *first_of_all(const X509_STORE_CTX *judged, const sv_tls_lenience *lenience) {
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(judged);
+    int count = sk_X509_num(chain);
+    if (lenience->own != NULL || !lenience->root_tells || count <= 0) {
+        return lenience->own;
+    }
+    return sk_X509_value(chain, count - 1);
+}
+
 static int forgive(int good, X509_STORE_CTX *judged) {
     const sv_tls_lenience *l = X509_STORE_CTX_get_ex_data(judged, slots.lenience);
     int fault = X509_STORE_CTX_get_error(judged);
@@ -42,8 +52,9 @@ static int forgive(int good, X509_STORE_CTX *judged) {
         fault == X509_V_ERR_CERT_NOT_YET_VALID || fault == X509_V_ERR_CRL_NOT_YET_VALID;
     bool of_list = fault == X509_V_ERR_CRL_HAS_EXPIRED || fault == X509_V_ERR_CRL_NOT_YET_VALID
                    || fault == X509_V_ERR_UNABLE_TO_GET_CRL;
+    const X509 *first = first_of_all(judged, l);
     bool woke_in_1970 =
-        of_beginning && l->own != NULL && X509_cmp_current_time(X509_get0_notBefore(l->own)) > 0;
+        of_beginning && first != NULL && X509_cmp_current_time(X509_get0_notBefore(first)) > 0;
     bool ended =
         fault == X509_V_ERR_CERT_HAS_EXPIRED && X509_STORE_CTX_get_error_depth(judged) == 0;
     if (good == 0 && (woke_in_1970 || (ended && l->newcomers) || (of_list && l->old_list))) {
@@ -116,6 +127,7 @@ static int on_handshake(X509_STORE_CTX *judged, void *arg) {
     SSL *ssl = X509_STORE_CTX_get_ex_data(judged, SSL_get_ex_data_X509_STORE_CTX_idx());
     const sv_tls_rules *rules = sv_tls_rules_of(SSL_get_SSL_CTX(ssl));
     const sv_tls_lenience lenience = { .own = SSL_get_certificate(ssl),
+                                       .root_tells = rules->ca_tells_time,
                                        .newcomers = rules->clients == SV_TLS_CLIENTS_NEWCOMERS,
                                        .next = SSL_get_verify_callback(ssl) };
     sv_tls_standing standing = sv_tls_place(judged, rules, &lenience);

@@ -15,6 +15,7 @@ typedef enum sv_tls_standing {
 /// Faults that do not count.
 typedef struct sv_tls_lenience {
     const X509 *own; ///< a clock before its beginning is wrong [reading-11]; NULL: it is right
+    bool root_tells; ///< without an own one: that of the root counts [est-4]
     bool newcomers;  ///< the leaf may have ended, or be of a manufacturer's CA
     bool old_list;   ///< what is wrong with the revocation list itself lets nobody in, but sends
                      ///< nobody away

@@ -11,6 +11,14 @@
 
 typedef struct sv_conn sv_conn;
 
+/// How far a connection has come, or at which step it failed.
+typedef enum sv_conn_step {
+    SV_CONN_NAME,    ///< the name is being resolved
+    SV_CONN_CONNECT, ///< to its address
+    SV_CONN_TLS,     ///< the handshake
+    SV_CONN_OPEN,
+} sv_conn_step;
+
 typedef struct sv_conn_events {
     void (*up)(void *arg);
     /// Looks at what has arrived and returns how many bytes it took; the rest is shown again with
@@ -36,6 +44,8 @@ void sv_conn_start_tls(sv_conn *conn, sv_tls *tls);
 void sv_conn_write(sv_conn *conn, sv_text bytes);
 /// Bytes written but not yet handed to the kernel.
 size_t sv_conn_waiting(const sv_conn *conn);
+/// In `down`: where it failed.
+sv_conn_step sv_conn_at(const sv_conn *conn);
 /// Closes at once; no event follows. Allowed inside an event of the same connection.
 void sv_conn_drop(sv_conn **conn);
 

@@ -5,6 +5,7 @@
 
 #include <base/err.h>
 #include <base/text.h>
+#include <net/conn.h>
 #include <net/tls.h>
 #include <sys/loop.h>
 
@@ -17,7 +18,8 @@ enum {
 typedef struct sv_http_client sv_http_client;
 
 typedef struct sv_http_reply_view {
-    int status; ///< 0: no answer; `why` says at which step
+    int status;             ///< 0: no answer; `why` says at which step
+    sv_conn_step failed_at; ///< of no answer: OPEN when it did not come over a connection
     sv_text body;
     const char *location; ///< the Location header, or NULL
     uint64_t sent;        ///< bytes of the request's body that went out; 0: there was no connection

@@ -23,6 +23,9 @@ typedef struct sv_tls_files {
     const char *cert; ///< PEM chain, leaf first; NULL: none (clients only)
     const char *key;  ///< where it is (crypto/key_store.h); needed with cert
     const char *crl;  ///< PEM or NULL
+    /// For a client that has no certificate yet: a clock before the beginning of the root in `ca`,
+    /// which somebody vouched for just now, is wrong in the same way. [est-4]
+    bool ca_tells_time;
     /// For SV_TLS_CLIENTS_NEWCOMERS: PEM of manufacturers' CA certificates, or NULL. Whatever lies
     /// between a device's certificate and the root is best in it too: a gateway passes on leaves.
     const char *manufacturers;
@@ -54,6 +57,9 @@ typedef struct sv_newcomer {
 
 /// Verifies the server's chain and its name or address.
 sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why);
+/// For the one question to a server that nobody vouches for yet: it proves nothing. What is heard
+/// must be judged by other means (a pin), and no secret may be told.
+sv_err sv_tls_client_unproven(sv_tls **out, sv_why *why);
 sv_err sv_tls_server(const sv_tls_files *files, sv_tls_clients clients, bool allow_classic,
                      sv_tls **out, sv_why *why);
 /// Who a certificate (DER) names, judged here and now as if its owner had shown it in a handshake
