@@ -2,8 +2,46 @@
 
 #include <base/mem.h>
 #include <codec/config.h>
+#include <codec/url.h>
 #include <stdlib.h>
 #include <string.h>
+
+static sv_text scalar(const sv_config_node *node) {
+    return node != NULL && sv_config_node_kind(node) == SV_CONFIG_SCALAR ? sv_config_node_text(node)
+                                                                         : SV_TEXT("");
+}
+
+static sv_err check_address(sv_text text, sv_why *why) {
+    char host[SV_URL_HOST_MAX];
+    uint16_t port;
+    SV_TRY(sv_host_port_parse(text, 0, host, &port, why));
+    return port == 0
+               ? sv_fail(why, SV_ERR_INVALID, "'" SV_TEXT_FMT "' names no port; write HOST:PORT",
+                         SV_TEXT_ARG(text))
+               : SV_OK;
+}
+
+/// `<site>`, or a map with `site` and `door`.
+static sv_err read_gateway(sv_text id, const sv_config_node *of, sv_fleet_gateway_site *out,
+                           sv_why *why) {
+    bool map = sv_config_node_kind(of) == SV_CONFIG_MAP;
+    sv_text site = scalar(map ? sv_config_node_get(of, "site") : of);
+    const sv_config_node *door = map ? sv_config_node_get(of, "door") : NULL;
+    *why = (sv_why){ 0 };
+    SV_TRY(sv_id_check("gateway id", id, why));
+    SV_TRY(sv_id_check("site", site, why));
+    if (map && sv_config_node_count(of) != (door != NULL ? 2 : 1)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "a gateway has site and, where devices enrol through "
+                       "it, door; nothing else");
+    }
+    if (door != NULL) {
+        SV_TRY(check_address(scalar(door), why));
+        SV_TRY(sv_text_copy(scalar(door), out->door, sizeof out->door));
+    }
+    SV_TRY(sv_text_copy(id, out->gateway, sizeof out->gateway));
+    return sv_text_copy(site, out->site, sizeof out->site);
+}
 
 static void read_gateways(const sv_config_node *node, void *target, sv_config_faults *faults) {
     sv_fleet_config *config = target;
@@ -20,16 +58,11 @@ static void read_gateways(const sv_config_node *node, void *target, sv_config_fa
     config->gateways = sv_mem_array(count + 1, sizeof *config->gateways);
     for (size_t i = 0; i < count; i++) {
         sv_text id;
-        const sv_config_node *site = sv_config_node_at(node, i, &id);
-        sv_text site_id =
-            sv_config_node_kind(site) == SV_CONFIG_SCALAR ? sv_config_node_text(site) : SV_TEXT("");
+        const sv_config_node *of = sv_config_node_at(node, i, &id);
         sv_why why;
         sv_fleet_gateway_site *entry = &config->gateways[config->gateway_count];
-        if (sv_id_check("gateway id", id, &why) != SV_OK
-            || sv_id_check("site", site_id, &why) != SV_OK
-            || sv_text_copy(id, entry->gateway, sizeof entry->gateway) != SV_OK
-            || sv_text_copy(site_id, entry->site, sizeof entry->site) != SV_OK) {
-            sv_config_fault(faults, site, "gateways: %s", why.text);
+        if (read_gateway(id, of, entry, &why) != SV_OK) {
+            sv_config_fault(faults, of, "gateways: %s", why.text);
             continue;
         }
         config->gateway_count++;
@@ -136,6 +169,13 @@ static const sv_config_key DEVICE_KEYS[] = {
       .fallback = "8444",
       .max = 65535,
       .help = "port; 0 takes any free one" },
+    { .name = "address",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_fleet_door, address),
+      .fallback = "",
+      .check = check_address,
+      .help = "HOST:PORT by which devices reach it, for the line that enrols them; bind and port "
+              "where nothing is said" },
     { .name = "tls",
       .type = SV_CONFIG_SECTION,
       FIELD(sv_fleet_door, tls),
@@ -173,7 +213,8 @@ static const sv_config_key KEYS[] = {
       .help = "PKI folder, for the certificate data of devices" },
     { .name = "gateways",
       .type = SV_CONFIG_CUSTOM,
-      .help = "which gateways may report, and the site of each: <gateway id>: <site>",
+      .help = "which gateways may report, and the site of each: <gateway id>: <site>, or "
+              "{site: <site>, door: HOST:PORT} where devices enrol through it",
       .read = read_gateways },
     { .name = "notify",
       .type = SV_CONFIG_CUSTOM,

@@ -11,16 +11,22 @@
 #include <model/id.h>
 #include <sys/disk.h>
 
-enum { SV_FLEET_GATEWAYS_MAX = 1024, SV_FLEET_BIND_MAX = 64 };
+enum {
+    SV_FLEET_GATEWAYS_MAX = 1024,
+    SV_FLEET_BIND_MAX = 64,
+    SV_FLEET_ADDRESS_ROOM = 264 /* host:port */
+};
 
 typedef struct sv_fleet_gateway_site {
     char gateway[SV_ID_ROOM];
     char site[SV_ID_ROOM];
+    char door[SV_FLEET_ADDRESS_ROOM]; ///< where devices of the site enrol; empty: at this server
 } sv_fleet_gateway_site;
 
 typedef struct sv_fleet_door {
     char bind[SV_FLEET_BIND_MAX];
-    int64_t port; ///< 0: any free one
+    int64_t port;                        ///< 0: any free one
+    char address[SV_FLEET_ADDRESS_ROOM]; ///< how devices reach it; empty: bind and port
     struct {
         char ca[SV_PATH_MAX];
         char cert[SV_PATH_MAX];

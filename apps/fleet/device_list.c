@@ -29,7 +29,7 @@ static int64_t urgency(const sv_device *device) {
                                                            [SV_FLEET_WARNING] = 6,
                                                            [SV_FLEET_CRITICAL] = 8 };
     int64_t rank = RANKS[sv_device_health(device)];
-    rank = !device->online && rank < 4 ? 4 : rank;
+    rank = !device->online && rank < 4 && !sv_device_is_awaited(device) ? 4 : rank;
     return rank + sv_device_needs_you(device);
 }
 

@@ -24,6 +24,7 @@ extern const char sv_fleet_schema_notify[];
 extern const char sv_fleet_schema_maintenance[];
 extern const char sv_fleet_schema_standing[];
 extern const char sv_fleet_schema_audit[];
+extern const char sv_fleet_schema_enrol[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -40,6 +41,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "maintenance", .sql = sv_fleet_schema_maintenance },
         { .name = "audit", .sql = sv_fleet_schema_audit },
         { .name = "standing", .sql = sv_fleet_schema_standing },
+        { .name = "enrol", .sql = sv_fleet_schema_enrol },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

@@ -46,6 +46,10 @@ bool sv_device_needs_you(const sv_device *device) {
     return device->alerts.open > 0 || (unspoken && device->reported >= SV_FLEET_WARNING);
 }
 
+bool sv_device_is_awaited(const sv_device *device) {
+    return device->added_us > 0 && device->last_seen_us == 0 && !device->online;
+}
+
 bool sv_device_judge(sv_device *device) {
     bool online = device->said_online && device->gateway != NULL && device->gateway->online;
     bool changed = online != device->online;

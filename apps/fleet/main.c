@@ -3,6 +3,7 @@
 #include "audit_log.h"
 #include "commands.h"
 #include "device_door.h"
+#include "enrol.h"
 #include "fleet.h"
 #include "inbox.h"
 #include "maintenance.h"
@@ -75,6 +76,9 @@ static void prune(program *p) {
     }
     if (err == SV_OK) {
         err = sv_audit_prune(p->fleet.db, now_us, &why);
+    }
+    if (err == SV_OK) {
+        err = sv_enrol_prune(p->fleet.db, before_ms * 1000, &why);
     }
     if (err != SV_OK) {
         SV_LOG(warn, "retention.failed", "%s", why.text);
@@ -221,6 +225,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     SV_TRY(sv_loop_on_signal(p->loop, SIGINT, on_stop, p, why));
     SV_TRY(open_operator_door(p, why));
     SV_TRY(open_device_door(p, why));
+    p->fleet.device_port = sv_http_server_port(p->devices);
     SV_TRY(sv_loop_on_signal(p->loop, SIGHUP, on_reload, p, why));
     SV_TRY(write_ports(p, why));
     p->second = sv_timer_new(p->loop, on_second, p);

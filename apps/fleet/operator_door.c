@@ -5,6 +5,7 @@
 #include "command_door.h"
 #include "device_list.h"
 #include "downlink.h"
+#include "enrol_door.h"
 #include "inbox.h"
 #include "ledger_door.h"
 #include "maintenance_door.h"
@@ -305,6 +306,9 @@ static const struct {
     { "GET", "/api/v1/devices/*", SV_PERSON_VIEWER, show_device },
     { "GET", "/api/v1/devices/*/series", SV_PERSON_VIEWER, show_series },
     { "GET", "/api/v1/devices/*/raw", SV_PERSON_VIEWER, sv_raw_door },
+    { "POST", "/api/v1/enrolments", SV_PERSON_OPERATOR, sv_enrol_door_add },
+    { "GET", "/api/v1/enrolments", SV_PERSON_VIEWER, sv_enrol_door_list },
+    { "DELETE", "/api/v1/enrolments/*", SV_PERSON_OPERATOR, sv_enrol_door_withdraw },
     { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, sv_command_door_send },
     { "GET", "/api/v1/devices/*/commands", SV_PERSON_VIEWER, sv_command_door_list },
     { "GET", "/api/v1/devices/*/maintenance", SV_PERSON_VIEWER, sv_maintenance_door_show_device },

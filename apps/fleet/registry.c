@@ -152,6 +152,30 @@ static sv_err add_device(sv_registry *registry, sv_text id, sv_site *site, sv_de
     return SV_OK;
 }
 
+// Until its gateway speaks for it again, a device counts with the first one of its site.
+static sv_gateway *first_gateway_of(const sv_registry *registry, const sv_site *site) {
+    for (size_t i = 0; i < registry->gateway_count; i++) {
+        if (registry->gateways[i].site == site) {
+            return &registry->gateways[i];
+        }
+    }
+    return NULL;
+}
+
+sv_err sv_registry_admit(sv_registry *registry, sv_text id, sv_text site, int64_t added_us,
+                         sv_device **out, sv_why *why) {
+    sv_device *device = sv_registry_device(registry, id);
+    if (device == NULL) {
+        sv_site *of = sv_registry_site(registry, site);
+        SV_TRY(add_device(registry, id, of, &device, why));
+        device->gateway = first_gateway_of(registry, of);
+    }
+    device->stored = true;
+    device->added_us = added_us;
+    *out = device;
+    return SV_OK;
+}
+
 sv_err sv_registry_bind(sv_registry *registry, sv_gateway *gateway, sv_text id, sv_device **out,
                         sv_why *why) {
     SV_TRY(sv_id_check("device id", id, why));
@@ -303,21 +327,11 @@ sv_err sv_registry_stream(sv_registry *registry, sv_device *device, sv_text sens
 
 // ---- opening ------------------------------------------------------------------------------------
 
-// Until its gateway speaks for it again, a device counts with the first one of its site.
-static sv_gateway *first_gateway_of(const sv_registry *registry, const sv_site *site) {
-    for (size_t i = 0; i < registry->gateway_count; i++) {
-        if (registry->gateways[i].site == site) {
-            return &registry->gateways[i];
-        }
-    }
-    return NULL;
-}
-
 static sv_err load_devices(sv_registry *registry, sv_why *why) {
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(registry->db,
-                      "SELECT id, site, type, online, since_us, last_seen_us, report"
-                      " FROM device ORDER BY id",
+                      "SELECT id, site, type, online, since_us, last_seen_us, report,"
+                      " added_us FROM device ORDER BY id",
                       &stmt, why));
     sv_err err;
     while ((err = sv_stmt_next(stmt, why)) == SV_OK) {
@@ -331,6 +345,7 @@ static sv_err load_devices(sv_registry *registry, sv_why *why) {
         device->since_us = sv_stmt_int(stmt, 4);
         device->last_seen_us = sv_stmt_int(stmt, 5);
         device->stored_seen_us = device->last_seen_us;
+        device->added_us = sv_stmt_int(stmt, 7);
         if (!sv_stmt_is_null(stmt, 6)) {
             sv_device_take_report(device, sv_stmt_text(stmt, 6));
         }

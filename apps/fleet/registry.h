@@ -99,6 +99,7 @@ typedef struct sv_device {
     sv_site *site;
     sv_gateway *gateway; ///< that spoke for it last; NULL until then
     int64_t since_us, last_seen_us, stored_seen_us;
+    int64_t added_us; ///< by an operator, before anybody had heard of it; 0: nobody did [enrol-3]
     int64_t clock_ahead_us;   ///< of its gateway's; 0: no more than five seconds off [reading-8]
     sv_fleet_health reported; ///< by its last health report
     char type[SV_ID_ROOM];    ///< empty: unknown
@@ -135,6 +136,10 @@ sv_device *sv_registry_device_at(const sv_registry *registry, size_t index); ///
 /// are the item's fault; any other error is the medium's.
 sv_err sv_registry_bind(sv_registry *registry, sv_gateway *gateway, sv_text id, sv_device **out,
                         sv_why *why);
+/// A device that was added at a site: its row is in the database, committed, whoever it is new to.
+/// It counts with the site's first gateway until one speaks for it.
+sv_err sv_registry_admit(sv_registry *registry, sv_text id, sv_text site, int64_t added_us,
+                         sv_device **out, sv_why *why);
 /// The stream, made if it is new; it has a row when this returns. Errors as above.
 sv_err sv_registry_stream(sv_registry *registry, sv_device *device, sv_text sensor, sv_text unit,
                           sv_stream **out, sv_why *why);
@@ -150,6 +155,8 @@ void sv_device_take_report(sv_device *device, sv_text report);
 sv_fleet_health sv_device_health(const sv_device *device);
 /// Somebody has to look: an alert is open, or the report is bad and no alert speaks for it.
 bool sv_device_needs_you(const sv_device *device);
+/// Added, and nobody has heard of it yet.
+bool sv_device_is_awaited(const sv_device *device);
 /// Recompute `online`; true when it changed.
 bool sv_device_judge(sv_device *device);
 /// Recompute the gateway's `online`; true when it changed.

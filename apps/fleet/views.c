@@ -58,6 +58,7 @@ static void put_device(const sv_device *device, sv_json_out *out) {
     put_time(out, "last_seen", device->last_seen_us);
     sv_json_add_str(out, "health", sv_fleet_health_name(sv_device_health(device)));
     put_optional(out, "firmware_version", device->version);
+    sv_json_add_bool(out, "awaited", sv_device_is_awaited(device));
     put_time(out, "clock_ahead", device->clock_ahead_us);
     sv_json_key(out, "maintenance");
     sv_maintenance_write(device->site, device, out);

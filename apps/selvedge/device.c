@@ -1,6 +1,7 @@
-// `selvedge device`: `command` asks a device to do something, `commands` shows what it was asked,
-// `maintenance` says that somebody works on it.
+// `selvedge device`: `add` lets one have a certificate, `command` asks a device to do something,
+// `commands` shows what it was asked, `maintenance` says that somebody works on it.
 #include "command.h"
+#include "device_add.h"
 #include "device_maintenance.h"
 #include "fleet_api.h"
 #include "show.h"
@@ -237,6 +238,7 @@ static int commands(int argc, char **argv) {
 
 int cmd_device(int argc, char **argv) {
     static const sv_command verbs[] = {
+        { "add", "let a device, or a file of them, have a certificate", cmd_device_add },
         { "command", "ask a device to do something", command },
         { "commands", "what a device was asked, by whom, and what became of it", commands },
         { "maintenance", "say that a device is being worked on: nothing is raised of it",

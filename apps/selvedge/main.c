@@ -9,7 +9,7 @@ static const sv_command COMMANDS[] = {
     { "pki", "certificates: make a CA, issue, sign, verify, revoke", cmd_pki },
     { "firmware", "make a key, sign a firmware file, verify it", cmd_firmware },
     { "gateway", "how a gateway is doing; check its configuration", cmd_gateway },
-    { "device", "ask a device to do something, and see what it was asked", cmd_device },
+    { "device", "add a device; ask one to do something, and see what it was asked", cmd_device },
     { "rules", "a site's rules: show, give, list the versions, go back to one", cmd_rules },
     { "notify", "messages to people: send a test, see what became of them", cmd_notify },
     { "audit", "what can be proved: has every reading arrived, and once?", cmd_audit },

@@ -1,0 +1,146 @@
+// What operators see of who was added.
+#include "enrol.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { COMMAND_ROOM = 512 };
+
+// ---- a granted wish -----------------------------------------------------------------------------
+
+sv_err sv_enrol_pin(const sv_fleet *fleet, char out[SV_PIN_TEXT_ROOM], sv_why *why) {
+    SV_DEFER(sv_certs_drop) sv_certs ca = { 0 };
+    SV_TRY(sv_certs_read(fleet->config.devices.tls.ca, &ca, why));
+    return sv_certs_pin(&ca, out, why);
+}
+
+static bool is_wildcard(const char *bind) {
+    return strcmp(bind, "0.0.0.0") == 0 || strcmp(bind, "::") == 0;
+}
+
+static void own_address(const sv_fleet *fleet, char out[SV_FLEET_ADDRESS_ROOM]) {
+    const sv_fleet_door *door = &fleet->config.devices;
+    char host[SV_FLEET_BIND_MAX + 1] = "";
+    if (door->address[0] != '\0') {
+        (void) snprintf(out, SV_FLEET_ADDRESS_ROOM, "%s", door->address);
+        return;
+    }
+    if (!is_wildcard(door->bind) || gethostname(host, sizeof host - 1) != 0) {
+        (void) snprintf(host, sizeof host, "%s", door->bind);
+    }
+    bool v6 = strchr(host, ':') != NULL;
+    (void) snprintf(out, SV_FLEET_ADDRESS_ROOM, "%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "",
+                    fleet->device_port);
+}
+
+void sv_enrol_address(const sv_fleet *fleet, sv_text site, char out[SV_FLEET_ADDRESS_ROOM]) {
+    for (size_t i = 0; i < fleet->config.gateway_count; i++) {
+        const sv_fleet_gateway_site *gateway = &fleet->config.gateways[i];
+        if (sv_text_is(site, gateway->site) && gateway->door[0] != '\0') {
+            (void) snprintf(out, SV_FLEET_ADDRESS_ROOM, "%s", gateway->door);
+            return;
+        }
+    }
+    own_address(fleet, out);
+}
+
+void sv_enrol_write(const sv_fleet *fleet, const sv_enrol_wish *wish, const sv_enrol_grant *grant,
+                    const char *pin, sv_json_out *out) {
+    char at[SV_FLEET_ADDRESS_ROOM];
+    char room[COMMAND_ROOM];
+    sv_textbuf command = SV_TEXTBUF(room);
+    sv_enrol_address(fleet, sv_text_of(wish->site), at);
+    bool token = grant->token[0] != '\0';
+    if (token) {
+        sv_textbuf_addf(&command, "echo %s | ", grant->token);
+    }
+    sv_textbuf_addf(&command, "selvedge-agent enrol %s --at %s --pin %s", wish->id, at, pin);
+    sv_json_open_object(out);
+    sv_json_add_str(out, "id", wish->id);
+    sv_json_add_str(out, "site", wish->site);
+    sv_json_add_str(out, "token", token ? grant->token : NULL);
+    sv_json_add_str(out, "idevid", token ? NULL : wish->idevid);
+    sv_json_add_int(out, "expires", grant->expires_us / 1000);
+    sv_json_add_str(out, "at", at);
+    sv_json_add_str(out, "pin", pin);
+    sv_json_add_text(out, "command", sv_textbuf_text(&command));
+    sv_json_close_object(out);
+    explicit_bzero(room, sizeof room);
+}
+
+// ---- the list -----------------------------------------------------------------------------------
+
+static const char *state_of(sv_stmt *row, int64_t now_us) {
+    if (!sv_stmt_is_null(row, 6)) {
+        return "used";
+    }
+    if (!sv_stmt_is_null(row, 7)) {
+        return "withdrawn";
+    }
+    return sv_stmt_int(row, 4) <= now_us ? "expired" : "open";
+}
+
+static void put_last(sv_stmt *row, sv_json_out *out) {
+    sv_json_key(out, "last");
+    if (sv_stmt_is_null(row, 8)) {
+        sv_json_put_null(out);
+        return;
+    }
+    sv_json_open_object(out);
+    sv_json_add_int(out, "at", sv_stmt_int(row, 8) / 1000);
+    sv_json_add_text(out, "peer", sv_stmt_text(row, 9));
+    sv_json_add_text(out, "outcome", sv_stmt_text(row, 10));
+    sv_json_close_object(out);
+}
+
+static void put_row(sv_stmt *row, int64_t now_us, sv_json_out *out) {
+    sv_json_open_object(out);
+    sv_json_add_text(out, "id", sv_stmt_text(row, 1));
+    sv_json_add_text(out, "site", sv_stmt_text(row, 2));
+    sv_json_add_int(out, "created", sv_stmt_int(row, 3) / 1000);
+    sv_json_add_int(out, "expires", sv_stmt_int(row, 4) / 1000);
+    sv_json_add_text(out, "by", sv_stmt_text(row, 5));
+    sv_json_add_str(out, "state", state_of(row, now_us));
+    if (sv_stmt_is_null(row, 11)) {
+        sv_json_add_null(out, "idevid");
+    } else {
+        sv_json_add_text(out, "idevid", sv_stmt_text(row, 11));
+    }
+    put_last(row, out);
+    sv_json_close_object(out);
+}
+
+sv_err sv_enrol_list(sv_fleet *fleet, sv_text cursor, size_t limit, sv_json_out *out, sv_why *why) {
+    sv_stmt *row;
+    uint64_t before = INT64_MAX;
+    if (cursor.len > 0 && sv_text_u64(cursor, INT64_MAX, &before) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID, "cursor '" SV_TEXT_FMT "' is not one of ours",
+                       SV_TEXT_ARG(cursor));
+    }
+    SV_TRY(sv_db_stmt(fleet->db,
+                      "SELECT seq, id, site, created_us, expires_us, user, used_us, withdrawn_us,"
+                      " last_us, last_from, last_outcome, idevid FROM enrolment_token"
+                      " WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
+                      &row, why));
+    sv_stmt_bind_int(row, 1, (int64_t) before);
+    sv_stmt_bind_int(row, 2, (int64_t) limit + 1);
+    int64_t last = 0;
+    size_t count = 0;
+    sv_json_open_object(out);
+    sv_json_key(out, "items");
+    sv_json_open_array(out);
+    sv_err err = sv_stmt_next(row, why);
+    for (; err == SV_OK && count < limit; err = sv_stmt_next(row, why), count++) {
+        last = sv_stmt_int(row, 0);
+        put_row(row, fleet->wall_us(), out);
+    }
+    sv_stmt_reset(row);
+    sv_json_close_array(out);
+    char next[24];
+    (void) snprintf(next, sizeof next, "%" PRId64, last);
+    sv_json_add_str(out, "next", err == SV_OK ? next : NULL);
+    sv_json_close_object(out);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
