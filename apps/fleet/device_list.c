@@ -1,10 +1,19 @@
 #include "device_list.h"
 
+#include "standing.h"
 #include "views.h"
 
 #include <base/mem.h>
 #include <stdlib.h>
 #include <string.h>
+
+/// Who is retired is shown when asked for.
+static bool stands(const sv_fleet *fleet, const sv_device_query *query, const sv_device *device) {
+    sv_standing_state state = sv_standing_of(fleet->standing, sv_text_of(device->id)).state;
+    return query->standing == SV_DEVICES_OF_ALL_TIMES
+           || (query->standing == SV_DEVICES_STANDING ? state != SV_STANDING_RETIRED
+                                                      : (int) state == query->standing);
+}
 
 static bool matches(const sv_device_query *query, const sv_device *device) {
     if (query->site[0] != '\0' && strcmp(query->site, device->site->name) != 0) {
@@ -95,7 +104,7 @@ sv_err sv_device_list(sv_fleet *fleet, const sv_device_query *query, sv_json_out
     size_t total = 0;
     for (size_t i = 0; i < known; i++) {
         sv_device *device = sv_registry_device_at(fleet->registry, i);
-        if (matches(query, device)) {
+        if (matches(query, device) && stands(fleet, query, device)) {
             found[total++] = (place){ .device = device, .key = key_of(query, device) };
         }
     }

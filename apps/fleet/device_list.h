@@ -14,11 +14,14 @@ typedef enum sv_device_sort {
     SV_DEVICES_BY_URGENCY,   ///< what needs somebody first
 } sv_device_sort;
 
+enum { SV_DEVICES_STANDING = -1, SV_DEVICES_OF_ALL_TIMES = -2 };
+
 typedef struct sv_device_query {
     const char *text; ///< in id, site, type or version, without case; empty: any; so for the others
     const char *site;
-    int online; ///< -1: any
-    int health; ///< -1: any, else sv_fleet_health
+    int online;   ///< -1: any
+    int health;   ///< -1: any, else sv_fleet_health
+    int standing; ///< a sv_standing_state; SV_DEVICES_STANDING: all but retired ones
     sv_device_sort sort;
     size_t limit;
     const char *cursor; ///< empty: from the start

@@ -53,6 +53,7 @@ static void list(fixture *f, sv_device_sort sort, int health, size_t limit, char
         SV_DEFER(sv_json_drop) sv_json *page = NULL;
         sv_json_out out = SV_JSON_OUT(&text);
         sv_device_query query = { .text = "", .site = "", .online = -1, .health = health };
+        query.standing = SV_DEVICES_STANDING;
         query.sort = sort;
         query.limit = limit;
         query.cursor = cursor;

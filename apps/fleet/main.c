@@ -11,6 +11,7 @@
 #include "offline.h"
 #include "operator_door.h"
 #include "series.h"
+#include "standing_folder.h"
 #include "standing_push.h"
 #include "uplink.h"
 #include "views.h"
@@ -93,6 +94,7 @@ static void on_second(void *arg) {
     sv_offline_turn(&p->fleet);
     sv_live_flush(p->fleet.live);
     sv_push_turn(&p->fleet);
+    sv_standing_folder_turn(&p->fleet);
     sv_standing_turn(&p->fleet);
     sv_notify_turn(&p->fleet);
     sv_asks_turn(&p->fleet);

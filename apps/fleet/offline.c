@@ -2,6 +2,7 @@
 
 #include "inbox.h"
 #include "maintenance.h"
+#include "standing.h"
 
 #include <base/mem.h>
 #include <crypto/random.h>
@@ -71,6 +72,8 @@ static void look_at_device(const sv_fleet *fleet, sv_device *device, int64_t now
     if (lives || !known || device->silent_from_us == 0) {
         device->silent_from_us = now_us;
     }
+    bool out = sv_standing_is_out(fleet->standing, sv_text_of(device->id));
+    lives |= out; // nobody waits for it any more
     p.begins = !device->away && known && !lives && device->last_seen_us > 0
                && !sv_maintenance_is_on(device->site, device)
                && has_lasted(fleet, &p, device->silent_from_us, now_us);

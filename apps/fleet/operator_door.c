@@ -13,6 +13,8 @@
 #include "raw.h"
 #include "rules_door.h"
 #include "series.h"
+#include "standing.h"
+#include "standing_door.h"
 #include "views.h"
 #include "visit.h"
 
@@ -117,22 +119,31 @@ static void show_overview(sv_visit *v) {
 static void list_devices(sv_visit *v) {
     static const char *const STATUS[] = { "offline", "online", NULL };
     static const char *const HEALTH[] = { "unknown", "healthy", "warning", "critical", NULL };
+    static const char *const STANDING[] = { "active",  "quarantined", "revoked",
+                                            "retired", "all",         NULL };
     static const char *const SORT[] = { "id", "last_seen", "urgency", NULL };
     char text[SV_VISIT_WORD_MAX];
     char site[SV_VISIT_WORD_MAX];
     char cursor[SV_VISIT_WORD_MAX];
     int64_t limit = SV_DEVICE_LIMIT_DEFAULT;
     int sort = 0;
-    sv_device_query query = {
-        .text = text, .site = site, .cursor = cursor, .online = -1, .health = -1
-    };
+    sv_device_query query = { .text = text,
+                              .site = site,
+                              .cursor = cursor,
+                              .online = -1,
+                              .health = -1,
+                              .standing = SV_DEVICES_STANDING };
     if (!sv_visit_word(v, "q", text) || !sv_visit_word(v, "site", site)
         || !sv_visit_word(v, "cursor", cursor)
         || !sv_visit_choice(v, "status", STATUS, &query.online)
         || !sv_visit_choice(v, "health", HEALTH, &query.health)
+        || !sv_visit_choice(v, "standing", STANDING, &query.standing)
         || !sv_visit_choice(v, "sort", SORT, &sort)
         || !sv_visit_number(v, "limit", SV_DEVICE_LIMIT_MAX, &limit)) {
         return;
+    }
+    if (query.standing == SV_STANDING__COUNT) {
+        query.standing = SV_DEVICES_OF_ALL_TIMES;
     }
     query.sort = (sv_device_sort) sort;
     query.limit = limit > 0 ? (size_t) limit : 1;
@@ -319,6 +330,8 @@ static const struct {
     { "GET", "/api/v1/sites/*/maintenance", SV_PERSON_VIEWER, sv_maintenance_door_show_site },
     { "PUT", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, sv_maintenance_door_begin_site },
     { "DELETE", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, sv_maintenance_door_end_site },
+    { "POST", "/api/v1/devices/*/standing", SV_PERSON_OPERATOR, sv_standing_door_set },
+    { "GET", "/api/v1/standing", SV_PERSON_VIEWER, sv_standing_door_gateways },
     { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, sv_command_door_show },
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },

@@ -1,6 +1,11 @@
 #include "standing.h"
 
+#include "device_list.h"
 #include "fleet_fixture.h"
+#include "offline.h"
+#include "standing_folder.h"
+
+#include <crypto/pki.h>
 
 #include <sys/log.h>
 
@@ -29,6 +34,26 @@ static sv_standing_state state_of(fixture *f, const char *id) {
 
 static bool allows(fixture *f, const char *id, int64_t not_before_us) {
     return sv_standing_allows(f->fleet.standing, id, not_before_us, NULL) == SV_OK;
+}
+
+/// The page after `after` is what leads from the hash before it to its own.
+static void check_page(fixture *f, int64_t after, int64_t newest) {
+    SV_DEFER(sv_standing_page_drop) sv_standing_page before = { 0 };
+    SV_DEFER(sv_standing_page_drop) sv_standing_page page = { 0 };
+    uint8_t hash[SV_STANDING_HASH_BYTES] = { 0 };
+    assert_int_equal(sv_standing_page_read(f->fleet.standing, f->fleet.db, 0, &before, NULL),
+                     SV_OK);
+    for (int64_t i = 0; i < after; i++) {
+        assert_int_equal(sv_standing_chain(hash, &before.changes[i], NULL), SV_OK);
+    }
+    assert_int_equal(sv_standing_page_read(f->fleet.standing, f->fleet.db, after, &page, NULL),
+                     SV_OK);
+    assert_int_equal(page.from, after);
+    assert_int_equal(page.newest, newest);
+    for (size_t i = 0; i < page.count; i++) {
+        assert_int_equal(sv_standing_chain(hash, &page.changes[i], NULL), SV_OK);
+    }
+    assert_memory_equal(hash, page.head.hash, sizeof hash);
 }
 
 // ---- what holds ---------------------------------------------------------------------------------
@@ -146,27 +171,130 @@ static void what_the_folder_revoked_long_ago_does_not_undo_a_replacement(void **
     assert_int_equal(sv_standing_version(f->fleet.standing), 2);
 }
 
-// ---- the log ------------------------------------------------------------------------------------
-
-/// The page after `after` is what leads from the hash before it to its own.
-static void check_page(fixture *f, int64_t after, int64_t newest) {
-    SV_DEFER(sv_standing_page_drop) sv_standing_page before = { 0 };
-    SV_DEFER(sv_standing_page_drop) sv_standing_page page = { 0 };
-    uint8_t hash[SV_STANDING_HASH_BYTES] = { 0 };
-    assert_int_equal(sv_standing_page_read(f->fleet.standing, f->fleet.db, 0, &before, NULL),
-                     SV_OK);
-    for (int64_t i = 0; i < after; i++) {
-        assert_int_equal(sv_standing_chain(hash, &before.changes[i], NULL), SV_OK);
+static void who_is_out_or_quarantined_gets_no_certificate(void **state) { // [standing-8]
+    fixture *f = *state;
+    static const char *const SAYS[SV_STANDING__COUNT] = {
+        [SV_STANDING_QUARANTINED] = "selvedge device release press-1",
+        [SV_STANDING_REVOKED] = "'press-1' is revoked and gets no certificate",
+        [SV_STANDING_RETIRED] = "selvedge device replace press-1",
+    };
+    assert_int_equal(sv_standing_may_enrol(f->fleet.standing, "press-1", NULL), SV_OK);
+    for (unsigned i = SV_STANDING_QUARANTINED; i < SV_STANDING__COUNT; i++) {
+        sv_why why = { 0 };
+        decided(f, "press-1", (sv_standing_state) i);
+        assert_int_equal(sv_standing_may_enrol(f->fleet.standing, "press-1", &why),
+                         SV_ERR_UNTRUSTED);
+        assert_non_null(strstr(why.text, SAYS[i]));
     }
-    assert_int_equal(sv_standing_page_read(f->fleet.standing, f->fleet.db, after, &page, NULL),
-                     SV_OK);
-    assert_int_equal(page.from, after);
-    assert_int_equal(page.newest, newest);
-    for (size_t i = 0; i < page.count; i++) {
-        assert_int_equal(sv_standing_chain(hash, &page.changes[i], NULL), SV_OK);
-    }
-    assert_memory_equal(hash, page.head.hash, sizeof hash);
+    const sv_standing_order replaces = {
+        .id = SV_TEXT("press-1"), .state = SV_STANDING_ACTIVE, .replaces = true, .by = "ada"
+    };
+    sv_standing_change change;
+    assert_int_equal(sv_standing_set(&f->fleet, &replaces, &change, NULL), SV_OK);
+    assert_int_equal(sv_standing_may_enrol(f->fleet.standing, "press-1", NULL), SV_OK);
 }
+
+static void what_the_folder_revokes_is_taken_over_once_however_much_it_is(void **state) {
+    fixture *f = *state; // [standing-10]
+    enum { MANY = SV_STANDING_FOLDER_TURN + 10 };
+    assert_int_equal(sv_disk_join(f->fleet.config.pki, sizeof f->fleet.config.pki, f->dir, "pki"),
+                     SV_OK);
+    const sv_pki_setup setup = { .dir = f->fleet.config.pki };
+    assert_int_equal(sv_pki_init(&setup, NULL), SV_OK);
+    sv_standing_folder_turn(&f->fleet);
+    assert_int_equal(sv_standing_version(f->fleet.standing), 0);
+    assert_int_equal(sv_pki_revoke(f->fleet.config.pki, "press-1", NULL), SV_OK);
+    sv_standing_folder_turn(&f->fleet); // not looked at again yet
+    assert_int_equal(sv_standing_version(f->fleet.standing), 0);
+    fixture_now_us += SV_STANDING_FOLDER_US;
+    sv_standing_folder_turn(&f->fleet);
+    assert_int_equal(state_of(f, "press-1"), SV_STANDING_REVOKED);
+
+    char path[SV_PATH_MAX];
+    assert_int_equal(sv_disk_join(path, sizeof path, f->fleet.config.pki, "revoked.ndjson"), SV_OK);
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    for (int i = 0; i < MANY; i++) {
+        assert_true(fprintf(file, "{\"id\":\"lathe-%d\",\"before\":\"2026-11-28T10:00:00Z\"}\n", i)
+                    > 0);
+    }
+    assert_int_equal(fclose(file), 0);
+    fixture_now_us += SV_STANDING_FOLDER_US;
+    sv_standing_folder_turn(&f->fleet);
+    assert_int_equal(sv_standing_version(f->fleet.standing), 1 + SV_STANDING_FOLDER_TURN);
+    for (int turn = 0; turn < 3; turn++) {
+        fixture_now_us += SV_TIME_SECOND_US;
+        sv_standing_folder_turn(&f->fleet);
+    }
+    assert_int_equal(sv_standing_version(f->fleet.standing), 1 + MANY);
+    assert_false(allows(f, "lathe-7", INT64_C(1795859999000000)));
+    assert_true(allows(f, "lathe-7", INT64_C(1795860000000000)));
+    check_page(f, 0, 1 + MANY);
+}
+
+// ---- the list -----------------------------------------------------------------------------------
+
+static sv_device *add_device(fixture *f, const char *id) {
+    sv_device *device = NULL;
+    assert_int_equal(sv_db_begin(f->fleet.db, NULL), SV_OK);
+    assert_int_equal(sv_registry_bind(f->fleet.registry, fixture_gateway(f, "gw-a"), sv_text_of(id),
+                                      &device, NULL),
+                     SV_OK);
+    assert_int_equal(sv_db_commit(f->fleet.db, NULL), SV_OK);
+    sv_registry_settle(f->fleet.registry, true);
+    return device;
+}
+
+static int64_t listed(fixture *f, int standing) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(65536);
+    SV_DEFER(sv_json_drop) sv_json *page = NULL;
+    sv_json_out out = SV_JSON_OUT(&text);
+    const sv_device_query query = { .text = "",
+                                    .site = "",
+                                    .cursor = "",
+                                    .online = -1,
+                                    .health = -1,
+                                    .standing = standing,
+                                    .limit = 10 };
+    assert_int_equal(sv_device_list(&f->fleet, &query, &out, NULL), SV_OK);
+    assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &page, NULL, NULL), SV_OK);
+    return (int64_t) sv_json_count(sv_json_get(page, "items"));
+}
+
+static void a_retired_device_leaves_the_list_and_is_found_when_asked_for(void **state) {
+    fixture *f = *state; // [standing-8]
+    (void) add_device(f, "press-1");
+    (void) add_device(f, "press-2");
+    (void) add_device(f, "press-3");
+    decided(f, "press-2", SV_STANDING_REVOKED);
+    decided(f, "press-3", SV_STANDING_RETIRED);
+    assert_int_equal(listed(f, SV_DEVICES_STANDING), 2);
+    assert_int_equal(listed(f, SV_DEVICES_OF_ALL_TIMES), 3);
+    assert_int_equal(listed(f, SV_STANDING_REVOKED), 1);
+    assert_int_equal(listed(f, SV_STANDING_RETIRED), 1);
+    assert_int_equal(listed(f, SV_STANDING_QUARANTINED), 0);
+}
+
+static void nobody_waits_for_a_device_that_was_revoked(void **state) {
+    fixture *f = *state;
+    sv_device *device = add_device(f, "press-1");
+    sv_gateway *gateway = fixture_gateway(f, "gw-a");
+    fixture_gateway(f, "gw-b")->online = true;
+    gateway->online = true;
+    device->last_seen_us = 1;
+    for (int round = 0; round < 2; round++) { // silent for a day: away; revoked: no more
+        sv_offline_turn(&f->fleet);
+        fixture_now_us += SV_TIME_DAY_US;
+        sv_offline_turn(&f->fleet);
+        assert_int_equal(device->away, round == 0);
+        assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert WHERE type = 'OFFLINE'"
+                                          " AND state < 2"),
+                         round == 0);
+        decided(f, "press-1", SV_STANDING_REVOKED);
+    }
+}
+
+// ---- the log ------------------------------------------------------------------------------------
 
 static void the_log_holds_across_a_restart_and_goes_on(void **state) { // [standing-4]
     fixture *f = *state;
@@ -318,6 +446,10 @@ int main(void) {
         TEST(asking_twice_decides_once_but_a_revocation_covers_what_came_meanwhile),
         TEST(a_clock_that_goes_back_uncovers_nothing),
         TEST(what_the_folder_revoked_long_ago_does_not_undo_a_replacement),
+        TEST(who_is_out_or_quarantined_gets_no_certificate),
+        TEST(what_the_folder_revokes_is_taken_over_once_however_much_it_is),
+        TEST(a_retired_device_leaves_the_list_and_is_found_when_asked_for),
+        TEST(nobody_waits_for_a_device_that_was_revoked),
         TEST(the_log_holds_across_a_restart_and_goes_on),
         TEST(what_is_rolled_back_was_never_decided),
         TEST(several_decisions_of_one_transaction_follow_each_other),

@@ -3,6 +3,7 @@
 #include "inbox.h"
 #include "maintenance.h"
 #include "series.h"
+#include "standing.h"
 
 #include <math.h>
 
@@ -64,6 +65,10 @@ static void put_device(const sv_device *device, sv_json_out *out) {
     sv_maintenance_write(device->site, device, out);
 }
 
+static const char *standing_of(const sv_fleet *fleet, const sv_device *device) {
+    return sv_standing_state_name(sv_standing_of(fleet->standing, sv_text_of(device->id)).state);
+}
+
 static void put_key(sv_fleet *fleet, const sv_device *device, sv_json_out *out) {
     sv_json_key(out, "key");
     sv_json_open_array(out);
@@ -76,6 +81,7 @@ static void put_key(sv_fleet *fleet, const sv_device *device, sv_json_out *out) 
 void sv_view_device(sv_fleet *fleet, const sv_device *device, bool with_key, sv_json_out *out) {
     sv_json_open_object(out);
     put_device(device, out);
+    sv_json_add_str(out, "standing", standing_of(fleet, device));
     sv_json_add_int(out, "alerts", device->alerts.open);
     if (with_key) {
         put_key(fleet, device, out);
@@ -117,6 +123,8 @@ sv_err sv_view_device_whole(sv_fleet *fleet, const sv_device *device, sv_json_ou
         sv_json_put_null(out);
     }
     put_certificate(fleet, device, out);
+    sv_json_key(out, "standing");
+    sv_standing_write(fleet, sv_text_of(device->id), out);
     sv_json_key(out, "alerts");
     sv_inbox_query query = { .states = SV_INBOX_OPEN | SV_INBOX_ACKNOWLEDGED,
                              .device = device->id,
@@ -139,7 +147,7 @@ static tally tally_of(const sv_fleet *fleet, const sv_site *site) {
     tally sum = { 0 };
     for (size_t i = 0; i < sv_registry_device_count(fleet->registry); i++) {
         const sv_device *device = sv_registry_device_at(fleet->registry, i);
-        if (site != NULL && device->site != site) {
+        if ((site != NULL && device->site != site) || sv_standing_is_retired(fleet, device)) {
             continue;
         }
         sum.devices++;

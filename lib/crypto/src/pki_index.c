@@ -245,6 +245,17 @@ int64_t sv_pki_revoked_before_us(const sv_pki_revoked *revoked, const char *id) 
     return before_us != NULL ? *before_us : INT64_MIN;
 }
 
+sv_err sv_pki_revocations(const char *dir, sv_pki_revoked_visit *visit, void *arg, sv_why *why) {
+    SV_DEFER(sv_pki_revoked_drop) sv_pki_revoked *revoked = NULL;
+    SV_TRY(sv_pki_revoked_load(dir, &revoked, why));
+    for (size_t i = 0; i < sv_map_count(revoked->before); i++) {
+        sv_text id;
+        const int64_t *before_us = sv_map_at(revoked->before, i, &id);
+        visit(arg, id, *before_us);
+    }
+    return SV_OK;
+}
+
 typedef struct listing {
     sv_pki_visit *visit;
     void *arg;

@@ -82,6 +82,10 @@ typedef struct sv_pki_record {
     bool revoked;
 } sv_pki_record;
 
+typedef void sv_pki_revoked_visit(void *arg, sv_text id, int64_t before_us);
+/// Every id that was revoked in the folder, once, and before when its certificates do not count.
+sv_err sv_pki_revocations(const char *dir, sv_pki_revoked_visit *visit, void *arg, sv_why *why);
+
 typedef void sv_pki_visit(void *arg, const sv_pki_record *record);
 /// Every certificate the folder knows, oldest first.
 sv_err sv_pki_list(const char *dir, sv_pki_visit *visit, void *arg, sv_why *why);
