@@ -33,7 +33,8 @@ typedef struct gw_config {
     } listen;
     struct {
         char bind[64];
-        int64_t port; ///< 0: no device door
+        int64_t port;             ///< 0: no device door
+        char manufacturers[1024]; ///< PEM of CAs whose devices may enrol with theirs; empty: none
     } door;
     struct {
         char host[256];

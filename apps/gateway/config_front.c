@@ -96,6 +96,13 @@ const sv_config_key GW_DOOR_KEYS[] = {
       .min = 0,
       .max = 65535,
       .help = "port for HTTPS with device certificates, 8444 by custom; 0: none" },
+    { .name = "manufacturers",
+      .type = SV_CONFIG_TEXT,
+      DOOR(manufacturers),
+      .size = 1024,
+      .fallback = "",
+      .help =
+          "PEM file of manufacturers' CAs: their devices may ask for a certificate with theirs" },
     { .name = NULL },
 };
 

@@ -88,8 +88,14 @@ static sv_tls_files tls_files(const gw_config *config) {
                            .crl = config->tls.crl[0] == '\0' ? NULL : config->tls.crl };
 }
 
+static sv_tls_files door_files(const gw_config *config) {
+    sv_tls_files files = tls_files(config);
+    files.manufacturers = config->door.manufacturers[0] == '\0' ? NULL : config->door.manufacturers;
+    return files;
+}
+
 static void reload_relay(gw *g) {
-    const sv_tls_files files = tls_files(&g->config);
+    const sv_tls_files files = door_files(&g->config);
     sv_why why = { 0 };
     if (g->relay != NULL && gw_relay_reload(g->relay, &files, &why) != SV_OK) {
         SV_LOG(error, "tls.refused", "%s; the device door's old certificates stay", why.text);
@@ -123,7 +129,7 @@ static sv_err open_relay(gw *g, sv_why *why) {
     }
     const gw_relay_options relay = { .bind = c->door.bind,
                                      .port = (uint16_t) c->door.port,
-                                     .tls = tls_files(c),
+                                     .tls = door_files(c),
                                      .fleet_url = c->fleet.url,
                                      .fleet_tls = g->tls };
     SV_TRY(gw_relay_open(g->loop, &relay, &g->relay, why));

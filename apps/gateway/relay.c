@@ -64,6 +64,9 @@ static void answer_down(gw_relay *relay, gw_errand *e, const sv_why *why) {
            e->est == GW_EST_NONE ? "a request" : gw_est_name(e->est), e->whose, relay->fleet_url,
            why->text);
     sv_http_request *request = end_errand(e);
+    if (e->est == GW_EST_CACERTS && gw_est_give_cacerts(request, relay->ca)) {
+        return;
+    }
     gw_relay_come_again(request);
     if (e->est == GW_EST_NONE) {
         sv_http_problem(request, 503, "Fleet server not reachable",
@@ -112,6 +115,7 @@ static void answered(void *arg, const sv_http_reply_view *reply, const sv_why *w
     gw_relay *relay = l->relay;
     gw_errand *e = l->busy;
     l->busy = NULL;
+    relay->newcomer_lanes -= e->newcomer;
     if (reply->status == 0) {
         answer_down(relay, e, why);
     } else {
@@ -122,10 +126,14 @@ static void answered(void *arg, const sv_http_reply_view *reply, const sv_why *w
     gw_relay_next(relay);
 }
 
-/// "Client-Cert: :<base64 of DER>:" [relay-2]
+/// "Client-Cert: :<base64 of DER>:"; nothing of who has none. [relay-2] [relay-12]
 static sv_err write_certificate(const sv_http_request *request, sv_textbuf *field) {
     char room[SV_CERTIFICATE_MAX];
     sv_textbuf der = SV_TEXTBUF(room);
+    const sv_newcomer *newcomer = sv_http_newcomer(request);
+    if (newcomer != NULL && newcomer->kind == SV_NEWCOMER_NONE) {
+        return SV_OK;
+    }
     SV_TRY(sv_http_certificate(request, &der));
     sv_field_bytes_add(field, sv_textbuf_text(&der));
     return sv_textbuf_end(field);
@@ -140,7 +148,7 @@ static sv_err send(gw_lane *l, const gw_errand *e, sv_why *why) {
     SV_TRY(gw_relay_target(sv_http_raw_path(request), sv_http_raw_query(request), &target, why));
     SV_TRY(write_certificate(request, &certificate));
     sv_http_field fields[SV_COUNT(ASKED) + 2] = {
-        { "Client-Cert", certificate.at },
+        { "Client-Cert", certificate.len > 0 ? certificate.at : NULL },
         { AUTHORIZATION, e->est == GW_EST_NONE ? NULL : sv_http_header(request, AUTHORIZATION) },
     };
     for (size_t i = 0; i < SV_COUNT(ASKED); i++) {
@@ -156,11 +164,12 @@ static sv_err send(gw_lane *l, const gw_errand *e, sv_why *why) {
 
 static void start(gw_lane *l, gw_errand *e) {
     sv_why why = { 0 };
-    if (sv_http_identity(e->request) == NULL) {
+    if (sv_http_identity(e->request) == NULL && sv_http_newcomer(e->request) == NULL) {
         // The device has gone; nobody hears the answer.
         sv_http_reply(end_errand(e), 503, NULL, SV_TEXT(""));
     } else if (send(l, e, &why) == SV_OK) {
         l->busy = e;
+        l->relay->newcomer_lanes += e->newcomer;
     } else {
         l->relay->counts.refused++;
         gw_est_refuse(end_errand(e), e->est, 431, "Bad headers",
@@ -170,29 +179,47 @@ static void start(gw_lane *l, gw_errand *e) {
     }
 }
 
-/// As many of those that wait as there are connections for. [relay-6]
+/// Newcomers come behind devices, and not on every connection. [relay-6] [relay-13]
+static gw_errand *take_next(gw_relay *relay) {
+    gw_errand_queue *from = &relay->waiting;
+    if (TAILQ_EMPTY(from) && relay->newcomer_lanes < GW_RELAY_NEWCOMER_CLIENTS) {
+        from = &relay->newcomers;
+    }
+    gw_errand *e = TAILQ_FIRST(from);
+    if (e != NULL) {
+        TAILQ_REMOVE(from, e, link);
+    }
+    return e;
+}
+
 void gw_relay_next(gw_relay *relay) {
     for (size_t i = 0; i < GW_RELAY_CLIENTS && !relay->closing; i++) {
         gw_lane *l = &relay->lanes[i];
-        while (l->busy == NULL && !TAILQ_EMPTY(&relay->waiting)) {
-            gw_errand *e = TAILQ_FIRST(&relay->waiting);
-            TAILQ_REMOVE(&relay->waiting, e, link);
+        gw_errand *e = NULL;
+        while (l->busy == NULL && (e = take_next(relay)) != NULL) {
             start(l, e);
         }
+    }
+}
+
+/// Those that have waited since before then.
+static void give_up(gw_relay *relay, gw_errand_queue *waiting, int64_t before_us,
+                    const sv_why *why) {
+    gw_errand *e = NULL;
+    while ((e = TAILQ_FIRST(waiting)) != NULL && e->since_us < before_us) {
+        TAILQ_REMOVE(waiting, e, link);
+        answer_down(relay, e, why);
     }
 }
 
 static void on_sweep(void *arg) {
     gw_relay *relay = arg;
     int64_t before_us = sv_clock_monotonic_us() - relay->deadline_us;
-    gw_errand *e = NULL;
-    while ((e = TAILQ_FIRST(&relay->waiting)) != NULL && e->since_us < before_us) {
-        TAILQ_REMOVE(&relay->waiting, e, link);
-        sv_why why;
-        (void) sv_fail(&why, SV_ERR_UNAVAILABLE, "no connection was free within %lld ms",
-                       (long long) (relay->deadline_us / 1000));
-        answer_down(relay, e, &why);
-    }
+    sv_why why;
+    (void) sv_fail(&why, SV_ERR_UNAVAILABLE, "no connection was free within %lld ms",
+                   (long long) (relay->deadline_us / 1000));
+    give_up(relay, &relay->waiting, before_us, &why);
+    give_up(relay, &relay->newcomers, before_us, &why);
 }
 
 // ---- opening and closing ------------------------------------------------------------------------
@@ -213,7 +240,7 @@ static void on_unwelcome(void *arg, const char *peer, const sv_why *why) {
 }
 
 static sv_err open_server(gw_relay *relay, const gw_relay_options *options, sv_why *why) {
-    SV_TRY(sv_tls_server(&options->tls, SV_TLS_CLIENTS_TRUSTED, false, &relay->tls, why));
+    SV_TRY(sv_tls_server(&options->tls, SV_TLS_CLIENTS_NEWCOMERS, false, &relay->tls, why));
     const sv_http_server_options server = { .bind = options->bind,
                                             .port = options->port,
                                             .tls = relay->tls,
@@ -228,7 +255,9 @@ sv_err gw_relay_open(sv_loop *loop, const gw_relay_options *options, gw_relay **
     relay->loop = loop;
     relay->deadline_us = options->deadline_us > 0 ? options->deadline_us : GW_RELAY_DEADLINE_US;
     TAILQ_INIT(&relay->waiting);
+    TAILQ_INIT(&relay->newcomers);
     SV_TRY(sv_text_copy(sv_text_of(options->fleet_url), relay->fleet_url, sizeof relay->fleet_url));
+    SV_TRY(sv_text_copy(sv_text_of(options->tls.ca), relay->ca, sizeof relay->ca));
     SV_TRY(open_lanes(relay, options, why));
     SV_TRY(open_server(relay, options, why));
     relay->sweep = sv_timer_new(loop, on_sweep, relay);
@@ -248,7 +277,7 @@ gw_relay_counts gw_relay_count(const gw_relay *relay) {
 
 sv_err gw_relay_reload(gw_relay *relay, const sv_tls_files *files, sv_why *why) {
     sv_tls *fresh = NULL;
-    SV_TRY(sv_tls_server(files, SV_TLS_CLIENTS_TRUSTED, false, &fresh, why));
+    SV_TRY(sv_tls_server(files, SV_TLS_CLIENTS_NEWCOMERS, false, &fresh, why));
     sv_http_server_tls(relay->server, fresh);
     sv_tls_drop(&relay->tls);
     relay->tls = fresh;
@@ -259,11 +288,8 @@ sv_err gw_relay_reload(gw_relay *relay, const sv_tls_files *files, sv_why *why) 
 static void end_errands(gw_relay *relay) {
     sv_why why;
     (void) sv_fail(&why, SV_ERR_UNAVAILABLE, "this gateway ends");
-    gw_errand *e = NULL;
-    while ((e = TAILQ_FIRST(&relay->waiting)) != NULL) {
-        TAILQ_REMOVE(&relay->waiting, e, link);
-        answer_down(relay, e, &why);
-    }
+    give_up(relay, &relay->waiting, INT64_MAX, &why);
+    give_up(relay, &relay->newcomers, INT64_MAX, &why);
     for (size_t i = 0; i < GW_RELAY_CLIENTS; i++) {
         sv_http_client_drop(&relay->lanes[i].http);
     }

@@ -2,6 +2,10 @@
 // door as they are, with the device's certificate as RFC 9440 Client-Cert. What a device may not
 // ask is refused here; what it may is judged there (docs/spec/uplink.md).
 //
+// Newcomers, who have no certificate that counts (net/tls.h), may ask for one and nothing else
+// (EST). They have connections, places and a rate of their own, so that however many of them come,
+// devices are served.
+//
 // Requests share a few connections to the fleet server, taken in turn; a slow one holds up its own
 // connection. Path, query and headers are written anew from what was understood of them, so that
 // the fleet server reads what was judged here.
@@ -18,6 +22,8 @@ enum {
     GW_RELAY_CLIENTS = 16,               ///< connections to the fleet server, made when needed
     GW_RELAY_AT_ONCE = 128,              ///< requests under way or waiting; more are answered 503
     GW_RELAY_PER_DEVICE = 8,             ///< of these by one device; more are answered 429
+    GW_RELAY_NEWCOMERS = 32,             ///< so many of them by newcomers; more are answered 503
+    GW_RELAY_NEWCOMER_CLIENTS = 4,       ///< connections to the fleet server that they use at most
     GW_RELAY_LINKS = 512,                ///< connections of devices
     GW_RELAY_DEADLINE_US = 10 * 1000000, ///< for a connection's turn, and again for the answer
     GW_RELAY_UPLOAD_MAX = 1024 * 1024,   ///< bytes of a request's body; answers: SV_HTTP_REPLY_MAX

@@ -8,36 +8,117 @@
 
 static const char *const METHODS[] = { "GET", "POST", "PUT", "HEAD", "DELETE" };
 
-/// Anew for every request: with a revocation list that has ended nobody is passed on. False, with
-/// the request answered, when it is no device.
-static bool is_device(gw_relay *relay, sv_http_request *request, sv_identity *who) {
+/// Who asks, and for what.
+typedef struct asker {
+    gw_est est;
+    bool newcomer;
+    char whose[GW_RELAY_WHOSE_ROOM];
+} asker;
+
+/// [relay-4]
+static sv_err judge_device(const gw_relay *relay, sv_text der, asker *out, sv_why *why) {
+    sv_identity who;
+    SV_TRY(sv_tls_judge(relay->tls, der, &who, why));
+    if (who.role != SV_ROLE_DEVICE) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "'%s' is a %s; this door is for devices", who.id,
+                       sv_role_name(who.role));
+    }
+    return sv_text_copy(sv_text_of(who.id), out->whose, sizeof out->whose);
+}
+
+/// What somebody hears who may ask for a certificate and asks for something else.
+static sv_err send_to_enrol(const sv_newcomer *newcomer, sv_why *why) {
+    switch (newcomer->kind) {
+    case SV_NEWCOMER_EXPIRED:
+        return sv_fail(why, SV_ERR_UNTRUSTED,
+                       "certificate has expired (%s); all it is good for is simplereenroll (EST)",
+                       newcomer->identity.id);
+    case SV_NEWCOMER_MANUFACTURER:
+        return sv_fail(why, SV_ERR_UNTRUSTED,
+                       "a manufacturer's certificate (%s) is good for simpleenroll (EST) alone",
+                       newcomer->name[0] != '\0' ? newcomer->name : newcomer->serial);
+    case SV_NEWCOMER_NONE:
+    default:
+        return sv_fail(why, SV_ERR_UNTRUSTED,
+                       "this door wants a certificate of a device; to get one, enrol (EST)");
+    }
+}
+
+/// [relay-12]
+static sv_err judge_newcomer(const gw_relay *relay, const sv_newcomer *newcomer, sv_text der,
+                             asker *out, sv_why *why) {
+    if (out->est == GW_EST_NONE) {
+        return send_to_enrol(newcomer, why);
+    }
+    out->newcomer = true;
+    if (newcomer->kind == SV_NEWCOMER_NONE) {
+        return SV_OK;
+    }
+    sv_newcomer now;
+    SV_TRY(sv_tls_judge_newcomer(relay->tls, der, &now, why));
+    if (now.kind == SV_NEWCOMER_EXPIRED && now.identity.role != SV_ROLE_DEVICE) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "'%s' is a %s; this door is for devices",
+                       now.identity.id, sv_role_name(now.identity.role));
+    }
+    return now.kind == SV_NEWCOMER_EXPIRED
+               ? sv_text_copy(sv_text_of(now.identity.id), out->whose, sizeof out->whose)
+               : SV_OK;
+}
+
+/// Anew for every request: with a revocation list that has ended nobody is passed on.
+static sv_err judge(const gw_relay *relay, const sv_http_request *request, asker *out,
+                    sv_why *why) {
     char room[SV_CERTIFICATE_MAX];
     sv_textbuf der = SV_TEXTBUF(room);
-    sv_why why = { 0 };
-    if (sv_http_certificate(request, &der) != SV_OK) {
-        (void) sv_fail(&why, SV_ERR_UNTRUSTED, "there is no client certificate of at most %d bytes",
+    const sv_newcomer *newcomer = sv_http_newcomer(request);
+    *out = (asker){ .est = gw_est_of(sv_http_path(request)) };
+    (void) snprintf(out->whose, sizeof out->whose, "%s", sv_http_peer(request));
+    if (sv_http_certificate(request, &der) != SV_OK
+        && (newcomer == NULL || newcomer->kind != SV_NEWCOMER_NONE)) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "there is no client certificate of at most %d bytes",
                        SV_CERTIFICATE_MAX);
-    } else if (sv_tls_judge(relay->tls, sv_textbuf_text(&der), who, &why) == SV_OK
-               && who->role != SV_ROLE_DEVICE) {
-        (void) sv_fail(&why, SV_ERR_UNTRUSTED, "'%s' is a %s; this door is for devices", who->id,
-                       sv_role_name(who->role));
     }
-    if (why.code == SV_OK) {
+    sv_text certificate = sv_textbuf_text(&der);
+    return newcomer != NULL ? judge_newcomer(relay, newcomer, certificate, out, why)
+                            : judge_device(relay, certificate, out, why);
+}
+
+/// False, with the request answered, when it is nobody who may ask this.
+static bool is_welcome(gw_relay *relay, sv_http_request *request, asker *who) {
+    sv_why why = { 0 };
+    if (judge(relay, request, who, &why) == SV_OK) {
         return true;
     }
+    const sv_newcomer *newcomer = sv_http_newcomer(request);
+    bool nobody = newcomer != NULL && newcomer->kind == SV_NEWCOMER_NONE;
     SV_LOG(warn, "relay.refused", "%s: %s", sv_http_peer(request), why.text);
     relay->counts.refused++;
     sv_http_reply_header(request, "Connection", "close");
-    gw_est_refuse(request, gw_est_of(sv_http_path(request)), 403, "Forbidden", "%s", why.text);
+    gw_est_refuse(request, who->est, nobody ? 401 : 403, nobody ? "Unauthorized" : "Forbidden",
+                  "%s", why.text);
+    return false;
+}
+
+/// False, with the request answered, when a newcomer comes too often. [relay-13]
+static bool is_in_time(gw_relay *relay, sv_http_request *request, const asker *who) {
+    if (!who->newcomer
+        || gw_rate_takes(&relay->rate, sv_http_peer(request), sv_clock_monotonic_us())) {
+        return true;
+    }
+    relay->counts.refused++;
+    gw_relay_come_again(request);
+    gw_est_refuse(request, who->est, 429, "Too many requests",
+                  "more than %d requests for certificates came from this address at once",
+                  GW_RATE_BURST);
     return false;
 }
 
 /// A device that says whose certificate it has tries to be another one: that goes no further.
-static void mention_spoof(const sv_http_request *request, const sv_identity *who) {
+static void mention_spoof(const sv_http_request *request, const asker *who) {
     if (sv_http_header_count(request, "Client-Cert") > 0
         || sv_http_header_count(request, "Client-Cert-Chain") > 0) {
         SV_LOG(warn, "security.client-cert",
-               "device %s at %s sent a Client-Cert of its own; left out", who->id,
+               "device %s at %s sent a Client-Cert of its own; left out", who->whose,
                sv_http_peer(request));
     }
 }
@@ -81,48 +162,54 @@ static bool is_passed_on(gw_relay *relay, sv_http_request *request, gw_est est) 
     return false;
 }
 
-/// A free place; NULL, with the request answered, when there is none for this device. [relay-6]
-static gw_errand *find_place(gw_relay *relay, sv_http_request *request, gw_est est,
-                             const char *whose) {
+/// A free place; NULL, with the request answered, when there is none for this one. [relay-6]
+static gw_errand *find_place(gw_relay *relay, sv_http_request *request, const asker *who) {
     gw_errand *place = NULL;
     size_t own = 0;
+    size_t newcomers = 0;
     for (size_t i = 0; i < GW_RELAY_AT_ONCE; i++) {
         gw_errand *e = &relay->errands[i];
-        place = e->request == NULL ? e : place;
-        own += e->request != NULL && strcmp(e->whose, whose) == 0;
+        bool taken = e->request != NULL;
+        place = taken ? place : e;
+        own += taken && strcmp(e->whose, who->whose) == 0;
+        newcomers += taken && e->newcomer;
     }
-    if (place != NULL && own < GW_RELAY_PER_DEVICE) {
+    bool crowded = who->newcomer && newcomers >= GW_RELAY_NEWCOMERS;
+    if (place != NULL && own < GW_RELAY_PER_DEVICE && !crowded) {
         return place;
     }
     relay->counts.refused++;
     gw_relay_come_again(request);
     if (own >= GW_RELAY_PER_DEVICE) {
-        gw_est_refuse(request, est, 429, "Too many requests",
+        gw_est_refuse(request, who->est, 429, "Too many requests",
                       "%d requests of this device are under way already", GW_RELAY_PER_DEVICE);
     } else {
-        gw_est_refuse(request, est, 503, "Busy", "%d requests are under way to the fleet server",
-                      GW_RELAY_AT_ONCE);
+        gw_est_refuse(request, who->est, 503, "Busy",
+                      "%d requests are under way to the fleet server",
+                      crowded ? GW_RELAY_NEWCOMERS : GW_RELAY_AT_ONCE);
     }
     return NULL;
 }
 
 void gw_relay_request(sv_http_request *request, void *arg) {
     gw_relay *relay = arg;
-    gw_est est = gw_est_of(sv_http_path(request));
-    sv_identity who;
-    if (!is_device(relay, request, &who)) {
+    asker who;
+    if (!is_welcome(relay, request, &who) || !is_in_time(relay, request, &who)) {
         return;
     }
     mention_spoof(request, &who);
-    if (!is_passed_on(relay, request, est)) {
+    if (!is_passed_on(relay, request, who.est)) {
         return;
     }
-    gw_errand *place = find_place(relay, request, est, who.id);
+    gw_errand *place = find_place(relay, request, &who);
     if (place == NULL) {
         return;
     }
-    *place = (gw_errand){ .request = request, .est = est, .since_us = sv_clock_monotonic_us() };
-    (void) snprintf(place->whose, sizeof place->whose, "%s", who.id);
-    TAILQ_INSERT_TAIL(&relay->waiting, place, link);
+    *place = (gw_errand){ .request = request,
+                          .est = who.est,
+                          .newcomer = who.newcomer,
+                          .since_us = sv_clock_monotonic_us() };
+    memcpy(place->whose, who.whose, sizeof place->whose);
+    TAILQ_INSERT_TAIL(who.newcomer ? &relay->newcomers : &relay->waiting, place, link);
     gw_relay_next(relay);
 }

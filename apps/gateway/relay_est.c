@@ -1,7 +1,9 @@
 #include "relay_est.h"
 
+#include <crypto/est.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/log.h>
 
 #define ROOT "/.well-known/est/"
 
@@ -47,4 +49,17 @@ void gw_est_refuse(sv_http_request *request, gw_est est, int status, const char 
     int len = snprintf(text, sizeof text, "%s\n", sentence);
     sv_http_reply(request, status, "text/plain; charset=utf-8",
                   (sv_text){ .at = text, .len = (size_t) len });
+}
+
+bool gw_est_give_cacerts(sv_http_request *request, const char *ca_file) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(SV_EST_BODY_MAX);
+    sv_why why;
+    if (sv_est_certs_of_file(ca_file, &body, &why) != SV_OK || body.overflowed) {
+        SV_LOG(error, "relay.cacerts", "%s", why.text);
+        return false;
+    }
+    sv_http_reply_header(request, "Content-Transfer-Encoding", "base64");
+    sv_http_reply(request, 200, "application/pkcs7-mime; smime-type=certs-only",
+                  sv_textbuf_text(&body));
+    return true;
 }

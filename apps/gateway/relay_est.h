@@ -6,6 +6,7 @@
 #include <base/attr.h>
 #include <base/text.h>
 #include <net/http_server.h>
+#include <stdbool.h>
 
 enum { GW_EST_BODY_MAX = 64 * 1024 };
 
@@ -27,6 +28,10 @@ typedef enum gw_est {
 gw_est gw_est_of(sv_text path);
 /// "simpleenroll"; "" for none.
 const char *gw_est_name(gw_est est);
+
+/// Answers with the authorities of a PEM file, which are those of the fleet server; false, without
+/// an answer, when the file cannot be read.
+bool gw_est_give_cacerts(sv_http_request *request, const char *ca_file);
 
 /// Answers no. `fmt` makes the sentence, which may hold what a stranger sent.
 SV_PRINTF(5, 6)

@@ -80,6 +80,7 @@ typedef struct site {
     sv_http_request *kept[KEPT_MAX];
     size_t kept_count;
     size_t asked;
+    bool slow_est;        ///< every answer waits
     char seen[SEEN_ROOM]; ///< what the fleet server was asked last
     char authorization[64];
 } site;
@@ -104,7 +105,7 @@ static inline void fleet_handle(sv_http_request *request, void *arg) {
     assert_int_equal(sv_textbuf_end(&seen), SV_OK);
     (void) snprintf(s->authorization, sizeof s->authorization, "%s",
                     shown(request, "Authorization"));
-    if (sv_text_is(sv_http_path(request), "/tuf/slow")) {
+    if (sv_text_is(sv_http_path(request), "/tuf/slow") || s->slow_est) {
         assert_true(s->kept_count < KEPT_MAX);
         s->kept[s->kept_count++] = request;
         return;
@@ -157,7 +158,7 @@ typedef struct device {
     sv_http_client *http;
     bool done;
     int status;
-    char body[512], etag[16], type[48], retry_after[16];
+    char body[4096], etag[16], type[48], retry_after[16];
     bool told_secret;
 } device;
 
@@ -186,6 +187,15 @@ static inline void device_open(const site *s, const char *id, device *d) {
     const sv_tls_files files = files_of(id);
     sv_tls_files own = files;
     own.crl = NULL;
+    *d = (device){ 0 };
+    assert_int_equal(sv_tls_client(&own, &d->tls, NULL), SV_OK);
+    assert_int_equal(sv_http_client_open(s->loop, s->origin, d->tls, PATIENCE_US, &d->http, NULL),
+                     SV_OK);
+}
+
+/// Somebody without a certificate.
+static inline void stranger_open(const site *s, device *d) {
+    const sv_tls_files own = { .ca = in_folder("pki/ca.crt") };
     *d = (device){ 0 };
     assert_int_equal(sv_tls_client(&own, &d->tls, NULL), SV_OK);
     assert_int_equal(sv_http_client_open(s->loop, s->origin, d->tls, PATIENCE_US, &d->http, NULL),

@@ -4,8 +4,10 @@
 
 #include "relay.h"
 #include "relay_est.h"
+#include "relay_rate.h"
 
 #include <net/http_server.h>
+#include <sys/disk.h>
 #include <sys/queue.h>
 
 enum { GW_RELAY_URL_ROOM = 512, GW_RELAY_WHOSE_ROOM = 80 };
@@ -15,9 +17,12 @@ typedef struct gw_errand {
     TAILQ_ENTRY(gw_errand) link; ///< while it waits
     sv_http_request *request;    ///< NULL: this place is free
     gw_est est;
-    char whose[GW_RELAY_WHOSE_ROOM]; ///< the device's id
+    bool newcomer;
+    char whose[GW_RELAY_WHOSE_ROOM]; ///< the device's id; of who has none "192.0.2.7"
     int64_t since_us;
 } gw_errand;
+
+typedef TAILQ_HEAD(gw_errand_queue, gw_errand) gw_errand_queue;
 
 /// A connection to the fleet server.
 typedef struct gw_lane {
@@ -31,10 +36,13 @@ struct gw_relay {
     sv_tls *tls;
     sv_http_server *server;
     char fleet_url[GW_RELAY_URL_ROOM];
+    char ca[SV_PATH_MAX]; ///< what `cacerts` is answered from while the fleet server is away
     int64_t deadline_us;
     gw_lane lanes[GW_RELAY_CLIENTS];
     gw_errand errands[GW_RELAY_AT_ONCE];
-    TAILQ_HEAD(gw_errand_queue, gw_errand) waiting;
+    gw_errand_queue waiting, newcomers;
+    size_t newcomer_lanes; ///< that newcomers' requests are under way on
+    gw_rate rate;
     sv_timer *sweep;
     gw_relay_counts counts;
     bool closing;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Devices at the fleet server's device door and at their gateway's: everybody is taken for who they are, whatever they write.
-# [relay-1] [relay-2] [relay-3] [relay-4] [relay-5] [relay-6] [relay-7] [relay-8] [relay-9]
+# [relay-1] [relay-2] [relay-3] [relay-4] [relay-5] [relay-6] [relay-7] [relay-8] [relay-9] [relay-12]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -111,9 +111,18 @@ openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$wo
 openssl ca -batch -notext -config "$work/old.cnf" -in "$work/old.csr" -out "$work/keys/old.crt" -startdate 20200101000000Z \
   -enddate 20210101000000Z 2>"$work/said" || fail "$(cat "$work/said")"
 expect 000 old "$fleet_url/v1/self"
-expect 000 old "$door/v1/self"
+expect 403 old "$door/v1/self"
+says '.detail | test("certificate has expired .press-3.; all it is good for is simplereenroll")'
 expect 403 gw "$fleet_url/v1/self" -H "Client-Cert: :$(cert_of old):"
 says '.detail | test("certificate has expired .press-3")'
+
+# [relay-12] Whoever has no certificate is told what to do; one of another CA ends the handshake.
+nobody() { curl -s -m 30 --cacert "$work/pki/ca.crt" -o "$work/said" -w '%{http_code}' "$@" || true; }
+[ "$(nobody "$door/v1/self")" = 401 ] || fail "nobody is not sent to enrol"
+says '.detail | test("to get one, enrol")'
+cp "$work/stranger/press-2.crt" "$work/keys/stranger.crt"
+cp "$work/stranger/press-2.key" "$work/keys/stranger.key"
+expect 000 stranger "$door/v1/self"
 
 # [relay-3] Paths that mean something else to somebody else, or that are none of a device's business.
 for path in /tuf/%2e%2e/v1/self /tuf/../v1/health /tuf/%2E%2e/%2e%2e/v1/health /tuf/./a /tuf//a //v1/self /v1//self /tuf/a%2fb /tuf/a%5cb \

@@ -1,6 +1,8 @@
 #include "own.h"
 #include <codec/encode.h>
 #include <crypto/est.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/pkcs7.h>
 #include <string.h>
 
@@ -75,6 +77,28 @@ sv_err sv_est_certs_add(sv_textbuf *out, X509 *const *certs, size_t count, sv_wh
     sv_est_base64_add(out, (sv_text){ (const char *) der, (size_t) len });
     OPENSSL_free(der);
     return SV_OK;
+}
+
+sv_err sv_est_certs_of_file(const char *path, sv_textbuf *out, sv_why *why) {
+    SV_DEFER(sv_certs_drop) sv_certs certs = { 0 };
+    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
+    if (bio == NULL) {
+        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", path);
+    }
+    X509 *next = NULL;
+    while ((next = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        if (certs.count == SV_EST_CERTS_MAX) {
+            X509_free(next);
+            return sv_fail(why, SV_ERR_INVALID, "'%s' holds more than %d certificates", path,
+                           SV_EST_CERTS_MAX);
+        }
+        certs.at[certs.count++] = next;
+    }
+    ERR_clear_error();
+    if (certs.count == 0) {
+        return sv_fail(why, SV_ERR_INVALID, "'%s' holds no certificate (PEM)", path);
+    }
+    return sv_est_certs_add(out, certs.at, certs.count, why);
 }
 
 static sv_err take_certs(const PKCS7 *message, sv_certs *out, sv_why *why) {

@@ -29,6 +29,9 @@ void sv_est_base64_add(sv_textbuf *out, sv_text bytes); ///< [est-1]
 
 /// The body of an answer with these certificates.
 sv_err sv_est_certs_add(sv_textbuf *out, struct x509_st *const *certs, size_t count, sv_why *why);
+/// So, with every certificate of a PEM file, in its order. SV_ERR_INVALID when it holds none, or
+/// more than SV_EST_CERTS_MAX.
+sv_err sv_est_certs_of_file(const char *path, sv_textbuf *out, sv_why *why);
 /// The certificates of such a body, in its order. SV_ERR_INVALID when it is none, holds none, or
 /// more than SV_EST_CERTS_MAX.
 sv_err sv_est_certs_parse(sv_text body, sv_certs *out, sv_why *why);
