@@ -124,6 +124,22 @@ const sv_json *sv_json_at(const sv_json *array, size_t index) {
     return json_array_get(array, index);
 }
 
+size_t sv_json_size(const sv_json *object) {
+    return json_object_size(object);
+}
+
+sv_err sv_json_each(const sv_json *object, sv_json_visit *visit, void *arg) {
+    union { // jansson's iterators can change what they walk over; here they do not
+        const sv_json *seen;
+        sv_json *walked;
+    } both = { .seen = object };
+    for (void *at = json_object_iter(both.walked); at != NULL;
+         at = json_object_iter_next(both.walked, at)) {
+        SV_TRY(visit(arg, sv_text_of(json_object_iter_key(at)), json_object_iter_value(at)));
+    }
+    return SV_OK;
+}
+
 static void before_value(sv_json_out *out) {
     if (out->need_comma) {
         sv_textbuf_add_char(out->buf, ',');

@@ -10,16 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DIGEST_BYTES = 32, SIGNATURE_MAX = 1024, BLOCK_BYTES = 64 * 1024 };
+enum { SIGNATURE_MAX = 1024, BLOCK_BYTES = 64 * 1024 };
 
 typedef struct mapping {
     void *at;
     size_t len;
 } mapping;
-
-static void pkey_ctx_drop(EVP_PKEY_CTX **ctx) {
-    EVP_PKEY_CTX_free(*ctx);
-}
 
 static void mapping_drop(mapping *map) {
     if (map->at != NULL) {
@@ -41,7 +37,7 @@ static sv_err open_file(const char *path, int *out_fd, uint64_t *out_len, sv_why
     return SV_OK;
 }
 
-static sv_err digest_file(const char *path, uint8_t out[DIGEST_BYTES], sv_why *why) {
+static sv_err digest_file(const char *path, uint8_t out[SV_DIGEST_BYTES], sv_why *why) {
     SV_DEFER(sv_fd_drop) int fd = -1;
     uint64_t len = 0;
     SV_TRY(open_file(path, &fd, &len, why));
@@ -142,22 +138,13 @@ sv_err sv_firmware_keygen(const char *dir, sv_key_kind kind, sv_why *why) {
     return write_pair(dir, key, why);
 }
 
-static bool set_scheme(EVP_PKEY_CTX *ctx, const EVP_PKEY *key, int salt) {
-    if (EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) != 1) {
-        return false;
-    }
-    return EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA
-           || (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1
-               && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) == 1
-               && EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt) == 1);
-}
-
 static sv_err sign_digest(EVP_PKEY *key, const char *file, uint8_t *signature, size_t *len,
                           sv_why *why) {
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t digest[SV_DIGEST_BYTES];
     SV_TRY(digest_file(file, digest, why));
-    SV_DEFER(pkey_ctx_drop) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    if (ctx == NULL || EVP_PKEY_sign_init(ctx) != 1 || !set_scheme(ctx, key, RSA_PSS_SALTLEN_MAX)
+    SV_DEFER(sv_pkey_ctx_drop) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    if (ctx == NULL || EVP_PKEY_sign_init(ctx) != 1
+        || !sv_pkey_scheme(ctx, key, RSA_PSS_SALTLEN_MAX)
         || EVP_PKEY_sign(ctx, signature, len, digest, sizeof digest) != 1) {
         return sv_fail_ssl(why, SV_ERR_IO, "cannot sign '%s'", file);
     }
@@ -187,32 +174,6 @@ sv_err sv_firmware_sign(const char *file, const char *key_pem, const char *signa
                  : sign_digest(key, file, signature, &len, why));
     return sv_disk_replace(signature_out, (sv_text){ .at = (const char *) signature, .len = len },
                            0644, why);
-}
-
-static bool digest_matches(EVP_PKEY *key, const uint8_t digest[DIGEST_BYTES], sv_text signature,
-                           int salt) {
-    SV_DEFER(pkey_ctx_drop) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    return ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 && set_scheme(ctx, key, salt)
-           && EVP_PKEY_verify(ctx, (const uint8_t *) signature.at, signature.len, digest,
-                              DIGEST_BYTES)
-                  == 1;
-}
-
-static sv_err verify_rsa(EVP_PKEY *key, const uint8_t digest[DIGEST_BYTES], sv_text signature,
-                         sv_why *why) {
-    if (signature.len != (size_t) EVP_PKEY_get_size(key)) {
-        return sv_fail(why, SV_ERR_UNTRUSTED,
-                       "the signature has %zu bytes; one by this RSA key has %d", signature.len,
-                       EVP_PKEY_get_size(key));
-    }
-    if (digest_matches(key, digest, signature, RSA_PSS_SALTLEN_MAX)
-        || digest_matches(key, digest, signature, DIGEST_BYTES)) {
-        return SV_OK;
-    }
-    return sv_fail_ssl(why, SV_ERR_UNTRUSTED,
-                       "the signature is not this key's over this file (RSA-PSS, SHA-256, salt "
-                       "largest or %d bytes; no other salt is accepted)",
-                       DIGEST_BYTES);
 }
 
 static sv_err verify_bytes(EVP_PKEY *key, const char *file, sv_text signature, sv_why *why) {
@@ -246,14 +207,7 @@ sv_err sv_firmware_verify(const char *file, const char *signature, const char *p
     if (sv_pkey_digest(key) == NULL) {
         return verify_bytes(key, file, text, why);
     }
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t digest[SV_DIGEST_BYTES];
     SV_TRY(digest_file(file, digest, why));
-    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
-        return verify_rsa(key, digest, text, why);
-    }
-    if (!digest_matches(key, digest, text, 0)) {
-        return sv_fail_ssl(why, SV_ERR_UNTRUSTED,
-                           "the signature is not this P-256 key's over this file");
-    }
-    return SV_OK;
+    return sv_pkey_check_digest(key, digest, text, why);
 }

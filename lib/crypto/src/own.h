@@ -17,6 +17,7 @@
 SV_OWN(sv_x509_drop, X509, X509_free)
 SV_OWN(sv_req_drop, X509_REQ, X509_REQ_free)
 SV_OWN(sv_pkey_drop, EVP_PKEY, EVP_PKEY_free)
+SV_OWN(sv_pkey_ctx_drop, EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 SV_OWN(sv_bio_drop, BIO, BIO_free_all)
 SV_OWN(sv_md_ctx_drop, EVP_MD_CTX, EVP_MD_CTX_free)
 SV_OWN(sv_name_drop, X509_NAME, X509_NAME_free)
@@ -55,5 +56,15 @@ sv_err sv_pkey_check(const EVP_PKEY *key, sv_why *why);
 sv_err sv_pkey_make(sv_key_kind kind, EVP_PKEY **out, sv_why *why);
 /// The digest that signatures by `key` use: NULL for Ed25519.
 const EVP_MD *sv_pkey_digest(const EVP_PKEY *key);
+
+enum { SV_DIGEST_BYTES = 32 }; ///< of SHA-256
+
+/// Ready a context for signing or checking with `key`: SHA-256, and for RSA PSS with MGF1-SHA-256
+/// and that salt.
+bool sv_pkey_scheme(EVP_PKEY_CTX *ctx, const EVP_PKEY *key, int salt);
+/// SV_ERR_UNTRUSTED unless `signature` is this RSA or EC key's over the digest. The salt of RSA-PSS
+/// is as long as it fits, or 32 bytes.
+sv_err sv_pkey_check_digest(EVP_PKEY *key, const uint8_t digest[SV_DIGEST_BYTES], sv_text signature,
+                            sv_why *why);
 
 #endif

@@ -30,10 +30,18 @@ void sv_random_token(char out[44]) {
     OPENSSL_cleanse(bytes, sizeof bytes);
 }
 
-void sv_sha256(sv_text data, uint8_t out[32]) {
-    if (EVP_Digest(data.at == NULL ? "" : data.at, data.len, out, NULL, EVP_sha256(), NULL) != 1) {
+static void digest(const EVP_MD *kind, sv_text data, uint8_t *out) {
+    if (EVP_Digest(data.at == NULL ? "" : data.at, data.len, out, NULL, kind, NULL) != 1) {
         abort();
     }
+}
+
+void sv_sha256(sv_text data, uint8_t out[32]) {
+    digest(EVP_sha256(), data, out);
+}
+
+void sv_sha512(sv_text data, uint8_t out[64]) {
+    digest(EVP_sha512(), data, out);
 }
 
 void sv_hmac_sha256(sv_text key, const sv_text *parts, size_t count, uint8_t out[32]) {

@@ -41,6 +41,11 @@ bool sv_json_bool(const sv_json *value, bool *out);
 /// Items of an array, or 0.
 size_t sv_json_count(const sv_json *array);
 const sv_json *sv_json_at(const sv_json *array, size_t index);
+/// Members of an object, or 0.
+size_t sv_json_size(const sv_json *object);
+/// Calls `visit` for each member of an object, in the order of the document, until it fails.
+typedef sv_err sv_json_visit(void *arg, sv_text key, const sv_json *value);
+sv_err sv_json_each(const sv_json *object, sv_json_visit *visit, void *arg);
 
 /// Writes commas by itself. Keys and values must alternate inside objects as JSON wants it.
 typedef struct sv_json_out {

@@ -12,6 +12,8 @@ void sv_random_hex(char out[33]);
 void sv_random_token(char out[44]);
 /// SHA-256.
 void sv_sha256(sv_text data, uint8_t out[32]);
+/// SHA-512.
+void sv_sha512(sv_text data, uint8_t out[64]);
 /// HMAC-SHA-256 (RFC 2104) over the parts, one after the other.
 void sv_hmac_sha256(sv_text key, const sv_text *parts, size_t count, uint8_t out[32]);
 /// Equal in constant time.

@@ -1,0 +1,38 @@
+// Judges signatures one a line: scheme, key, message and signature in hexadecimal, a tab between
+// them; the key's text in hexadecimal as well. Answers 1 or 0.
+#include <codec/encode.h>
+#include <crypto/verifier.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BYTES_MAX = 64 * 1024 };
+
+static sv_text unhex(sv_text hex, char *room) {
+    size_t len = hex.len / 2;
+    if (len > BYTES_MAX || sv_hex_parse(hex, (uint8_t *) room, len) != SV_OK) {
+        (void) fprintf(stderr, "not hexadecimal: " SV_TEXT_FMT "\n", SV_TEXT_ARG(hex));
+        exit(2);
+    }
+    return (sv_text){ .at = room, .len = len };
+}
+
+int main(void) {
+    static char rooms[3][BYTES_MAX];
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t len = 0;
+    while ((len = getline(&line, &cap, stdin)) > 0) {
+        sv_text rest = { .at = line, .len = (size_t) len - 1 };
+        sv_text scheme = sv_text_cut(&rest, '\t');
+        sv_text key = unhex(sv_text_cut(&rest, '\t'), rooms[0]);
+        sv_text message = unhex(sv_text_cut(&rest, '\t'), rooms[1]);
+        sv_text signature = unhex(rest, rooms[2]);
+        SV_DEFER(sv_verifier_drop) sv_verifier *verifier = NULL;
+        bool good = sv_verifier_open(scheme, key, &verifier, NULL) == SV_OK
+                    && sv_verifier_check(verifier, message, signature, NULL) == SV_OK;
+        (void) puts(good ? "1" : "0");
+    }
+    free(line);
+    return 0;
+}
