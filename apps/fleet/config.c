@@ -84,6 +84,7 @@ static void read_offline(const sv_config_node *node, void *target, sv_config_fau
 
 // Offsets inside a section are relative to the section.
 typedef __typeof__(((sv_fleet_config *) 0)->store) store_section;
+typedef __typeof__(((sv_fleet_config *) 0)->signer) signer_section;
 typedef __typeof__(((sv_fleet_door *) 0)->tls) tls_section;
 
 static const sv_config_key STORE_KEYS[] = {
@@ -98,6 +99,15 @@ static const sv_config_key STORE_KEYS[] = {
       .min = INT64_C(3600000000),
       .max = INT64_C(3153600000000000),
       .help = "how long points and cleared alerts are kept" },
+    { 0 },
+};
+
+static const sv_config_key SIGNER_KEYS[] = {
+    { .name = "socket",
+      .type = SV_CONFIG_TEXT,
+      FIELD(signer_section, socket),
+      .fallback = "",
+      .help = "the socket of selvedge-signer" },
     { 0 },
 };
 
@@ -211,6 +221,12 @@ static const sv_config_key KEYS[] = {
       FIELD(sv_fleet_config, pki),
       .fallback = "",
       .help = "PKI folder, for the certificate data of devices" },
+    { .name = "signer",
+      .type = SV_CONFIG_SECTION,
+      .offset = offsetof(sv_fleet_config, signer),
+      .fallback = "",
+      .keys = SIGNER_KEYS,
+      .help = "the program that holds the issuing key; without it nothing is issued" },
     { .name = "gateways",
       .type = SV_CONFIG_CUSTOM,
       .help = "which gateways may report, and the site of each: <gateway id>: <site>, or "

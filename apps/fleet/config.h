@@ -44,6 +44,9 @@ typedef struct sv_fleet_config {
     sv_fleet_door operators; ///< people and their programs; without tls.cert plain HTTP on loopback
     sv_fleet_door devices;
     char pki[SV_PATH_MAX];
+    struct {
+        char socket[SV_PATH_MAX]; ///< empty: nothing is issued
+    } signer;
     char admin_token_file[SV_PATH_MAX];
     char ports_file[SV_PATH_MAX];
     sv_fleet_gateway_site *gateways;

@@ -5,6 +5,7 @@
 #include "maintenance.h"
 #include "notify.h"
 #include "offline.h"
+#include "signer.h"
 #include "site_rules.h"
 #include "standing.h"
 #include "views.h"
@@ -56,6 +57,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     }
     out->asks = sv_asks_new();
     out->certificates = sv_certificates_new(out->config.pki);
+    if (out->config.signer.socket[0] != '\0') {
+        out->signer = sv_signer_open(loop, out->config.signer.socket);
+    }
     sv_err err =
         sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
     if (err == SV_OK) {
@@ -86,6 +90,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
 }
 
 void sv_fleet_drop(sv_fleet *fleet) {
+    sv_signer_drop(&fleet->signer);
     sv_notify_drop(&fleet->notify);
     sv_live_drop(&fleet->live);
     sv_asks_drop(&fleet->asks);

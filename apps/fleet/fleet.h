@@ -32,8 +32,9 @@ typedef struct sv_fleet {
     sv_asks *asks;
     size_t tries; ///< of rules, under way
     sv_certificates *certificates;
-    uint16_t device_port; ///< of the device door, once it is open
-    sv_tls *device_tls;   ///< what peers of the device door are judged by
+    struct sv_signer *signer; ///< NULL: none is configured
+    uint16_t device_port;     ///< of the device door, once it is open
+    sv_tls *device_tls;       ///< what peers of the device door are judged by
     sv_throttle throttle;
     sv_fleet_counts counts;
     int64_t (*wall_us)(void); ///< the clocks; a test brings its own

@@ -11,6 +11,7 @@
 #include "offline.h"
 #include "operator_door.h"
 #include "series.h"
+#include "signer.h"
 #include "standing_folder.h"
 #include "standing_push.h"
 #include "uplink.h"
@@ -245,6 +246,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
 static void stop(program *p) {
     sv_timer_drop(&p->second);
     sv_timer_drop(&p->ping);
+    sv_signer_drop(&p->fleet.signer);
     sv_asks_drop(&p->fleet.asks);
     sv_live_drop(&p->fleet.live);
     sv_push_drop(&p->fleet.push);
