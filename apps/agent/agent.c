@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #include "health.h"
+#include "identity.h"
 #include "sender.h"
 #include "sources.h"
 
@@ -27,6 +28,7 @@ struct sv_agent {
     const sv_agent_config *config;
     sv_mqtt_client *client;
     sv_agent_sender *sender;
+    sv_agent_identity *identity;
     sv_timer *second, *health, *goodbye;
     sv_agent_sensors *sensors;
     probe probes[SV_AGENT_SENSORS_MAX];
@@ -100,6 +102,7 @@ static sv_err look_at_machine(const sv_agent *agent, sv_health *out) {
     *out = (sv_health){ .metrics = { .at_us = sv_clock_wall_us() } };
     metrics->cpu_percent = agent->cpu_percent;
     sv_agent_health_collect(config->root, metrics);
+    sv_agent_identity_tell(agent->identity, metrics);
     SV_TRY(sv_text_copy(sv_text_of(config->id), metrics->device_id, sizeof metrics->device_id));
     SV_TRY(sv_text_copy(sv_text_of(config->firmware_version), metrics->firmware_version,
                         sizeof metrics->firmware_version));
@@ -189,6 +192,7 @@ static void on_up(void *arg, bool session_present) {
     sv_agent *agent = arg;
     SV_LOG(info, "gateway.up", "connected to %s:%d", agent->config->gateway.host,
            (int) agent->config->gateway.port);
+    sv_agent_identity_up(agent->identity);
     if (agent->config->gateway.acks) {
         subscribe_acks(agent);
     }
@@ -202,8 +206,9 @@ static void on_up(void *arg, bool session_present) {
 }
 
 static void on_down(void *arg, const sv_why *why, int64_t retry_us) {
-    (void) arg;
+    const sv_agent *agent = arg;
     SV_LOG(warn, "gateway.down", "%s; next try in %.1f s", why->text, (double) retry_us / 1e6);
+    sv_agent_identity_down(agent->identity, why);
 }
 
 static void on_acknowledged(void *arg, uint64_t token) {
@@ -304,6 +309,7 @@ sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls, 
     agent->cpu_percent = sv_agent_cpu_percent(config->root, &agent->cpu);
     SV_TRY(sv_agent_sender_open(loop, config, &agent->sender, why));
     SV_TRY(connect_gateway(agent, tls, why));
+    SV_TRY(sv_agent_identity_open(loop, config, tls, agent->client, &agent->identity, why));
     start_timers(agent);
 
     *out = agent;
@@ -344,6 +350,7 @@ void sv_agent_drop(sv_agent **agent) {
     sv_timer_drop(&self->second);
     sv_timer_drop(&self->health);
     sv_timer_drop(&self->goodbye);
+    sv_agent_identity_drop(&self->identity);
     sv_mqtt_client_drop(&self->client);
     sv_agent_sender_drop(&self->sender);
     free(self->sensors);

@@ -1,15 +1,18 @@
 #include "config.h"
 
 #include <base/time.h>
+#include <codec/url.h>
 #include <store/spool.h>
 
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *) 0)->member)
 
 typedef __typeof__(((sv_agent_config *) 0)->gateway) gateway_section;
 typedef __typeof__(((sv_agent_config *) 0)->tls) tls_section;
+typedef __typeof__(((sv_agent_config *) 0)->enrolment) enrolment_section;
 typedef __typeof__(((sv_agent_config *) 0)->health) health_section;
 typedef __typeof__(((sv_agent_config *) 0)->spool) spool_section;
 
+static const char *const RENEWALS[] = { "automatic", "off", NULL };
 static const char *const KINDS[] = { "hwmon", "thermal", "file", NULL };
 
 static const sv_config_key GATEWAY_KEYS[] = {
@@ -46,6 +49,29 @@ static const sv_config_key TLS_KEYS[] = {
       .type = SV_CONFIG_TEXT,
       FIELD(tls_section, key),
       .help = "PEM file of its private key" },
+    { 0 },
+};
+
+static sv_err check_door(sv_text at, sv_why *why) {
+    char host[SV_URL_HOST_MAX];
+    uint16_t port = 0;
+    return at.len == 0 ? SV_OK : sv_host_port_parse(at, SV_AGENT_DOOR_PORT, host, &port, why);
+}
+
+static const sv_config_key ENROLMENT_KEYS[] = {
+    { .name = "at",
+      .type = SV_CONFIG_TEXT,
+      FIELD(enrolment_section, at),
+      .fallback = "",
+      .check = check_door,
+      .help = "HOST:PORT of the door that renews the certificate; none: port 8444 of the gateway" },
+    { .name = "renew",
+      .type = SV_CONFIG_CHOICE,
+      FIELD(enrolment_section, renew),
+      .fallback = "automatic",
+      .choices = RENEWALS,
+      .help =
+          "automatic: at two thirds of the certificate's lifetime; off: somebody else does it" },
     { 0 },
 };
 
@@ -203,6 +229,12 @@ const sv_config_key SV_AGENT_KEYS[] = {
       FIELD(sv_agent_config, tls),
       .keys = TLS_KEYS,
       .help = "this device's identity" },
+    { .name = "enrolment",
+      .type = SV_CONFIG_SECTION,
+      FIELD(sv_agent_config, enrolment),
+      .fallback = "",
+      .keys = ENROLMENT_KEYS,
+      .help = "how the certificate is renewed" },
     { .name = "health",
       .type = SV_CONFIG_SECTION,
       FIELD(sv_agent_config, health),
@@ -239,10 +271,21 @@ const sv_config_key SV_AGENT_KEYS[] = {
     { 0 },
 };
 
+static sv_err find_door(sv_agent_config *config) {
+    const char *at = config->enrolment.at[0] != '\0' ? config->enrolment.at : config->gateway.host;
+    if (at == config->gateway.host) {
+        config->enrolment.port = SV_AGENT_DOOR_PORT;
+        return sv_text_copy(sv_text_of(at), config->enrolment.host, sizeof config->enrolment.host);
+    }
+    return sv_host_port_parse(sv_text_of(at), SV_AGENT_DOOR_PORT, config->enrolment.host,
+                              &config->enrolment.port, NULL);
+}
+
 sv_err sv_agent_config_read(sv_text yaml, sv_agent_config *out, sv_config_faults *faults) {
     *out = (sv_agent_config){ 0 };
     SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
     SV_TRY(sv_config_parse(yaml, &root, faults));
     SV_TRY(sv_config_read(root, SV_AGENT_KEYS, out, faults));
+    SV_TRY(find_door(out));
     return faults->count == 0 ? SV_OK : SV_ERR_INVALID;
 }

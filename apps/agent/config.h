@@ -7,13 +7,15 @@
 #include <model/reading.h>
 #include <sys/disk.h>
 
-enum { SV_AGENT_SOURCES_MAX = 64, SV_AGENT_HOST_MAX = 256 };
+enum { SV_AGENT_SOURCES_MAX = 64, SV_AGENT_HOST_MAX = 256, SV_AGENT_DOOR_PORT = 8444 };
 
 typedef enum sv_agent_source_kind {
     SV_AGENT_HWMON,   ///< every temperature, fan, voltage and power under /sys/class/hwmon
     SV_AGENT_THERMAL, ///< every zone under /sys/class/thermal
     SV_AGENT_FILE,    ///< one number in one file
 } sv_agent_source_kind;
+
+typedef enum sv_agent_renew { SV_AGENT_RENEW_AUTOMATIC, SV_AGENT_RENEW_OFF } sv_agent_renew;
 
 typedef struct sv_agent_source {
     int kind;               ///< sv_agent_source_kind
@@ -34,6 +36,12 @@ typedef struct sv_agent_config {
     struct {
         char ca[SV_PATH_MAX], cert[SV_PATH_MAX], key[SV_PATH_MAX];
     } tls;
+    struct {
+        char at[SV_AGENT_HOST_MAX];   ///< HOST:PORT as written; empty: by the gateway
+        int renew;                    ///< sv_agent_renew
+        char host[SV_AGENT_HOST_MAX]; ///< of the EST door
+        uint16_t port;
+    } enrolment;
     struct {
         int64_t interval_us;
     } health;

@@ -18,10 +18,32 @@ static void what_is_left_out_has_its_default(void **state) {
     assert_int_equal(config.spool.age_us, INT64_C(30) * 86400 * 1000000);
     assert_int_equal(config.spool.every_us, 2000000);
     assert_int_equal(config.spool.rate, 200);
+    assert_int_equal(config.enrolment.renew, SV_AGENT_RENEW_AUTOMATIC);
+    assert_string_equal(config.enrolment.host, "gw");
+    assert_int_equal(config.enrolment.port, 8444);
     assert_true(config.machine);
     assert_int_equal(config.source_count, 2);
     assert_int_equal(config.sources[0].kind, SV_AGENT_HWMON);
     assert_int_equal(config.sources[1].kind, SV_AGENT_THERMAL);
+}
+
+static void the_door_for_renewal_may_be_named(void **state) {
+    (void) state;
+    static const struct {
+        const char *yaml, *host;
+        uint16_t port;
+    } CASES[] = {
+        { HEAD "enrolment: {at: fleet.example}\n", "fleet.example", 8444 },
+        { HEAD "enrolment: {at: 'fleet.example:9000'}\n", "fleet.example", 9000 },
+        { HEAD "enrolment: {at: '[::1]:9000', renew: off}\n", "::1", 9000 },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "a.yaml" };
+        assert_int_equal(sv_agent_config_read(sv_text_of(CASES[i].yaml), &config, &faults), SV_OK);
+        assert_string_equal(config.enrolment.host, CASES[i].host);
+        assert_int_equal(config.enrolment.port, CASES[i].port);
+    }
+    assert_int_equal(config.enrolment.renew, SV_AGENT_RENEW_OFF);
 }
 
 static void an_empty_list_of_sources_means_none(void **state) {
@@ -39,6 +61,8 @@ static void a_broken_value_is_told_with_its_place(void **state) {
         { HEAD "sources: [{kind: file}]\n", "a.yaml:4:11: sources: a file needs its path" },
         { HEAD "sources:\n  - {kind: hwmon, path: /x}\n",
           "a.yaml:5:5: sources: path and sensor belong to kind file; hwmon finds its own" },
+        { HEAD "enrolment: {at: 'gw:0'}\n", "a.yaml:4:17: " },
+        { HEAD "enrolment: {renew: never}\n", "a.yaml:4:20: " },
         { HEAD "spool: {bytes: 64KiB}\n", "a.yaml:4:16: " },
         { HEAD "spool: {every: 0}\n", "a.yaml:4:16: " },
         { HEAD "sources: hwmon\n", "a.yaml:4:10: sources: write a list" },
@@ -57,6 +81,7 @@ static void a_broken_value_is_told_with_its_place(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_out_has_its_default),
+        cmocka_unit_test(the_door_for_renewal_may_be_named),
         cmocka_unit_test(an_empty_list_of_sources_means_none),
         cmocka_unit_test(a_broken_value_is_told_with_its_place),
     };

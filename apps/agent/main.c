@@ -1,4 +1,5 @@
 #include "agent.h"
+#include "enrol.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -16,8 +17,10 @@ typedef struct arguments {
 static int print_help(void) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf keys = SV_TEXTBUF_HEAP(HELP_BYTES_MAX);
     sv_config_help(SV_AGENT_KEYS, &keys);
-    (void) printf("usage: selvedge-agent --config FILE [--check-config]\n\n"
-                  "Sends this device's readings and health to its gateway.\n\n"
+    (void) printf("usage: selvedge-agent --config FILE [--check-config]\n"
+                  "       selvedge-agent enrol ID --at HOST:PORT --pin sha256:...\n\n"
+                  "Sends this device's readings and health to its gateway. 'enrol' gets its\n"
+                  "certificate first, and says more with --help.\n\n"
                   "  --config FILE    the configuration\n"
                   "  --check-config   say what is wrong with it and end\n"
                   "  --version        print the version and end\n"
@@ -107,6 +110,9 @@ static sv_err run(const sv_agent_config *config, sv_why *why) {
 
 int main(int argc, char **argv) {
     arguments args = { 0 };
+    if (argc > 1 && strcmp(argv[1], "enrol") == 0) {
+        return sv_agent_enrol(argc - 1, argv + 1);
+    }
     if (!parse_arguments(argc, argv, &args)) {
         return EXIT_USAGE;
     }

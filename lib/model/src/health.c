@@ -35,6 +35,12 @@ static const member NETWORK[] = {
     { "bytes_sent", offsetof(sv_health_metrics, net_sent_bytes) },
     { "bytes_recv", offsetof(sv_health_metrics, net_recv_bytes) },
 };
+/// When the certificate ends and is renewed.
+static const member MOMENTS[] = {
+    { "ends", offsetof(sv_health_metrics, certificate_end_us) },
+    { "renews", offsetof(sv_health_metrics, renewal_us) },
+};
+
 static const member TEXTS[] = {
     { "firmware_version", offsetof(sv_health_metrics, firmware_version) },
     { "slot", offsetof(sv_health_metrics, slot) },
@@ -75,6 +81,28 @@ static void put_numbers(sv_json_out *json, const sv_health_metrics *metrics, con
     }
 }
 
+static void put_moment(sv_json_out *json, const char *name, int64_t at_us) {
+    char room[SV_TIMESTAMP_MAX];
+    sv_textbuf at = SV_TEXTBUF(room);
+    sv_time_add(&at, at_us);
+    if (at_us == 0) {
+        sv_json_add_str(json, name, NULL);
+    } else {
+        sv_json_add_text(json, name, sv_textbuf_text(&at));
+    }
+}
+
+static void put_certificate(sv_json_out *json, const sv_health_metrics *metrics) {
+    if (metrics->certificate_end_us == 0) {
+        return;
+    }
+    sv_json_key(json, "certificate");
+    sv_json_open_object(json);
+    put_moment(json, "ends", metrics->certificate_end_us);
+    put_moment(json, "renews", metrics->renewal_us);
+    sv_json_close_object(json);
+}
+
 static void put_metrics(sv_json_out *json, const sv_health_metrics *metrics) {
     char room[SV_TIMESTAMP_MAX];
     sv_textbuf at = SV_TEXTBUF(room);
@@ -92,6 +120,7 @@ static void put_metrics(sv_json_out *json, const sv_health_metrics *metrics) {
         const char *text = (const char *) metrics + TEXTS[i].offset;
         sv_json_add_str(json, TEXTS[i].name, text[0] == '\0' ? NULL : text);
     }
+    put_certificate(json, metrics);
     sv_json_close_object(json);
 }
 
@@ -143,6 +172,21 @@ static sv_err take_texts(const sv_json *object, sv_health_metrics *out, sv_why *
     return SV_OK;
 }
 
+static sv_err take_certificate(const sv_json *object, sv_health_metrics *out, sv_why *why) {
+    for (size_t i = 0; i < SV_COUNT(MOMENTS); i++) {
+        const sv_json *value = sv_json_get(object, MOMENTS[i].name);
+        sv_text text = SV_TEXT("");
+        int64_t at_us = 0;
+        if (!is_absent(value)
+            && (!sv_json_text(value, &text) || sv_time_parse(text, &at_us) != SV_OK)) {
+            return sv_fail(why, SV_ERR_INVALID, "health: certificate: %s is not a time",
+                           MOMENTS[i].name);
+        }
+        *(int64_t *) (void *) ((char *) out + MOMENTS[i].offset) = at_us;
+    }
+    return SV_OK;
+}
+
 static sv_err take_who_and_when(const sv_json *object, sv_text expected_id, sv_health_metrics *out,
                                 sv_why *why) {
     sv_text id = SV_TEXT("");
@@ -170,6 +214,7 @@ static sv_err take_metrics(const sv_json *object, sv_text expected_id, sv_health
     SV_TRY(take_who_and_when(object, expected_id, out, why));
     SV_TRY(take_numbers(object, NUMBERS, SV_COUNT(NUMBERS), out, why));
     SV_TRY(take_numbers(sv_json_get(object, "network"), NETWORK, SV_COUNT(NETWORK), out, why));
+    SV_TRY(take_certificate(sv_json_get(object, "certificate"), out, why));
     return take_texts(object, out, why);
 }
 

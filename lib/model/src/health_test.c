@@ -60,6 +60,8 @@ static void a_report_reads_back_as_it_was_written(void **state) {
     health.metrics.disk_percent = 91.25;
     health.metrics.temperature_c = SV_NAN;
     health.metrics.slot[0] = '\0';
+    health.metrics.certificate_end_us = INT64_C(1795901592000000);
+    health.metrics.renewal_us = INT64_C(1795801592000000);
     sv_health_check(&health);
     SV_DEFER(sv_textbuf_drop) sv_textbuf out = SV_TEXTBUF_HEAP(SV_HEALTH_BYTES_MAX);
     sv_health_format(&health, &out);
@@ -70,7 +72,8 @@ static void a_report_reads_back_as_it_was_written(void **state) {
         "low\"}],\"metrics\":{\"device_id\":\"press-1\",\"timestamp\":\"2026-11-22T06:15:04."
         "123456Z\",\"cpu_usage\":90,\"memory_usage\":85,\"disk_usage\":91.25,\"temperature\":null,"
         "\"uptime\":3600,\"network\":{\"bytes_sent\":123456789012,\"bytes_recv\":7},"
-        "\"firmware_version\":\"2.4.0\",\"slot\":null,\"boot_state\":\"confirmed\"}}");
+        "\"firmware_version\":\"2.4.0\",\"slot\":null,\"boot_state\":\"confirmed\",\"certificate\":"
+        "{\"ends\":\"2026-11-28T21:33:12Z\",\"renews\":\"2026-11-27T17:46:32Z\"}}}");
     sv_health back;
     assert_int_equal(sv_health_parse(sv_textbuf_text(&out), SV_TEXT("press-1"), &back, NULL),
                      SV_OK);
@@ -79,6 +82,22 @@ static void a_report_reads_back_as_it_was_written(void **state) {
     sv_health_format(&back, &again);
     assert_int_equal(sv_textbuf_end(&again), SV_OK);
     assert_string_equal(again.at, out.at);
+}
+
+// [health-1]
+static void a_certificate_that_is_renewed_by_hand_has_an_end_alone(void **state) {
+    (void) state;
+    sv_health health = well();
+    SV_DEFER(sv_textbuf_drop) sv_textbuf out = SV_TEXTBUF_HEAP(SV_HEALTH_BYTES_MAX);
+    health.metrics.certificate_end_us = INT64_C(1795901592000000);
+    sv_health_format(&health, &out);
+    assert_int_equal(sv_textbuf_end(&out), SV_OK);
+    assert_non_null(strstr(out.at, "{\"ends\":\"2026-11-28T21:33:12Z\",\"renews\":null}"));
+    sv_health back;
+    assert_int_equal(sv_health_parse(sv_textbuf_text(&out), SV_TEXT("press-1"), &back, NULL),
+                     SV_OK);
+    assert_int_equal(back.metrics.certificate_end_us, health.metrics.certificate_end_us);
+    assert_int_equal(back.metrics.renewal_us, 0);
 }
 
 #define WHO "\"device_id\":\"d\",\"timestamp\":\"2026-11-22T06:15:04\""
@@ -141,6 +160,7 @@ int main(void) {
         cmocka_unit_test(a_check_speaks_strictly_above_its_bound_and_in_order),
         cmocka_unit_test(an_unknown_number_raises_nothing),
         cmocka_unit_test(a_report_reads_back_as_it_was_written),
+        cmocka_unit_test(a_certificate_that_is_renewed_by_hand_has_an_end_alone),
         cmocka_unit_test(a_short_report_is_enough_and_strange_members_are_passed_over),
         cmocka_unit_test(every_broken_report_is_refused_with_its_sentence),
     };

@@ -397,6 +397,20 @@ void sv_mqtt_client_ack(sv_mqtt_client *client, uint64_t ack) {
     write_scratch(client);
 }
 
+void sv_mqtt_client_use(sv_mqtt_client *client, sv_tls *tls) {
+    client->options.tls = tls;
+    if (client->leaving || (client->conn == NULL && !sv_timer_is_set(client->retry))) {
+        return; // stopped
+    }
+    if (client->up) {
+        sv_mqtt_add_disconnect(&client->scratch, SV_MQTT_V311, SV_MQTT_SUCCESS, SV_TEXT(""), NULL);
+        write_scratch(client);
+    }
+    close_connection(client);
+    client->failures = 0;
+    sv_timer_once(client->retry, 0);
+}
+
 void sv_mqtt_client_stop(sv_mqtt_client *client, bool graceful) {
     if (!graceful || !client->up) {
         close_connection(client);

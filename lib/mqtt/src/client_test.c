@@ -259,6 +259,38 @@ static void a_will_is_delivered_when_the_client_vanishes_and_not_after_a_goodbye
     assert_int_equal(to.messages, 1);
 }
 
+// [renewal-3]
+static void another_context_is_used_at_once_without_a_will_or_a_loss(void **state) {
+    (void) state;
+    SV_DEFER(broker_drop) broker b = { 0 };
+    broker_start(&b);
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    assert_int_equal(sv_loop_open(&loop, NULL), SV_OK);
+    SV_DEFER(peer_drop) peer from = { 0 };
+    SV_DEFER(peer_drop) peer to = { .filter = "#" };
+    peer_open(loop, &b, &to, "to", true, NULL);
+    until(loop, &to.granted, 1);
+    peer_open(loop, &b, &from, "from", true, "will");
+    until(loop, &from.ups, 1);
+    for (unsigned i = 0; i < 50; i++) {
+        publish(&from, "t/1", "through", i + 1);
+        if (i % 10 == 5) {
+            sv_mqtt_client_use(from.client, NULL); // while some are on their way
+            until(loop, &from.ups, from.ups + 1);
+        }
+    }
+    until(loop, &from.acked, 50);
+    assert_int_equal(from.downs, 0);
+    assert_int_equal(from.ups, 6);
+    sv_mqtt_client_stop(from.client, true);
+    sv_mqtt_client_use(from.client, NULL); // stopped stays stopped
+    for (int i = 0; i < 10; i++) {
+        sv_loop_turn(loop, TURN_US);
+    }
+    assert_int_equal(from.ups, 6);
+    assert_string_equal(to.last_payload, "through"); // never "gone"
+}
+
 enum { PUBLISHES = 70000, PUBLISH_BYTES = 8, ID_OFFSET = 5 };
 
 static bool read_exactly(int fd, char *room, size_t bytes) {
@@ -341,6 +373,7 @@ int main(void) {
         cmocka_unit_test(a_message_not_acknowledged_comes_again_after_a_reconnect),
         cmocka_unit_test(a_killed_broker_loses_no_publish),
         cmocka_unit_test(a_will_is_delivered_when_the_client_vanishes_and_not_after_a_goodbye),
+        cmocka_unit_test(another_context_is_used_at_once_without_a_will_or_a_loss),
         cmocka_unit_test(an_id_still_out_is_not_given_again_when_the_ids_go_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

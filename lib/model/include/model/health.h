@@ -18,6 +18,8 @@ typedef struct sv_health_metrics {
     double net_sent_bytes, net_recv_bytes; ///< sums over interfaces since boot
     double temperature_c;
     double uptime_s;
+    int64_t certificate_end_us; ///< of the device's certificate; 0: unknown
+    int64_t renewal_us;         ///< when it is renewed, or the next try is; 0: not by itself
     char firmware_version[SV_VERSION_MAX]; ///< empty: unknown
     char slot[SV_VERSION_MAX];
     char boot_state[SV_VERSION_MAX];

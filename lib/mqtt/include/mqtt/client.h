@@ -73,6 +73,11 @@ sv_err sv_mqtt_client_subscribe(sv_mqtt_client *client, sv_text filter, uint8_t 
 /// Acknowledge a received message; one from an earlier connection is ignored (it will come again).
 void sv_mqtt_client_ack(sv_mqtt_client *client, uint64_t ack);
 
+/// From now on connections are made with `tls`; the context from before may be dropped. One that is
+/// up says goodbye (no will, and `down` is not called) and comes back at once; what is not
+/// acknowledged is sent again.
+void sv_mqtt_client_use(sv_mqtt_client *client, sv_tls *tls);
+
 /// End the connection without a new try; `down` is not called. With `graceful` DISCONNECT is sent
 /// first (no will).
 void sv_mqtt_client_stop(sv_mqtt_client *client, bool graceful);
