@@ -85,6 +85,7 @@ static void read_offline(const sv_config_node *node, void *target, sv_config_fau
 // Offsets inside a section are relative to the section.
 typedef __typeof__(((sv_fleet_config *) 0)->store) store_section;
 typedef __typeof__(((sv_fleet_config *) 0)->signer) signer_section;
+typedef __typeof__(((sv_fleet_config *) 0)->enrolment) enrolment_section;
 typedef __typeof__(((sv_fleet_door *) 0)->tls) tls_section;
 
 static const sv_config_key STORE_KEYS[] = {
@@ -108,6 +109,29 @@ static const sv_config_key SIGNER_KEYS[] = {
       FIELD(signer_section, socket),
       .fallback = "",
       .help = "the socket of selvedge-signer" },
+    { 0 },
+};
+
+static const sv_config_key ENROLMENT_KEYS[] = {
+    { .name = "lifetime",
+      .type = SV_CONFIG_DURATION,
+      FIELD(enrolment_section, lifetime_us),
+      .fallback = "90d",
+      .min = SV_TIME_MINUTE_US / 6,
+      .max = 3650 * SV_TIME_DAY_US,
+      .help = "how long the certificates of devices and gateways last; they renew themselves at "
+              "two thirds of it" },
+    { .name = "grace",
+      .type = SV_CONFIG_DURATION,
+      FIELD(enrolment_section, grace_us),
+      .fallback = "30d",
+      .max = 3650 * SV_TIME_DAY_US,
+      .help = "for how long after its end a certificate is renewed, with the same key" },
+    { .name = "manufacturers",
+      .type = SV_CONFIG_TEXT,
+      FIELD(enrolment_section, manufacturers),
+      .fallback = "",
+      .help = "PEM of the CAs whose certificates devices may show instead of a token" },
     { 0 },
 };
 
@@ -227,6 +251,12 @@ static const sv_config_key KEYS[] = {
       .fallback = "",
       .keys = SIGNER_KEYS,
       .help = "the program that holds the issuing key; without it nothing is issued" },
+    { .name = "enrolment",
+      .type = SV_CONFIG_SECTION,
+      .offset = offsetof(sv_fleet_config, enrolment),
+      .fallback = "",
+      .keys = ENROLMENT_KEYS,
+      .help = "certificates of devices: how long they last, and who may have one" },
     { .name = "gateways",
       .type = SV_CONFIG_CUSTOM,
       .help = "which gateways may report, and the site of each: <gateway id>: <site>, or "
@@ -279,6 +309,10 @@ static sv_err read_with(sv_text yaml, const sv_notify_files *files, sv_fleet_con
         // The whole section was left out.
         (void) sv_text_copy(SV_TEXT("127.0.0.1"), out->operators.bind, sizeof out->operators.bind);
         out->operators.port = 8443;
+    }
+    if (out->enrolment.lifetime_us == 0) {
+        out->enrolment.lifetime_us = 90 * SV_TIME_DAY_US;
+        out->enrolment.grace_us = 30 * SV_TIME_DAY_US;
     }
     judge_operator_door(root, &out->operators, faults);
     if (err != SV_OK || faults->count > 0) {

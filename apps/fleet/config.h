@@ -47,6 +47,11 @@ typedef struct sv_fleet_config {
     struct {
         char socket[SV_PATH_MAX]; ///< empty: nothing is issued
     } signer;
+    struct {
+        int64_t lifetime_us;             ///< of what devices and gateways get
+        int64_t grace_us;                ///< after its end a certificate is renewed for so long
+        char manufacturers[SV_PATH_MAX]; ///< PEM of their CA certificates; empty: of none
+    } enrolment;
     char admin_token_file[SV_PATH_MAX];
     char ports_file[SV_PATH_MAX];
     sv_fleet_gateway_site *gateways;

@@ -3,6 +3,7 @@
 #include "asker.h"
 #include "asks.h"
 #include "commands.h"
+#include "est_door.h"
 #include "ledger.h"
 #include "maintenance.h"
 #include "push.h"
@@ -293,8 +294,39 @@ static void refuse(sv_http_request *request, const sv_identity *peer, sv_err err
                     why->text);
 }
 
+/// Who may ask for a certificate, and asks for something else. [profile-1]
+static void send_to_enrol(sv_http_request *request, const sv_newcomer *newcomer) {
+    SV_LOG(warn, "device.refused", "a newcomer at %s: not served before it has a certificate",
+           sv_http_peer(request));
+    switch (newcomer->kind) {
+    case SV_NEWCOMER_EXPIRED:
+        sv_http_problem(request, 403, "Forbidden",
+                        "certificate has expired (%s); all it is good for is simplereenroll (EST)",
+                        newcomer->identity.id);
+        break;
+    case SV_NEWCOMER_MANUFACTURER:
+        sv_http_problem(request, 403, "Forbidden",
+                        "a manufacturer's certificate (%s) is good for simpleenroll (EST) alone",
+                        newcomer->name[0] != '\0' ? newcomer->name : newcomer->serial);
+        break;
+    case SV_NEWCOMER_NONE:
+    default:
+        sv_http_problem(request, 401, "Unauthorized",
+                        "the peer has shown no certificate; to get one, enrol (EST)");
+        break;
+    }
+}
+
 void sv_device_door(sv_http_request *request, void *arg) {
     sv_fleet *fleet = arg;
+    const sv_newcomer *newcomer = sv_http_newcomer(request);
+    if (sv_est_door(request, fleet)) {
+        return;
+    }
+    if (newcomer != NULL) {
+        send_to_enrol(request, newcomer);
+        return;
+    }
     const sv_asker_claim claim = {
         .peer = sv_http_identity(request),
         .client_cert = sv_http_header(request, "Client-Cert"),

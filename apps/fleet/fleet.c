@@ -1,6 +1,7 @@
 #include "fleet.h"
 
 #include "asks.h"
+#include "certify.h"
 #include "inbox.h"
 #include "maintenance.h"
 #include "notify.h"
@@ -81,6 +82,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         err = sv_offline_load(out, why);
     }
     if (err == SV_OK) {
+        out->certify = sv_certify_new(out);
         err = sv_people_admin_token(out->db, out->config.admin_token_file, why);
     }
     if (err != SV_OK) {
@@ -90,6 +92,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
 }
 
 void sv_fleet_drop(sv_fleet *fleet) {
+    sv_certify_drop(&fleet->certify);
     sv_signer_drop(&fleet->signer);
     sv_notify_drop(&fleet->notify);
     sv_live_drop(&fleet->live);

@@ -32,6 +32,7 @@ typedef struct sv_fleet {
     sv_asks *asks;
     size_t tries; ///< of rules, under way
     sv_certificates *certificates;
+    struct sv_certify *certify;
     struct sv_signer *signer; ///< NULL: none is configured
     uint16_t device_port;     ///< of the device door, once it is open
     sv_tls *device_tls;       ///< what peers of the device door are judged by

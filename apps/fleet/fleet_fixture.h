@@ -26,6 +26,8 @@ static inline void fixture_start(fixture *f) {
     sv_fleet_config config = { .gateway_count = 2 };
     config.notify = sv_notify_config_read(NULL, &sv_notify_none, NULL);
     sv_offline_config_read(NULL, &config.offline, NULL);
+    config.enrolment.lifetime_us = 90 * SV_TIME_DAY_US;
+    config.enrolment.grace_us = 30 * SV_TIME_DAY_US;
     config.gateways = sv_mem_array(2, sizeof *config.gateways);
     config.gateways[0] = (sv_fleet_gateway_site){ .gateway = "gw-a", .site = "north" };
     config.gateways[1] = (sv_fleet_gateway_site){ .gateway = "gw-b", .site = "south" };

@@ -1,6 +1,7 @@
 // selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
 #include "asks.h"
 #include "audit_log.h"
+#include "certify.h"
 #include "commands.h"
 #include "device_door.h"
 #include "enrol.h"
@@ -93,6 +94,7 @@ static void on_second(void *arg) {
     sv_fleet_judge(&p->fleet);
     sv_maintenance_turn(&p->fleet);
     sv_offline_turn(&p->fleet);
+    sv_certify_turn(p->fleet.certify);
     sv_live_flush(p->fleet.live);
     sv_push_turn(&p->fleet);
     sv_standing_folder_turn(&p->fleet);
@@ -143,8 +145,9 @@ static sv_err open_device_tls(const program *p, sv_tls **out, sv_why *why) {
     sv_tls_files files = { .ca = door->tls.ca,
                            .cert = door->tls.cert,
                            .key = door->tls.key,
-                           .crl = or_null(door->tls.crl) };
-    return sv_tls_server(&files, SV_TLS_CLIENTS_TRUSTED, false, out, why);
+                           .crl = or_null(door->tls.crl),
+                           .manufacturers = or_null(p->fleet.config.enrolment.manufacturers) };
+    return sv_tls_server(&files, SV_TLS_CLIENTS_NEWCOMERS, false, out, why);
 }
 
 enum { FAULTS_BYTES_MAX = 256 * 1024 };
@@ -246,6 +249,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
 static void stop(program *p) {
     sv_timer_drop(&p->second);
     sv_timer_drop(&p->ping);
+    sv_certify_drop(&p->fleet.certify);
     sv_signer_drop(&p->fleet.signer);
     sv_asks_drop(&p->fleet.asks);
     sv_live_drop(&p->fleet.live);

@@ -85,6 +85,16 @@ sv_err sv_cert_facts_of_der(sv_text der, sv_cert_facts *out, sv_why *why) {
                : sv_fail_ssl(why, SV_ERR_INVALID, "what came is no certificate in DER");
 }
 
+sv_err sv_cert_der(const X509 *certificate, sv_textbuf *der, sv_why *why) {
+    SV_DEFER(der_drop) der_bytes bytes = { 0 };
+    bytes.len = i2d_X509(certificate, &bytes.at);
+    if (bytes.len <= 0) {
+        return sv_fail_ssl(why, SV_ERR_INVALID, "the certificate cannot be written");
+    }
+    sv_textbuf_add(der, (sv_text){ .at = (const char *) bytes.at, .len = (size_t) bytes.len });
+    return der->overflowed ? sv_fail(why, SV_ERR_NO_SPACE, "the certificate is too long") : SV_OK;
+}
+
 // ---- several ------------------------------------------------------------------------------------
 
 sv_err sv_certs_push_der(sv_certs *certs, sv_text der, sv_why *why) {

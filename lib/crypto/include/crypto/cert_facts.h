@@ -28,6 +28,9 @@ typedef struct sv_cert_facts {
 sv_err sv_cert_facts_of(const struct x509_st *certificate, sv_cert_facts *out, sv_why *why);
 sv_err sv_cert_facts_of_der(sv_text der, sv_cert_facts *out, sv_why *why);
 
+/// The certificate in DER, after what is in `der` already.
+sv_err sv_cert_der(const struct x509_st *certificate, sv_textbuf *der, sv_why *why);
+
 /// All certificates of a PEM file, in its order. SV_ERR_INVALID when it holds none or more than
 /// SV_EST_CERTS_MAX, SV_ERR_NOT_FOUND when it cannot be opened.
 sv_err sv_certs_read(const char *path, sv_certs *out, sv_why *why);

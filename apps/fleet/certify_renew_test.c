@@ -1,0 +1,136 @@
+#include "certify_fixture.h"
+
+#include "inbox.h"
+#include "standing.h"
+
+// [enrol-17]
+static void a_certificate_is_renewed_with_its_own_or_a_new_key(void **state) {
+    fixture *f = *state;
+    certify_end old;
+    certify_end end;
+    certified(f, "press-1", 0, &old);
+    fixture_now_us += 60 * SV_TIME_DAY_US;
+    renew(f, caller_of(&old, SV_CERTIFY_TRUSTED), "press-1", 0, &end);
+    expect(&end, 200, NULL);
+    renew(f, caller_of(&old, SV_CERTIFY_TRUSTED), "press-1", 1, &end);
+    expect(&end, 200, NULL);
+    renew(f, caller_of(&old, SV_CERTIFY_TRUSTED), "press-2", 2, &end);
+    expect(&end, 403, "request: it asks for 'press-2'; the certificate is 'press-1'");
+    renew(f, nobody(), "press-1", 2, &end);
+    expect(&end, 401, "simplereenroll goes by the certificate that is renewed; show it");
+    assert_int_equal(lines(f, "certificate.renew", "done"), 2);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM certificate WHERE replaced_us IS NULL"),
+                     1);
+    fixture_now_us -= 60 * SV_TIME_DAY_US;
+}
+
+// [enrol-18]
+static void after_its_end_a_certificate_is_renewed_for_a_while_with_the_same_key(void **state) {
+    fixture *f = *state;
+    int64_t start_us = fixture_now_us;
+    certify_end old;
+    certify_end end;
+    certified(f, "press-1", 0, &old);
+    fixture_now_us = old.facts.not_after_us + 30 * SV_TIME_DAY_US + 1;
+    renew(f, caller_of(&old, SV_CERTIFY_EXPIRED), "press-1", 0, &end);
+    expect(&end, 403,
+           "the certificate ended on 2027-04-15T08:00:00Z, longer ago than is forgiven; an "
+           "operator has to add press-1 anew (device replace)");
+    fixture_now_us = old.facts.not_after_us + 30 * SV_TIME_DAY_US;
+    renew(f, caller_of(&old, SV_CERTIFY_EXPIRED), "press-1", 1, &end);
+    expect(&end, 403,
+           "key: after its end (2027-04-15T08:00:00Z) a certificate is renewed with the same key "
+           "alone");
+    renew(f, caller_of(&old, SV_CERTIFY_EXPIRED), "press-1", 0, &end);
+    expect(&end, 200, NULL);
+    assert_int_equal(lines(f, "certificate.grace", "done"), 1);
+    // Once there is a newer one, the old is nothing any more.
+    fixture_now_us += SV_TIME_DAY_US / 2;
+    renew(f, caller_of(&old, SV_CERTIFY_EXPIRED), "press-1", 0, &end);
+    expect(&end, 403, NULL);
+    fixture_now_us = start_us;
+}
+
+static void decide(fixture *f, const char *id, sv_standing_state state) {
+    const sv_standing_order order = { .id = sv_text_of(id), .state = state, .by = "ada" };
+    sv_standing_change change;
+    sv_why why = { 0 };
+    if (sv_standing_set(&f->fleet, &order, &change, &why) != SV_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+// [enrol-15]
+static void who_is_revoked_or_set_aside_gets_none(void **state) {
+    fixture *f = *state;
+    certify_end old;
+    certify_end end;
+    certified(f, "press-1", 0, &old);
+    certified(f, "press-2", 1, &end);
+    sv_enrol_grant grant = added(f, "press-3", "north");
+    decide(f, "press-1", SV_STANDING_REVOKED);
+    decide(f, "press-2", SV_STANDING_QUARANTINED);
+    decide(f, "press-3", SV_STANDING_REVOKED);
+    renew(f, caller_of(&old, SV_CERTIFY_TRUSTED), "press-1", 0, &old);
+    expect(&old, 403,
+           "press-1 is revoked and gets no certificate; an operator can give its place to a new "
+           "key (device replace)");
+    renew(f, caller_of(&end, SV_CERTIFY_TRUSTED), "press-2", 1, &end);
+    expect(&end, 403, "press-2 is quarantined and gets no certificate; an operator can release it");
+    enrol(f, "press-3", grant.token, 2, &end);
+    finish(f);
+    expect(&end, 403, NULL);
+    assert_int_equal(lines(f, "certificate.renew", "refused"), 2);
+}
+
+// [enrol-21]
+static void who_guesses_has_to_wait_and_one_alert_says_so(void **state) {
+    fixture *f = *state;
+    certify_end end;
+    int64_t start_us = fixture_now_us;
+    sv_enrol_grant grant = added(f, "press-1", "north");
+    for (int i = 0; i < SV_THROTTLE_FAILURES; i++) {
+        enrol(f, "press-1", "wrong", 0, &end);
+        sv_certify_commit(f->fleet.certify);
+        expect(&end, 401, "token: there is no such token for this id; ask for a new one");
+    }
+    for (int i = 0; i < 30; i++) {
+        enrol(f, "press-1", i == 0 ? grant.token : "wrong", 0, &end);
+        expect(&end, 429, "token: too many wrong ones from here; wait a minute");
+    }
+    static const char OPEN[] = "SELECT count(*) FROM alert WHERE type = 'SECURITY' AND state < 2";
+    assert_int_equal(fixture_count(f, OPEN), 1);
+    assert_int_equal(lines(f, "enrolment.use", "refused"), SV_THROTTLE_FAILURES);
+    // Others are not kept waiting, nor the other devices behind a gateway.
+    sv_certify_caller gateway = { .gateway = fixture_gateway(f, "gw-a"), .from = "gw-a" };
+    for (int i = 0; i <= SV_THROTTLE_FAILURES; i++) {
+        enrol_as(f, gateway, "press-9", "wrong", "press-9", 0, &end);
+        sv_certify_commit(f->fleet.certify);
+    }
+    expect(&end, 429, NULL);
+    enrol_as(f, gateway, "press-1", grant.token, "press-1", 0, &end);
+    finish(f);
+    expect(&end, 200, NULL);
+    assert_int_equal(fixture_count(f, OPEN), 1);
+    // It outlives a restart, and ends when nobody guesses any more.
+    sv_fleet_drop(&f->fleet);
+    fixture_start(f);
+    sv_certify_turn(f->fleet.certify);
+    assert_int_equal(fixture_count(f, OPEN), 1);
+    fixture_now_us += SV_GUESS_CALM_US;
+    sv_certify_turn(f->fleet.certify);
+    assert_int_equal(fixture_count(f, OPEN), 0);
+    fixture_now_us = start_us;
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, certify_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_certificate_is_renewed_with_its_own_or_a_new_key),
+        TEST(after_its_end_a_certificate_is_renewed_for_a_while_with_the_same_key),
+        TEST(who_is_revoked_or_set_aside_gets_none),
+        TEST(who_guesses_has_to_wait_and_one_alert_says_so),
+    };
+    return cmocka_run_group_tests(tests, certify_group_setup, certify_group_teardown);
+}

@@ -1,0 +1,28 @@
+// The certificates that are known of: issued here, or found in the PKI's folder. Which keys are
+// taken, and what an operator is told. [enrol-14] [enrol-30]
+#ifndef SV_FLEET_ISSUED_H
+#define SV_FLEET_ISSUED_H
+
+#include "fleet.h"
+
+#include <crypto/cert_facts.h>
+
+typedef struct sv_issued {
+    const sv_cert_facts *facts;
+    sv_role role;
+    const char *how; ///< "enrolled", "renewed", "grace", "imported"
+    bool revoked;    ///< the folder says so
+} sv_issued;
+
+/// In the caller's transaction. Those of the same id from before are replaced by it.
+sv_err sv_issued_add(sv_db *db, const sv_issued *one, int64_t now_us, sv_why *why);
+
+/// May `id` have a certificate for the key? SV_ERR_STATE, with the sentence, when another id has or
+/// had it, or when it was revoked.
+sv_err sv_issued_check_key(const sv_fleet *fleet, const char *id, const char *key_hash,
+                           sv_why *why);
+/// Did `id` get one that begins after `not_before_us`?
+sv_err sv_issued_is_newest(sv_db *db, const char *id, int64_t not_before_us, bool *out,
+                           sv_why *why);
+
+#endif
