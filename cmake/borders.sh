@@ -19,6 +19,8 @@ only 'openssl/ssl' '^lib/net/'
 only 'openssl/' '^lib/(crypto|net)/'
 only 'tss2/' '^lib/crypto/'
 only 'event2/(bufferevent|http|dns|buffer|util)' '^lib/net/'
+only 'seccomp' '^lib/sys/'
+only 'linux/landlock' '^lib/sys/'
 only 'event2/event\.h' '^lib/(sys|net)/'
 # An app never includes another app, and a module's private headers stay private.
 found=$(grep -rnE '#include [<"]\.\./' lib apps || true)

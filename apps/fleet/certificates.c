@@ -44,7 +44,8 @@ void sv_certificates_drop(sv_certificates **certificates) {
 }
 
 static uint64_t state_of_folder(const char *dir) {
-    static const char *const FILES[] = { "issued/index.ndjson", "revoked.ndjson" };
+    static const char *const FILES[] = { "issued/index.ndjson", "signer/journal.ndjson",
+                                         "revoked.ndjson" };
     static const uint8_t KEY[16] = { 0 };
     int64_t facts[SV_COUNT(FILES)][3] = { 0 };
     for (size_t i = 0; i < SV_COUNT(FILES); i++) {

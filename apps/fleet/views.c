@@ -3,6 +3,7 @@
 #include "inbox.h"
 #include "maintenance.h"
 #include "series.h"
+#include "signer.h"
 #include "standing.h"
 
 #include <math.h>
@@ -294,6 +295,8 @@ sv_err sv_view_metrics(sv_fleet *fleet, sv_textbuf *out) {
         { "selvedge_fleet_batches_total", "counter", "Batches committed.", fleet->counts.batches },
         { "selvedge_fleet_alerts_taken_total", "counter", "Alert messages committed.",
           fleet->counts.alerts_taken },
+        { "selvedge_fleet_signer_up", "gauge", "Whether the signer is reached.",
+          sv_signer_is_up(fleet->signer) ? 1 : 0 },
         { "selvedge_fleet_logins_refused_total", "counter", "Wrong tokens and login links.",
           fleet->counts.logins_refused },
     };

@@ -3,7 +3,9 @@
 #include <crypto/key_store.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/disk.h>
 #include <unistd.h>
@@ -80,6 +82,22 @@ sv_err sv_pem_key_add(sv_textbuf *out, const EVP_PKEY *key, const char *passphra
     return SV_OK;
 }
 
+/// What comes behind the root was issuing before.
+static sv_err load_former(sv_pki *pki, BIO *bio, sv_why *why) {
+    X509 *certificate = NULL;
+    while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        if (pki->former_count >= SV_PKI_FORMER_MAX) {
+            X509_free(certificate);
+            return sv_fail(why, SV_ERR_INVALID,
+                           "ca.crt holds more than %d former issuing certificates",
+                           SV_PKI_FORMER_MAX);
+        }
+        pki->former[pki->former_count++] = certificate;
+    }
+    ERR_clear_error();
+    return SV_OK;
+}
+
 static sv_err load_chain(sv_pki *pki, sv_why *why) {
     char path[PATH_MAX];
     SV_TRY(sv_pki_path(path, pki->dir, "ca.crt", why));
@@ -96,15 +114,49 @@ static sv_err load_chain(sv_pki *pki, sv_why *why) {
         return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' must hold the issuing certificate, then root",
                            path);
     }
+    return load_former(pki, bio, why);
+}
+
+/// A rotation that lost power after it counted has left the key under its first name.
+static sv_err load_next_key(sv_pki *pki, sv_why *why) {
+    char path[PATH_MAX];
+    SV_TRY(sv_pki_path(path, pki->dir, SV_PKI_NEXT_KEY, why));
+    if (!sv_disk_exists(path)) {
+        return SV_ERR_NOT_FOUND;
+    }
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *next = NULL;
+    SV_TRY(sv_key_open(path, &next, why));
+    if (X509_check_private_key(pki->issuing, next) != 1) {
+        return SV_ERR_NOT_FOUND;
+    }
+    EVP_PKEY_free(pki->key);
+    pki->key = next;
+    pki->key_is_next = true;
+    next = NULL;
     return SV_OK;
 }
 
-static sv_err load_key(sv_pki *pki, sv_why *why) {
+static sv_err load_key(sv_pki *pki, const char *where, sv_why *why) {
     char path[PATH_MAX];
     SV_TRY(sv_pki_path(path, pki->dir, "ca.key", why));
-    SV_TRY(sv_key_open(path, &pki->key, why));
-    if (X509_check_private_key(pki->issuing, pki->key) != 1) {
-        return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' is not the key of ca.crt", path);
+    const char *from = where != NULL ? where : path;
+    SV_TRY(sv_key_open(from, &pki->key, why));
+    if (X509_check_private_key(pki->issuing, pki->key) != 1
+        && (where != NULL || load_next_key(pki, why) != SV_OK)) {
+        return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' is not the key of ca.crt", from);
+    }
+    ERR_clear_error();
+    return SV_OK;
+}
+
+sv_err sv_pki_take_next_key(const char *dir, sv_why *why) {
+    char from[PATH_MAX];
+    char to[PATH_MAX];
+    SV_TRY(sv_pki_path(from, dir, SV_PKI_NEXT_KEY, why));
+    SV_TRY(sv_pki_path(to, dir, "ca.key", why));
+    SV_DEFER(sv_fd_drop) int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (rename(from, to) != 0 || folder < 0 || fsync(folder) != 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot rename '%s' to '%s': %m", from, to);
     }
     return SV_OK;
 }
@@ -134,13 +186,24 @@ static sv_err lock(sv_pki *pki, sv_why *why) {
     return err;
 }
 
-sv_err sv_pki_open(const char *dir, sv_pki *out, sv_why *why) {
+sv_err sv_pki_load(const char *dir, const char *key, sv_pki *out, sv_why *why) {
     SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
     pki.dir = dir;
     SV_TRY(load_chain(&pki, why));
-    SV_TRY(load_key(&pki, why));
+    SV_TRY(load_key(&pki, key, why));
     SV_TRY(load_domain(&pki, why));
+    *out = pki;
+    pki = SV_PKI_CLOSED;
+    return SV_OK;
+}
+
+sv_err sv_pki_open(const char *dir, sv_pki *out, sv_why *why) {
+    SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
+    SV_TRY(sv_pki_load(dir, NULL, &pki, why));
     SV_TRY(lock(&pki, why));
+    if (pki.key_is_next) {
+        SV_TRY(sv_pki_take_next_key(dir, why));
+    }
     *out = pki;
     pki = SV_PKI_CLOSED;
     return SV_OK;
@@ -149,6 +212,9 @@ sv_err sv_pki_open(const char *dir, sv_pki *out, sv_why *why) {
 void sv_pki_drop(sv_pki *pki) {
     X509_free(pki->issuing);
     X509_free(pki->root);
+    for (size_t i = 0; i < pki->former_count; i++) {
+        X509_free(pki->former[i]);
+    }
     EVP_PKEY_free(pki->key);
     sv_pki_revoked_drop(&pki->revoked);
     sv_fd_drop(&pki->lock_fd);

@@ -32,6 +32,9 @@ static sv_err each_line(const char *path, line_visit *visit, void *arg, sv_why *
     size_t room = 0;
     ssize_t len = 0;
     for (size_t number = 1; (len = getline(&line, &room, file)) >= 0; number++) {
+        if (len > 0 && line[len - 1] != '\n' && feof(file) != 0) {
+            break; // its writer has not come to its end yet, or a power cut has
+        }
         SV_DEFER(sv_json_drop) sv_json *json = NULL;
         sv_text text = sv_text_trim((sv_text){ .at = line, .len = (size_t) len });
         if (sv_json_parse(text, &json, NULL, NULL) != SV_OK || visit(arg, json, why) != SV_OK) {
@@ -40,6 +43,17 @@ static sv_err each_line(const char *path, line_visit *visit, void *arg, sv_why *
         }
     }
     return ferror(file) != 0 ? sv_fail(why, SV_ERR_IO, "cannot read '%s': %m", path) : SV_OK;
+}
+
+/// What was issued with the folder's own key by hand, then what the signer issued.
+static sv_err each_record(const char *dir, line_visit *visit, void *arg, sv_why *why) {
+    static const char *const files[] = { "issued/index.ndjson", "signer/journal.ndjson" };
+    for (size_t i = 0; i < SV_COUNT(files); i++) {
+        char path[PATH_MAX];
+        SV_TRY(sv_pki_path(path, dir, files[i], why));
+        SV_TRY(each_line(path, visit, arg, why));
+    }
+    return SV_OK;
 }
 
 static bool time_of(const sv_json *line, const char *key, int64_t *out_us) {
@@ -112,8 +126,6 @@ static sv_err compare_role(void *arg, const sv_json *line, sv_why *why) {
 
 sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count, sv_role role,
                           sv_why *why) {
-    char path[PATH_MAX];
-    SV_TRY(sv_pki_path(path, dir, "issued/index.ndjson", why));
     uint8_t key[16];
     sv_random(key, sizeof key);
     SV_DEFER(sv_map_drop) sv_map *wanted = sv_map_new(count, key);
@@ -122,7 +134,7 @@ sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count,
         SV_TRY(sv_map_put(wanted, lower(ids[i], room), (void *) (uintptr_t) ids[i]));
     }
     role_search search = { .wanted = wanted, .role = role };
-    SV_TRY(each_line(path, compare_role, &search, why));
+    SV_TRY(each_record(dir, compare_role, &search, why));
     if (search.taken != NULL) {
         return sv_fail(why, SV_ERR_INVALID,
                        "'%s' is a %s already and cannot be a %s too; choose another id",
@@ -131,11 +143,12 @@ sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count,
     return SV_OK;
 }
 
-static sv_err serial_text(const X509 *certificate, char out[41], sv_why *why) {
+sv_err sv_pki_serial(const X509 *certificate, char out[SV_PKI_SERIAL_ROOM], sv_why *why) {
     SV_DEFER(sv_bn_drop)
     BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
     char *hex = number != NULL ? BN_bn2hex(number) : NULL;
-    sv_err err = hex != NULL ? sv_text_copy(sv_text_of(hex), out, 41) : SV_ERR_INVALID;
+    sv_err err =
+        hex != NULL ? sv_text_copy(sv_text_of(hex), out, SV_PKI_SERIAL_ROOM) : SV_ERR_INVALID;
     OPENSSL_free(hex);
     return err == SV_OK ? SV_OK : sv_fail_ssl(why, err, "cannot read a serial number");
 }
@@ -171,13 +184,21 @@ static sv_err store_certificate(const char *dir, const char *serial, const X509 
     return sv_new_file(path, sv_textbuf_text(&pem), 0644, why);
 }
 
-sv_err sv_pki_index_add(const char *dir, const char *id, sv_role role, const X509 *certificate,
+sv_err sv_pki_record_of(const char *id, sv_role role, const X509 *certificate, sv_pki_record *out,
                         sv_why *why) {
     sv_pki_record record = { .role = role };
     SV_TRY(sv_text_copy(sv_text_of(id), record.id, sizeof record.id));
-    SV_TRY(serial_text(certificate, record.serial, why));
+    SV_TRY(sv_pki_serial(certificate, record.serial, why));
     record.not_before_us = sv_asn1_time_us(X509_get0_notBefore(certificate));
     record.not_after_us = sv_asn1_time_us(X509_get0_notAfter(certificate));
+    *out = record;
+    return SV_OK;
+}
+
+sv_err sv_pki_index_add(const char *dir, const char *id, sv_role role, const X509 *certificate,
+                        sv_why *why) {
+    sv_pki_record record;
+    SV_TRY(sv_pki_record_of(id, role, certificate, &record, why));
     SV_TRY(store_certificate(dir, record.serial, certificate, why));
     char room[512];
     sv_textbuf line = SV_TEXTBUF(room);
@@ -280,7 +301,6 @@ sv_err sv_pki_list(const char *dir, sv_pki_visit *visit, void *arg, sv_why *why)
     }
     SV_DEFER(sv_pki_revoked_drop) sv_pki_revoked *revoked = NULL;
     SV_TRY(sv_pki_revoked_load(dir, &revoked, why));
-    SV_TRY(sv_pki_path(path, dir, "issued/index.ndjson", why));
     listing list = { .visit = visit, .arg = arg, .revoked = revoked };
-    return each_line(path, list_line, &list, why);
+    return each_record(dir, list_line, &list, why);
 }

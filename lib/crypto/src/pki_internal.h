@@ -3,6 +3,7 @@
 #define SV_CRYPTO_PKI_INTERNAL_H
 
 #include "own.h"
+#include <base/time.h>
 #include <codec/json.h>
 #include <crypto/issue.h>
 #include <limits.h>
@@ -12,7 +13,11 @@ enum {
     SV_PKI_FILE_MAX = 64 * 1024,
     SV_PKI_REVOKED_MAX = 1 << 20, ///< ids
     SV_PKI_LOCK_WAIT_MS = 10000,
+    SV_PKI_FORMER_MAX = 8,
+    SV_PKI_SERIAL_ROOM = 41,
 };
+/// The issuing key while `ca.crt` is being replaced.
+#define SV_PKI_NEXT_KEY "ca.key.next"
 
 /// An open PKI folder, locked against other processes while it lives.
 typedef struct sv_pki {
@@ -20,7 +25,10 @@ typedef struct sv_pki {
     char domain[SV_PKI_DOMAIN_ROOM];
     X509 *issuing;
     X509 *root;
+    X509 *former[SV_PKI_FORMER_MAX]; ///< were issuing before, the newest first
+    size_t former_count;
     EVP_PKEY *key;
+    bool key_is_next;               ///< found as SV_PKI_NEXT_KEY
     struct sv_pki_revoked *revoked; ///< NULL until somebody asks
     int lock_fd;
 } sv_pki;
@@ -28,6 +36,14 @@ typedef struct sv_pki {
 #define SV_PKI_CLOSED ((sv_pki){ .lock_fd = -1 })
 
 sv_err sv_pki_open(const char *dir, sv_pki *out, sv_why *why);
+/// The same without the lock, for whoever writes nothing into the folder; `key` NULL: its ca.key.
+sv_err sv_pki_load(const char *dir, const char *key, sv_pki *out, sv_why *why);
+/// SV_PKI_NEXT_KEY becomes ca.key, durable.
+sv_err sv_pki_take_next_key(const char *dir, sv_why *why);
+/// As the index and file names have it.
+sv_err sv_pki_serial(const X509 *certificate, char out[SV_PKI_SERIAL_ROOM], sv_why *why);
+sv_err sv_pki_record_of(const char *id, sv_role role, const X509 *certificate, sv_pki_record *out,
+                        sv_why *why);
 void sv_pki_drop(sv_pki *pki);
 
 sv_err sv_pki_path(char room[PATH_MAX], const char *dir, const char *name, sv_why *why);
@@ -68,9 +84,8 @@ sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count,
 sv_err sv_pki_index_add(const char *dir, const char *id, sv_role role, const X509 *certificate,
                         sv_why *why);
 
-/// One line of the index, and back.
+/// One line of the index; its inverse is sv_pki_record_add.
 sv_err sv_pki_record_parse(const sv_json *line, sv_pki_record *out);
-void sv_pki_record_add(sv_textbuf *out, const sv_pki_record *record);
 
 /// For every id that was revoked, the moment before which its certificates do not count.
 typedef struct sv_pki_revoked sv_pki_revoked;

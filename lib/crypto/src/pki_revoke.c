@@ -1,7 +1,10 @@
 #include "pki_internal.h"
 #include <base/time.h>
 #include <codec/json.h>
+#include <crypto/crl_make.h>
+#include <crypto/key_store.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/disk.h>
 #include <time.h>
@@ -32,92 +35,105 @@ sv_err sv_pki_revoke(const char *dir, const char *id, sv_why *why) {
     return sv_disk_append(path, sv_textbuf_text(&line), 0644, why);
 }
 
-/// The number after that of the newest CRL in the folder; 1 when there is none.
-static sv_err next_number(const char *newest, ASN1_INTEGER **out, sv_why *why) {
-    SV_DEFER(sv_bn_drop) BIGNUM *number = BN_new();
-    if (sv_disk_exists(newest)) {
-        SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(newest, "r");
-        SV_DEFER(sv_crl_drop)
-        X509_CRL *crl = bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL) : NULL;
-        SV_DEFER(sv_asn1_integer_drop)
-        ASN1_INTEGER *last =
-            crl != NULL ? X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL) : NULL;
-        if (last == NULL || ASN1_INTEGER_to_BN(last, number) == NULL) {
-            return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' is not a CRL of ours", newest);
+/// The number of the first CRL of a file; 0 when there is none.
+static sv_err number_in(const char *path, uint64_t *out, sv_why *why) {
+    *out = 0;
+    if (!sv_disk_exists(path)) {
+        return SV_OK;
+    }
+    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
+    SV_DEFER(sv_crl_drop)
+    X509_CRL *crl = bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL) : NULL;
+    SV_DEFER(sv_asn1_integer_drop)
+    ASN1_INTEGER *last = crl != NULL ? X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL) : NULL;
+    if (last == NULL || ASN1_INTEGER_get_uint64(out, last) != 1) {
+        return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' is not a CRL of ours", path);
+    }
+    return SV_OK;
+}
+
+sv_err sv_pki_crl_number(const char *dir, uint64_t *out, sv_why *why) {
+    char path[PATH_MAX];
+    uint64_t by_hand = 0;
+    SV_TRY(sv_pki_path(path, dir, "crl.pem", why));
+    SV_TRY(number_in(path, &by_hand, why));
+    SV_TRY(sv_pki_path(path, dir, "signer/crl-number", why));
+    uint64_t by_signer = 0;
+    if (sv_disk_exists(path)) {
+        char room[64];
+        sv_textbuf text = SV_TEXTBUF(room);
+        SV_TRY(sv_disk_read(path, &text, why));
+        if (sv_text_u64(sv_text_trim(sv_textbuf_text(&text)), INT64_MAX, &by_signer) != SV_OK) {
+            return sv_fail(why, SV_ERR_INVALID, "'%s' is no number", path);
         }
     }
-    if (number == NULL || BN_add_word(number, 1) != 1
-        || (*out = BN_to_ASN1_INTEGER(number, NULL)) == NULL) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot number a CRL");
-    }
+    *out = by_hand > by_signer ? by_hand : by_signer;
     return SV_OK;
 }
 
 typedef struct crl_build {
-    X509_CRL *crl;
+    sv_textbuf records;
+    int64_t now_s;
     sv_err err;
 } crl_build;
 
-static sv_err add_revoked(X509_CRL *crl, const sv_pki_record *record) {
-    SV_DEFER(sv_bn_drop) BIGNUM *number = NULL;
-    SV_DEFER(sv_asn1_integer_drop) ASN1_INTEGER *serial = NULL;
-    SV_DEFER(sv_asn1_time_drop) ASN1_TIME *at = ASN1_TIME_set(NULL, time(NULL));
-    SV_DEFER(sv_revoked_drop) X509_REVOKED *revoked = X509_REVOKED_new();
-    if (BN_hex2bn(&number, record->serial) == 0
-        || (serial = BN_to_ASN1_INTEGER(number, NULL)) == NULL || at == NULL || revoked == NULL
-        || X509_REVOKED_set_serialNumber(revoked, serial) != 1
-        || X509_REVOKED_set_revocationDate(revoked, at) != 1
-        || X509_CRL_add0_revoked(crl, revoked) != 1) {
-        return SV_ERR_IO;
-    }
-    revoked = NULL;
-    return SV_OK;
+static unsigned digit(char c) {
+    return (unsigned) (c <= '9' ? c - '0' : c - 'A' + 10);
 }
 
 static void visit(void *arg, const sv_pki_record *record) {
     crl_build *build = arg;
-    if (record->revoked && build->err == SV_OK) {
-        build->err = add_revoked(build->crl, record);
+    if (!record->revoked || build->err != SV_OK) {
+        return;
     }
+    uint8_t serial[SV_PKI_SERIAL_ROOM / 2];
+    size_t bytes = strlen(record->serial) / 2;
+    for (size_t i = 0; i < bytes; i++) {
+        serial[i] =
+            (uint8_t) (digit(record->serial[2 * i]) << 4 | digit(record->serial[2 * i + 1]));
+    }
+    build->err = sv_crl_add(&build->records, serial, bytes, build->now_s, NULL);
 }
 
-static sv_err extend(X509_CRL *crl, X509 *issuer, ASN1_INTEGER *number, sv_why *why) {
-    X509V3_CTX context;
-    X509V3_set_ctx_nodb(&context);
-    X509V3_set_ctx(&context, issuer, NULL, NULL, crl, 0);
-    SV_DEFER(sv_extension_drop)
-    X509_EXTENSION *authority =
-        X509V3_EXT_conf_nid(NULL, &context, NID_authority_key_identifier, "keyid:always");
-    if (authority == NULL || X509_CRL_add_ext(crl, authority, -1) != 1
-        || X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) != 1) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot extend a CRL");
-    }
-    return SV_OK;
+static void build_drop(crl_build *build) {
+    sv_textbuf_drop(&build->records);
 }
 
-static sv_err build(const sv_pki *pki, ASN1_INTEGER *number, X509_CRL **out, sv_why *why) {
-    SV_DEFER(sv_crl_drop) X509_CRL *crl = X509_CRL_new();
-    SV_DEFER(sv_asn1_time_drop) ASN1_TIME *from = ASN1_TIME_set(NULL, time(NULL));
-    SV_DEFER(sv_asn1_time_drop)
-    ASN1_TIME *until = ASN1_TIME_adj(NULL, time(NULL), CRL_DAYS, 0);
-    if (crl == NULL || from == NULL || until == NULL
-        || X509_CRL_set_version(crl, X509_CRL_VERSION_2) != 1
-        || X509_CRL_set_issuer_name(crl, X509_get_subject_name(pki->issuing)) != 1
-        || X509_CRL_set1_lastUpdate(crl, from) != 1 || X509_CRL_set1_nextUpdate(crl, until) != 1) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot begin a CRL");
+static sv_err add_list(const sv_issuer *issuer, const sv_crl_frame *frame, sv_text records,
+                       sv_textbuf *pem, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf der = SV_TEXTBUF_HEAP(SV_CRL_MADE_MAX);
+    SV_TRY(sv_crl_sign(issuer, frame, records, &der, why));
+    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new(BIO_s_mem());
+    if (bio == NULL
+        || PEM_write_bio(bio, PEM_STRING_X509_CRL, "", (const unsigned char *) der.at,
+                         (long) der.len)
+               <= 0) {
+        return sv_fail_ssl(why, SV_ERR_IO, "cannot write the CRL as PEM");
     }
-    crl_build state = { .crl = crl };
-    SV_TRY(sv_pki_list(pki->dir, visit, &state, why));
-    if (state.err != SV_OK) {
-        return sv_fail_ssl(why, state.err, "cannot add a serial number to the CRL");
+    char *at = NULL;
+    long len = BIO_get_mem_data(bio, &at);
+    sv_textbuf_add(pem, (sv_text){ .at = at, .len = (size_t) len });
+    return pem->overflowed ? sv_fail(why, SV_ERR_NO_SPACE, "the CRLs are too long") : SV_OK;
+}
+
+static sv_err add_former_list(const sv_pki *pki, X509 *former, const sv_crl_frame *frame,
+                              sv_text records, sv_textbuf *pem, sv_why *why) {
+    char serial[SV_PKI_SERIAL_ROOM];
+    char name[SV_PKI_SERIAL_ROOM + 16];
+    char path[PATH_MAX];
+    SV_TRY(sv_pki_serial(former, serial, why));
+    (void) snprintf(name, sizeof name, "former/%s.key", serial);
+    SV_TRY(sv_pki_path(path, pki->dir, name, why));
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
+    sv_why reason = { 0 };
+    if (sv_key_open(path, &key, &reason) != SV_OK) {
+        return sv_fail(why, SV_ERR_STATE,
+                       "%s; it signs the list for the certificates it issued. When those have all "
+                       "ended, take its certificate out of ca.crt",
+                       reason.text);
     }
-    SV_TRY(extend(crl, pki->issuing, number, why));
-    if (X509_CRL_sort(crl) != 1 || X509_CRL_sign(crl, pki->key, sv_pkey_digest(pki->key)) <= 0) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot sign the CRL");
-    }
-    *out = crl;
-    crl = NULL;
-    return SV_OK;
+    const sv_issuer issuer = { .certificate = former, .key = key, .domain = pki->domain };
+    return add_list(&issuer, frame, records, pem, why);
 }
 
 sv_err sv_pki_crl(const char *dir, const char *out_path, sv_why *why) {
@@ -125,18 +141,25 @@ sv_err sv_pki_crl(const char *dir, const char *out_path, sv_why *why) {
     SV_TRY(sv_pki_open(dir, &pki, why));
     char newest[PATH_MAX];
     SV_TRY(sv_pki_path(newest, dir, "crl.pem", why));
-    SV_DEFER(sv_asn1_integer_drop) ASN1_INTEGER *number = NULL;
-    SV_TRY(next_number(newest, &number, why));
-    SV_DEFER(sv_crl_drop) X509_CRL *crl = NULL;
-    SV_TRY(build(&pki, number, &crl, why));
-
-    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new(BIO_s_mem());
-    if (bio == NULL || PEM_write_bio_X509_CRL(bio, crl) != 1) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot write the CRL as PEM");
+    int64_t now_s = (int64_t) time(NULL);
+    sv_crl_frame frame = { .from_us = now_s * SV_TIME_SECOND_US,
+                           .until_us = now_s * SV_TIME_SECOND_US + CRL_DAYS * SV_TIME_DAY_US };
+    SV_TRY(sv_pki_crl_number(dir, &frame.number, why));
+    frame.number++;
+    SV_DEFER(build_drop)
+    crl_build build = { .records = SV_TEXTBUF_HEAP(SV_CRL_MADE_MAX), .now_s = now_s };
+    SV_TRY(sv_pki_list(dir, visit, &build, why));
+    if (build.err != SV_OK) {
+        return sv_fail(why, build.err, "more than %d certificates are revoked", SV_CRL_RECORDS_MAX);
     }
-    char *at = NULL;
-    long len = BIO_get_mem_data(bio, &at);
-    sv_text pem = { .at = at, .len = (size_t) len };
-    SV_TRY(sv_disk_replace(newest, pem, 0644, why));
-    return sv_disk_replace(out_path, pem, 0644, why);
+    sv_text records = sv_textbuf_text(&build.records);
+    SV_DEFER(sv_textbuf_drop)
+    sv_textbuf pem = SV_TEXTBUF_HEAP((size_t) SV_CRL_MADE_MAX * 2 * (1 + SV_PKI_FORMER_MAX));
+    const sv_issuer issuer = { .certificate = pki.issuing, .key = pki.key, .domain = pki.domain };
+    SV_TRY(add_list(&issuer, &frame, records, &pem, why));
+    for (size_t i = 0; i < pki.former_count; i++) {
+        SV_TRY(add_former_list(&pki, pki.former[i], &frame, records, &pem, why));
+    }
+    SV_TRY(sv_disk_replace(newest, sv_textbuf_text(&pem), 0644, why));
+    return sv_disk_replace(out_path, sv_textbuf_text(&pem), 0644, why);
 }

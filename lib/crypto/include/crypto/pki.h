@@ -2,7 +2,8 @@
 //
 //   ca.crt      issuing certificate, then root      ca.key   issuing key (0600)
 //   root/       root.crt, root.key (encrypted)      issued/  <serial>.crt, index.ndjson
-//   revoked.ndjson  (id, issued before T) and known serials      crl.pem  the newest CRL
+//   revoked.ndjson  (id, issued before T) and known serials      crl.pem  the newest CRLs
+//   signer/  journal.ndjson: what selvedge-signer issued         former/  issuing keys of before
 //
 // X.509 v3, pathlen 0 below the root, 128-bit random serials; leaves carry CN = id, SAN URI
 // spiffe://<domain>/<role>/<id>, the EKU of their role, DNS and IP names for servers and gateways
@@ -70,8 +71,12 @@ sv_err sv_pki_verify(const char *ca_path, const char *cert_path, sv_identity *ou
 
 /// Everything issued to `id` until now is revoked; known serials enter the CRL.
 sv_err sv_pki_revoke(const char *dir, const char *id, sv_why *why);
-/// Write a CRL (PEM), number rising, valid 30 days.
+/// Write CRLs (PEM), number rising, valid 30 days: one by the issuing certificate and one by each
+/// former one in ca.crt, for a CRL counts for its own issuer's certificates. Each lists every
+/// revoked serial number there is.
 sv_err sv_pki_crl(const char *dir, const char *out_path, sv_why *why);
+/// The number of the newest CRL anybody made in this folder; 0: none.
+sv_err sv_pki_crl_number(const char *dir, uint64_t *out, sv_why *why);
 
 /// One line of issued/index.ndjson.
 typedef struct sv_pki_record {
@@ -86,8 +91,12 @@ typedef void sv_pki_revoked_visit(void *arg, sv_text id, int64_t before_us);
 /// Every id that was revoked in the folder, once, and before when its certificates do not count.
 sv_err sv_pki_revocations(const char *dir, sv_pki_revoked_visit *visit, void *arg, sv_why *why);
 
+/// The line, without its end.
+void sv_pki_record_add(sv_textbuf *out, const sv_pki_record *record);
+
 typedef void sv_pki_visit(void *arg, const sv_pki_record *record);
-/// Every certificate the folder knows, oldest first.
+/// Every certificate the folder knows: the index, then the signer's journal, oldest first in each.
+/// A last line that is still being written is left out.
 sv_err sv_pki_list(const char *dir, sv_pki_visit *visit, void *arg, sv_why *why);
 
 #endif

@@ -1,0 +1,204 @@
+// selvedge-signer: holds the issuing key, parses nothing of strangers, has no network.
+#include "box.h"
+#include "door.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/clock.h>
+#include <sys/log.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_MACHINE = 5, HELP_BYTES_MAX = 16384 };
+
+typedef struct arguments {
+    const char *config;
+    bool check_only, help, version;
+} arguments;
+
+typedef struct program {
+    sv_loop *loop;
+    signer_config config;
+    signer_service service;
+    signer_door *door;
+    bool failed;
+} program;
+
+static int print_help(void) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf keys = SV_TEXTBUF_HEAP(HELP_BYTES_MAX);
+    sv_config_help(SIGNER_KEYS, &keys);
+    (void) printf("usage: selvedge-signer --config FILE [--check-config]\n\n"
+                  "Holds the issuing key and makes certificates, as far as its own policy allows,\n"
+                  "for the one program of this machine that may ask: the fleet server.\n\n"
+                  "  --config FILE    the configuration\n"
+                  "  --check-config   say what is wrong with it and end\n"
+                  "  --version        print the version and end\n"
+                  "  --help           print this and end\n\n"
+                  "SIGHUP: read the issuing certificate and key again (selvedge pki rotate).\n"
+                  "Exit codes: 0 done, 2 wrong usage or configuration, 5 this machine.\n\n"
+                  "Keys of the configuration:\n" SV_TEXT_FMT,
+                  SV_TEXT_ARG(sv_textbuf_text(&keys)));
+    return EXIT_DONE;
+}
+
+static bool parse_arguments(int argc, char **argv, arguments *out) {
+    static const struct option options[] = {
+        { "config", required_argument, NULL, 'c' },
+        { "check-config", no_argument, NULL, 'k' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },
+        { NULL, 0, NULL, 0 },
+    };
+    for (int option = 0; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        out->config = option == 'c' ? optarg : out->config;
+        out->check_only = out->check_only || option == 'k';
+        out->help = out->help || option == 'h';
+        out->version = out->version || option == 'v';
+        if (option == '?') {
+            return false;
+        }
+    }
+    if (optind < argc) {
+        (void) fprintf(stderr, "selvedge-signer: \"%s\" is not an option\n", argv[optind]);
+        return false;
+    }
+    if (out->config == NULL && !out->help && !out->version) {
+        (void) fprintf(stderr, "selvedge-signer: name the configuration with --config FILE\n");
+        return false;
+    }
+    return true;
+}
+
+static int read_config(const char *path, signer_config *out) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX);
+    sv_why why;
+    if (sv_disk_read(path, &yaml, &why) != SV_OK) {
+        (void) fprintf(stderr, "selvedge-signer: %s\n", why.text);
+        return EXIT_USAGE;
+    }
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = path };
+    if (signer_config_read(sv_textbuf_text(&yaml), out, &faults) != SV_OK) {
+        (void) fprintf(stderr, SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&faults.text)));
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
+static void on_stop(void *arg) {
+    sv_loop_stop(((program *) arg)->loop);
+}
+
+static void on_failure(void *arg) {
+    ((program *) arg)->failed = true;
+    on_stop(arg);
+}
+
+/// Nobody but the signer's user may read the issuing key, not even its group. [signer-9]
+static sv_err check_key_file(const signer_config *config, sv_why *why) {
+    char path[SV_PATH_MAX];
+    struct stat info;
+    if (strchr(config->key, ':') != NULL) {
+        return SV_OK; // another store
+    }
+    if (config->key[0] == '\0') {
+        SV_TRY(sv_disk_join(path, sizeof path, config->pki, "ca.key"));
+    } else {
+        SV_TRY(sv_text_copy(sv_text_of(config->key), path, sizeof path));
+    }
+    if (stat(path, &info) == 0 && (info.st_mode & 077) != 0) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "'%s' has mode %03o: others may read the issuing key; run: chmod 600 '%s'",
+                       path, info.st_mode & 0777, path);
+    }
+    return SV_OK;
+}
+
+static sv_err open_authority(const signer_config *config, sv_authority **out, sv_why *why) {
+    SV_TRY(check_key_file(config, why));
+    return sv_authority_open(config->pki, config->key[0] != '\0' ? config->key : NULL, out, why);
+}
+
+/// The issuing certificate and key as they are now; what cannot be read changes nothing.
+///
+static void on_reload(void *arg) {
+    program *p = arg;
+    sv_authority *fresh = NULL;
+    sv_why why = { 0 };
+    if (open_authority(&p->config, &fresh, &why) != SV_OK) {
+        SV_LOG(error, "signer.kept", "%s; the issuing key of before stays", why.text);
+        return;
+    }
+    sv_authority_drop(&p->service.authority);
+    p->service.authority = fresh;
+    SV_LOG(info, "signer.reloaded", "issuing certificate and key read again");
+}
+
+static sv_err start(program *p, sv_why *why) {
+    p->service = (signer_service){ .config = &p->config,
+                                   .journal = JOURNAL_CLOSED,
+                                   .now_us = sv_clock_wall_us };
+    SV_TRY(open_authority(&p->config, &p->service.authority, why));
+    SV_TRY(journal_open(p->config.pki, &p->service.journal, why));
+    SV_TRY(sv_loop_open(&p->loop, why));
+    SV_TRY(sv_loop_on_signal(p->loop, SIGTERM, on_stop, p, why));
+    SV_TRY(sv_loop_on_signal(p->loop, SIGINT, on_stop, p, why));
+    SV_TRY(sv_loop_on_signal(p->loop, SIGHUP, on_reload, p, why));
+    SV_TRY(door_open(p->loop, &p->service, on_failure, p, &p->door, why));
+    SV_TRY(signer_box_enter(&p->config, why));
+    SV_LOG(info, "signer.ready", "%s, domain %s", p->config.socket,
+           sv_authority_domain(p->service.authority));
+    return SV_OK;
+}
+
+static void stop(program *p) {
+    door_drop(&p->door);
+    sv_loop_drop(&p->loop);
+    journal_drop(&p->service.journal);
+    sv_authority_drop(&p->service.authority);
+}
+
+static int run(program *p) {
+    sv_log_open("selvedge-signer", SV_LOG_info);
+    sv_why why = { 0 };
+    sv_err err = start(p, &why);
+    if (err == SV_OK) {
+        err = sv_loop_run(p->loop, &why);
+        SV_LOG(info, "signer.stop", "%llu issued, %llu refused",
+               (unsigned long long) p->service.issued, (unsigned long long) p->service.refused);
+    }
+    stop(p);
+    if (err != SV_OK) {
+        (void) fprintf(stderr, "selvedge-signer: %s\n", why.text);
+        return err == SV_ERR_INVALID ? EXIT_USAGE : EXIT_MACHINE;
+    }
+    return p->failed ? EXIT_MACHINE : EXIT_DONE;
+}
+
+int main(int argc, char **argv) {
+    arguments args = { 0 };
+    if (!parse_arguments(argc, argv, &args)) {
+        return EXIT_USAGE;
+    }
+    if (args.help) {
+        return print_help();
+    }
+    if (args.version) {
+        (void) printf("selvedge-signer %s\n", SV_VERSION);
+        return EXIT_DONE;
+    }
+    static program p;
+    int code = read_config(args.config, &p.config);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    if (args.check_only) {
+        (void) printf("configuration is fine\n");
+        return EXIT_DONE;
+    }
+    code = run(&p);
+    // Nothing that libraries do at exit is among the calls that are left.
+    (void) fflush(NULL);
+    _exit(code);
+}
