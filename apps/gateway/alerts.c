@@ -89,7 +89,9 @@ void gw_alert_health(gw *g, gw_device *device, const sv_health *health) {
     sum_up(health, &alert);
     alert.event = health_event(device, &alert);
     if (alert.event == SV_ALERT_NONE
-        || (alert.event == SV_ALERT_RAISED && gw_maintenance_is_on(g, device->id))) {
+        || (alert.event == SV_ALERT_RAISED
+            && (gw_maintenance_is_on(g, device->id)
+                || gw_standing_is_quarantined(g, sv_text_of(device->id))))) {
         return;
     }
     if (alert.event == SV_ALERT_RAISED) {
@@ -168,8 +170,12 @@ sv_err gw_alerts_reopen(gw *g, sv_why *why) {
     while (err == SV_OK) {
         gw_kept_alert kept;
         SV_TRY(kept_from(stmt, &kept, why));
-        SV_TRY(kept.alert.type == SV_ALERT_HEALTH ? reopen_health(g, &kept.alert)
-                                                  : gw_cause_reopen(g, &kept));
+        if (gw_notice_is(&kept.alert)) {
+            gw_notice_reopen(g, &kept.alert);
+        } else {
+            SV_TRY(kept.alert.type == SV_ALERT_HEALTH ? reopen_health(g, &kept.alert)
+                                                      : gw_cause_reopen(g, &kept));
+        }
         g->alerts_open++;
         err = sv_stmt_next(stmt, why);
     }

@@ -186,6 +186,16 @@ static const sv_config_key HTTP_KEYS[] = {
       .help = "of /metrics, /healthz, /v1/status, /v1/streams, /v1/series on 127.0.0.1; 0: none" },
     { .name = NULL },
 };
+static const sv_config_key STANDING_KEYS[] = {
+    { .name = "max_age",
+      .type = SV_CONFIG_DURATION,
+      .fallback = "7d",
+      .min = SV_TIME_SECOND_US,
+      .max = 366 * SV_TIME_DAY_US,
+      .help = "when the fleet server has not said for so long who counts, an alert is raised and "
+              "devices that were never seen here are refused" },
+    { .name = NULL },
+};
 static const char *const RULES_FROM[] = { "file", "fleet", NULL };
 static const sv_config_key PAGE_KEYS[] = {
     { .name = "bind",
@@ -253,6 +263,12 @@ static const sv_config_key KEYS[] = {
       .keys = FLEET_KEYS,
       .fallback = "",
       .help = "where what matters goes" },
+    { .name = "standing",
+      .type = SV_CONFIG_SECTION,
+      ROOT(standing),
+      .keys = STANDING_KEYS,
+      .fallback = "",
+      .help = "what the fleet server says of who still counts" },
     { .name = "alerts",
       .type = SV_CONFIG_SECTION,
       ROOT(alerts),

@@ -72,6 +72,9 @@ typedef struct gw_config {
         int64_t summaries_us, free, pack_us, rows;
         int64_t endurance; ///< bytes the medium may be written in its life; 0: unknown
     } store;
+    struct {
+        int64_t max_age_us; ///< of what the fleet server said last of who counts
+    } standing;
     gw_command_rights commands;
     sv_rules *rules; ///< those of the file, or those that the fleet server gave instead
     int rules_from;  ///< GW_RULES_FROM_FILE or _FLEET

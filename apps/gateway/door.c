@@ -13,8 +13,22 @@ enum {
     TRIM_LINKS = 256, ///< so many that ended leave memory worth giving back
 };
 
+/// Of who is here already and may have lost that right. [standing-22]
+static sv_err welcome(void *arg, const sv_broker_peer *who, sv_why *why) {
+    return gw_standing_admit(arg, &who->identity, why);
+}
+
+/// Whoever does not count any more may still have said that it is gone: its will. [standing-22]
+static bool counts(const gw *g, const sv_broker_peer *who, sv_text topic) {
+    return gw_standing_judge(g, &who->identity, NULL) == SV_OK
+           || sv_text_starts(topic, SV_TEXT("presence/"));
+}
+
 static bool may_publish(void *arg, const sv_broker_peer *who, sv_text topic) {
     const gw *g = arg;
+    if (!who->local && !counts(g, who, topic)) {
+        return false;
+    }
     return gw_may_publish(&g->config, who->local ? NULL : &who->identity, topic);
 }
 
@@ -62,6 +76,14 @@ static uint64_t on_message(void *arg, const sv_broker_message *message) {
     uint64_t group = gw_ingest_message(g, message->topic, message->payload);
     hold_while_behind(g);
     return group;
+}
+
+/// What a quarantined device measures reaches nobody. [standing-23]
+static bool passes_on(void *arg, const sv_broker_message *message) {
+    const gw *g = arg;
+    sv_text rest = message->topic;
+    return !sv_text_is(sv_text_cut(&rest, '/'), "sensors")
+           || !gw_standing_is_quarantined(g, sv_text_cut(&rest, '/'));
 }
 
 static uint64_t on_keep(void *arg, sv_broker_kind kind, sv_text key, sv_text value) {
@@ -168,9 +190,11 @@ static sv_err set_room(const gw_config *config, sv_mqtt_server_options *options,
 }
 
 sv_err gw_door_open(gw *g, sv_why *why) {
-    static const sv_mqtt_server_hooks HOOKS = { .may_publish = may_publish,
+    static const sv_mqtt_server_hooks HOOKS = { .welcome = welcome,
+                                                .may_publish = may_publish,
                                                 .may_subscribe = may_subscribe,
                                                 .message = on_message,
+                                                .passes_on = passes_on,
                                                 .keep = on_keep,
                                                 .named = named,
                                                 .event = on_event,

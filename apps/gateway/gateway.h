@@ -6,6 +6,7 @@
 #define SELVEDGE_GATEWAY_H
 
 #include "act.h"
+#include "aside.h"
 #include "availability.h"
 #include "boots.h"
 #include "broker_crl.h"
@@ -13,10 +14,12 @@
 #include "config.h"
 #include "device_acks.h"
 #include "guards.h"
+#include "holds.h"
 #include "ledger.h"
 #include "local.h"
 #include "local_alerts.h"
 #include "maintenance.h"
+#include "notices.h"
 #include "outbox.h"
 #include "page_door.h"
 #include "push.h"
@@ -25,6 +28,7 @@
 #include "senders.h"
 #include "site_rules.h"
 #include "spool_alert.h"
+#include "standing.h"
 #include "traffic.h"
 #include "try.h"
 #include <base/map.h>
@@ -203,6 +207,9 @@ struct gw {
     gw_maintenance maintenance;
     gw_tries tries;
     gw_seen seen;
+    gw_standing standing;
+    gw_aside aside;
+    sv_map *notices; ///< open ones
     gw_page_door page;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
     char alert_path[SV_URL_PATH_MAX], alert_name[SV_URL_HOST_MAX + 24];

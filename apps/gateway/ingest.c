@@ -139,9 +139,11 @@ static void show_guard(gw *g, const gw_stream *s, int64_t received_us, bool quie
     gw_guard_take(g, s, &input, received_us, quiet);
 }
 
-/// The rules mute it now, or somebody works on its device. [edge-10] [maintenance-1]
+/// The rules mute it now, somebody works on its device, or that is quarantined. [edge-10]
+/// [maintenance-1] [standing-23]
 static bool is_quiet(const gw *g, const gw_stream *s) {
-    return (s->rules.mutes & g->muted) != 0 || gw_maintenance_is_on(g, s->device);
+    return (s->rules.mutes & g->muted) != 0 || gw_maintenance_is_on(g, s->device)
+           || gw_standing_is_quarantined(g, sv_text_of(s->device));
 }
 
 static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, placed at,
@@ -279,23 +281,48 @@ static void take(void *arg, const sv_reading *reading) {
     g->stored++;
 }
 
+static sv_text device_in(sv_text topic) {
+    (void) sv_text_cut(&topic, '/');
+    return sv_text_cut(&topic, '/');
+}
+
+/// Behind an external broker nobody has looked at the certificate. [standing-24]
+static bool is_out(gw *g, sv_text topic) {
+    if (g->config.own_door || !gw_standing_is_out(g, device_in(topic))) {
+        return false;
+    }
+    g->standing.dropped++;
+    return true;
+}
+
+static void take_readings(delivery *in, sv_text payload) {
+    gw *g = in->g;
+    sv_reading_key key;
+    sv_why why = { 0 };
+    if (sv_reading_key_parse(in->topic, &key, &why) != SV_OK) {
+        refuse(in, SV_READING_TOPIC, NULL, &why);
+    } else if (gw_standing_is_quarantined(g, key.device_id)) {
+        gw_aside_take(g, in->topic, payload);
+    } else {
+        sv_reading_payload_parse(&key, payload, in->received_us, take, refuse, in);
+        gw_traffic_share(g, GW_WAY_IN, payload.len);
+    }
+}
+
 uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
     if (g->exit_code != 0) {
         return UINT64_MAX;
     }
     g->bytes_in += payload.len;
     delivery in = { .g = g, .topic = topic, .received_us = gw_wall_us(g) };
-    sv_reading_key key;
-    sv_why why = { 0 };
-    if (sv_text_starts(topic, SV_TEXT("results/"))) {
+    if (is_out(g, topic)) {
+        // dropped
+    } else if (sv_text_starts(topic, SV_TEXT("results/"))) {
         gw_act_result(g, topic, payload);
     } else if (!sv_text_starts(topic, SV_TEXT("sensors/"))) {
         gw_device_take(g, topic, payload);
-    } else if (sv_reading_key_parse(topic, &key, &why) != SV_OK) {
-        refuse(&in, SV_READING_TOPIC, NULL, &why);
     } else {
-        sv_reading_payload_parse(&key, payload, in.received_us, take, refuse, &in);
-        gw_traffic_share(g, GW_WAY_IN, payload.len);
+        take_readings(&in, payload);
     }
     // Also when it added nothing: a reading seen before may be on its way to the disk still.
     uint64_t group = sv_writer_last(g->writer);
@@ -350,6 +377,7 @@ sv_err gw_ingest_prime(gw *g, sv_why *why) {
     int64_t covered = 0;
     sv_stmt *stmt = NULL;
     SV_TRY(gw_maintenance_restore(g, why));
+    SV_TRY(gw_standing_restore(g, why));
     SV_TRY(gw_senders_restore(g, &covered, why));
     SV_TRY(sv_db_stmt(
         g->db,
@@ -372,6 +400,9 @@ void gw_ingest_open(gw *g) {
     g->devices = sv_map_new(GW_DEVICES_MAX, key);
     gw_guards_open(g, key);
     gw_maintenance_open(g, key);
+    gw_notices_open(g, key);
+    gw_standing_open(g, key);
+    gw_aside_open(g, key);
 }
 
 static void close_map(sv_map **map) {
@@ -399,6 +430,9 @@ void gw_ingest_close(gw *g) {
     close_map(&g->streams);
     gw_guards_close(g);
     gw_maintenance_close(g);
+    gw_notices_close(g);
+    gw_standing_close(g);
+    gw_aside_close(g);
     gw_senders_close(g);
     close_map(&g->devices);
 }

@@ -94,19 +94,32 @@ static const struct {
     { "/v1/status", show_status, false },       { "/v1/streams", show_streams, false },
     { "/v1/series", gw_local_series, false },   { "/v1/commands", gw_act_local, false },
     { "/v1/devices", gw_local_devices, false }, { "/v1/alerts", gw_seen_list, false },
+    { "/v1/set-aside", gw_aside_show, false },
 };
 
-/// `/v1/alerts/<id>/acknowledge`.
-static bool read_acknowledge(sv_text path, sv_text *id) {
-    static const char BEFORE[] = "/v1/alerts/";
-    sv_text rest = path;
-    if (!sv_text_starts(path, SV_TEXT("/v1/alerts/"))) {
-        return false;
+/// What can be changed: `<before><id>/<verb>`.
+static const struct {
+    const char *before, *verb;
+    void (*change)(gw *g, sv_http_request *request, sv_text id);
+} CHANGES[] = {
+    { "/v1/alerts/", "acknowledge", gw_seen_acknowledge },
+    { "/v1/devices/", "release", gw_standing_answer_release },
+};
+
+/// SV_COUNT(CHANGES): it is none of these.
+static size_t find_change(sv_text path, sv_text *id) {
+    size_t i = 0;
+    for (; i < SV_COUNT(CHANGES); i++) {
+        sv_text before = sv_text_of(CHANGES[i].before);
+        sv_text rest = { .at = path.at + before.len, .len = path.len - before.len };
+        if (sv_text_starts(path, before)) {
+            *id = sv_text_cut(&rest, '/');
+            if (sv_text_is(rest, CHANGES[i].verb) && sv_id_is_valid(*id)) {
+                break;
+            }
+        }
     }
-    rest.at += sizeof BEFORE - 1;
-    rest.len -= sizeof BEFORE - 1;
-    *id = sv_text_cut(&rest, '/');
-    return sv_text_is(rest, "acknowledge") && sv_id_is_valid(*id);
+    return i;
 }
 
 static bool is_method(sv_http_request *request, const char *method) {
@@ -139,16 +152,16 @@ static bool is_for_this_machine(sv_http_request *request, gw_asked_from from) {
     return false;
 }
 
-static void change(gw *g, sv_http_request *request, sv_text alert, gw_asked_from from) {
+static void change(gw *g, sv_http_request *request, size_t which, sv_text id, gw_asked_from from) {
     if (is_method(request, "POST") && is_for_this_machine(request, from)
         && gw_local_is_meant(request)) {
-        gw_seen_acknowledge(g, request, alert);
+        CHANGES[which].change(g, request, id);
     }
 }
 
 void gw_local_answer(gw *g, sv_http_request *request, gw_asked_from from) {
     sv_text path = sv_http_path(request);
-    sv_text alert;
+    sv_text id;
     for (size_t i = 0; i < SV_COUNT(PAGES); i++) {
         if (sv_text_is(path, PAGES[i].path)) {
             if (is_method(request, "GET")
@@ -158,12 +171,13 @@ void gw_local_answer(gw *g, sv_http_request *request, gw_asked_from from) {
             return;
         }
     }
-    if (read_acknowledge(path, &alert)) {
-        change(g, request, alert, from);
+    size_t which = find_change(path, &id);
+    if (which < SV_COUNT(CHANGES)) {
+        change(g, request, which, id, from);
     } else if (!gw_local_page_has(path)) {
         sv_http_problem(request, 404, "Not found",
                         "there are /, /metrics, /healthz, /v1/status, /v1/alerts, /v1/devices, "
-                        "/v1/streams, /v1/series and /v1/commands");
+                        "/v1/streams, /v1/series, /v1/commands and /v1/set-aside");
     } else if (is_method(request, "GET") && is_for_this_machine(request, from)) {
         gw_local_page(request);
     }

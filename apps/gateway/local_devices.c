@@ -4,7 +4,7 @@
 
 enum { SHOWN = 200, SHOWN_MAX = GW_DEVICES_MAX, LIMIT_ROOM = 8 };
 
-static void put_device(sv_json_out *out, const gw_device *device) {
+static void put_device(const gw *g, sv_json_out *out, const gw_device *device) {
     sv_json_open_object(out);
     sv_json_add_str(out, "id", device->id);
     sv_json_add_str(out, "type", device->type[0] != '\0' ? device->type : NULL);
@@ -13,6 +13,7 @@ static void put_device(sv_json_out *out, const gw_device *device) {
     sv_json_add_int(out, "last_seen", device->last_seen_us / 1000);
     sv_json_add_str(out, "health",
                     device->health.open ? sv_severity_name(device->health.severity) : NULL);
+    sv_json_add_str(out, "standing", gw_standing_name(g, sv_text_of(device->id)));
     sv_json_close_object(out);
 }
 
@@ -21,7 +22,7 @@ static size_t put_some(const gw *g, sv_json_out *out, bool needing, size_t left)
     for (size_t i = 0; left > 0 && i < sv_map_count(g->devices); i++) {
         const gw_device *device = sv_map_at(g->devices, i, NULL);
         if ((!device->online || device->health.open) == needing) {
-            put_device(out, device);
+            put_device(g, out, device);
             left--;
         }
     }

@@ -93,6 +93,36 @@ static void put_relay(const gw *g, sv_textbuf *out) {
     put_plain(metrics, SV_COUNT(metrics), out);
 }
 
+static void put_standing(const gw *g, sv_textbuf *out) {
+    const gw_standing *s = &g->standing;
+    const metric metrics[] = {
+        { "standing_version", "gauge", "How far the fleet server's log of who counts was followed.",
+          (double) s->version },
+        { "standing_old", "gauge", "1 while that was not heard of for longer than it may be.",
+          gw_standing_is_old(g) ? 1 : 0 },
+        { "standing_turned_away_total", "counter",
+          "Handshakes and requests of who does not count, or was never seen.",
+          (double) s->turned_away },
+        { "standing_ended_total", "counter", "Connections that ended by a change.",
+          (double) s->ended },
+        { "standing_dropped_total", "counter",
+          "Messages of revoked devices behind an external broker.", (double) s->dropped },
+        { "quarantined_here", "gauge", "Devices that this gateway has quarantined by itself.",
+          (double) sv_map_count(s->held) },
+        { "set_aside", "gauge", "Messages of quarantined devices that are kept.",
+          (double) g->aside.rows },
+        { "set_aside_dropped_total", "counter", "Those that had to go.",
+          (double) g->aside.dropped },
+    };
+    put_plain(metrics, SV_COUNT(metrics), out);
+    head(out, "standing_pages_total", "counter",
+         "What the fleet server said of who counts, by what became of it.");
+    for (unsigned i = 0; i < GW_PAGE_END__COUNT; i++) {
+        sv_textbuf_addf(out, "selvedge_gateway_standing_pages_total{end=\"%s\"} %llu\n",
+                        gw_page_end_name((gw_page_end) i), (unsigned long long) s->ends[i]);
+    }
+}
+
 static void put_labelled(sv_textbuf *out, const char *name, const char *label, const char *value,
                          uint64_t count) {
     sv_textbuf_addf(out, "selvedge_gateway_%s{%s=\"%s\"} %llu\n", name, label, value,
@@ -202,6 +232,7 @@ static void put_dropped(const gw *g, sv_textbuf *out) {
 void gw_local_metrics(const gw *g, sv_textbuf *out) {
     put_gateway(g, out);
     put_relay(g, out);
+    put_standing(g, out);
     head(out, "refused_total", "counter", "What arrived and was refused, by reason.");
     put_labelled(out, "refused_total", "reason", "full", g->refused[SV_READING_FINE]);
     for (unsigned i = SV_READING_FINE + 1; i < SV_READING_FAULT__COUNT; i++) {

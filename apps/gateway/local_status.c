@@ -241,6 +241,8 @@ void gw_local_status(const gw *g, sv_textbuf *text) {
     gw_act_put_status(g, &out);
     sv_json_key(&out, "rules");
     gw_site_rules_write(g, &out);
+    sv_json_key(&out, "standing");
+    gw_standing_write(g, &out);
     sv_json_key(&out, "maintenance");
     gw_maintenance_write(g, &out);
     sv_json_add_int(&out, "alerts_open", g->alerts_open);

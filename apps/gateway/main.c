@@ -118,8 +118,13 @@ static void on_reload(void *arg) {
         gw_door_reload(g);
     }
     reload_relay(g);
+    gw_standing_reload(g);
     gw_page_reload(g);
     SV_LOG(info, "config.reloaded", "%s was read again", config_path);
+}
+
+static sv_err admit(void *arg, const sv_identity *who, sv_why *why) {
+    return gw_standing_admit(arg, who, why);
 }
 
 static sv_err open_relay(gw *g, sv_why *why) {
@@ -131,7 +136,9 @@ static sv_err open_relay(gw *g, sv_why *why) {
                                      .port = (uint16_t) c->door.port,
                                      .tls = door_files(c),
                                      .fleet_url = c->fleet.url,
-                                     .fleet_tls = g->tls };
+                                     .fleet_tls = g->tls,
+                                     .welcome = admit,
+                                     .arg = g };
     SV_TRY(gw_relay_open(g->loop, &relay, &g->relay, why));
     SV_LOG(info, "relay.open", "what devices ask on %s:%lld goes on to %s", c->door.bind,
            (long long) c->door.port, c->fleet.url);
@@ -166,6 +173,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     gw_local_alerts_turn(g);
     gw_site_rules_start(g);
     gw_maintenance_start(g);
+    gw_standing_start(g);
     return gw_push_open(g, why);
 }
 

@@ -141,6 +141,7 @@ static void on_up(void *arg) {
     gw *g = arg;
     g->push.up = true;
     g->push.told_down = false;
+    gw_standing_connected(g);
     SV_LOG(info, "push.up", "the fleet server's events come from %lld on",
            (long long) g->push.taken);
 }
@@ -148,6 +149,10 @@ static void on_up(void *arg) {
 static bool on_event(void *arg, const sv_event *event) {
     SV_DEFER(sv_json_drop) sv_json *data = NULL;
     uint64_t id = 0;
+    if (sv_text_is(event->name, "standing")) {
+        gw_standing_take(arg, event->data); // it has numbers of its own
+        return true;
+    }
     if (sv_text_u64(event->id, INT64_MAX, &id) != SV_OK) {
         return true; // nothing of ours
     }
@@ -210,6 +215,7 @@ static void on_poll(void *arg) {
     gw *g = arg;
     if (!g->push.up && !g->push.poll_under_way && g->exit_code == 0) {
         poll(g);
+        gw_standing_look(g);
     }
 }
 

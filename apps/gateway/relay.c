@@ -239,6 +239,12 @@ static void on_unwelcome(void *arg, const char *peer, const sv_why *why) {
     relay->counts.refused++;
 }
 
+static sv_err on_welcome(void *arg, const char *peer, const sv_identity *who, sv_why *why) {
+    const gw_relay *relay = arg;
+    (void) peer; // whoever is refused is logged with it
+    return relay->welcome == NULL ? SV_OK : relay->welcome(relay->arg, who, why);
+}
+
 static sv_err open_server(gw_relay *relay, const gw_relay_options *options, sv_why *why) {
     SV_TRY(sv_tls_server(&options->tls, SV_TLS_CLIENTS_NEWCOMERS, false, &relay->tls, why));
     const sv_http_server_options server = { .bind = options->bind,
@@ -246,13 +252,16 @@ static sv_err open_server(gw_relay *relay, const gw_relay_options *options, sv_w
                                             .tls = relay->tls,
                                             .body_max = GW_RELAY_UPLOAD_MAX,
                                             .connections_max = GW_RELAY_LINKS,
-                                            .unwelcome = on_unwelcome };
+                                            .unwelcome = on_unwelcome,
+                                            .welcome = on_welcome };
     return sv_http_server_open(relay->loop, &server, gw_relay_request, relay, &relay->server, why);
 }
 
 sv_err gw_relay_open(sv_loop *loop, const gw_relay_options *options, gw_relay **out, sv_why *why) {
     SV_DEFER(gw_relay_drop) gw_relay *relay = sv_mem_new(sizeof *relay);
     relay->loop = loop;
+    relay->welcome = options->welcome;
+    relay->arg = options->arg;
     relay->deadline_us = options->deadline_us > 0 ? options->deadline_us : GW_RELAY_DEADLINE_US;
     TAILQ_INIT(&relay->waiting);
     TAILQ_INIT(&relay->newcomers);
@@ -282,6 +291,10 @@ sv_err gw_relay_reload(gw_relay *relay, const sv_tls_files *files, sv_why *why) 
     sv_tls_drop(&relay->tls);
     relay->tls = fresh;
     return SV_OK;
+}
+
+size_t gw_relay_review(gw_relay *relay, sv_text id) {
+    return sv_http_server_review(relay->server, id);
 }
 
 /// Who waits is told; who is under way is told by the client that goes.

@@ -41,6 +41,9 @@ typedef struct gw_relay_options {
     const char *fleet_url; ///< origin of the fleet server's device door
     sv_tls *fleet_tls;     ///< to it; must outlive the relay
     int64_t deadline_us;   ///< 0: GW_RELAY_DEADLINE_US
+    /// Whether a device whose certificate counts may be here. NULL: each may.
+    sv_err (*welcome)(void *arg, const sv_identity *who, sv_why *why);
+    void *arg;
 } gw_relay_options;
 
 typedef struct gw_relay_counts {
@@ -55,6 +58,9 @@ uint16_t gw_relay_port(const gw_relay *relay);
 gw_relay_counts gw_relay_count(const gw_relay *relay);
 /// The files anew. On failure the certificates of before stay.
 sv_err gw_relay_reload(gw_relay *relay, const sv_tls_files *files, sv_why *why);
+/// Something was decided about `id`: its connections are asked about again, and those that may not
+/// stay are closed. How many.
+size_t gw_relay_review(gw_relay *relay, sv_text id);
 void gw_relay_drop(gw_relay **relay);
 
 /// The path and query to ask the fleet server for. SV_ERR_INVALID for a path that others might read

@@ -45,6 +45,8 @@ struct gw_relay {
     gw_rate rate;
     sv_timer *sweep;
     gw_relay_counts counts;
+    sv_err (*welcome)(void *arg, const sv_identity *who, sv_why *why);
+    void *arg;
     bool closing;
 };
 

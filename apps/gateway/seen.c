@@ -30,6 +30,9 @@ static bool is_open_still(gw *g, const sv_alert *alert, bool mark) {
     if (gw_spool_alert_is(alert)) {
         return g->spool_alert.open && strcmp(g->spool_alert.id, alert->id) == 0;
     }
+    if (gw_notice_is(alert)) {
+        return gw_notice_has(g, alert);
+    }
     if (alert->type == SV_ALERT_HEALTH) {
         const gw_device *device = gw_device_of(g, sv_text_of(alert->device_id));
         return device != NULL && device->health.open
@@ -165,8 +168,7 @@ void gw_seen_close(gw *g) {
     g->seen.count = 0;
 }
 
-/// A name for people: no control characters, no longer than an id.
-static bool read_name(sv_text body, char who[SV_ID_ROOM]) {
+bool gw_seen_read_name(sv_text body, char who[SV_ID_ROOM]) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     sv_text name;
     if (sv_json_parse(body, &root, NULL, NULL) != SV_OK
@@ -235,7 +237,7 @@ void gw_seen_acknowledge(gw *g, sv_http_request *request, sv_text id) {
     gw_seen_by known;
     gw_seen_by by = { .at_us = gw_wall_us(g), .here = true };
     sv_why why = { 0 };
-    if (!read_name(sv_http_body(request), by.who)) {
+    if (!gw_seen_read_name(sv_http_body(request), by.who)) {
         sv_http_problem(request, 400, "Bad request",
                         "say who acknowledges: {\"by\":\"<name>\"}, 1 to %d bytes", SV_ID_ROOM - 1);
         return;

@@ -37,6 +37,8 @@ typedef struct gw_seen {
 } gw_seen;
 
 /// `POST /v1/alerts/<id>/acknowledge` `{"by":"<name>"}`.
+/// A name for people, out of `{"by":"<name>"}`: no control characters, no longer than an id.
+bool gw_seen_read_name(sv_text body, char who[SV_ID_ROOM]);
 void gw_seen_acknowledge(struct gw *g, sv_http_request *request, sv_text id);
 /// Answer who waits for a group that is on disk.
 void gw_seen_turn(struct gw *g);

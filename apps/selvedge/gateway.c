@@ -130,6 +130,8 @@ static int check(int argc, char **argv) {
 int cmd_gateway(int argc, char **argv) {
     static const sv_command verbs[] = {
         { "status", "how the gateway on this machine is doing", cmd_gateway_status },
+        { "set-aside", "what quarantined devices have measured", cmd_gateway_set_aside },
+        { "release", "end a quarantine that this gateway began", cmd_gateway_release },
         { "check", "is a configuration good, and what does each device get?", check },
         { "mosquitto-config", "print the configuration of a broker for it", mosquitto_config },
     };

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/loop.h>
 
-enum { ASK_US = 5 * 1000000, TURN_US = 50000, PORT = 9464, LIFE_DAYS_MAX = 36500 };
+enum { ASK_US = 5 * 1000000, TURN_US = 50000, LIFE_DAYS_MAX = 36500 };
 
 typedef struct answer {
     bool done;
@@ -29,14 +29,14 @@ static void take_answer(void *arg, const sv_http_reply_view *reply, const sv_why
     }
 }
 
-static sv_err ask(uint16_t port, const char *path, answer *out, sv_why *why) {
+static sv_err ask(uint16_t port, const sv_http_errand *asked, answer *out, sv_why *why) {
     char origin[64];
     (void) snprintf(origin, sizeof origin, "http://127.0.0.1:%u", port);
     SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
     SV_DEFER(sv_http_client_drop) sv_http_client *client = NULL;
     SV_TRY(sv_loop_open(&loop, why));
     SV_TRY(sv_http_client_open(loop, origin, NULL, ASK_US, &client, why));
-    SV_TRY(sv_http_client_send(client, "GET", path, NULL, NULL, SV_TEXT(""), take_answer, out));
+    SV_TRY(sv_http_client_ask(client, asked, take_answer, out));
     while (!out->done) {
         sv_loop_turn(loop, TURN_US);
     }
@@ -46,10 +46,7 @@ static sv_err ask(uint16_t port, const char *path, answer *out, sv_why *why) {
                        "of its configuration",
                        port, out->why.text);
     }
-    return out->status == 200
-               ? sv_textbuf_end(&out->body)
-               : sv_fail(why, SV_ERR_UNAVAILABLE, "the page on port %u answered %d: no gateway?",
-                         port, out->status);
+    return sv_textbuf_end(&out->body);
 }
 
 static double number(const sv_json *root, const char *section, const char *key) {
@@ -264,6 +261,38 @@ static void show_maintenance(const sv_json *root) {
     }
 }
 
+/// Who is quarantined by this gateway itself.
+static void show_held(const sv_json *held) {
+    for (size_t i = 0; i < sv_json_count(held); i++) {
+        const sv_json *one = sv_json_at(held, i);
+        (void) printf("          QUARANTINED HERE: " SV_TEXT_FMT ", its key was used from ",
+                      SV_TEXT_ARG(sv_show_words(one, "id")));
+        sv_show_plain(sv_show_words(one, "places"));
+        (void) puts("");
+    }
+}
+
+/// Who still counts, as far as that is known.
+static void show_standing(const sv_json *root) {
+    const sv_json *standing = sv_json_get(root, "standing");
+    double version = number(root, "standing", "version");
+    if (isfinite(number(root, "standing", "at"))) {
+        (void) printf("standing  change %.0f, told ", version);
+        sv_show_time(standing, "at");
+        (void) printf("%s; %.0f turned away, %.0f connections ended\n",
+                      flag(root, "standing", "old") ? " (TOO LONG AGO)" : "",
+                      number(root, "standing", "turned_away"), number(root, "standing", "ended"));
+    }
+    show_held(sv_json_get(standing, "quarantined_here"));
+    double messages = number(standing, "set_aside", "messages");
+    double dropped = number(standing, "set_aside", "dropped");
+    if (messages + dropped > 0) {
+        (void) printf("          %.0f messages of %.0f quarantined devices set aside, %.0f had to "
+                      "go (selvedge gateway set-aside)\n",
+                      messages, number(standing, "set_aside", "devices"), dropped);
+    }
+}
+
 static void show(const sv_json *root) {
     char room[32];
     sv_text id = SV_TEXT("");
@@ -286,14 +315,19 @@ static void show(const sv_json *root) {
     show_clocks(root);
     show_rules(root);
     show_maintenance(root);
+    show_standing(root);
     show_store(root);
     show_uplink(root);
 }
 
-/// What is at `path`; with `json` it is printed as it came.
-static sv_err fetch(uint16_t port, const char *path, bool json, sv_json **out, sv_why *why) {
+sv_err gateway_fetch(uint16_t port, const char *path, bool json, sv_json **out, sv_why *why) {
+    const sv_http_errand asked = { .method = "GET", .path = path, .body = SV_TEXT("") };
     answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX) };
-    sv_err err = ask(port, path, &got, why);
+    sv_err err = ask(port, &asked, &got, why);
+    if (err == SV_OK && got.status != 200) {
+        err = sv_fail(why, SV_ERR_UNAVAILABLE, "the page on port %u answered %d: no gateway?", port,
+                      got.status);
+    }
     if (err == SV_OK) {
         err = sv_json_parse(sv_textbuf_text(&got.body), out, NULL, why);
     }
@@ -304,10 +338,33 @@ static sv_err fetch(uint16_t port, const char *path, bool json, sv_json **out, s
     return err;
 }
 
+sv_err gateway_change(uint16_t port, const char *path, sv_text body, sv_why *why) {
+    const sv_http_field fields[] = { { "Content-Type", "application/json" },
+                                     { "X-Selvedge", "1" } };
+    const sv_http_errand asked = { .method = "POST",
+                                   .path = path,
+                                   .fields = fields,
+                                   .field_count = SV_COUNT(fields),
+                                   .body = body };
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX) };
+    sv_err err = ask(port, &asked, &got, why);
+    if (err == SV_OK && got.status != 200) {
+        sv_text detail = SV_TEXT("no gateway?");
+        if (sv_json_parse(sv_textbuf_text(&got.body), &root, NULL, NULL) == SV_OK) {
+            (void) sv_json_text(sv_json_get(root, "detail"), &detail);
+        }
+        err = sv_fail(why, SV_ERR_STATE, "%.*s", (int) (detail.len < 300 ? detail.len : 300),
+                      detail.at);
+    }
+    sv_textbuf_drop(&got.body);
+    return err;
+}
+
 static int show_status(uint16_t port, bool json) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     sv_why why = { .text = "" };
-    sv_err err = fetch(port, "/v1/status", json, &root, &why);
+    sv_err err = gateway_fetch(port, "/v1/status", json, &root, &why);
     if (err != SV_OK) {
         return sv_exit_with(err, &why);
     }
@@ -324,9 +381,9 @@ static int show_sensors(uint16_t port, const char *device, bool json) {
     char path[128];
     (void) snprintf(path, sizeof path, "/v1/streams%s%s",
                     device == NULL ? "" : "?device=", device == NULL ? "" : device);
-    sv_err err = fetch(port, path, json, &streams, &why);
+    sv_err err = gateway_fetch(port, path, json, &streams, &why);
     if (err == SV_OK && !json) {
-        err = fetch(port, "/v1/status", false, &root, &why);
+        err = gateway_fetch(port, "/v1/status", false, &root, &why);
     }
     if (err != SV_OK) {
         return sv_exit_with(err, &why);
@@ -338,7 +395,7 @@ static int show_sensors(uint16_t port, const char *device, bool json) {
 }
 
 int cmd_gateway_status(int argc, char **argv) {
-    int64_t port = PORT;
+    int64_t port = GATEWAY_PORT;
     bool sensors = false;
     const char *device = NULL;
     const char *output = "table";

@@ -4,7 +4,18 @@
 
 #include <codec/json.h>
 
-enum { GATEWAY_SENSORS_SHOWN = 40 }; ///< rows of the table; all of them are in the JSON
+enum {
+    GATEWAY_SENSORS_SHOWN = 40, ///< rows of the table; all of them are in the JSON
+    GATEWAY_PORT = 9464,        ///< of the local page, by custom
+};
+
+/// What is at `path` of the local page; with `json` it is printed as it came.
+sv_err gateway_fetch(uint16_t port, const char *path, bool json, sv_json **out, sv_why *why);
+/// POST; SV_ERR_STATE with the page's own sentence when it refuses.
+sv_err gateway_change(uint16_t port, const char *path, sv_text body, sv_why *why);
+
+int cmd_gateway_set_aside(int argc, char **argv);
+int cmd_gateway_release(int argc, char **argv);
 
 int cmd_gateway_status(int argc, char **argv);
 

@@ -260,6 +260,8 @@ sv_mqtt_reason sv_broker_connect(sv_broker *broker, sv_broker_client *client, sv
 sv_mqtt_reason sv_broker_take_publish(sv_broker *broker, sv_broker_client *client,
                                       const sv_mqtt_packet *packet, sv_why *why);
 void sv_broker_take_release(sv_broker *broker, sv_broker_client *client, uint16_t id);
+/// The owner may keep what was published from everybody else.
+bool sv_broker_passes_on(sv_broker *broker, const sv_broker_message *message);
 bool sv_broker_is_received(const sv_broker_session *session, uint16_t id);
 void sv_broker_set_received(sv_broker_session *session, uint16_t id);
 size_t sv_broker_levels(sv_text topic);

@@ -60,6 +60,26 @@ static void a_will_needs_its_right_until_it_is_due(void **state) {
     assert_int_equal(here->events[SV_BROKER_DENIED], 1);
 }
 
+// [mqtt-24]
+static void what_is_kept_back_is_acknowledged_and_heard_by_nobody_else(void **state) {
+    (void) state;
+    SV_DEFER(site_drop) site *here = site_new();
+    site_link *listener = site_joined(here, 0, SV_MQTT_V5, "listener", true, false);
+    site_subscribe(listener, 1, "#", 1, 0);
+    assert_got(listener, "SUBACK#1 01");
+    site_link *device = device_joined(here, 1, "press-1", "sensors/press-1/last");
+    here->kept_back = "sensors/press-1/";
+    site_publish(device, "sensors/press-1/oil", "1", 1, 1, true);
+    site_publish(device, "health/press-1", "2", 1, 2, false);
+    assert_got(device, "PUBACK#1; PUBACK#2");
+    assert_int_equal(here->messages, 2);
+    assert_got(listener, "health/press-1=2 q1#1");
+    site_lose(device);
+    assert_int_equal(here->wills, 1);
+    assert_got(listener, "");
+    assert_int_equal(site_count(here).retained, 0);
+}
+
 static void retain(site_link *local, const char *topic) {
     site_publish(local, topic, "x", 0, 0, true);
 }
@@ -125,6 +145,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_may_not_stay_is_told_and_cut_and_nobody_else),
         cmocka_unit_test(a_will_needs_its_right_until_it_is_due),
+        cmocka_unit_test(what_is_kept_back_is_acknowledged_and_heard_by_nobody_else),
         cmocka_unit_test(of_an_id_that_is_forgotten_nothing_is_kept),
         cmocka_unit_test(many_come_and_go_and_are_told_apart),
     };

@@ -162,23 +162,31 @@ static void store_retained(sv_broker *broker, const sv_broker_client *client,
     sv_broker_tell(broker, SV_BROKER_DROPPED, &client->peer, &why);
 }
 
+bool sv_broker_passes_on(sv_broker *broker, const sv_broker_message *message) {
+    return broker->hooks.passes_on == NULL || broker->hooks.passes_on(broker->arg, message);
+}
+
 /// Everything that a message with the right to be one sets going; the group to wait for.
 static uint64_t accept(sv_broker *broker, const sv_broker_client *client,
                        const sv_mqtt_packet *packet, sv_broker_post *post) {
-    post->group = broker->hooks.message(broker->arg, &(sv_broker_message){ .topic = post->topic,
-                                                                           .payload = post->payload,
-                                                                           .qos = packet->qos,
-                                                                           .retain = packet->retain,
-                                                                           .dup = packet->dup,
-                                                                           .from = &client->peer });
+    const sv_broker_message told = { .topic = post->topic,
+                                     .payload = post->payload,
+                                     .qos = packet->qos,
+                                     .retain = packet->retain,
+                                     .dup = packet->dup,
+                                     .from = &client->peer };
+    post->group = broker->hooks.message(broker->arg, &told);
     if (packet->qos == 2) {
         post->group =
             later(post->group, sv_broker_keep_received(broker, client->session, packet->id, true));
     }
-    if (post->retain) {
+    bool passes_on = sv_broker_passes_on(broker, &told);
+    if (passes_on && post->retain) {
         store_retained(broker, client, post);
     }
-    sv_broker_route(broker, post);
+    if (passes_on) {
+        sv_broker_route(broker, post);
+    }
     sv_broker_post_drop(post);
     return post->group;
 }

@@ -55,16 +55,20 @@ void sv_broker_will_publish(sv_broker *broker, sv_broker_session *session) {
     sv_broker_post post = sv_broker_post_of(will->held, will->qos, will->retain);
     sv_broker_peer peer = sv_broker_peer_of(session);
     post.from = session;
-    (void) broker->hooks.message(broker->arg, &(sv_broker_message){ .topic = post.topic,
-                                                                    .payload = post.payload,
-                                                                    .qos = post.qos,
-                                                                    .retain = post.retain,
-                                                                    .is_will = true,
-                                                                    .from = &peer });
-    if (post.retain && sv_broker_retained_fits(broker, &post)) {
+    const sv_broker_message told = { .topic = post.topic,
+                                     .payload = post.payload,
+                                     .qos = post.qos,
+                                     .retain = post.retain,
+                                     .is_will = true,
+                                     .from = &peer };
+    (void) broker->hooks.message(broker->arg, &told);
+    bool passes_on = sv_broker_passes_on(broker, &told);
+    if (passes_on && post.retain && sv_broker_retained_fits(broker, &post)) {
         sv_broker_retain(broker, &post);
     }
-    sv_broker_route(broker, &post);
+    if (passes_on) {
+        sv_broker_route(broker, &post);
+    }
     sv_broker_post_drop(&post);
     sv_broker_will_drop(&will);
 }

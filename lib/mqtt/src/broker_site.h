@@ -40,6 +40,7 @@ typedef struct site {
     site_record records[SITE_RECORDS];
     size_t record_count;
     uint64_t messages, wills, events[SV_BROKER_EVENT__COUNT];
+    const char *kept_back;  ///< topics that begin so reach no subscriber
     const char *unwelcome;  ///< the id of somebody who may not be here
     const char *taken_away; ///< topics and filters that begin so are nobody's any more
     char last_message[256], last_why[SV_WHY_MAX];
@@ -95,6 +96,11 @@ static inline uint64_t site_message(void *arg, const sv_broker_message *message)
     (void) snprintf(here->last_message, sizeof here->last_message, SV_TEXT_FMT "=" SV_TEXT_FMT,
                     SV_TEXT_ARG(message->topic), SV_TEXT_ARG(message->payload));
     return here->grouped ? here->group : 0;
+}
+
+static inline bool site_passes_on(void *arg, const sv_broker_message *message) {
+    const site *here = arg;
+    return here->kept_back == NULL || !sv_text_starts(message->topic, sv_text_of(here->kept_back));
 }
 
 static inline uint64_t site_keep(void *arg, sv_broker_kind kind, sv_text key, sv_text value) {
@@ -167,6 +173,7 @@ static inline void site_start(site *here) {
         .may_publish = site_may,
         .may_subscribe = site_may,
         .message = site_message,
+        .passes_on = site_passes_on,
         .keep = site_keep,
         .named = site_named,
         .event = site_event,

@@ -102,6 +102,11 @@ static uint64_t hook_message(void *arg, const sv_broker_message *message) {
     return server->hooks.message(server->arg, message);
 }
 
+static bool hook_passes_on(void *arg, const sv_broker_message *message) {
+    sv_mqtt_server *server = arg;
+    return server->hooks.passes_on(server->arg, message);
+}
+
 static uint64_t hook_keep(void *arg, sv_broker_kind kind, sv_text key, sv_text value) {
     sv_mqtt_server *server = arg;
     return server->hooks.keep(server->arg, kind, key, value);
@@ -218,6 +223,7 @@ sv_err sv_mqtt_server_open(sv_loop *loop, const sv_mqtt_server_options *options,
                                    .may_publish = hook_may_publish,
                                    .may_subscribe = hook_may_subscribe,
                                    .message = hook_message,
+                                   .passes_on = hooks->passes_on == NULL ? NULL : hook_passes_on,
                                    .keep = hooks->keep == NULL ? NULL : hook_keep,
                                    .named = hooks->named == NULL ? NULL : hook_named,
                                    .event = hook_event };

@@ -24,6 +24,7 @@ typedef struct http_peer {
     size_t coming;            ///< bytes of the request that is on its way
     sv_tls_guest guest;       ///< who it is, once `met`
     bool met;
+    bool welcomed;  ///< `welcome` has let it in
     unsigned round; ///< of the context that has judged it
 } http_peer;
 
@@ -40,6 +41,7 @@ struct sv_http_server {
     size_t peers_max;
     size_t peer_count;
     void (*unwelcome)(void *arg, const char *peer, const sv_why *why);
+    sv_err (*welcome)(void *arg, const char *peer, const sv_identity *identity, sv_why *why);
     unsigned round;   ///< one more with each new context
     sv_timer *review; ///< of open streams
     struct evconnlistener *listener;

@@ -173,7 +173,7 @@ static http_peer *peer_of(sv_http_server *server, const struct evhttp_connection
 /// more.
 static bool knows_peer(http_peer *peer, sv_http_request *request) {
     sv_why why;
-    bool was_in = peer->met;
+    bool was_in = peer->welcomed;
     if (sv_http_peer_judge(peer, &why) == SV_OK) {
         return true;
     }
@@ -264,6 +264,7 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                                 .room_max = options->room_max,
                                 .peers_max = options->connections_max,
                                 .unwelcome = options->unwelcome,
+                                .welcome = options->welcome,
                                 .listener = listener };
     LIST_INIT(&server->peers);
     server->rest = sv_timer_new(loop, rested, server);

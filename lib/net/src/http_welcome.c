@@ -14,6 +14,23 @@ SSL *sv_http_peer_ssl(const http_peer *peer) {
                : bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(peer->connection));
 }
 
+static void write_address(const http_peer *peer, char room[HTTP_ADDRESS_MAX + 8]) {
+    char *address = NULL;
+    uint16_t port = 0;
+    evhttp_connection_get_peer(peer->connection, &address, &port);
+    (void) snprintf(room, HTTP_ADDRESS_MAX + 8, "%.*s:%u", HTTP_ADDRESS_MAX, address, port);
+}
+
+static sv_err ask_owner(const http_peer *peer, sv_why *why) {
+    const sv_http_server *server = peer->server;
+    if (server->welcome == NULL || peer->guest.kind != SV_TLS_KNOWN) {
+        return SV_OK;
+    }
+    char address[HTTP_ADDRESS_MAX + 8];
+    write_address(peer, address);
+    return server->welcome(server->arg, address, &peer->guest.identity, why);
+}
+
 sv_err sv_http_peer_judge(http_peer *peer, sv_why *why) {
     const sv_http_server *server = peer->server;
     const SSL *ssl = sv_http_peer_ssl(peer);
@@ -32,18 +49,19 @@ sv_err sv_http_peer_judge(http_peer *peer, sv_why *why) {
     if (guest->kind == SV_TLS_KNOWN && guest->identity.not_after_us <= sv_clock_wall_us()) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "certificate has expired (%s)", guest->identity.id);
     }
+    if (!peer->welcomed) {
+        SV_TRY(ask_owner(peer, why));
+        peer->welcomed = true;
+    }
     return SV_OK;
 }
 
 void sv_http_peer_unwelcome(const http_peer *peer, const sv_why *why) {
     const sv_http_server *server = peer->server;
     if (server->unwelcome != NULL) {
-        char text[HTTP_ADDRESS_MAX + 8];
-        char *address = NULL;
-        uint16_t port = 0;
-        evhttp_connection_get_peer(peer->connection, &address, &port);
-        (void) snprintf(text, sizeof text, "%.*s:%u", HTTP_ADDRESS_MAX, address, port);
-        server->unwelcome(server->arg, text, why);
+        char address[HTTP_ADDRESS_MAX + 8];
+        write_address(peer, address);
+        server->unwelcome(server->arg, address, why);
     }
 }
 
@@ -72,6 +90,29 @@ void sv_http_peer_look_again(http_peer *peer) {
     if (review(peer)) {
         sv_http_peer_streams(peer);
     }
+}
+
+/// Who has sent nothing yet is looked at as well: its certificate is there since the handshake.
+static bool is_of(http_peer *peer, sv_text id) {
+    const SSL *ssl = peer->connection == NULL || peer->met ? NULL : sv_http_peer_ssl(peer);
+    if (ssl != NULL && SSL_is_init_finished(ssl) == 1) {
+        peer->met = sv_tls_meet(ssl, &peer->guest, NULL) == SV_OK;
+    }
+    return peer->met && peer->guest.kind == SV_TLS_KNOWN
+           && sv_text_is(id, peer->guest.identity.id);
+}
+
+size_t sv_http_server_review(sv_http_server *server, sv_text id) {
+    size_t closed = 0;
+    http_peer *next = NULL;
+    for (http_peer *peer = LIST_FIRST(&server->peers); peer != NULL; peer = next) {
+        next = LIST_NEXT(peer, link);
+        if (is_of(peer, id)) {
+            peer->welcomed = false;
+            closed += review(peer) ? 0 : 1;
+        }
+    }
+    return closed;
 }
 
 /// Of all streams one in a turn of the loop. Requests are judged when they come.

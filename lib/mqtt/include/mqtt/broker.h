@@ -96,6 +96,9 @@ typedef struct sv_broker_hooks {
     /// A message was published by a client that may. Returns the group it is committed with; 0:
     /// nothing to wait for. It is routed to subscribers whatever is returned.
     uint64_t (*message)(void *arg, const sv_broker_message *message);
+    /// Asked after `message`: false keeps it from subscribers, and from being retained. NULL: it
+    /// always passes.
+    bool (*passes_on)(void *arg, const sv_broker_message *message);
     /// Keep `value`, or forget the record when `value.at` is NULL. Returns as `message` does. NULL:
     /// nothing outlives this process.
     uint64_t (*keep)(void *arg, sv_broker_kind kind, sv_text key, sv_text value);

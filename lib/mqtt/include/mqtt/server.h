@@ -23,6 +23,7 @@ typedef struct sv_mqtt_server_hooks {
     bool (*may_publish)(void *arg, const sv_broker_peer *who, sv_text topic);
     bool (*may_subscribe)(void *arg, const sv_broker_peer *who, sv_text filter);
     uint64_t (*message)(void *arg, const sv_broker_message *message);
+    bool (*passes_on)(void *arg, const sv_broker_message *message);
     uint64_t (*keep)(void *arg, sv_broker_kind kind, sv_text key, sv_text value);
     sv_text (*named)(void *arg, sv_text topic);
     void (*event)(void *arg, sv_broker_event event, const sv_broker_peer *who, const sv_why *why);

@@ -39,6 +39,9 @@ typedef struct sv_http_server_options {
     /// of no CA that is trusted now. `arg` is the handler's; `peer` "192.0.2.7:50123", `why`
     /// "certificate is revoked (gateway-1)". May be NULL.
     void (*unwelcome)(void *arg, const char *peer, const sv_why *why);
+    /// Whether somebody whose certificate counts may be here: asked about the first request of a
+    /// connection and by sv_http_server_review; a refusal is answered 403. NULL: everybody.
+    sv_err (*welcome)(void *arg, const char *peer, const sv_identity *identity, sv_why *why);
 } sv_http_server_options;
 
 /// SV_ERR_STATE when the port is taken (the sentence names address and port).
@@ -49,6 +52,9 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
 /// when their next request comes, by their leaf alone; what is wrong with the revocation list
 /// itself (it has ended) sends nobody away.
 void sv_http_server_tls(sv_http_server *server, sv_tls *tls);
+/// Something was decided about `id`: `welcome` is asked about its connections, and those that may
+/// not stay are closed at once, whatever they are at; `unwelcome` hears of each. How many.
+size_t sv_http_server_review(sv_http_server *server, sv_text id);
 uint16_t sv_http_server_port(const sv_http_server *server);
 void sv_http_server_drop(sv_http_server **server);
 
