@@ -11,9 +11,6 @@ enum { CHANGES_MAX = 8192 };
 
 #define DOMAIN "plant.example"
 
-/// OpenSSL's: a key is given back to it.
-void EVP_PKEY_free(struct evp_pkey_st *key);
-
 typedef struct issuer {
     char dir[64];
     struct evp_pkey_st *key;
@@ -42,8 +39,7 @@ static inline void issuer_open(issuer *who) {
 }
 
 static inline void issuer_close(issuer *who) {
-    EVP_PKEY_free(who->key);
-    who->key = NULL;
+    sv_key_drop(&who->key);
     assert_int_equal(sv_disk_remove_tree(who->dir, NULL), SV_OK);
 }
 

@@ -98,8 +98,7 @@ static bool is_of(http_peer *peer, sv_text id) {
     if (ssl != NULL && SSL_is_init_finished(ssl) == 1) {
         peer->met = sv_tls_meet(ssl, &peer->guest, NULL) == SV_OK;
     }
-    return peer->met && peer->guest.kind == SV_TLS_KNOWN
-           && sv_text_is(id, peer->guest.identity.id);
+    return peer->met && peer->guest.kind == SV_TLS_KNOWN && sv_text_is(id, peer->guest.identity.id);
 }
 
 size_t sv_http_server_review(sv_http_server *server, sv_text id) {
