@@ -1,9 +1,11 @@
 // The gateway's own front door: its devices' MQTT server. A PUBACK means that the message's group
 // is on disk; sessions, queues and retained messages are kept in the same store, with the same
 // commits.
+#include "door_watch.h"
 #include "gateway.h"
 #include "rights.h"
 #include <malloc.h>
+#include <sys/clock.h>
 #include <sys/descriptors.h>
 #include <sys/log.h>
 
@@ -117,7 +119,7 @@ static void on_event(void *arg, sv_broker_event event, const sv_broker_peer *who
         [SV_BROKER_BROKEN] = { "client.broken", SV_LOG_warn },
         [SV_BROKER_DROPPED] = { "message.dropped", SV_LOG_warn },
     };
-    (void) arg;
+    gw_door_watch(arg, event, who, why);
     const char *id = who->client_id[0] != '\0' ? who->client_id : who->identity.id;
     sv_log_write(EVENTS[event].level, EVENTS[event].name, "%s %s: %s",
                  who->local ? "local" : who->address, id, why == NULL ? "" : why->text);
@@ -198,7 +200,9 @@ sv_err gw_door_open(gw *g, sv_why *why) {
                                                 .keep = on_keep,
                                                 .named = named,
                                                 .event = on_event,
-                                                .refused = on_refused };
+                                                .refused = on_refused,
+
+                                                .parted = gw_door_parted };
     const gw_config *c = &g->config;
     SV_TRY(open_tls(g, &g->door_tls, why));
     sv_mqtt_server_options options = {
@@ -226,6 +230,8 @@ void gw_door_settled(gw *g, uint64_t group) {
 
 void gw_door_beat(gw *g) {
     const sv_listener_counts now = sv_mqtt_server_count(g->door).tls;
+    gw_clones_sweep(&g->clones, sv_clock_monotonic_us());
+    gw_denials_sweep(g, sv_clock_monotonic_us());
     uint64_t ended = now.accepted - now.links - now.handshakes;
     if (ended >= g->door_trimmed + TRIM_LINKS) {
         (void) malloc_trim(0);

@@ -137,12 +137,79 @@ static void many_changes_at_once_cost_no_look_at_everybody(void **state) {
     assert_int_equal(ask(f, "SELECT count(*) FROM standing"), SV_STANDING_LINES_MAX + 1);
 }
 
+static int64_t clone_alerts(fixture *f) {
+    return ask(f, "SELECT count(*) FROM open_alert WHERE device = 'press-1' AND rule = 'clone' AND "
+                  "message LIKE 'Its key is used at the same time from 127.0.0.1, twice%'");
+}
+
+// [standing-27] [standing-28]
+static void a_cloned_key_is_seen_and_quarantined(void **state) {
+    fixture *f = *state;
+    visitor clone;
+    int64_t began_us = sv_clock_monotonic_us();
+    visitor_open(f, &site, "press-1", &clone);
+    TURN_UNTIL(f, f->g.clones_found == 1);
+    assert_true(sv_clock_monotonic_us() - began_us < 5 * SV_TIME_SECOND_US);
+    assert_true(gw_standing_is_quarantined(&f->g, SV_TEXT("press-1")));
+    assert_false(gw_standing_is_quarantined(&f->g, SV_TEXT("press-2")));
+    assert_int_equal(clone_alerts(f), 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM held WHERE places = '127.0.0.1'"), 1);
+    // They go on, and nothing new is told.
+    int ups = press_1.ups + clone.ups;
+    TURN_UNTIL(f, press_1.ups + clone.ups > ups + 3);
+    assert_int_equal(f->g.clones_found, 1);
+    assert_int_equal(press_2.downs, 0);
+    visitor_drop(&clone);
+}
+
+// [standing-27]
+static void who_takes_its_session_for_a_moment_is_no_clone(void **state) {
+    fixture *f = *state;
+    for (int i = 0; i < 5; i++) {
+        visitor moment;
+        int ups = press_1.ups;
+        visitor_in(f, &site, "press-1", &moment);
+        visitor_drop(&moment);
+        TURN_UNTIL(f, press_1.ups == ups + 1);
+    }
+    assert_int_equal(f->g.clones_found, 0);
+    assert_int_equal(counts(f).broker.events[SV_BROKER_TAKEN_OVER], 5);
+}
+
+// [standing-29]
+static void who_asks_for_what_it_may_not_is_one_alert(void **state) {
+    fixture *f = *state;
+    for (int i = 0; i < GW_DENIALS_MANY - 1; i++) {
+        visitor_say(&press_1, "sensors/press-2/oil", "{\"value\":1}", false, (uint64_t) i + 1);
+    }
+    TURN_UNTIL(f, press_1.acknowledged == GW_DENIALS_MANY - 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM open_alert"), 0);
+    assert_int_equal(ask(f, "SELECT count(*) FROM kept"), 0);
+    for (int i = 0; i < 50; i++) {
+        visitor_say(&press_1, "sensors/press-2/oil", "{\"value\":1}", false, 100);
+    }
+    TURN_UNTIL(f, gw_denials_of(&f->g, SV_TEXT("press-1")) == GW_DENIALS_MANY + 49);
+    assert_int_equal(ask(f, "SELECT count(*) FROM open_alert WHERE device = 'press-1' AND rule = "
+                            "'denied' AND type = 7"),
+                     1);
+    assert_int_equal(f->g.raised, 1);
+    assert_int_equal(gw_denials_of(&f->g, SV_TEXT("press-2")), 0);
+    int64_t now_us = sv_clock_monotonic_us();
+    gw_denials_sweep(&f->g, now_us + GW_DENIALS_CALM_US / 2);
+    assert_int_equal(ask(f, "SELECT count(*) FROM open_alert"), 1);
+    gw_denials_sweep(&f->g, now_us + 2 * GW_DENIALS_CALM_US);
+    assert_int_equal(ask(f, "SELECT count(*) FROM open_alert"), 0);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, end)
     const struct CMUnitTest tests[] = {
         TEST(who_is_revoked_is_out_at_once_and_does_not_come_back),
         TEST(what_a_quarantined_device_measures_goes_nowhere_else),
         TEST(of_who_is_retired_nothing_is_left),
+        TEST(a_cloned_key_is_seen_and_quarantined),
+        TEST(who_takes_its_session_for_a_moment_is_no_clone),
+        TEST(who_asks_for_what_it_may_not_is_one_alert),
         TEST(many_changes_at_once_cost_no_look_at_everybody),
     };
     return cmocka_run_group_tests(tests, make, drop);

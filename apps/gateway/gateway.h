@@ -11,7 +11,9 @@
 #include "boots.h"
 #include "broker_crl.h"
 #include "clock.h"
+#include "clones.h"
 #include "config.h"
+#include "denials.h"
 #include "device_acks.h"
 #include "guards.h"
 #include "holds.h"
@@ -209,6 +211,10 @@ struct gw {
     gw_seen seen;
     gw_standing standing;
     gw_aside aside;
+    gw_clones clones;
+    char clone_loser[GW_CLONE_PLACE_ROOM]; ///< whose session is taken over just now
+    uint64_t clones_found;
+    gw_denials denials;
     sv_map *notices; ///< open ones
     gw_page_door page;
     sv_tls *alert_tls; ///< to an alerts.url of one's own

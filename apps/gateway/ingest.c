@@ -403,6 +403,8 @@ void gw_ingest_open(gw *g) {
     gw_notices_open(g, key);
     gw_standing_open(g, key);
     gw_aside_open(g, key);
+    gw_clones_open(&g->clones, key);
+    gw_denials_open(g, key);
 }
 
 static void close_map(sv_map **map) {
@@ -433,6 +435,8 @@ void gw_ingest_close(gw *g) {
     gw_notices_close(g);
     gw_standing_close(g);
     gw_aside_close(g);
+    gw_clones_close(&g->clones);
+    gw_denials_close(g);
     gw_senders_close(g);
     close_map(&g->devices);
 }

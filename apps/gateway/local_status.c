@@ -43,6 +43,8 @@ static void put_front(const gw *g, sv_json_out *out) {
         sv_json_add_int(out, "queued", (int64_t) counts.broker.queued);
         sv_json_add_int(out, "dropped", (int64_t) counts.broker.events[SV_BROKER_DROPPED]);
         sv_json_add_int(out, "denied", (int64_t) counts.broker.events[SV_BROKER_DENIED]);
+        sv_json_key(out, "denied_most");
+        gw_denials_write(g, out);
         sv_json_add_int(out, "refused",
                         (int64_t) (counts.broker.events[SV_BROKER_REFUSED] + counts.tls.refused
                                    + counts.local.refused));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/clock.h>
 #include <sys/log.h>
 
 enum { KEY_ROOM = SV_ID_ROOM + 4 };
@@ -112,6 +113,9 @@ void gw_notice_reopen(gw *g, const sv_alert *alert) {
     if (n != NULL) {
         memcpy(n->alert_id, alert->id, sizeof n->alert_id);
         memcpy(n->message, alert->message, sizeof n->message);
+    }
+    if (n != NULL && kind_of(alert) == GW_NOTICE_DENIED) {
+        gw_denials_reopen(g, alert->device_id, sv_clock_monotonic_us());
     }
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/loop.h>
 
-enum { ASK_US = 5 * 1000000, TURN_US = 50000, LIFE_DAYS_MAX = 36500 };
+enum { ASK_US = 5 * 1000000, TURN_US = 50000, DENIED_SHOWN = 3, LIFE_DAYS_MAX = 36500 };
 
 typedef struct answer {
     bool done;
@@ -104,6 +104,13 @@ static void show_front(const sv_json *root) {
     (void) printf("          %.0f refused, %.0f denied, %.0f dropped since the start\n",
                   number(root, "front", "refused"), number(root, "front", "denied"),
                   number(root, "front", "dropped"));
+    const sv_json *most = sv_json_get(sv_json_get(root, "front"), "denied_most");
+    for (size_t i = 0; i < sv_json_count(most) && i < DENIED_SHOWN; i++) {
+        double count = 0;
+        (void) sv_json_number(sv_json_get(sv_json_at(most, i), "count"), &count);
+        (void) printf("          " SV_TEXT_FMT " was denied %.0f times\n",
+                      SV_TEXT_ARG(sv_show_words(sv_json_at(most, i), "id")), count);
+    }
 }
 
 /// What of the store had to go, because it was old enough or there was no room.
