@@ -2,7 +2,7 @@
 // processes, watched, restarted and shown. Everything lives under one folder and binds to loopback.
 //
 //   DIR/pilot.json   what runs where (DESIGN: commands)     DIR/pilot.lock   held while a pilot
-//   runs DIR/pki  keys/  fleet/  site-<n>/  agent/  log/
+//   runs DIR/pki  keys/  signer/  fleet/  site-<n>/  agent/  log/
 #ifndef SELVEDGE_PILOT_H
 #define SELVEDGE_PILOT_H
 
@@ -64,8 +64,9 @@ typedef struct pilot {
     pilot_port operators, devices;
     char operator_url[SV_PATH_MAX];
     char device_url[SV_PATH_MAX];
+    char signer_socket[SV_PATH_MAX]; ///< empty: the folder's path is too long for one
     char token[PILOT_TOKEN_MAX];
-    pilot_child *fleet, *agent;
+    pilot_child *signer, *fleet, *agent;
     pilot_child children[PILOT_CHILDREN_MAX];
     size_t child_count;
     sv_tls *tls; ///< to the operator door when it speaks HTTPS

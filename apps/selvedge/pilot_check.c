@@ -149,6 +149,22 @@ static bool health_received(checks *c, sv_why *detail) {
     return memory >= 0;
 }
 
+/// The fleet server reaches the program that holds the issuing key.
+static bool signer_reached(checks *c, sv_why *detail) {
+    if (c->p->signer_socket[0] == '\0') {
+        (void) sv_fail(detail, SV_OK, "none is started: the folder's path is too long");
+        return true;
+    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
+    int status = pilot_ask(c->p, c->p->http, "GET", "/metrics", NULL, &body, NULL, detail);
+    if (status == 0) {
+        return false;
+    }
+    bool up = status == 200 && metric(body.at, "selvedge_fleet_signer_up") > 0;
+    (void) sv_fail(detail, SV_OK, up ? "the fleet server reaches it" : "the fleet server has none");
+    return up;
+}
+
 /// The newest threshold alert in this state.
 static bool first_alert(checks *c, const char *state, char id[ALERT_ID_BYTES], sv_why *detail) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CHECK_BODY_MAX);
@@ -205,6 +221,7 @@ static const check_hop HOPS[] = {
     { "health received", health_received },
     { "alert raised", alert_raised },
     { "alert acknowledged", alert_acknowledged },
+    { "signer reached", signer_reached },
     { "wrong CA refused", check_stranger_refused },
     { "no device speaks for another", check_impostor_stopped },
 };

@@ -8,7 +8,7 @@
 
 enum {
     CHECK_BODY_MAX = 8 * 1024 * 1024,
-    CHECKS_MAX = 16,
+    CHECKS_MAX = 24,
     CHECK_POLL_US = 250000,
     CHECK_PROBE_US = 4 * 1000000, ///< so long a client waits for what it tries
 };

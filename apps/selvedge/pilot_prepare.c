@@ -16,7 +16,9 @@ enum {
 };
 
 /// What lies in the folder and is ours; --fresh removes these and nothing else.
-static const char *const OURS[] = { "pki", "keys", "fleet", "agent", "log", "pilot.json" };
+static const char *const OURS[] = {
+    "pki", "keys", "signer", "fleet", "agent", "log", "pilot.json"
+};
 
 void pilot_path(const pilot *p, char room[SV_PATH_MAX], const char *relative) {
     if (sv_disk_join(room, SV_PATH_MAX, p->dir, relative) != SV_OK) {
@@ -106,6 +108,30 @@ static sv_err write_config(const char *path, sv_textbuf *yaml, sv_why *why) {
     return sv_disk_replace(path, sv_textbuf_text(yaml), 0600, why);
 }
 
+/// A socket's path has an end; without the signer everything but enrolment works.
+static void choose_signer_socket(pilot *p) {
+    pilot_path(p, p->signer_socket, "signer/signer.sock");
+    if (strlen(p->signer_socket) >= SOCKET_ROOM) {
+        pilot_say("'%s' is too long a path for a socket: no signer is started, and no device can "
+                  "enrol; choose a shorter --dir",
+                  p->signer_socket);
+        p->signer_socket[0] = '\0';
+    }
+}
+
+static sv_err write_signer(const pilot *p, sv_why *why) {
+    if (p->signer_socket[0] == '\0') {
+        return SV_OK;
+    }
+    char room[CONFIG_MAX];
+    sv_textbuf yaml = SV_TEXTBUF(room);
+    sv_textbuf_addf(&yaml, "pki: %s/pki\nsocket: %s\nroles: [device, gateway]\n", p->dir,
+                    p->signer_socket);
+    char path[SV_PATH_MAX];
+    pilot_path(p, path, "signer/signer.yaml");
+    return write_config(path, &yaml, why);
+}
+
 static sv_err write_fleet(const pilot *p, sv_why *why) {
     char room[CONFIG_MAX];
     sv_textbuf yaml = SV_TEXTBUF(room);
@@ -124,6 +150,9 @@ static sv_err write_fleet(const pilot *p, sv_why *why) {
     sv_textbuf_addf(&yaml, "    ca: %s/pki/ca.crt\n    crl: %s/pki/crl.pem\n", p->dir, p->dir);
     sv_textbuf_addf(&yaml, "    cert: %s/keys/fleet-server/fleet-server.crt\n", p->dir);
     sv_textbuf_addf(&yaml, "    key: %s/keys/fleet-server/fleet-server.key\n", p->dir);
+    if (p->signer_socket[0] != '\0') {
+        sv_textbuf_addf(&yaml, "signer: {socket: %s}\n", p->signer_socket);
+    }
     sv_textbuf_addf(&yaml, "pki: %s/pki\nadmin_token_file: %s/fleet/admin.token\ngateways:\n",
                     p->dir, p->dir);
     for (size_t i = 0; i < p->site_count; i++) {
@@ -238,7 +267,7 @@ static sv_err lay_out_sites(pilot *p, sv_why *why) {
 }
 
 sv_err pilot_prepare(pilot *p, sv_why *why) {
-    static const char *const FOLDERS[] = { "keys", "fleet", "agent", "log" };
+    static const char *const FOLDERS[] = { "keys", "signer", "fleet", "agent", "log" };
     for (size_t i = 0; i < SV_COUNT(FOLDERS); i++) {
         char path[SV_PATH_MAX];
         pilot_path(p, path, FOLDERS[i]);
@@ -256,6 +285,8 @@ sv_err pilot_prepare(pilot *p, sv_why *why) {
         SV_TRY(sv_forward_open(p->loop, p->devices.number, &p->line, why));
     }
     SV_TRY(make_pki(p, why));
+    choose_signer_socket(p);
+    SV_TRY(write_signer(p, why));
     SV_TRY(write_fleet(p, why));
     SV_TRY(write_agent(p, why));
     for (size_t i = 0; i < p->site_count; i++) {

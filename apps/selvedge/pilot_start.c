@@ -1,11 +1,14 @@
 // Starting the programs in order, waiting for each to answer, and stopping them in reverse.
 #include "pilot.h"
+#include <base/fd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/clock.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,6 +101,34 @@ static sv_err open_http(pilot *p, sv_why *why) {
     return sv_http_client_open(p->loop, p->operator_url, p->tls, PILOT_ASK_US, &p->http, why);
 }
 
+/// Does it take connections? Who may ask is its own matter.
+static bool signer_ready(pilot *p, const pilot_site *site, sv_why *why) {
+    (void) site;
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    SV_DEFER(sv_fd_drop) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (sv_text_copy(sv_text_of(p->signer_socket), address.sun_path, sizeof address.sun_path)
+            != SV_OK
+        || fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof address) != 0) {
+        (void) sv_fail(why, SV_ERR_UNAVAILABLE, "nobody answers on '%s': %m", p->signer_socket);
+        return false;
+    }
+    return true;
+}
+
+static sv_err start_signer(pilot *p, sv_why *why) {
+    if (p->signer_socket[0] == '\0') {
+        return SV_OK;
+    }
+    char binary[SV_PATH_MAX];
+    char config[SV_PATH_MAX];
+    program(p, "selvedge-signer", binary);
+    pilot_path(p, config, "signer/signer.yaml");
+    const char *const args[] = { binary, "--config", config, NULL };
+    pilot_say("starting the signer, which holds the issuing key");
+    SV_TRY(spawn(p, "signer", "signer", args, false, &p->signer, why));
+    return wait_ready(p, p->signer, NULL, signer_ready, why);
+}
+
 static sv_err start_fleet(pilot *p, sv_why *why) {
     char binary[SV_PATH_MAX];
     char config[SV_PATH_MAX];
@@ -177,6 +208,7 @@ static sv_err start_agent(pilot *p, sv_why *why) {
 }
 
 sv_err pilot_start(pilot *p, sv_why *why) {
+    SV_TRY(start_signer(p, why));
     SV_TRY(start_fleet(p, why));
     for (size_t i = 0; i < p->site_count; i++) {
         SV_TRY(start_gateway(p, &p->sites[i], why));

@@ -65,7 +65,7 @@ newer() { ask '/api/v1/devices/lathe-01/series?sensor=vibration&points=100' 2>/d
 new_pid() { local pid; pid=$(program "$1"); [ "$pid" != "$2" ] && alive "$pid"; }
 
 # kill -9, one program after the other: noticed, said, started again, and readings flow to the end of the chain.
-for name in 'gateway site-1' 'fleet server' 'machines site-1' agent; do
+for name in signer 'gateway site-1' 'fleet server' 'machines site-1' agent; do
   pid=$(program "$name")
   kill -9 "$pid"
   within 10 grep -q "$name was killed by signal 9" "$work/err" || fail "the death of $name is not noticed"
