@@ -89,6 +89,9 @@ static void put_relay(const gw *g, sv_textbuf *out) {
           (double) relay.refused },
         { "relay_failed_total", "counter", "Requests that the fleet server did not answer.",
           (double) relay.failed },
+        { "relay_shed_total", "counter",
+          "Connections of strangers to the device door that made room for the next.",
+          (double) relay.shed },
     };
     put_plain(metrics, SV_COUNT(metrics), out);
 }

@@ -252,6 +252,8 @@ static sv_err open_server(gw_relay *relay, const gw_relay_options *options, sv_w
                                             .tls = relay->tls,
                                             .body_max = GW_RELAY_UPLOAD_MAX,
                                             .connections_max = GW_RELAY_LINKS,
+                                            .strangers_max = GW_RELAY_STRANGERS,
+                                            .stranger_body_max = GW_EST_BODY_MAX,
                                             .unwelcome = on_unwelcome,
                                             .welcome = on_welcome };
     return sv_http_server_open(relay->loop, &server, gw_relay_request, relay, &relay->server, why);
@@ -281,7 +283,9 @@ uint16_t gw_relay_port(const gw_relay *relay) {
 }
 
 gw_relay_counts gw_relay_count(const gw_relay *relay) {
-    return relay->counts;
+    gw_relay_counts counts = relay->counts;
+    counts.shed = sv_http_server_shed(relay->server);
+    return counts;
 }
 
 sv_err gw_relay_reload(gw_relay *relay, const sv_tls_files *files, sv_why *why) {

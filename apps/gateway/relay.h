@@ -24,7 +24,8 @@ enum {
     GW_RELAY_PER_DEVICE = 8,             ///< of these by one device; more are answered 429
     GW_RELAY_NEWCOMERS = 32,             ///< so many of them by newcomers; more are answered 503
     GW_RELAY_NEWCOMER_CLIENTS = 4,       ///< connections to the fleet server that they use at most
-    GW_RELAY_LINKS = 512,                ///< connections of devices
+    GW_RELAY_LINKS = 512,                ///< connections to the door
+    GW_RELAY_STRANGERS = 256,            ///< of them by whom nobody knows, yet
     GW_RELAY_DEADLINE_US = 10 * 1000000, ///< for a connection's turn, and again for the answer
     GW_RELAY_UPLOAD_MAX = 1024 * 1024,   ///< bytes of a request's body; answers: SV_HTTP_REPLY_MAX
     GW_RELAY_TARGET_MAX = 2048,          ///< bytes of path and query as they go on
@@ -50,6 +51,7 @@ typedef struct gw_relay_counts {
     uint64_t relayed; ///< answered by the fleet server
     uint64_t refused; ///< answered here, for what they were or for want of room
     uint64_t failed;  ///< answered here: the fleet server did not
+    uint64_t shed;    ///< strangers' connections that were closed to make room for the next
 } gw_relay_counts;
 
 /// `options` and its texts are copied.

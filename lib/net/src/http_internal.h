@@ -1,16 +1,27 @@
 // The parts of the HTTP server: connections (http_server.c), what happens on one of them, requests
-// and event streams (http_request.c), and who may be there (http_welcome.c).
+// and event streams (http_request.c), who may be there (http_welcome.c), and how many of those whom
+// nobody knows (http_stranger.c).
 #ifndef SV_NET_HTTP_INTERNAL_H
 #define SV_NET_HTTP_INTERNAL_H
 
 #include "tls_internal.h"
 
+#include <base/map.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <net/http_server.h>
 #include <sys/queue.h>
 
-enum { HTTP_ADDRESS_MAX = 64 };
+enum { HTTP_ADDRESS_MAX = 64, HTTP_STRANGER_BUCKETS = 256 };
+
+typedef struct sv_http_strangers {
+    size_t max; ///< 0: they have no bound of their own
+    size_t body_max;
+    size_t count;
+    size_t from[HTTP_STRANGER_BUCKETS]; ///< by a hash of their address
+    uint8_t key[16];                    ///< of that hash
+    uint64_t shed;
+} sv_http_strangers;
 
 typedef struct http_peer {
     LIST_ENTRY(http_peer) link;
@@ -26,6 +37,8 @@ typedef struct http_peer {
     bool met;
     bool welcomed;  ///< `welcome` has let it in
     unsigned round; ///< of the context that has judged it
+    bool is_stranger;
+    uint8_t bucket; ///< of a stranger
 } http_peer;
 
 struct sv_http_server {
@@ -40,6 +53,7 @@ struct sv_http_server {
     size_t coming;   ///< of all peers
     size_t peers_max;
     size_t peer_count;
+    sv_http_strangers strangers;
     void (*unwelcome)(void *arg, const char *peer, const sv_why *why);
     sv_err (*welcome)(void *arg, const char *peer, const sv_identity *identity, sv_why *why);
     unsigned round;   ///< one more with each new context
@@ -70,6 +84,12 @@ void sv_http_peer_streams(http_peer *peer);
 void sv_http_peer_look_again(http_peer *peer);
 /// `arg` is the server: those of open streams who no longer may are sent away.
 void sv_http_review(void *arg);
+
+/// It has come, and somebody may have had to go for it; false: it has to go itself.
+bool sv_http_stranger_came(http_peer *peer);
+/// Its first bytes are there, so that its handshake is done: who is it?
+void sv_http_stranger_speaks(http_peer *peer);
+void sv_http_stranger_gone(http_peer *peer);
 
 /// Everybody who reads these headers sees the request end at the same place.
 bool sv_http_framing_is_plain(const struct evkeyvalq *headers);

@@ -2,6 +2,7 @@
 #include "place.h"
 
 #include <base/mem.h>
+#include <crypto/random.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 
 enum {
-    BACKLOG = 128,
+    BACKLOG = 4096, ///< who waits for its handshake, or has not said a word, waits in the kernel
     SLOWEST_READER_BYTES_PER_S = 32 * 1024, ///< a reply that takes longer is given up
     REST_US = 100 * 1000,
 };
@@ -27,6 +28,7 @@ static void end_of_coming(http_peer *peer) {
 
 static void forget_peer(http_peer *peer) {
     end_of_coming(peer);
+    sv_http_stranger_gone(peer);
     LIST_REMOVE(peer, link);
     peer->server->peer_count--;
     sv_timer_drop(&peer->deadline);
@@ -69,11 +71,42 @@ static void deadline_over(void *arg) {
 static void bytes_came(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg) {
     (void) input;
     http_peer *peer = arg;
+    sv_http_stranger_speaks(peer);
     peer->coming += info->n_added;
     peer->server->coming += info->n_added;
     if (is_over_room(peer->server)) {
         sv_timer_once(peer->deadline, 0);
     }
+}
+
+static void rested(void *arg) {
+    sv_http_server *server = arg;
+    server->fresh = 0;
+    (void) evconnlistener_enable(server->listener);
+}
+
+/// A handshake is dear: so many begin in a while, and who comes later waits in the kernel's queue.
+static void count_handshake(sv_http_server *server) {
+    if (++server->fresh == 1) {
+        sv_timer_once(server->rest, REST_US);
+    }
+    if (server->fresh >= SV_HTTP_HANDSHAKES) {
+        (void) evconnlistener_disable(server->listener);
+    }
+}
+
+/// The kernel hands over who has said something, or that there are more than it keeps apart: of
+/// those who have said nothing, and of those who have gone, no handshake begins.
+static bool has_spoken(const http_peer *peer, struct bufferevent *stream) {
+    sv_http_server *server = peer->server;
+    char byte = 0;
+    if (server->tls == NULL
+        || recv(bufferevent_getfd(stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1) {
+        return true;
+    }
+    server->fresh -= server->fresh > 0;
+    (void) evconnlistener_enable(server->listener);
+    return false;
 }
 
 /// Runs once libevent has wrapped the new stream into a connection and before it reads from it.
@@ -97,7 +130,8 @@ static void peer_arrived(evutil_socket_t fd, short what, void *arg) {
     if (evbuffer_add_cb(bufferevent_get_input(stream), bytes_came, peer) == NULL) {
         abort();
     }
-    if (peer->server->peer_count > peer->server->peers_max) {
+    if (!has_spoken(peer, stream) || peer->server->peer_count > peer->server->peers_max
+        || !sv_http_stranger_came(peer)) {
         evhttp_connection_free(peer->connection);
         return;
     }
@@ -118,22 +152,6 @@ static struct bufferevent *make_stream(struct event_base *base, const sv_tls *tl
         SSL_free(ssl);
     }
     return stream;
-}
-
-static void rested(void *arg) {
-    sv_http_server *server = arg;
-    server->fresh = 0;
-    (void) evconnlistener_enable(server->listener);
-}
-
-/// A handshake is dear: so many begin in a while, and who comes later waits in the kernel's queue.
-static void count_handshake(sv_http_server *server) {
-    if (++server->fresh == 1) {
-        sv_timer_once(server->rest, REST_US);
-    }
-    if (server->fresh >= SV_HTTP_HANDSHAKES) {
-        (void) evconnlistener_disable(server->listener);
-    }
 }
 
 static struct bufferevent *accept_peer(struct event_base *base, void *arg) {
@@ -226,6 +244,12 @@ static sv_err make_listener(struct event_base *base, const sv_http_server_option
     // Accepted sockets inherit it.
     int on = 1;
     (void) setsockopt(evconnlistener_get_fd(*out), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (options->tls != NULL) {
+        // Who says nothing costs no place and keeps nobody from a handshake.
+        int silent_s = SV_HTTP_DEADLINE_US / 1000000;
+        (void) setsockopt(evconnlistener_get_fd(*out), IPPROTO_TCP, TCP_DEFER_ACCEPT, &silent_s,
+                          sizeof silent_s);
+    }
     return SV_OK;
 }
 
@@ -263,9 +287,12 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                                 .port = sv_place_port(evconnlistener_get_fd(listener)),
                                 .room_max = options->room_max,
                                 .peers_max = options->connections_max,
+                                .strangers = { .max = options->strangers_max,
+                                               .body_max = options->stranger_body_max },
                                 .unwelcome = options->unwelcome,
                                 .welcome = options->welcome,
                                 .listener = listener };
+    sv_random(server->strangers.key, sizeof server->strangers.key);
     LIST_INIT(&server->peers);
     server->rest = sv_timer_new(loop, rested, server);
     server->review = sv_timer_new(loop, sv_http_review, server);
@@ -278,6 +305,10 @@ void sv_http_server_tls(sv_http_server *server, sv_tls *tls) {
     server->tls = tls;
     server->round++;
     sv_timer_once(server->review, 0);
+}
+
+uint64_t sv_http_server_shed(const sv_http_server *server) {
+    return server->strangers.shed;
 }
 
 uint16_t sv_http_server_port(const sv_http_server *server) {

@@ -35,6 +35,11 @@ typedef struct sv_http_server_options {
     size_t room_max; ///< bytes of all requests that are on their way; whose next byte would be one
                      ///< too many is hung up on. 0: connections_max bodies
     size_t connections_max;
+    /// Of them by strangers: who is at its handshake, has not sent a byte since, or is a newcomer.
+    /// When there is one too many, the oldest of the address that has most of them is closed. 0: no
+    /// bound of their own. [relay-14]
+    size_t strangers_max;
+    size_t stranger_body_max; ///< of a newcomer's request; 0: body_max
     /// Somebody who was let in is sent away: its certificate has been revoked or has expired, or is
     /// of no CA that is trusted now. `arg` is the handler's; `peer` "192.0.2.7:50123", `why`
     /// "certificate is revoked (gateway-1)". May be NULL.
@@ -56,6 +61,8 @@ void sv_http_server_tls(sv_http_server *server, sv_tls *tls);
 /// not stay are closed at once, whatever they are at; `unwelcome` hears of each. How many.
 size_t sv_http_server_review(sv_http_server *server, sv_text id);
 uint16_t sv_http_server_port(const sv_http_server *server);
+/// How many connections were closed because there was one stranger too many.
+uint64_t sv_http_server_shed(const sv_http_server *server);
 void sv_http_server_drop(sv_http_server **server);
 
 const char *sv_http_method(const sv_http_request *request); ///< "GET", "POST", ...
