@@ -1,5 +1,6 @@
-// One client, used from several threads at once while the gateway answers and commands arrive:
-// built with ThreadSanitizer. usage: two_threads HOST PORT CA CERT KEY READINGS-PER-THREAD
+// One client, used from several threads at once while the gateway answers, commands arrive and its
+// certificate is read again and again; built with ThreadSanitizer.
+// usage: two_threads HOST PORT CA CERT KEY READINGS-PER-THREAD
 #include <pthread.h>
 #include <selvedge/client.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@ static selvedge_code send_one(worker *self, int value) {
                                                  SELVEDGE_NOW, NULL, &self->error);
     if (code == SELVEDGE_OK && value % 10 == 0) {
         code = selvedge_client_health(self->client, &health, NULL, &self->error);
+    }
+    if (code == SELVEDGE_OK && value % 40 == 0) {
+        code = selvedge_client_reload(self->client, &self->error);
     }
     if (code == SELVEDGE_OK && value % 50 == 0) {
         code = selvedge_client_flush(self->client, 10000, &self->error);

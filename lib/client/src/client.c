@@ -96,12 +96,16 @@ static void release(selvedge_client **variable) {
     }
     sv_beacon_drop(&client->beacon);
     sv_tls_drop(&client->tls);
+    sv_tls_drop(&client->shared.next_tls);
     sv_loop_drop(&client->loop);
     sv_fd_drop(&client->bell);
     quiet_end(&before);
     (void) pthread_cond_destroy(&client->changed);
     (void) pthread_mutex_destroy(&client->lock);
     free(client->host);
+    free(client->ca_file);
+    free(client->cert_file);
+    free(client->key_file);
     free(client);
 }
 
@@ -132,14 +136,44 @@ static sv_err start_thread(selvedge_client *client, sv_why *why) {
                : sv_fail(why, SV_ERR_IO, "cannot start a thread: %s", sv_errno_text(failed));
 }
 
-static sv_err open_client(selvedge_client *client, const selvedge_options *options, sv_why *why) {
+/// A renewal may change certificate and key between our two looks; the second time they fit.
+static sv_err read_files(const selvedge_client *client, char id[SV_ID_ROOM], sv_tls **out,
+                         sv_why *why) {
     const sv_tls_files files = {
-        .ca = options->ca_file,
-        .cert = options->cert_file,
-        .key = options->key_file,
+        .ca = client->ca_file,
+        .cert = client->cert_file,
+        .key = client->key_file,
     };
-    SV_TRY(sv_identity_cn_of_file(options->cert_file, client->id, why));
-    SV_TRY(sv_tls_client(&files, &client->tls, why));
+    SV_TRY(sv_identity_cn_of_file(client->cert_file, id, why));
+    return sv_tls_client(&files, out, NULL) == SV_OK ? SV_OK : sv_tls_client(&files, out, why);
+}
+
+selvedge_code selvedge_client_reload(selvedge_client *client, selvedge_error *error) {
+    char id[SV_ID_ROOM];
+    sv_why why;
+    sv_tls *tls = NULL;
+    if (client_check(client, error) != SELVEDGE_OK) {
+        return SELVEDGE_INVALID;
+    }
+    if (read_files(client, id, &tls, &why) != SV_OK) {
+        return client_failed(&why, error);
+    }
+    if (strcmp(id, client->id) != 0) {
+        sv_tls_drop(&tls);
+        return client_fail(error, SELVEDGE_INVALID, "'%.128s' is for '%s', and this is '%s'",
+                           client->cert_file, id, client->id);
+    }
+    (void) pthread_mutex_lock(&client->lock);
+    sv_tls *unused = client->shared.next_tls;
+    client->shared.next_tls = tls;
+    (void) pthread_mutex_unlock(&client->lock);
+    sv_tls_drop(&unused);
+    client_ring(client);
+    return SELVEDGE_OK;
+}
+
+static sv_err open_client(selvedge_client *client, const selvedge_options *options, sv_why *why) {
+    SV_TRY(read_files(client, client->id, &client->tls, why));
     name_topics(client);
     client->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (client->bell < 0) {
@@ -149,6 +183,10 @@ static sv_err open_client(selvedge_client *client, const selvedge_options *optio
     SV_TRY(client_link_open(client, options, why));
     return options->own_loop ? sv_beacon_open(client->loop, &client->beacon, why)
                              : start_thread(client, why);
+}
+
+static char *copy_of(const char *text) {
+    return text == NULL ? NULL : sv_mem_copy_str(text, strlen(text));
 }
 
 selvedge_code selvedge_client_open(const selvedge_options *given, selvedge_client **out,
@@ -162,6 +200,9 @@ selvedge_code selvedge_client_open(const selvedge_options *given, selvedge_clien
     SV_DEFER(release) selvedge_client *client = sv_mem_new(sizeof *client);
     client->options = options;
     client->host = sv_mem_copy_str(options.host, strlen(options.host));
+    client->ca_file = copy_of(options.ca_file);
+    client->cert_file = copy_of(options.cert_file);
+    client->key_file = copy_of(options.key_file);
     client->bell = -1;
     make_lock(client);
     sv_random_hex(client->epoch);

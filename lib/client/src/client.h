@@ -32,6 +32,7 @@ typedef struct client_publication {
 struct selvedge_client {
     selvedge_options options; ///< without its texts
     char *host;
+    char *ca_file, *cert_file, *key_file; ///< the first may be NULL
     char id[SV_ID_ROOM];
     char epoch[SV_EPOCH_MAX + 1];
     char presence_topic[CLIENT_TOPIC_MAX], offline[CLIENT_PRESENCE_MAX];
@@ -56,6 +57,7 @@ struct selvedge_client {
     pthread_cond_t changed; ///< connected, trouble, acknowledged
     struct {
         client_publication *first, *last; ///< the inbox
+        sv_tls *next_tls;                 ///< from a reload; NULL: there was none
         selvedge_state state;
         int64_t seq;
         sv_uptime uptime;

@@ -349,6 +349,45 @@ static void clients_live_beside_each_other(void **state) {
     assert_int_equal(selvedge_client_close(&third, 0, NULL), SELVEDGE_OK);
 }
 
+static void copy_file(const char *from, const char *to) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(65536);
+    assert_int_equal(sv_disk_read(from, &bytes, NULL), SV_OK);
+    assert_int_equal(sv_disk_replace(to, sv_textbuf_text(&bytes), 0600, NULL), SV_OK);
+}
+
+static void files_that_do_not_serve_leave_a_client_as_it_was(void **state) {
+    (void) state;
+    const sv_pki_leaf leaf = { .id = "press-2", .role = SV_ROLE_DEVICE, .out = folder };
+    char mine[80];
+    char mine_key[80];
+    char other[80];
+    char other_key[80];
+    (void) snprintf(mine, sizeof mine, "%s/mine.crt", folder);
+    (void) snprintf(mine_key, sizeof mine_key, "%s/mine.key", folder);
+    (void) snprintf(other, sizeof other, "%s/press-2.crt", folder);
+    (void) snprintf(other_key, sizeof other_key, "%s/press-2.key", folder);
+    assert_int_equal(sv_pki_issue(folder, &leaf, NULL), SV_OK);
+    copy_file(cert, mine);
+    copy_file(key, mine_key);
+    selvedge_options with = options();
+    with.cert_file = mine;
+    with.key_file = mine_key;
+    selvedge_client *client = opened(&with);
+    selvedge_error error = { SELVEDGE_OK, "" };
+    assert_int_equal(selvedge_client_reload(client, &error), SELVEDGE_OK);
+    copy_file(other, mine); // somebody else's certificate, then with its key
+    assert_int_equal(selvedge_client_reload(client, &error), SELVEDGE_INVALID);
+    assert_non_null(strstr(error.text, "is not the key of"));
+    copy_file(other_key, mine_key);
+    assert_int_equal(selvedge_client_reload(client, &error), SELVEDGE_INVALID);
+    assert_non_null(strstr(error.text, "is for 'press-2', and this is 'press-1'"));
+    assert_int_equal(unlink(mine), 0);
+    assert_int_equal(selvedge_client_reload(client, &error), SELVEDGE_IO);
+    assert_int_equal(selvedge_client_reload(NULL, &error), SELVEDGE_INVALID);
+    assert_string_equal(selvedge_client_id(client), "press-1");
+    assert_int_equal(selvedge_client_close(&client, 0, NULL), SELVEDGE_OK);
+}
+
 static void the_programs_signals_are_left_alone(void **state) {
     (void) state;
     struct sigaction before;
@@ -396,6 +435,7 @@ int main(void) {
         cmocka_unit_test(with_a_thread_there_is_no_descriptor),
         cmocka_unit_test(inside_a_callback_one_publishes_and_does_not_wait),
         cmocka_unit_test(clients_live_beside_each_other),
+        cmocka_unit_test(files_that_do_not_serve_leave_a_client_as_it_was),
         cmocka_unit_test(the_programs_signals_are_left_alone),
         cmocka_unit_test(a_broken_pipe_of_ours_is_taken_back),
     };

@@ -80,14 +80,26 @@ static void begin_leaving(selvedge_client *client, int64_t by_us) {
     consider_leaving(client);
 }
 
+static void change_identity(selvedge_client *client, sv_tls *tls) {
+    if (tls != NULL) {
+        sv_mqtt_client_use(client->mqtt, tls);
+        sv_tls_drop(&client->tls);
+        client->tls = tls;
+    }
+}
+
 static void on_bell(void *arg) {
     selvedge_client *client = arg;
     eventfd_t rings = 0;
     (void) eventfd_read(client->bell, &rings);
     (void) pthread_mutex_lock(&client->lock);
+    sv_tls *tls = client->shared.next_tls;
+    client->shared.next_tls = NULL;
+    client->shared.state.connected = client->shared.state.connected && tls == NULL;
     client_publication *one = client_outbox_take(client);
     int64_t close_by_us = client->shared.close_by_us;
     (void) pthread_mutex_unlock(&client->lock);
+    change_identity(client, tls);
     while (one != NULL) {
         sv_err err =
             sv_mqtt_client_publish(client->mqtt, one->topic, one->payload, 1, false, token_of(one));

@@ -201,12 +201,20 @@ SELVEDGE_CHECKED selvedge_code selvedge_client_wait_connected(selvedge_client *c
 SELVEDGE_CHECKED selvedge_code selvedge_client_flush(selvedge_client *client, int timeout_ms,
                                                      selvedge_error *error);
 
+/// For a certificate that was renewed: reads the three files of the options again, by the same
+/// names, and goes on with them. The connection says good-bye and comes back; `connection` hears of
+/// the new one. Nothing that was accepted is lost. A failure (SELVEDGE_INVALID, SELVEDGE_IO: a
+/// file, or the id is another) leaves everything as it was. From any thread, also inside a
+/// callback.
+SELVEDGE_CHECKED selvedge_code selvedge_client_reload(selvedge_client *client,
+                                                      selvedge_error *error);
+
 /// With own_loop, a descriptor for your poll(): readable when selvedge_client_turn has something to
 /// do, which may also be a timer. It stays the client's. -1 without own_loop.
 SELVEDGE_API int selvedge_client_fd(const selvedge_client *client);
 
 /// With own_loop, does what is due, after waiting for it at most `wait_ms`. Turn, flush,
-/// wait_connected and close belong to one thread; publish, health, answer and state to any.
+/// wait_connected and close belong to one thread; publish, health, answer, reload and state to any.
 /// SELVEDGE_STATE without own_loop.
 SELVEDGE_API selvedge_code selvedge_client_turn(selvedge_client *client, int wait_ms);
 
