@@ -156,21 +156,52 @@ static void learn_authority(enrolling *e) {
 
 // ---- the certificate ----------------------------------------------------------------------------
 
+/// A step that a server names at the beginning of its sentence, and what helps there. [enrol-19]
+static const struct {
+    const char *step, *remedy;
+} REFUSALS[] = {
+    { "token",
+      "an operator gets a new one with 'selvedge device add ID --site SITE' (a device that "
+      "had one: 'selvedge device replace ID')" },
+    { "request", "the token must have been made for the id in this line, and the id added as it is "
+                 "written here" },
+    { "key",
+      "move the key away, then run the line again: a new one is made, and the token is still "
+      "good" },
+    { "signer", "run the line again in a while; the token is still good" },
+    { "storing", "run the line again in a while; the token is still good" },
+    { "clock", "it is the server's clock that has to be set; the token is still good" },
+    { "certificate", "an operator sees with 'selvedge device show ID' whether the id is revoked" },
+};
+
+/// Splits "token: it was used": where the sentence begins with a step we know.
+static size_t step_of(const sv_why *why, sv_why *rest) {
+    for (size_t i = 0; i < SV_COUNT(REFUSALS); i++) {
+        size_t len = strlen(REFUSALS[i].step);
+        if (strncmp(why->text, REFUSALS[i].step, len) == 0
+            && strncmp(why->text + len, ": ", 2) == 0) {
+            (void) snprintf(rest->text, sizeof rest->text, "%s", why->text + len + 2);
+            return i;
+        }
+    }
+    return SV_COUNT(REFUSALS);
+}
+
 /// What the server said in place of a certificate, in its own words.
 static void give_up_refused(enrolling *e, const sv_est_reply *reply, const sv_why *why) {
-    if (reply->status == 503) {
-        give_up(e, EXIT_UNREACHABLE, "signer", why,
-                "run the line again in a while; the token is still good");
-    } else if (reply->status == 429) {
-        give_up(e, EXIT_REFUSED, "token", why, "wait a few minutes, then run the line again");
+    sv_why rest = *why;
+    size_t step = step_of(why, &rest);
+    int code = reply->status >= 500 ? EXIT_UNREACHABLE : EXIT_REFUSED;
+    if (reply->status == 429) {
+        give_up(e, code, "token", &rest, "wait a few minutes, then run the line again");
+    } else if (step < SV_COUNT(REFUSALS)) {
+        give_up(e, code, REFUSALS[step].step, &rest, REFUSALS[step].remedy);
     } else if (reply->status == 404) {
-        give_up(e, EXIT_REFUSED, "door", why, "it does not enrol devices: is --at right?");
+        give_up(e, code, "door", why, "it does not enrol devices: is --at right?");
     } else if (reply->status >= 500) {
-        give_up(e, EXIT_UNREACHABLE, "door", why, "run the line again in a while");
+        give_up(e, code, "door", why, "run the line again in a while; the token is still good");
     } else {
-        give_up(e, EXIT_REFUSED, "token", why,
-                "an operator gets a new one with 'selvedge device add ID --site SITE' (a device "
-                "that had one: 'selvedge device replace ID')");
+        give_up(e, code, "token", why, REFUSALS[0].remedy);
     }
 }
 

@@ -49,7 +49,7 @@ enrol 4 "${good%0}1" press-17 "${at[@]}" --pin "$pin"
 says 'not enrolled: token: .*not known'
 enrol 4 "$other" press-17 "${at[@]}" --pin "$pin"
 says 'not enrolled: token: .*for another id'
-echo "503 the signer is away" >"$work/pki/refuse"
+echo "503 signer: the signer is away" >"$work/pki/refuse"
 enrol 3 "$good" press-17 "${at[@]}" --pin "$pin"
 says 'not enrolled: signer: the signer is away'
 rm "$work/pki/refuse"

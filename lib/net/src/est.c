@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECRET_MAX = 512, ORIGIN_MAX = 320 };
+enum { SECRET_MAX = 512, ORIGIN_MAX = 320, PATH_MAX_BYTES = 128 };
 
 struct sv_est {
     sv_http_client *http;
@@ -84,9 +84,19 @@ static sv_err write_secret(const sv_est_ask *question, char room[SECRET_MAX]) {
     return fits ? SV_OK : SV_ERR_INVALID;
 }
 
+static sv_err write_path(const sv_est_ask *question, char room[PATH_MAX_BYTES]) {
+    bool labelled = question->label != NULL;
+    sv_textbuf path = { .at = room, .cap = PATH_MAX_BYTES };
+    sv_textbuf_addf(&path, "/.well-known/est/%s%s%s", labelled ? question->label : "",
+                    labelled ? "/" : "", question->again ? "simplereenroll" : "simpleenroll");
+    return sv_textbuf_end(&path) == SV_OK ? SV_OK : SV_ERR_INVALID;
+}
+
 sv_err sv_est_enrol(sv_est *est, const sv_est_ask *question, sv_est_done *done, void *arg) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(SV_EST_BODY_MAX);
     char secret[SECRET_MAX];
+    char path[PATH_MAX_BYTES];
+    SV_TRY(write_path(question, path));
     bool by_token = question->id != NULL && question->token != NULL;
     if (by_token) {
         SV_TRY(write_secret(question, secret));
@@ -97,8 +107,7 @@ sv_err sv_est_enrol(sv_est *est, const sv_est_ask *question, sv_est_done *done, 
                                      { "Content-Transfer-Encoding", "base64" },
                                      { "Accept", "application/pkcs7-mime" } };
     const sv_http_errand errand = { .method = "POST",
-                                    .path = question->again ? "/.well-known/est/simplereenroll"
-                                                            : "/.well-known/est/simpleenroll",
+                                    .path = path,
                                     .fields = fields,
                                     .field_count = SV_COUNT(fields),
                                     .body = sv_textbuf_text(&body) };

@@ -106,6 +106,9 @@ static void a_certificate_speaks_for_the_next_one(void **state) {
     assert_string_equal(door->authorization, "");
     assert_non_null(strstr(door->path, "/.well-known/est/simplereenroll"));
     assert_string_equal(door->who, "press-1");
+    t = enrol(door, tls, (sv_est_ask){ .again = true, .label = "gateway" });
+    assert_int_equal(t.certs, 2);
+    assert_non_null(strstr(door->path, "/.well-known/est/gateway/simplereenroll"));
 }
 
 static void a_refusal_is_told_in_the_servers_words(void **state) {

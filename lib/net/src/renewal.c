@@ -12,13 +12,19 @@
 #include <stdlib.h>
 #include <sys/clock.h>
 
-enum { HOST_MAX = 256, SENTENCE_MAX = SV_WHY_MAX + 256, TIME_ROOM = 32, CHAIN_MAX = 64 * 1024 };
+enum {
+    HOST_MAX = 256,
+    LABEL_ROOM = 32,
+    SENTENCE_MAX = SV_WHY_MAX + 256,
+    TIME_ROOM = 32,
+    CHAIN_MAX = 64 * 1024
+};
 
 struct sv_renewal {
     sv_loop *loop;
     sv_renewal_events events;
     void *arg;
-    char id[SV_ID_ROOM], host[HOST_MAX], ca[SV_PATH_MAX];
+    char id[SV_ID_ROOM], label[LABEL_ROOM], host[HOST_MAX], ca[SV_PATH_MAX];
     uint16_t port;
     sv_pair pair;
     renewal_plan plan;
@@ -225,7 +231,9 @@ static sv_err ask_certificate(sv_renewal *r, bool same_key, sv_why *why) {
     SV_TRY(sv_pair_next_key(&r->pair, same_key, &r->key, why));
     SV_TRY(sv_request_follow(r->key, r->pair.cert, &request, why));
     SV_TRY(open_door(r, why));
-    const sv_est_ask question = { .request = sv_textbuf_text(&request), .again = true };
+    const sv_est_ask question = { .request = sv_textbuf_text(&request),
+                                  .label = r->label[0] != '\0' ? r->label : NULL,
+                                  .again = true };
     sv_err err = sv_est_enrol(r->est, &question, on_certificate, r);
     return err == SV_OK ? SV_OK : sv_fail(why, err, "the request does not fit");
 }
@@ -333,6 +341,7 @@ sv_err sv_renewal_open(sv_loop *loop, const sv_renewal_options *options,
     r->port = options->port;
     sv_random(&r->jitter.state, sizeof r->jitter.state);
     SV_TRY(copy(options->id, r->id, sizeof r->id, why));
+    SV_TRY(copy(options->label != NULL ? options->label : "", r->label, sizeof r->label, why));
     SV_TRY(copy(options->host, r->host, sizeof r->host, why));
     SV_TRY(copy(options->ca, r->ca, sizeof r->ca, why));
     SV_TRY(sv_pair_open(options->cert, options->key, &r->pair, why));

@@ -35,6 +35,7 @@ sv_err sv_est_authorities(sv_est *est, sv_est_done *done, void *arg);
 typedef struct sv_est_ask {
     sv_text request;   ///< the certificate request, DER
     bool again;        ///< simplereenroll, by the certificate of the connection
+    const char *label; ///< between /.well-known/est/ and the rest (RFC 7030 §3.2.2); NULL: none
     const char *id;    ///< simpleenroll with a token; NULL: by the certificate
     const char *token; ///< travels as the password of that id, and is kept nowhere
 } sv_est_ask;

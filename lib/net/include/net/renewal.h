@@ -25,7 +25,8 @@ typedef struct sv_renewal sv_renewal;
 
 typedef struct sv_renewal_options {
     const char *id;
-    const char *host; ///< of the EST door
+    const char *label; ///< as in sv_est_ask: "gateway" where a gateway renews its own; NULL: none
+    const char *host;  ///< of the EST door
     uint16_t port;
     const char *ca, *cert, *key; ///< as in sv_tls_files; the last two change
 } sv_renewal_options;
