@@ -26,6 +26,7 @@ sv_err sv_est_open(sv_loop *loop, const char *host, uint16_t port, sv_tls *tls, 
     }
     SV_DEFER(sv_est_drop) sv_est *est = sv_mem_new(sizeof *est);
     SV_TRY(sv_http_client_open(loop, origin, tls, SV_EST_PATIENCE_US, &est->http, why));
+    sv_http_client_reply_max(est->http, SV_EST_BODY_MAX);
     *out = est;
     est = NULL;
     return SV_OK;

@@ -31,6 +31,7 @@ typedef struct est_door {
     // what it does
     int refuse;        ///< a status, in place of a certificate; 0: certifies
     const char *words; ///< of the refusal
+    size_t flood;      ///< so many bytes in place of the authorities; 0: they
     const char *date;  ///< in place of the true one
     int64_t lifetime_s;
     int64_t at_us; ///< when it certifies; 0: now
@@ -102,6 +103,12 @@ static inline void est_handle(sv_http_request *request, void *arg) {
     }
     if (sv_text_is(sv_http_path(request), "/.well-known/est/cacerts")) {
         door->asked_for_authorities++;
+        if (door->flood > 0) {
+            SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(door->flood + 1);
+            memset(sv_textbuf_grow(&body, door->flood), 'A', door->flood);
+            sv_http_reply(request, 200, "application/pkcs7-mime", sv_textbuf_text(&body));
+            return;
+        }
         est_send(request, door->authorities.at, door->authorities.count);
         return;
     }

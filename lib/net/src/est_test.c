@@ -136,6 +136,16 @@ static void a_failure_names_its_step(void **state) {
     assert_int_equal(t.why.code, SV_ERR_UNTRUSTED);
 }
 
+static void an_answer_has_its_bound(void **state) {
+    est_door *door = *state;
+    SV_DEFER(sv_tls_drop) sv_tls *tls = tls_of(door, NULL);
+    door->flood = SV_EST_BODY_MAX + 1;
+    talk t = authorities(door, "127.0.0.1", door->port, tls);
+    door->flood = 0;
+    assert_int_equal(t.status, 0);
+    assert_non_null(strstr(t.why.text, "larger than"));
+}
+
 static void a_question_that_was_dropped_is_not_called_back(void **state) {
     est_door *door = *state;
     SV_DEFER(sv_tls_drop) sv_tls *tls = tls_of(door, NULL);
@@ -156,6 +166,7 @@ int main(void) {
         cmocka_unit_test(a_certificate_speaks_for_the_next_one),
         cmocka_unit_test(a_refusal_is_told_in_the_servers_words),
         cmocka_unit_test(a_failure_names_its_step),
+        cmocka_unit_test(an_answer_has_its_bound),
         cmocka_unit_test(a_question_that_was_dropped_is_not_called_back),
     };
     return cmocka_run_group_tests(tests, make, drop);

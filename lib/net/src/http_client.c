@@ -41,6 +41,7 @@ struct sv_http_client {
     size_t waiting;
     size_t compress_from; ///< 0: never
     bool public_only;
+    size_t reply_max;
     uint64_t body_bytes;
 };
 
@@ -79,7 +80,7 @@ static void finish(sv_http_client *client, const sv_http_reply_view *reply, cons
         return;
     }
     http_answer_drop(&client->answer);
-    http_answer_start(&client->answer, false, SV_HTTP_REPLY_MAX);
+    http_answer_start(&client->answer, false, client->reply_max);
     client->answered = false;
     if (client->waiting > 0) {
         sv_timer_once(client->next, 0);
@@ -127,7 +128,7 @@ static void deliver(sv_http_client *client) {
 static void ask(sv_http_client *client) {
     http_question *question = STAILQ_FIRST(&client->questions);
     http_answer_drop(&client->answer);
-    http_answer_start(&client->answer, question->is_head, SV_HTTP_REPLY_MAX);
+    http_answer_start(&client->answer, question->is_head, client->reply_max);
     client->answered = false;
     question->sent += question->body_bytes;
     client->body_bytes += question->body_bytes;
@@ -223,10 +224,14 @@ sv_err sv_http_client_open(sv_loop *loop, const char *origin, sv_tls *tls, int64
     }
     sv_http_client *client = sv_mem_new(sizeof *client);
     *client = (sv_http_client){
-        .loop = loop, .origin = url, .tls = url.tls ? tls : NULL, .timeout_us = timeout_us
+        .loop = loop,
+        .origin = url,
+        .tls = url.tls ? tls : NULL,
+        .timeout_us = timeout_us,
+        .reply_max = SV_HTTP_REPLY_MAX,
     };
     STAILQ_INIT(&client->questions);
-    http_answer_start(&client->answer, false, SV_HTTP_REPLY_MAX);
+    http_answer_start(&client->answer, false, client->reply_max);
     client->deadline = sv_timer_new(loop, deadline_over, client);
     client->next = sv_timer_new(loop, start_question, client);
     *out = client;
@@ -258,6 +263,10 @@ void sv_http_client_compress(sv_http_client *client, size_t from_bytes) {
 
 void sv_http_client_public_only(sv_http_client *client) {
     client->public_only = true;
+}
+
+void sv_http_client_reply_max(sv_http_client *client, size_t bytes) {
+    client->reply_max = bytes;
 }
 
 uint64_t sv_http_client_body_bytes(const sv_http_client *client) {

@@ -31,6 +31,7 @@ struct sv_renewal {
     sv_prng jitter;
     sv_timer *look;
     int64_t next_try_us; ///< monotonic
+    int64_t again_us;    ///< how long the server asked to wait; 0: it did not
     bool on_trial;       ///< the owner connects with what was offered
     unsigned refusals;   ///< of it
     bool absence_said;
@@ -78,6 +79,8 @@ static void look_in(sv_renewal *r, int64_t us) {
 static int64_t wait_for_next(sv_renewal *r, bool seldom) {
     r->plan.failures++;
     int64_t wait_us = renewal_wait_us(&r->plan, seldom, chance(r));
+    wait_us = renewal_asked_us(&r->plan, wait_us, r->again_us);
+    r->again_us = 0;
     r->next_try_us = sv_clock_monotonic_us() + wait_us;
     look_in(r, wait_us);
     return wait_us;
@@ -178,6 +181,7 @@ static void on_certificate(void *arg, const sv_est_reply *reply, const sv_why *w
     sv_renewal *r = arg;
     sv_why fault;
     take_time(r, reply);
+    r->again_us = reply->again_us;
     if (reply->certs != NULL && keep(r, reply->certs, &fault) == SV_OK) {
         end_question(r);
         offer(r);

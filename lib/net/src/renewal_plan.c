@@ -45,3 +45,7 @@ int64_t renewal_wait_us(const renewal_plan *plan, bool seldom, double chance) {
                   : between(wait, SV_RENEWAL_WAIT_MIN_US, most);
     return wait / 2 + (int64_t) (chance * (double) wait / 2);
 }
+
+int64_t renewal_asked_us(const renewal_plan *plan, int64_t wait_us, int64_t asked_us) {
+    return between(asked_us, wait_us, between(lifetime_us(plan) / 20, wait_us, INT64_MAX));
+}

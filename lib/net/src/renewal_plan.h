@@ -37,5 +37,8 @@ int64_t renewal_look_us(const renewal_plan *plan);
 /// How long to wait after failure number `plan->failures`; `seldom`: nobody offers renewal there.
 /// Half of it is chance. [renewal-5]
 int64_t renewal_wait_us(const renewal_plan *plan, bool seldom, double chance);
+/// `wait_us`, or what a server asked for (Retry-After) where that is longer; never more than a
+/// twentieth of the lifetime for it. [renewal-5]
+int64_t renewal_asked_us(const renewal_plan *plan, int64_t wait_us, int64_t asked_us);
 
 #endif

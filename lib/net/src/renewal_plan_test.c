@@ -92,11 +92,25 @@ static void waits_grow_have_bounds_and_leave_time_to_try_often(void **state) {
     }
 }
 
+// [renewal-5]
+static void a_server_may_ask_for_a_longer_wait_within_reason(void **state) {
+    (void) state;
+    const renewal_plan plan = plan_of(0.5);
+    assert_int_equal(renewal_asked_us(&plan, SV_TIME_MINUTE_US, 0), SV_TIME_MINUTE_US);
+    assert_int_equal(renewal_asked_us(&plan, SV_TIME_MINUTE_US, SV_TIME_SECOND_US),
+                     SV_TIME_MINUTE_US);
+    assert_int_equal(renewal_asked_us(&plan, SV_TIME_MINUTE_US, SV_TIME_HOUR_US), SV_TIME_HOUR_US);
+    assert_int_equal(renewal_asked_us(&plan, SV_TIME_MINUTE_US, 365 * SV_TIME_DAY_US),
+                     LIFE_US / 20);
+    assert_int_equal(renewal_asked_us(&plan, LIFE_US / 10, SV_TIME_HOUR_US), LIFE_US / 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_due_at_two_thirds_give_or_take_a_twentieth),
         cmocka_unit_test(a_clock_in_1970_or_2099_asks_for_the_time_before_anything_else),
         cmocka_unit_test(who_is_refused_asks_for_the_time),
+        cmocka_unit_test(a_server_may_ask_for_a_longer_wait_within_reason),
         cmocka_unit_test(waits_grow_have_bounds_and_leave_time_to_try_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

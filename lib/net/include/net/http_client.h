@@ -62,6 +62,9 @@ sv_err sv_http_client_send(sv_http_client *client, const char *method, const cha
 void sv_http_client_compress(sv_http_client *client, size_t from_bytes);
 /// From now on connections are made to public addresses alone (sv_conn_open_public).
 void sv_http_client_public_only(sv_http_client *client);
+/// From now on an answer's body has at most `bytes`, SV_HTTP_REPLY_MAX at the beginning; a larger
+/// one is no answer.
+void sv_http_client_reply_max(sv_http_client *client, size_t bytes);
 /// Bytes of all bodies so far, as they went: none of a request without a connection, twice of one
 /// that was asked again over a fresh one.
 uint64_t sv_http_client_body_bytes(const sv_http_client *client);
