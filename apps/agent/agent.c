@@ -322,6 +322,7 @@ void sv_agent_close(sv_agent *agent) {
         return;
     }
     agent->goodbye_until_us = sv_clock_monotonic_us() + SV_AGENT_GOODBYE_US;
+    sv_agent_identity_rest(agent->identity);
     sv_timer_stop(agent->second);
     sv_timer_stop(agent->health);
     for (size_t i = 0; i < agent->sensors->count; i++) {

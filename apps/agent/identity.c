@@ -27,11 +27,15 @@ static void on_word(void *arg, bool good, const char *event, const char *sentenc
     sv_log_write(good ? SV_LOG_info : SV_LOG_warn, event, "%s", sentence);
 }
 
+static void take_trial(sv_agent_identity *identity) {
+    sv_tls_drop(&identity->used);
+    identity->used = identity->trial;
+    identity->trial = NULL;
+}
+
 void sv_agent_identity_up(sv_agent_identity *identity) {
-    if (identity->trial != NULL) {
-        sv_tls_drop(&identity->used);
-        identity->used = identity->trial;
-        identity->trial = NULL;
+    if (identity->trial != NULL && identity->renewal != NULL) {
+        take_trial(identity);
         sv_renewal_taken(identity->renewal);
     }
 }
@@ -44,9 +48,16 @@ void sv_agent_identity_down(sv_agent_identity *identity, const sv_why *why) {
         sv_renewal_doubt(identity->renewal);
         return;
     }
+    if (!sv_renewal_refused(identity->renewal, why)) {
+        take_trial(identity);
+        return;
+    }
     sv_mqtt_client_use(identity->client, identity->used != NULL ? identity->used : identity->first);
     sv_tls_drop(&identity->trial);
-    sv_renewal_refused(identity->renewal, why);
+}
+
+void sv_agent_identity_rest(sv_agent_identity *identity) {
+    sv_renewal_drop(&identity->renewal);
 }
 
 void sv_agent_identity_tell(const sv_agent_identity *identity, sv_health_metrics *out) {

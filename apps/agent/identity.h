@@ -20,6 +20,8 @@ void sv_agent_identity_up(sv_agent_identity *identity);
 void sv_agent_identity_down(sv_agent_identity *identity, const sv_why *why);
 /// When the certificate ends and when it is renewed.
 void sv_agent_identity_tell(const sv_agent_identity *identity, sv_health_metrics *out);
+/// Nothing is renewed any more; for the end.
+void sv_agent_identity_rest(sv_agent_identity *identity);
 void sv_agent_identity_drop(sv_agent_identity **identity);
 
 #endif

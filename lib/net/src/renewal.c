@@ -134,27 +134,35 @@ static bool has_ended(const sv_renewal *r, const sv_validity *validity) {
     return validity->end_us <= renewal_now_us(&r->plan, &now);
 }
 
-/// One of an earlier try that is still good.
-static bool has_next(const sv_renewal *r) {
+/// There is nothing to go back to: what comes next takes the place, whether it has connected or
+/// not.
+static sv_err change_if_ended(sv_renewal *r, sv_why *why) {
+    bool needed = has_ended(r, &r->plan.validity) && sv_pair_has_next(&r->pair);
+    return needed ? change_files(r, why) : SV_OK;
+}
+
+/// One of an earlier try that is still good. One that has ended as well is the newest of this
+/// device all the same, and the one to be followed.
+static bool has_next(sv_renewal *r) {
     sv_validity next;
     if (!sv_pair_has_next(&r->pair)
         || sv_validity_of_file(r->pair.next_cert, &next, NULL) != SV_OK) {
         return false;
     }
-    if (has_ended(r, &next)) {
-        (void) (sv_pair_forget_next(&r->pair, NULL) == SV_OK);
-        return false;
+    if (!has_ended(r, &next)) {
+        return true;
     }
-    return true;
+    bool newest = has_ended(r, &r->plan.validity) && next.end_us > r->plan.validity.end_us;
+    sv_err err = newest ? change_files(r, NULL) : sv_pair_forget_next(&r->pair, NULL);
+    (void) (err == SV_OK);
+    return false;
 }
 
 static sv_err make_offer(sv_renewal *r, sv_tls **out, sv_why *why) {
     sv_tls_files files = { .ca = r->ca, .cert = r->pair.next_cert, .key = r->pair.next_key };
     SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
     SV_TRY(sv_tls_client(&files, &tls, why));
-    if (has_ended(r, &r->plan.validity)) {
-        SV_TRY(change_files(r, why)); // there is nothing to go back to
-    }
+    SV_TRY(change_if_ended(r, why));
     *out = tls;
     tls = NULL;
     return SV_OK;
@@ -252,6 +260,9 @@ static bool is_as_planned(sv_renewal *r) {
 static void on_look(void *arg) {
     sv_renewal *r = arg;
     look_in(r, INT64_MAX);
+    if (r->on_trial) {
+        (void) (change_if_ended(r, NULL) == SV_OK);
+    }
     if (r->est != NULL || r->on_trial || sv_clock_monotonic_us() < r->next_try_us) {
         return;
     }
@@ -295,20 +306,24 @@ void sv_renewal_taken(sv_renewal *r) {
         time_text(end, r->plan.validity.end_us), time_text(due, renewal_due_us(&r->plan)));
 }
 
-void sv_renewal_refused(sv_renewal *r, const sv_why *why) {
+bool sv_renewal_refused(sv_renewal *r, const sv_why *why) {
     if (!r->on_trial) {
-        return;
+        return true;
     }
     r->on_trial = false;
-    bool gives_up = ++r->refusals >= SV_RENEWAL_REFUSALS_MAX;
+    bool goes_back = sv_pair_has_next(&r->pair);
+    bool gives_up = goes_back && ++r->refusals >= SV_RENEWAL_REFUSALS_MAX;
     if (gives_up) {
         r->refusals = 0;
         (void) (sv_pair_forget_next(&r->pair, NULL) == SV_OK);
     }
     int64_t wait_us = wait_for_next(r, false);
-    say(r, false, "certificate.refused", "the new one: %s; %s in %.0f s", why->text,
-        gives_up ? "another is asked for" : "the one before goes on, and this one is tried again",
+    const char *then = !goes_back ? "the one before has ended; this is looked at again"
+                       : gives_up ? "another is asked for"
+                                  : "the one before goes on, and this one is tried again";
+    say(r, false, "certificate.refused", "the new one: %s; %s in %.0f s", why->text, then,
         (double) wait_us / 1e6);
+    return goes_back;
 }
 
 void sv_renewal_doubt(sv_renewal *r) {

@@ -46,8 +46,9 @@ sv_err sv_renewal_open(sv_loop *loop, const sv_renewal_options *options,
                        const sv_renewal_events *events, void *arg, sv_renewal **out, sv_why *why);
 /// What was offered has connected: the files hold it from now on.
 void sv_renewal_taken(sv_renewal *renewal);
-/// It was refused: the one before goes on, and this one is offered again later.
-void sv_renewal_refused(sv_renewal *renewal, const sv_why *why);
+/// It was refused: the one before goes on, and this one is offered again later. False: the one
+/// before has ended, and this is what there is.
+bool sv_renewal_refused(sv_renewal *renewal, const sv_why *why);
 /// A server refused the certificate in use: it may have ended, by a better clock than ours.
 void sv_renewal_doubt(sv_renewal *renewal);
 
