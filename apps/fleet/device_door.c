@@ -2,6 +2,7 @@
 
 #include "asker.h"
 #include "asks.h"
+#include "clones.h"
 #include "commands.h"
 #include "est_door.h"
 #include "ledger.h"
@@ -27,6 +28,7 @@ static const struct {
     { "/v1/readings", sv_uplink_readings }, { "/v1/alerts", sv_uplink_alert },
     { "/v1/health", sv_uplink_health },     { "/v1/ledger", sv_ledger_take },
     { "/v1/commands", sv_commands_take },   { "/v1/standing", sv_standing_take_report },
+    { "/v1/clones", sv_clones_take },
 };
 
 static void answer_failure(sv_http_request *request, sv_err err, const sv_why *why) {

@@ -2,6 +2,7 @@
 
 #include "asks.h"
 #include "certify.h"
+#include "clones.h"
 #include "inbox.h"
 #include "maintenance.h"
 #include "notify.h"
@@ -57,6 +58,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         out->config.notify = sv_notify_config_read(NULL, &sv_notify_none, NULL);
     }
     out->asks = sv_asks_new();
+    out->clones = sv_clones_new();
     out->certificates = sv_certificates_new(out->config.pki);
     if (out->config.signer.socket[0] != '\0') {
         out->signer = sv_signer_open(loop, out->config.signer.socket);
@@ -99,6 +101,7 @@ void sv_fleet_drop(sv_fleet *fleet) {
     sv_asks_drop(&fleet->asks);
     sv_push_drop(&fleet->push);
     sv_standing_log_drop(&fleet->standing);
+    sv_clones_drop(&fleet->clones);
     sv_certificates_drop(&fleet->certificates);
     sv_registry_drop(&fleet->registry);
     if (fleet->db != NULL) {

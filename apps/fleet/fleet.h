@@ -29,6 +29,7 @@ typedef struct sv_fleet {
     sv_push *push;
     struct sv_notify *notify;
     struct sv_standing_log *standing;
+    struct sv_clones *clones;
     sv_asks *asks;
     size_t tries; ///< of rules, under way
     sv_certificates *certificates;

@@ -2,6 +2,7 @@
 #include "asks.h"
 #include "audit_log.h"
 #include "certify.h"
+#include "clones.h"
 #include "commands.h"
 #include "device_door.h"
 #include "enrol.h"
@@ -97,6 +98,7 @@ static void on_second(void *arg) {
     sv_certify_turn(p->fleet.certify);
     sv_live_flush(p->fleet.live);
     sv_push_turn(&p->fleet);
+    sv_clones_turn(&p->fleet);
     sv_standing_folder_turn(&p->fleet);
     sv_standing_turn(&p->fleet);
     sv_notify_turn(&p->fleet);

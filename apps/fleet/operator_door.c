@@ -331,6 +331,7 @@ static const struct {
     { "PUT", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, sv_maintenance_door_begin_site },
     { "DELETE", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, sv_maintenance_door_end_site },
     { "POST", "/api/v1/devices/*/standing", SV_PERSON_OPERATOR, sv_standing_door_set },
+    { "POST", "/api/v1/devices/*/replacement", SV_PERSON_OPERATOR, sv_standing_door_replace },
     { "GET", "/api/v1/standing", SV_PERSON_VIEWER, sv_standing_door_gateways },
     { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, sv_command_door_show },
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },

@@ -1,6 +1,7 @@
 #include "standing.h"
 
 #include "audit_log.h"
+#include "clones.h"
 #include "fleet.h"
 #include "standing_own.h"
 
@@ -292,6 +293,7 @@ static void apply(sv_fleet *fleet, const sv_standing_change *change) {
     if (device != NULL) {
         sv_fleet_tell_device(fleet, device);
     }
+    sv_clones_decided(fleet, change);
 }
 
 void sv_standing_settle(sv_fleet *fleet, bool committed) {

@@ -7,6 +7,8 @@
 /// POST /api/v1/devices/*/standing {"state","reason","unknown"}: any id of the site, not devices
 /// alone; one that nobody here has heard of with "unknown":true.
 void sv_standing_door_set(sv_visit *v);
+/// POST /api/v1/devices/*/replacement {"minutes"}
+void sv_standing_door_replace(sv_visit *v);
 /// GET /api/v1/standing
 void sv_standing_door_gateways(sv_visit *v);
 

@@ -1,5 +1,7 @@
 #include "uplink.h"
 
+#include "clones.h"
+
 #include "inbox.h"
 #include "series.h"
 #include "site_rules.h"
@@ -324,6 +326,9 @@ static sv_err take_device(sv_fleet *fleet, sv_gateway *gateway, const sv_json *i
         || !sv_json_bool(sv_json_get(item, "online"), &online)) {
         return sv_fail(why, SV_ERR_INVALID, "device_id or online is missing");
     }
+    int64_t heard_us = 0;
+    (void) sv_json_int(sv_json_get(item, "last_seen"), &heard_us);
+    sv_clones_look(fleet, gateway, id, online, heard_us);
     SV_TRY(sv_registry_bind(fleet->registry, gateway, id, &device, why));
     bool fresh = device->last_seen_us == 0 && device->since_us == 0;
     bool changed = fresh || device->said_online != online;
@@ -382,6 +387,7 @@ sv_err sv_uplink_health(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_t
         err = take_devices(fleet, gateway, devices, &refused, why);
     }
     SV_TRY(sv_uplink_end(fleet, err, why));
+    sv_clones_turn(fleet);
     fleet->counts.items_refused += refused;
     sv_json_out out = SV_JSON_OUT(answer);
     sv_json_open_object(&out);

@@ -4,7 +4,10 @@
 #include <codec/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/clock.h>
 #include <sys/log.h>
+
+enum { SEEN_US = 10 * 1000000 }; ///< a device that only goes on sending is mentioned so seldom
 
 gw_device *gw_device_of(gw *g, sv_text id) {
     gw_device *device = sv_map_get(g->devices, id);
@@ -77,6 +80,25 @@ static bool take_health(gw *g, gw_device *device, sv_text payload) {
     device->report_changed = true;
     gw_alert_health(g, device, &health);
     return true;
+}
+
+gw_event_end gw_device_watch(gw *g, int64_t id, const sv_json *data) {
+    sv_text name;
+    (void) id;
+    if (!sv_json_text(sv_json_get(data, "device"), &name) || !sv_id_is_valid(name)) {
+        return GW_EVENT_REFUSED;
+    }
+    gw_device *device = sv_map_get(g->devices, name);
+    if (device == NULL) {
+        return GW_EVENT_IDLE;
+    }
+    device->watched_until_us = sv_clock_monotonic_us() + GW_WATCH_US;
+    return GW_EVENT_DONE;
+}
+
+bool gw_device_is_heard_again(const gw_device *device, int64_t mono_us) {
+    return device->last_seen_us != device->told_seen_us
+           && (mono_us < device->watched_until_us || mono_us - device->told_us >= SEEN_US);
 }
 
 void gw_device_take(gw *g, sv_text topic, sv_text payload) {

@@ -117,8 +117,9 @@ struct gw_device {
     int64_t since_us, last_seen_us;
     int64_t told_us, told_seen_us; ///< when (monotonic) and with which last_seen the fleet was told
     int64_t report_told_us;        ///< so for the report
-    gw_boot *boots;                ///< the newest first
-    bool boots_read;               ///< those on disk are among them
+    int64_t watched_until_us; ///< until then (monotonic) the fleet wants every beat's last_seen
+    gw_boot *boots;           ///< the newest first
+    bool boots_read;          ///< those on disk are among them
     gw_offset clock;
     char *report; ///< the last health report, or NULL
     struct {
@@ -317,6 +318,13 @@ bool gw_presence_parse(sv_text payload, gw_presence *out);
 gw_device *gw_device_of(gw *g, sv_text id);
 /// A message on presence/<id> or health/<id>.
 void gw_device_take(gw *g, sv_text topic, sv_text payload);
+
+enum { GW_WATCH_US = 30 * 1000000 };
+/// `watch` {"device"}: two gateways call it online; the fleet server looks closely for a while.
+/// [standing-12]
+gw_event_end gw_device_watch(gw *g, int64_t id, const sv_json *data);
+/// Is it time to tell that it was heard again?
+bool gw_device_is_heard_again(const gw_device *device, int64_t mono_us);
 
 /// What was found about a stream: by a reading, or by the lack of one (NULL).
 void gw_alert_turns(gw *g, gw_stream *s, const sv_turn turns[SV_CAUSE__COUNT],

@@ -240,6 +240,26 @@ static void a_reset_says_from_where_it_goes_on(void **state) {
     assert_int_equal(take(f, 8, "look", "{}"), GW_EVENT_UNKNOWN);
 }
 
+// [standing-12]
+static void a_device_that_is_looked_at_closely_is_told_of_with_every_beat(void **state) {
+    fixture *f = *state;
+    gw_device *device = gw_device_of(&f->g, SV_TEXT("press-1"));
+    int64_t now_us = sv_clock_monotonic_us();
+    assert_int_equal(take(f, 5, "watch", "{}"), GW_EVENT_REFUSED);
+    assert_int_equal(take(f, 6, "watch", "{\"device\":\"press-9\"}"), GW_EVENT_IDLE);
+    device->told_us = now_us;
+    device->told_seen_us = 1;
+    device->last_seen_us = 2;
+    assert_false(gw_device_is_heard_again(device, now_us + 2000000));
+    assert_true(gw_device_is_heard_again(device, now_us + 10000000));
+    assert_int_equal(take(f, 7, "watch", "{\"device\":\"press-1\"}"), GW_EVENT_DONE);
+    assert_true(gw_device_is_heard_again(device, now_us + 2000000));
+    device->told_us = now_us + INT64_C(2) * GW_WATCH_US;
+    assert_false(gw_device_is_heard_again(device, device->told_us + 2000000)); // it is over
+    device->last_seen_us = 1;
+    assert_false(gw_device_is_heard_again(device, now_us + 2000000));
+}
+
 // [uplink-8]
 static void while_there_is_no_stream_it_asks_for_a_list(void **state) {
     fixture *f = *state;
@@ -269,6 +289,7 @@ int main(void) {
         TEST(an_alert_is_acknowledged_while_it_is_open_also_after_a_restart),
         TEST(on_a_full_disk_nothing_is_taken_and_nothing_lost),
         TEST(a_reset_says_from_where_it_goes_on),
+        TEST(a_device_that_is_looked_at_closely_is_told_of_with_every_beat),
         TEST(while_there_is_no_stream_it_asks_for_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,6 @@ enum {
     PAUSE_MAX_MS = 10000,
     BACKOFF_US = 1000000,
     BACKOFF_MAX_US = 60 * 1000000,
-    SEEN_US = 10 * 1000000,   ///< a device that only goes on sending is mentioned so seldom
     REPORT_US = 15 * 1000000, ///< a health report that says nothing new goes up so seldom
 };
 
@@ -300,8 +299,7 @@ static void put_devices(const gw *g, sv_json_out *out) {
     sv_json_open_array(out);
     for (size_t i = 0; i < sv_map_count(g->devices); i++) {
         gw_device *device = sv_map_at(g->devices, i, NULL);
-        bool seen =
-            device->last_seen_us != device->told_seen_us && now_us - device->told_us >= SEEN_US;
+        bool seen = gw_device_is_heard_again(device, now_us);
         bool report = device->report_changed && now_us - device->report_told_us >= REPORT_US;
         // Room for one more report; the others follow with the next beat.
         if ((device->changed || report || seen)

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "device_add.h"
 #include "device_maintenance.h"
+#include "device_standing.h"
 #include "fleet_api.h"
 #include "show.h"
 #include <codec/encode.h>
@@ -239,6 +240,11 @@ static int commands(int argc, char **argv) {
 int cmd_device(int argc, char **argv) {
     static const sv_command verbs[] = {
         { "add", "let a device, or a file of them, have a certificate", cmd_device_add },
+        { "revoke", "end its sessions everywhere and let it in no more", cmd_device_revoke },
+        { "quarantine", "keep it connected, set its readings aside", cmd_device_quarantine },
+        { "release", "end its quarantine", cmd_device_release },
+        { "replace", "give its place a new key; its history stays", cmd_device_replace },
+        { "retire", "it is gone for good; its history stays", cmd_device_retire },
         { "command", "ask a device to do something", command },
         { "commands", "what a device was asked, by whom, and what became of it", commands },
         { "maintenance", "say that a device is being worked on: nothing is raised of it",
