@@ -4,6 +4,7 @@
 #include "asks.h"
 #include "clones.h"
 #include "commands.h"
+#include "crl.h"
 #include "est_door.h"
 #include "ledger.h"
 #include "maintenance.h"
@@ -319,10 +320,18 @@ static void send_to_enrol(sv_http_request *request, const sv_newcomer *newcomer)
     }
 }
 
+static bool is_crl(sv_http_request *request) {
+    return sv_text_is(sv_http_path(request), "/crl") && strcmp(sv_http_method(request), "GET") == 0;
+}
+
 void sv_device_door(sv_http_request *request, void *arg) {
     sv_fleet *fleet = arg;
     const sv_newcomer *newcomer = sv_http_newcomer(request);
     if (sv_est_door(request, fleet)) {
+        return;
+    }
+    if (is_crl(request)) { // no secret, and for whoever got through the handshake
+        sv_crl_give(fleet, request);
         return;
     }
     if (newcomer != NULL) {

@@ -3,6 +3,7 @@
 #include "asks.h"
 #include "certify.h"
 #include "clones.h"
+#include "crl.h"
 #include "inbox.h"
 #include "maintenance.h"
 #include "notify.h"
@@ -10,6 +11,7 @@
 #include "signer.h"
 #include "site_rules.h"
 #include "standing.h"
+#include "standing_push.h"
 #include "views.h"
 
 #include <sys/clock.h>
@@ -59,6 +61,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     }
     out->asks = sv_asks_new();
     out->clones = sv_clones_new();
+    out->crl = sv_crl_new(sv_signer_crl);
     out->certificates = sv_certificates_new(out->config.pki);
     if (out->config.signer.socket[0] != '\0') {
         out->signer = sv_signer_open(loop, out->config.signer.socket);
@@ -76,6 +79,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     }
     if (err == SV_OK) {
         err = sv_standing_log_open(out->db, &out->standing, why);
+    }
+    if (err == SV_OK && out->signer != NULL) {
+        sv_standing_sign_with(out->standing, sv_standing_ask_signer, out->signer);
     }
     if (err == SV_OK) {
         err = sv_inbox_count_devices(out->db, out->registry, why);
@@ -102,6 +108,7 @@ void sv_fleet_drop(sv_fleet *fleet) {
     sv_push_drop(&fleet->push);
     sv_standing_log_drop(&fleet->standing);
     sv_clones_drop(&fleet->clones);
+    sv_crl_drop(&fleet->crl);
     sv_certificates_drop(&fleet->certificates);
     sv_registry_drop(&fleet->registry);
     if (fleet->db != NULL) {

@@ -30,6 +30,7 @@ typedef struct sv_fleet {
     struct sv_notify *notify;
     struct sv_standing_log *standing;
     struct sv_clones *clones;
+    struct sv_crl *crl;
     sv_asks *asks;
     size_t tries; ///< of rules, under way
     sv_certificates *certificates;

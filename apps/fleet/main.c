@@ -4,6 +4,7 @@
 #include "certify.h"
 #include "clones.h"
 #include "commands.h"
+#include "crl.h"
 #include "device_door.h"
 #include "enrol.h"
 #include "fleet.h"
@@ -253,6 +254,7 @@ static void stop(program *p) {
     sv_timer_drop(&p->ping);
     sv_certify_drop(&p->fleet.certify);
     sv_signer_drop(&p->fleet.signer);
+    sv_crl_drop(&p->fleet.crl);
     sv_asks_drop(&p->fleet.asks);
     sv_live_drop(&p->fleet.live);
     sv_push_drop(&p->fleet.push);

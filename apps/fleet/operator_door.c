@@ -3,6 +3,7 @@
 #include "access.h"
 #include "assets.h"
 #include "command_door.h"
+#include "crl.h"
 #include "device_list.h"
 #include "downlink.h"
 #include "enrol_door.h"
@@ -288,6 +289,10 @@ static void show_metrics(sv_visit *v) {
                   sv_textbuf_text(&text));
 }
 
+static void give_crl(sv_visit *v) {
+    sv_crl_give(v->fleet, v->request);
+}
+
 static void show_alive(sv_visit *v) {
     sv_http_reply(v->request, 200, "text/plain; charset=utf-8", SV_TEXT("ok\n"));
 }
@@ -355,6 +360,7 @@ static const struct {
     { "GET", "/api/v1/events", SV_PERSON_VIEWER, join_live },
     { "GET", "/api/v1/openapi.json", SV_PERSON_VIEWER, show_openapi },
     { "GET", "/metrics", SV_PERSON_VIEWER, show_metrics },
+    { "GET", "/crl", OPEN_TO_ALL, give_crl },
     { "GET", "/healthz", OPEN_TO_ALL, show_alive },
     { "GET", "/readyz", OPEN_TO_ALL, show_ready },
 };

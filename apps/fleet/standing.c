@@ -122,18 +122,6 @@ sv_err sv_standing_allows(const sv_standing_log *log, const char *id, int64_t no
                    SV_TEXT_ARG(sv_textbuf_text(&moment)));
 }
 
-sv_err sv_standing_may_enrol(const sv_standing_log *log, const char *id, sv_why *why) {
-    sv_standing now = sv_standing_of(log, sv_text_of(id));
-    if (now.state == SV_STANDING_ACTIVE) {
-        return SV_OK;
-    }
-    return sv_fail(why, SV_ERR_UNTRUSTED,
-                   "'%s' is %s and gets no certificate; an operator %s with: selvedge device %s %s",
-                   id, sv_standing_state_name(now.state),
-                   now.state == SV_STANDING_QUARANTINED ? "ends that" : "gives its place a new key",
-                   now.state == SV_STANDING_QUARANTINED ? "release" : "replace", id);
-}
-
 int64_t sv_standing_floor_us(const sv_standing_log *log, sv_text id) {
     return sv_standing_of(log, id).before_us;
 }

@@ -36,10 +36,6 @@ sv_standing sv_standing_of(const sv_standing_log *log, sv_text id);
 /// counts no more.
 sv_err sv_standing_allows(const sv_standing_log *log, const char *id, int64_t not_before_us,
                           sv_why *why);
-/// May `id` be given a certificate? SV_ERR_UNTRUSTED, with the sentence: not while it is revoked,
-/// retired or quarantined; after a replacement it may. To be asked again when the signer has
-/// answered.
-sv_err sv_standing_may_enrol(const sv_standing_log *log, const char *id, sv_why *why);
 /// What a certificate issued now must not begin before, so that it counts: 0, or the moment.
 int64_t sv_standing_floor_us(const sv_standing_log *log, sv_text id);
 /// Is the id out: revoked or retired?

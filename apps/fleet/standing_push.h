@@ -33,6 +33,9 @@ typedef struct sv_standing_pushing {
     sv_why why; ///< why the last try failed; empty: it did not
 } sv_standing_pushing;
 
+/// selvedge-signer: `signer` is the line to it (signer.h).
+void sv_standing_ask_signer(void *signer, const sv_standing_head *head, sv_standing_signed_fn *done,
+                            void *arg);
 void sv_standing_sign_with(sv_standing_log *log, sv_standing_sign_fn *sign, void *signer);
 
 /// Have signed and push what is not yet; a fresh head when it is time. Cheap when nothing is. Once

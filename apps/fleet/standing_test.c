@@ -171,29 +171,6 @@ static void what_the_folder_revoked_long_ago_does_not_undo_a_replacement(void **
     assert_int_equal(sv_standing_version(f->fleet.standing), 2);
 }
 
-static void who_is_out_or_quarantined_gets_no_certificate(void **state) { // [standing-8]
-    fixture *f = *state;
-    static const char *const SAYS[SV_STANDING__COUNT] = {
-        [SV_STANDING_QUARANTINED] = "selvedge device release press-1",
-        [SV_STANDING_REVOKED] = "'press-1' is revoked and gets no certificate",
-        [SV_STANDING_RETIRED] = "selvedge device replace press-1",
-    };
-    assert_int_equal(sv_standing_may_enrol(f->fleet.standing, "press-1", NULL), SV_OK);
-    for (unsigned i = SV_STANDING_QUARANTINED; i < SV_STANDING__COUNT; i++) {
-        sv_why why = { 0 };
-        decided(f, "press-1", (sv_standing_state) i);
-        assert_int_equal(sv_standing_may_enrol(f->fleet.standing, "press-1", &why),
-                         SV_ERR_UNTRUSTED);
-        assert_non_null(strstr(why.text, SAYS[i]));
-    }
-    const sv_standing_order replaces = {
-        .id = SV_TEXT("press-1"), .state = SV_STANDING_ACTIVE, .replaces = true, .by = "ada"
-    };
-    sv_standing_change change;
-    assert_int_equal(sv_standing_set(&f->fleet, &replaces, &change, NULL), SV_OK);
-    assert_int_equal(sv_standing_may_enrol(f->fleet.standing, "press-1", NULL), SV_OK);
-}
-
 static void what_the_folder_revokes_is_taken_over_once_however_much_it_is(void **state) {
     fixture *f = *state; // [standing-10]
     enum { MANY = SV_STANDING_FOLDER_TURN + 10 };
@@ -446,7 +423,6 @@ int main(void) {
         TEST(asking_twice_decides_once_but_a_revocation_covers_what_came_meanwhile),
         TEST(a_clock_that_goes_back_uncovers_nothing),
         TEST(what_the_folder_revoked_long_ago_does_not_undo_a_replacement),
-        TEST(who_is_out_or_quarantined_gets_no_certificate),
         TEST(what_the_folder_revokes_is_taken_over_once_however_much_it_is),
         TEST(a_retired_device_leaves_the_list_and_is_found_when_asked_for),
         TEST(nobody_waits_for_a_device_that_was_revoked),

@@ -1,0 +1,176 @@
+#include "crl.h"
+
+#include "fleet.h"
+#include "standing.h"
+
+#include <base/mem.h>
+#include <base/time.h>
+#include <codec/encode.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/log.h>
+
+struct sv_crl {
+    sv_crl_make_fn *make;
+    char *der; ///< NULL: none was made yet
+    size_t len;
+    int64_t version, made_us;                     ///< of the log of standing, by the wall clock
+    int64_t coming_version;                       ///< of the one that is being made
+    sv_signer_record *records;                    ///< of the one that is being made; NULL: none is
+    sv_http_request *waiting[SV_CRL_WAITING_MAX]; ///< for it
+    size_t waiting_count;
+};
+
+sv_crl *sv_crl_new(sv_crl_make_fn *make) {
+    sv_crl *crl = sv_mem_new(sizeof *crl);
+    crl->make = make;
+    return crl;
+}
+
+// ---- answers ------------------------------------------------------------------------------------
+
+static void answer(const sv_crl *crl, sv_http_request *request) {
+    char etag[64];
+    const char *had = sv_http_header(request, "If-None-Match");
+    (void) snprintf(etag, sizeof etag, "\"%" PRId64 "-%" PRId64 "\"", crl->version,
+                    crl->made_us / SV_TIME_SECOND_US);
+    sv_http_reply_header(request, "ETag", etag);
+    if (had != NULL && strcmp(had, etag) == 0) {
+        sv_http_reply(request, 304, NULL, SV_TEXT(""));
+        return;
+    }
+    sv_http_reply(request, 200, "application/pkix-crl",
+                  (sv_text){ .at = crl->der, .len = crl->len });
+}
+
+static void refuse(sv_http_request *request, const char *why) {
+    sv_http_reply_header(request, "Retry-After", "5");
+    sv_http_problem(request, 503, "Not available", "%s", why);
+}
+
+static void answer_waiting(sv_crl *crl, const char *why) {
+    size_t count = crl->waiting_count;
+    crl->waiting_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (crl->der != NULL) {
+            answer(crl, crl->waiting[i]);
+        } else {
+            refuse(crl->waiting[i], why);
+        }
+    }
+}
+
+void sv_crl_drop(sv_crl **crl) {
+    sv_crl *old = *crl;
+    *crl = NULL;
+    if (old != NULL) {
+        answer_waiting(old, "the server ends");
+        free(old->records);
+        free(old->der);
+        free(old);
+    }
+}
+
+// ---- making one ---------------------------------------------------------------------------------
+
+typedef struct gathering {
+    sv_signer_record *list;
+    size_t count, room;
+} gathering;
+
+static void add(gathering *all, sv_text serial, int64_t before_us) {
+    sv_signer_record record = { .revoked_at_s = before_us / SV_TIME_SECOND_US };
+    size_t bytes = serial.len / 2;
+    if (bytes == 0 || bytes > SV_SIGNER_SERIAL_MAX
+        || sv_hex_parse(serial, record.serial, bytes) != SV_OK || all->count == SV_SIGNER_CRL_MAX) {
+        return;
+    }
+    record.bytes = (uint32_t) bytes;
+    if (all->count == all->room) {
+        all->room = all->room == 0 ? 64 : all->room * 2;
+        all->list = sv_mem_resize(all->list, all->room * sizeof *all->list);
+    }
+    all->list[all->count++] = record;
+}
+
+/// What has ended is not on the list: it counts for nobody anyway.
+static sv_err gather(sv_fleet *fleet, gathering *all, sv_why *why) {
+    sv_stmt *row;
+    SV_TRY(sv_db_stmt(fleet->db,
+                      "SELECT serial, id, not_before_us FROM certificate WHERE not_after_us > ?1",
+                      &row, why));
+    sv_stmt_bind_int(row, 1, fleet->wall_us());
+    sv_err err = sv_stmt_next(row, why);
+    for (; err == SV_OK; err = sv_stmt_next(row, why)) {
+        sv_standing now = sv_standing_of(fleet->standing, sv_stmt_text(row, 1));
+        if (sv_stmt_int(row, 2) < now.before_us) {
+            add(all, sv_stmt_text(row, 0), now.before_us);
+        }
+    }
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+static void on_made(void *arg, sv_err err, sv_text bytes, const sv_why *why) {
+    const sv_fleet *fleet = arg;
+    sv_crl *crl = fleet->crl;
+    free(crl->records);
+    crl->records = NULL;
+    if (err == SV_OK) {
+        free(crl->der);
+        crl->der = sv_mem_new(bytes.len + 1);
+        memcpy(crl->der, bytes.at, bytes.len);
+        crl->len = bytes.len;
+        crl->version = crl->coming_version;
+        crl->made_us = fleet->wall_us();
+    } else {
+        SV_LOG(error, "crl.failed", "%s", why->text);
+    }
+    answer_waiting(crl, err == SV_OK ? "" : why->text);
+}
+
+static sv_err begin(sv_fleet *fleet, sv_why *why) {
+    sv_crl *crl = fleet->crl;
+    gathering all = { .count = 0 };
+    sv_err err = gather(fleet, &all, why);
+    if (err == SV_OK && all.list == NULL) {
+        all.list = sv_mem_new(sizeof *all.list);
+    }
+    if (err == SV_OK) {
+        err = crl->make(fleet->signer, all.list, all.count, on_made, fleet, why);
+    }
+    if (err != SV_OK) {
+        free(all.list);
+        return err;
+    }
+    crl->records = all.list;
+    crl->coming_version = sv_standing_version(fleet->standing);
+    return SV_OK;
+}
+
+static bool is_fresh(const sv_fleet *fleet) {
+    const sv_crl *crl = fleet->crl;
+    int64_t age_us = fleet->wall_us() - crl->made_us;
+    return crl->der != NULL && crl->version == sv_standing_version(fleet->standing) && age_us >= 0
+           && age_us < SV_CRL_FRESH_US;
+}
+
+void sv_crl_give(sv_fleet *fleet, sv_http_request *request) {
+    sv_crl *crl = fleet->crl;
+    sv_why why = { .text = "" };
+    sv_err err = SV_OK;
+    sv_http_reply_header(request, "Cache-Control", "no-cache");
+    if (!is_fresh(fleet) && crl->records == NULL) {
+        err = begin(fleet, &why);
+    }
+    if (is_fresh(fleet) || (err != SV_OK && crl->der != NULL)) {
+        answer(crl, request);
+    } else if (err != SV_OK) {
+        refuse(request, why.text);
+    } else if (crl->waiting_count == SV_CRL_WAITING_MAX) {
+        refuse(request, "too many wait for the revocation list that is being made");
+    } else {
+        crl->waiting[crl->waiting_count++] = request;
+    }
+}
