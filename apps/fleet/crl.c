@@ -6,6 +6,7 @@
 #include <base/mem.h>
 #include <base/time.h>
 #include <codec/encode.h>
+#include <crypto/pki.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@ struct sv_crl {
     sv_crl_make_fn *make;
     char *der; ///< NULL: none was made yet
     size_t len;
-    int64_t version, made_us;                     ///< of the log of standing, by the wall clock
+    int64_t version; ///< of the log of standing
+    int64_t from_us, until_us;
     int64_t coming_version;                       ///< of the one that is being made
     sv_signer_record *records;                    ///< of the one that is being made; NULL: none is
     sv_http_request *waiting[SV_CRL_WAITING_MAX]; ///< for it
@@ -35,7 +37,7 @@ static void answer(const sv_crl *crl, sv_http_request *request) {
     char etag[64];
     const char *had = sv_http_header(request, "If-None-Match");
     (void) snprintf(etag, sizeof etag, "\"%" PRId64 "-%" PRId64 "\"", crl->version,
-                    crl->made_us / SV_TIME_SECOND_US);
+                    crl->from_us / SV_TIME_SECOND_US);
     sv_http_reply_header(request, "ETag", etag);
     if (had != NULL && strcmp(had, etag) == 0) {
         sv_http_reply(request, 304, NULL, SV_TEXT(""));
@@ -76,15 +78,19 @@ void sv_crl_drop(sv_crl **crl) {
 // ---- making one ---------------------------------------------------------------------------------
 
 typedef struct gathering {
+    const sv_fleet *fleet;
     sv_signer_record *list;
     size_t count, room;
 } gathering;
 
-static void add(gathering *all, sv_text serial, int64_t before_us) {
-    sv_signer_record record = { .revoked_at_s = before_us / SV_TIME_SECOND_US };
+/// What has ended is not on the list: it counts for nobody anyway.
+static void add(gathering *all, sv_text serial, sv_text id, int64_t from_us, int64_t until_us) {
+    sv_standing now = sv_standing_of(all->fleet->standing, id);
+    sv_signer_record record = { .revoked_at_s = now.before_us / SV_TIME_SECOND_US };
     size_t bytes = serial.len / 2;
-    if (bytes == 0 || bytes > SV_SIGNER_SERIAL_MAX
-        || sv_hex_parse(serial, record.serial, bytes) != SV_OK || all->count == SV_SIGNER_CRL_MAX) {
+    if (from_us >= now.before_us || until_us <= all->fleet->wall_us() || bytes == 0
+        || bytes > SV_SIGNER_SERIAL_MAX || sv_hex_parse(serial, record.serial, bytes) != SV_OK
+        || all->count == SV_SIGNER_CRL_MAX) {
         return;
     }
     record.bytes = (uint32_t) bytes;
@@ -95,36 +101,78 @@ static void add(gathering *all, sv_text serial, int64_t before_us) {
     all->list[all->count++] = record;
 }
 
-/// What has ended is not on the list: it counts for nobody anyway.
-static sv_err gather(sv_fleet *fleet, gathering *all, sv_why *why) {
+static sv_err gather_issued(gathering *all, sv_why *why) {
     sv_stmt *row;
-    SV_TRY(sv_db_stmt(fleet->db,
-                      "SELECT serial, id, not_before_us FROM certificate WHERE not_after_us > ?1",
-                      &row, why));
-    sv_stmt_bind_int(row, 1, fleet->wall_us());
+    SV_TRY(sv_db_stmt(all->fleet->db,
+                      "SELECT serial, id, not_before_us, not_after_us FROM certificate", &row,
+                      why));
     sv_err err = sv_stmt_next(row, why);
     for (; err == SV_OK; err = sv_stmt_next(row, why)) {
-        sv_standing now = sv_standing_of(fleet->standing, sv_stmt_text(row, 1));
-        if (sv_stmt_int(row, 2) < now.before_us) {
-            add(all, sv_stmt_text(row, 0), now.before_us);
-        }
+        add(all, sv_stmt_text(row, 0), sv_stmt_text(row, 1), sv_stmt_int(row, 2),
+            sv_stmt_int(row, 3));
     }
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+static void add_record(void *arg, const sv_pki_record *record) {
+    add(arg, sv_text_of(record->serial), sv_text_of(record->id), record->not_before_us,
+        record->not_after_us);
+}
+
+static int by_serial(const void *left, const void *right) {
+    const sv_signer_record *a = left;
+    const sv_signer_record *b = right;
+    if (a->bytes != b->bytes) {
+        return a->bytes < b->bytes ? -1 : 1;
+    }
+    return memcmp(a->serial, b->serial, a->bytes);
+}
+
+/// Many are known both here and to the folder.
+static void drop_doubles(gathering *all) {
+    size_t kept = 0;
+    qsort(all->list, all->count, sizeof *all->list, by_serial);
+    for (size_t i = 0; i < all->count; i++) {
+        if (kept == 0 || by_serial(&all->list[kept - 1], &all->list[i]) != 0) {
+            all->list[kept++] = all->list[i];
+        }
+    }
+    all->count = kept;
+}
+
+/// What was issued here, and what the PKI folder knows.
+static sv_err gather(gathering *all, sv_why *why) {
+    all->list = sv_mem_new(sizeof *all->list);
+    all->room = 1;
+    SV_TRY(gather_issued(all, why));
+    if (all->fleet->config.pki[0] != '\0') {
+        SV_TRY(sv_pki_list(all->fleet->config.pki, add_record, all, why));
+    }
+    drop_doubles(all);
+    return SV_OK;
+}
+
+static sv_err take(sv_crl *crl, sv_text der, sv_why *why) {
+    SV_TRY(sv_crl_times(der, &crl->from_us, &crl->until_us, why));
+    free(crl->der);
+    crl->der = sv_mem_new(der.len + 1);
+    memcpy(crl->der, der.at, der.len);
+    crl->len = der.len;
+    crl->version = crl->coming_version;
+    return SV_OK;
 }
 
 static void on_made(void *arg, sv_err err, sv_text bytes, const sv_why *why) {
     const sv_fleet *fleet = arg;
     sv_crl *crl = fleet->crl;
+    sv_why fault = { .text = "" };
     free(crl->records);
     crl->records = NULL;
     if (err == SV_OK) {
-        free(crl->der);
-        crl->der = sv_mem_new(bytes.len + 1);
-        memcpy(crl->der, bytes.at, bytes.len);
-        crl->len = bytes.len;
-        crl->version = crl->coming_version;
-        crl->made_us = fleet->wall_us();
-    } else {
+        err = take(crl, bytes, &fault);
+        why = &fault;
+    }
+    if (err != SV_OK) {
         SV_LOG(error, "crl.failed", "%s", why->text);
     }
     answer_waiting(crl, err == SV_OK ? "" : why->text);
@@ -132,11 +180,8 @@ static void on_made(void *arg, sv_err err, sv_text bytes, const sv_why *why) {
 
 static sv_err begin(sv_fleet *fleet, sv_why *why) {
     sv_crl *crl = fleet->crl;
-    gathering all = { .count = 0 };
-    sv_err err = gather(fleet, &all, why);
-    if (err == SV_OK && all.list == NULL) {
-        all.list = sv_mem_new(sizeof *all.list);
-    }
+    gathering all = { .fleet = fleet };
+    sv_err err = gather(&all, why);
     if (err == SV_OK) {
         err = crl->make(fleet->signer, all.list, all.count, on_made, fleet, why);
     }
@@ -149,11 +194,11 @@ static sv_err begin(sv_fleet *fleet, sv_why *why) {
     return SV_OK;
 }
 
+/// Nothing was decided since, and a third of its life is not over.
 static bool is_fresh(const sv_fleet *fleet) {
     const sv_crl *crl = fleet->crl;
-    int64_t age_us = fleet->wall_us() - crl->made_us;
-    return crl->der != NULL && crl->version == sv_standing_version(fleet->standing) && age_us >= 0
-           && age_us < SV_CRL_FRESH_US;
+    return crl->der != NULL && crl->version == sv_standing_version(fleet->standing)
+           && fleet->wall_us() - crl->from_us < (crl->until_us - crl->from_us) / 3;
 }
 
 void sv_crl_give(sv_fleet *fleet, sv_http_request *request) {

@@ -11,8 +11,7 @@
 
 struct sv_fleet;
 
-enum { SV_CRL_WAITING_MAX = 64 };             ///< requests for one that is being made
-#define SV_CRL_FRESH_US (10 * SV_TIME_DAY_US) ///< a third of its 30 days
+enum { SV_CRL_WAITING_MAX = 64 }; ///< requests for one that is being made
 
 typedef struct sv_crl sv_crl;
 

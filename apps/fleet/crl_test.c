@@ -3,7 +3,10 @@
 #include "fleet_fixture.h"
 #include "standing.h"
 
+#include <codec/encode.h>
+#include <crypto/pki.h>
 #include <net/test.h>
+#include <sys/clock.h>
 #include <sys/log.h>
 
 enum { ANSWER_MAX = 4096, RECORDS_MAX = 8 };
@@ -12,6 +15,8 @@ enum { ANSWER_MAX = 4096, RECORDS_MAX = 8 };
 typedef struct maker {
     bool away, slow;
     int asked;
+    char room[ANSWER_MAX];
+    sv_textbuf der;
     size_t count;
     sv_signer_record records[RECORDS_MAX];
     sv_signer_done *done;
@@ -23,9 +28,28 @@ static maker signer;
 static void finish(void) {
     sv_signer_done *done = signer.done;
     signer.done = NULL;
-    char der[] = "list 0";
-    der[5] = (char) ('0' + signer.asked);
-    done(signer.arg, SV_OK, sv_text_of(der), NULL);
+    done(signer.arg, SV_OK, sv_textbuf_text(&signer.der), NULL);
+}
+
+/// A list as a signer gives it: the folder's own, of now and for 30 days, in DER.
+static void make_list(const fixture *f) {
+    char dir[SV_PATH_MAX];
+    char path[SV_PATH_MAX];
+    char digits_room[ANSWER_MAX];
+    SV_DEFER(sv_textbuf_drop) sv_textbuf pem = SV_TEXTBUF_HEAP(ANSWER_MAX);
+    sv_textbuf digits = SV_TEXTBUF(digits_room);
+    assert_int_equal(sv_disk_join(dir, sizeof dir, f->dir, "pki"), SV_OK);
+    assert_int_equal(sv_disk_join(path, sizeof path, f->dir, "crl.pem"), SV_OK);
+    assert_int_equal(sv_pki_init(&(sv_pki_setup){ .dir = dir }, NULL), SV_OK);
+    assert_int_equal(sv_pki_crl(dir, path, NULL), SV_OK);
+    assert_int_equal(sv_disk_read(path, &pem, NULL), SV_OK);
+    sv_text rest = sv_textbuf_text(&pem);
+    (void) sv_text_cut(&rest, '\n');
+    for (sv_text line = sv_text_cut(&rest, '\n'); !sv_text_starts(line, SV_TEXT("-----"));
+         line = sv_text_cut(&rest, '\n')) {
+        sv_textbuf_add(&digits, line);
+    }
+    assert_int_equal(sv_base64_parse(sv_textbuf_text(&digits), &signer.der), SV_OK);
 }
 
 static sv_err make(sv_signer *line, const sv_signer_record *records, size_t count,
@@ -58,6 +82,7 @@ static void serve(sv_http_request *request, void *arg) {
 
 static int ask(door *d, const char *more) {
     char line[256];
+    memset(d->answer, 0, sizeof d->answer);
     sv_textbuf answer = SV_TEXTBUF(d->answer);
     (void) snprintf(line, sizeof line,
                     "GET /crl HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n", more);
@@ -70,6 +95,8 @@ static void open_door(door *d, fixture *f) {
     const sv_http_server_options options = { .bind = "127.0.0.1", .connections_max = 8 };
     *d = (door){ .loop = NULL };
     signer = (maker){ .away = false };
+    signer.der = SV_TEXTBUF(signer.room);
+    make_list(f);
     sv_crl_drop(&f->fleet.crl);
     f->fleet.crl = sv_crl_new(make);
     assert_int_equal(sv_loop_open(&d->loop, NULL), SV_OK);
@@ -107,6 +134,10 @@ static void decide_against(fixture *f, const char *id) {
     assert_int_equal(sv_standing_set(&f->fleet, &order, &change, NULL), SV_OK);
 }
 
+static void keep_newest(void *arg, const sv_pki_record *record) {
+    *(sv_pki_record *) arg = *record;
+}
+
 static void known_certificates_that_count_no_more_are_listed_and_no_others(void **state) {
     fixture *f = *state; // [standing-11]
     door d;
@@ -119,10 +150,14 @@ static void known_certificates_that_count_no_more_are_listed_and_no_others(void 
     certificate(f, "0a0e", "press-1", now_us + 2 * SV_TIME_SECOND_US, 2 * later_us); // came after
     certificate(f, "0a0f", "press-2", now_us - 9, later_us);
     certificate(f, "no serial", "press-1", now_us - 9, later_us);
+    assert_int_equal(sv_disk_join(f->fleet.config.pki, sizeof f->fleet.config.pki, f->dir, "pki"),
+                     SV_OK);
+    const sv_pki_leaf leaf = { .id = "press-3", .out = f->dir };
+    assert_int_equal(sv_pki_issue(f->fleet.config.pki, &leaf, NULL), SV_OK);
     decide_against(f, "press-1");
     assert_int_equal(ask(&d, ""), 200);
     assert_non_null(strstr(d.answer, "application/pkix-crl"));
-    assert_non_null(strstr(d.answer, "\r\n\r\nlist 1"));
+    assert_non_null(memmem(d.answer, sizeof d.answer, signer.der.at, signer.der.len));
     assert_int_equal(signer.count, 2);
     for (size_t i = 0; i < signer.count; i++) {
         assert_int_equal(signer.records[i].bytes, 2);
@@ -130,6 +165,16 @@ static void known_certificates_that_count_no_more_are_listed_and_no_others(void 
         assert_true(signer.records[i].serial[1] == 0x0b || signer.records[i].serial[1] == 0x0c);
         assert_int_equal(signer.records[i].revoked_at_s, now_us / SV_TIME_SECOND_US + 1);
     }
+    // And what the folder alone knows, once, also when it is known here as well.
+    decide_against(f, "press-3");
+    assert_int_equal(ask(&d, ""), 200);
+    assert_int_equal(signer.count, 3);
+    sv_pki_record known = { .id = "" };
+    assert_int_equal(sv_pki_list(f->fleet.config.pki, keep_newest, &known, NULL), SV_OK);
+    certificate(f, known.serial, "press-3", known.not_before_us, known.not_after_us);
+    decide_against(f, "press-3");
+    assert_int_equal(ask(&d, ""), 200);
+    assert_int_equal(signer.count, 3);
     close_door(&d, f);
 }
 
@@ -151,9 +196,22 @@ it_is_made_anew_when_something_was_decided_or_a_third_of_its_life_is_over(void *
     decide_against(f, "press-1");
     assert_int_equal(ask(&d, more), 200);
     assert_int_equal(signer.asked, 2);
-    fixture_now_us += SV_CRL_FRESH_US;
+    fixture_now_us += 9 * SV_TIME_DAY_US;
+    assert_int_equal(ask(&d, ""), 200);
+    assert_int_equal(signer.asked, 2);
+    fixture_now_us += SV_TIME_DAY_US;
     assert_int_equal(ask(&d, ""), 200);
     assert_int_equal(signer.asked, 3);
+    close_door(&d, f);
+}
+
+static void what_is_no_list_is_not_given(void **state) {
+    fixture *f = *state;
+    door d;
+    open_door(&d, f);
+    signer.der.len -= 1;
+    assert_int_equal(ask(&d, ""), 503);
+    assert_non_null(strstr(d.answer, "are no revocation list with an end"));
     close_door(&d, f);
 }
 
@@ -171,7 +229,8 @@ while_the_signer_is_away_the_last_one_is_given_or_it_is_said_that_there_is_none(
     decide_against(f, "press-1");
     signer.away = true;
     assert_int_equal(ask(&d, ""), 200);
-    assert_non_null(strstr(d.answer, "\r\n\r\nlist 1"));
+    assert_non_null(memmem(d.answer, sizeof d.answer, signer.der.at, signer.der.len));
+    assert_int_equal(signer.asked, 1);
     close_door(&d, f);
 }
 
@@ -216,7 +275,7 @@ static void whoever_comes_while_it_is_made_waits_for_that_one_and_too_many_are_t
 
 static int setup(void **state) {
     sv_log_open("test", SV_LOG_error);
-    fixture_now_us = INT64_C(1800000000000000);
+    fixture_now_us = sv_clock_wall_us();
     return fixture_setup(state);
 }
 
@@ -226,6 +285,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(known_certificates_that_count_no_more_are_listed_and_no_others),
         TEST(it_is_made_anew_when_something_was_decided_or_a_third_of_its_life_is_over),
+        TEST(what_is_no_list_is_not_given),
         TEST(while_the_signer_is_away_the_last_one_is_given_or_it_is_said_that_there_is_none),
         TEST(whoever_comes_while_it_is_made_waits_for_that_one_and_too_many_are_told),
     };

@@ -184,7 +184,8 @@ static gw_page_end take_text(gw *g, sv_text json) {
 static void told(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     (void) why;
-    g->standing.to_tell = reply->status == 0 || reply->status >= STATUS_DOWN;
+    // What came while this was under way is to be told all the same.
+    g->standing.to_tell |= reply->status == 0 || reply->status >= STATUS_DOWN;
 }
 
 /// How far this gateway has come.

@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import flood_latency
 import rules_cost
+import standing_cost
 from site_programs import POLL_S, Site, SiteError, free_port, stored_counter, wait_until
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -514,7 +515,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "floods")
+PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "floods", "identity")
 
 
 def options():
@@ -564,6 +565,8 @@ def measure(results, site, asked):
         store(results, site, asked.quick)
     if "floods" in parts:
         flood_latency.run(results, BIN, asked.quick)
+    if "identity" in parts:
+        standing_cost.run(results, site, asked.quick)
     return good
 
 

@@ -65,6 +65,23 @@ start_fleet() {
   within 20 curl -fs "127.0.0.1:$operator_port/readyz" || fail "the fleet server does not become ready"
 }
 
+start_signer() {
+  rm -f "$work/signer.sock"
+  run "$work/signer.log" "$SV_BIN/selvedge-signer" --config "$work/signer.yaml"
+  signer=$ran
+  within 20 test -S "$work/signer.sock" || fail "the signer does not start"
+}
+
+# signer_open: the signer, and the fleet server anew with it
+signer_open() {
+  printf 'pki: %s\nsocket: %s\n' "$work/pki" "$work/signer.sock" >"$work/signer.yaml"
+  echo "signer: {socket: $work/signer.sock}" >>"$work/fleet.yaml"
+  start_signer
+  kill "$fleet"
+  wait "$fleet" || true
+  start_fleet
+}
+
 fleet_open() {
   issue fleet --role server --ip 127.0.0.1
   cat >"$work/fleet.yaml" <<YAML

@@ -136,6 +136,18 @@ static sv_err add_former_list(const sv_pki *pki, X509 *former, const sv_crl_fram
     return add_list(&issuer, frame, records, pem, why);
 }
 
+sv_err sv_crl_times(sv_text der, int64_t *from_us, int64_t *until_us, sv_why *why) {
+    const unsigned char *at = (const unsigned char *) der.at;
+    SV_DEFER(sv_crl_drop) X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long) der.len);
+    if (crl == NULL || X509_CRL_get0_nextUpdate(crl) == NULL) {
+        return sv_fail_ssl(why, SV_ERR_INVALID, "%zu bytes are no revocation list with an end",
+                           der.len);
+    }
+    *from_us = sv_asn1_time_us(X509_CRL_get0_lastUpdate(crl));
+    *until_us = sv_asn1_time_us(X509_CRL_get0_nextUpdate(crl));
+    return SV_OK;
+}
+
 sv_err sv_pki_crl(const char *dir, const char *out_path, sv_why *why) {
     SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
     SV_TRY(sv_pki_open(dir, &pki, why));

@@ -78,6 +78,9 @@ sv_err sv_pki_crl(const char *dir, const char *out_path, sv_why *why);
 /// The number of the newest CRL anybody made in this folder; 0: none.
 sv_err sv_pki_crl_number(const char *dir, uint64_t *out, sv_why *why);
 
+/// From when until when a CRL (DER) counts. SV_ERR_INVALID when it is none, or has no end.
+sv_err sv_crl_times(sv_text der, int64_t *from_us, int64_t *until_us, sv_why *why);
+
 /// One line of issued/index.ndjson.
 typedef struct sv_pki_record {
     char id[SV_ID_ROOM];
