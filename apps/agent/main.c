@@ -90,7 +90,10 @@ static void on_signal(void *agent) {
 }
 
 static sv_err run(const sv_agent_config *config, sv_why *why) {
-    sv_tls_files files = { .ca = config->tls.ca, .cert = config->tls.cert, .key = config->tls.key };
+    sv_tls_files files = { .ca = config->tls.ca,
+                           .cert = config->tls.cert,
+                           .key = config->tls.key,
+                           .foreign = config->gateway.acks };
     SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
     SV_TRY(sv_tls_client(&files, &tls, why));
     SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;

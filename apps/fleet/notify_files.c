@@ -46,7 +46,7 @@ static sv_err read_zone(const char *name, sv_zone **out, sv_why *why) {
 }
 
 static sv_err make_tls(const char *ca, sv_tls **out, sv_why *why) {
-    sv_tls_files files = { .ca = ca[0] != '\0' ? ca : NULL };
+    sv_tls_files files = { .ca = ca[0] != '\0' ? ca : NULL, .foreign = true };
     return sv_tls_client(&files, out, why);
 }
 

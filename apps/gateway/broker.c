@@ -65,7 +65,7 @@ void gw_broker_settled(gw *g, uint64_t group) {
 sv_err gw_broker_open(gw *g, sv_why *why) {
     const sv_mqtt_client_options broker = { .host = g->config.broker.host,
                                             .port = (uint16_t) g->config.broker.port,
-                                            .tls = g->tls,
+                                            .tls = g->broker_tls,
                                             .client_id = g->config.id,
                                             .manual_ack = true };
     static const sv_mqtt_client_events EVENTS = { .up = broker_up,

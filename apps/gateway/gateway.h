@@ -190,7 +190,7 @@ struct gw {
     sv_map *streams, *senders, *devices;
     sv_mqtt_client *mqtt; ///< to the external broker, or NULL
     sv_mqtt_server *door; ///< the own front door, or NULL
-    sv_tls *tls, *door_tls;
+    sv_tls *tls, *door_tls, *broker_tls;
     uint64_t door_trimmed; ///< links that had ended when memory was last given back to the system
     uint64_t door_shed;    ///< links closed for want of room, as far as the log has said
     gw_ack *acks;          ///< a ring

@@ -147,6 +147,8 @@ static sv_err open_relay(gw *g, sv_why *why) {
 
 static sv_err open_all(gw *g, sv_why *why) {
     const sv_tls_files files = tls_files(&g->config);
+    sv_tls_files to_broker = files;
+    to_broker.foreign = true;
     SV_TRY(sv_loop_open(&g->loop, why));
     g->beat_timer = sv_timer_new(g->loop, on_beat, g);
     g->tick_timer = sv_timer_new(g->loop, on_tick, g);
@@ -158,6 +160,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(gw_act_open(g, why));
     gw_series_open(g);
     SV_TRY(sv_tls_client(&files, &g->tls, why));
+    SV_TRY(sv_tls_client(&to_broker, &g->broker_tls, why));
     SV_TRY(gw_uplink_open(g, why));
     SV_TRY(gw_spool_alert_open(g, why));
     gw_broker_crl_open(g);
@@ -203,6 +206,7 @@ static void close_all(gw *g) {
     gw_series_close(g);
     gw_site_rules_close(g);
     sv_tls_drop(&g->tls);
+    sv_tls_drop(&g->broker_tls);
     gw_ingest_close(g);
     gw_act_close(g);
     sv_timer_drop(&g->beat_timer);

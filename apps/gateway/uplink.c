@@ -368,7 +368,8 @@ static sv_err open_alert_peer(gw *g, sv_why *why) {
     sv_url url;
     SV_TRY(sv_url_parse(sv_text_of(c->alerts.url), &url, why));
     SV_TRY(sv_text_copy(sv_text_of(url.path), g->alert_path, sizeof g->alert_path));
-    const sv_tls_files files = { .ca = c->alerts.ca[0] == '\0' ? NULL : c->alerts.ca };
+    const sv_tls_files files = { .ca = c->alerts.ca[0] == '\0' ? NULL : c->alerts.ca,
+                                 .foreign = true };
     SV_TRY(sv_tls_client(&files, &g->alert_tls, why));
     // Not the address itself: its path may be a secret.
     (void) snprintf(g->alert_name, sizeof g->alert_name, "alerts to %s:%u", url.host, url.port);

@@ -128,7 +128,7 @@ sv_err sv_fleet_api_open(const sv_fleet_place *place, sv_fleet_api **out, sv_why
     SV_TRY(read_token(api, why));
     SV_TRY(sv_loop_open(&api->loop, why));
     if (url.tls) {
-        const sv_tls_files files = { .ca = api->ca[0] != '\0' ? api->ca : NULL };
+        const sv_tls_files files = { .ca = api->ca[0] != '\0' ? api->ca : NULL, .foreign = true };
         SV_TRY(sv_tls_client(&files, &api->tls, why));
     }
     int64_t patience_us = place->patience_us > 0 ? place->patience_us : ASK_US;

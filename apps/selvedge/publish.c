@@ -146,7 +146,7 @@ static sv_err start(publication *p, sv_why *why) {
         .acknowledged = on_acknowledged,
     };
     SV_TRY(sv_gateway_parse(p->gateway, p->host, &p->port, why));
-    const sv_tls_files files = { .ca = p->ca, .cert = p->cert, .key = p->key };
+    const sv_tls_files files = { .ca = p->ca, .cert = p->cert, .key = p->key, .foreign = true };
     SV_TRY(sv_tls_client(&files, &p->tls, why));
     SV_TRY(sv_loop_open(&p->loop, why));
     const sv_mqtt_client_options options = {

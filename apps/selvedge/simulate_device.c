@@ -175,7 +175,8 @@ static sv_err load_tls(sim_device *device, sv_why *why) {
     SV_TRY(sv_disk_join(ca, sizeof ca, device->sim->options.pki, "ca.crt"));
     SV_TRY(file_of(device, ".crt", cert, why));
     SV_TRY(file_of(device, ".key", key, why));
-    return sv_tls_client(&(sv_tls_files){ .ca = ca, .cert = cert, .key = key }, &device->tls, why);
+    return sv_tls_client(&(sv_tls_files){ .ca = ca, .cert = cert, .key = key, .foreign = true },
+                         &device->tls, why);
 }
 
 sv_err sim_device_connect(sim_device *device, sv_why *why) {

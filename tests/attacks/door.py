@@ -202,7 +202,7 @@ class Forger:
     def load(cert, key):
         return (x509.load_pem_x509_certificate(cert.read_bytes()), serialization.load_pem_private_key(key.read_bytes(), None))
 
-    def make(self, name, uri="same", ca=None, hours=(-1, 24), usages=("client",), is_ca=False, names=None, serial=None, more=()):
+    def make(self, name, uri="same", ca=None, hours=(-1, 24), usages=("client",), is_ca=False, names=None, serial=None, more=(), ids=True):
         """Paths of the certificate and its key. `names`: the subject whole."""
         ca_cert, ca_key = ca or self.ca
         key = ec.generate_private_key(ec.SECP256R1())
@@ -221,6 +221,9 @@ class Forger:
                 "any": ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
         if usages:
             builder = builder.add_extension(x509.ExtendedKeyUsage([oids[u] for u in usages]), critical=False)
+        for extension in [x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+                          x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())]:
+            builder = builder.add_extension(extension, critical=False) if ids else builder
         for extension in more:
             builder = builder.add_extension(extension, critical=False)
         return self.write(builder.sign(ca_key, hashes.SHA256()), key)

@@ -1,5 +1,6 @@
 #include "pki_internal.h"
 #include <crypto/identity.h>
+#include <crypto/profile.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
@@ -48,11 +49,13 @@ sv_err sv_pki_verify(const char *ca_path, const char *cert_path, sv_identity *ou
     if (X509_STORE_CTX_init(context, store, leaf, presented) != 1) {
         return sv_fail_ssl(why, SV_ERR_IO, "cannot check '%s'", cert_path);
     }
-    if (X509_verify_cert(context) != 1) {
-        int reason = X509_STORE_CTX_get_error(context);
-        ERR_clear_error();
-        return sv_fail(why, SV_ERR_UNTRUSTED, "'%s' does not chain to '%s': %s", cert_path, ca_path,
-                       X509_verify_cert_error_string(reason));
+    const sv_profile profile = { .use = SV_PROFILE_ROLE, .allow_classic = true };
+    sv_why fault;
+    if (sv_profile_verify(context, &profile, &fault) != SV_OK) {
+        bool chains = X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_REJECTED;
+        return sv_fail(why, SV_ERR_UNTRUSTED, "'%s' %s '%s'%s %s", cert_path,
+                       chains ? "chains to" : "does not chain to", ca_path, chains ? ", but" : ":",
+                       fault.text);
     }
     return sv_identity_of(leaf, true, out, why);
 }

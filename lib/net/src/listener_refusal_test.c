@@ -1,7 +1,7 @@
 #include "listener_fixture.h"
 
+#include <crypto/test.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 
 enum { DAY_S = 24 * 60 * 60, TWO_DAYS_S = 2 * DAY_S };
@@ -14,54 +14,16 @@ typedef struct odd_leaf {
     long begin_s, end_s; ///< from now
 } odd_leaf;
 
-static void add_extension(X509 *certificate, int nid, const char *value) {
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-    assert_int_equal(X509_add_ext(certificate, extension, -1), 1);
-    X509_EXTENSION_free(extension);
-}
-
-static X509 *certify(const odd_leaf *leaf, EVP_PKEY *own, const X509 *issuer, EVP_PKEY *signer) {
-    X509 *certificate = X509_new();
-    assert_int_equal(X509_set_version(certificate, X509_VERSION_3), 1);
-    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(certificate), 4711), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), leaf->begin_s));
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), leaf->end_s));
-    X509_NAME *name = X509_get_subject_name(certificate);
-    assert_int_equal(X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
-                                                (const unsigned char *) leaf->cn, -1, -1, 0),
-                     1);
-    assert_int_equal(X509_set_issuer_name(certificate, X509_get_subject_name(issuer)), 1);
-    assert_int_equal(X509_set_pubkey(certificate, own), 1);
-    add_extension(certificate, NID_ext_key_usage, leaf->usage);
-    assert_true(X509_sign(certificate, signer, EVP_sha256()) > 0);
-    return certificate;
-}
-
-static FILE *open_leaf(const char *name, const char *end) {
-    FILE *file = fopen(leaf_file(name, end), "we");
-    assert_non_null(file);
-    return file;
-}
-
 static void make_odd(const odd_leaf *leaf) {
-    BIO *in = BIO_new_file(in_folder("site/ca.crt"), "r");
-    X509 *issuer = PEM_read_bio_X509(in, NULL, NULL, NULL);
-    BIO_free(in);
-    in = BIO_new_file(in_folder("site/ca.key"), "r");
-    EVP_PKEY *signer = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
-    BIO_free(in);
-    EVP_PKEY *own = EVP_EC_gen("P-256");
-    X509 *certificate = certify(leaf, own, issuer, signer);
-    FILE *out = open_leaf(leaf->name, "crt");
-    assert_int_equal(PEM_write_X509(out, certificate), 1);
-    assert_int_equal(fclose(out), 0);
-    out = open_leaf(leaf->name, "key");
-    assert_int_equal(PEM_write_PrivateKey(out, own, NULL, NULL, 0, NULL, NULL), 1);
-    assert_int_equal(fclose(out), 0);
-    X509_free(certificate);
-    X509_free(issuer);
-    EVP_PKEY_free(own);
-    EVP_PKEY_free(signer);
+    sv_forged ca = sv_forged_read(in_folder("site/ca.crt"), in_folder("site/ca.key"));
+    const sv_forgery forgery = { .cn = leaf->cn,
+                                 .begin_s = leaf->begin_s,
+                                 .end_s = leaf->end_s,
+                                 .extensions = { { NID_ext_key_usage, leaf->usage } } };
+    sv_forged made = sv_forge(&forgery, &ca);
+    sv_forged_write(&made, leaf_file(leaf->name, "crt"), leaf_file(leaf->name, "key"));
+    sv_forged_drop(&made);
+    sv_forged_drop(&ca);
 }
 
 static int make_all_certificates(void **state) {

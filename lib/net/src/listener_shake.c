@@ -2,6 +2,7 @@
 #include "listener_internal.h"
 #include "tls_refusal.h"
 
+#include <crypto/shown.h>
 #include <errno.h>
 #include <openssl/err.h>
 
@@ -10,7 +11,7 @@ static int note_refused(int good, X509_STORE_CTX *judged) {
     const SSL *ssl = X509_STORE_CTX_get_ex_data(judged, SSL_get_ex_data_X509_STORE_CTX_idx());
     sv_shake *shake = SSL_get_ex_data(ssl, 0);
     if (good == 0 && shake != NULL) {
-        sv_tls_shown(X509_STORE_CTX_get0_cert(judged), shake->shown, sizeof shake->shown);
+        sv_certificate_shown(X509_STORE_CTX_get0_cert(judged), shake->shown, sizeof shake->shown);
     }
     return good;
 }

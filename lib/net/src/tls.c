@@ -145,6 +145,8 @@ sv_err sv_tls_client(const sv_tls_files *files, sv_tls **out, sv_why *why) {
     }
     tls->rules->ca_tells_time = files->ca_tells_time;
     SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+    tls->rules->use = SV_PROFILE_SERVER;
+    tls->rules->foreign = files->foreign || files->ca == NULL;
     *out = tls;
     tls = NULL;
     return SV_OK;
@@ -168,6 +170,7 @@ sv_err sv_tls_server(const sv_tls_files *files, sv_tls_clients clients, bool all
     SV_TRY(tls_new(TLS_server_method(), &tls, why));
     SV_TRY(load_own(tls->ctx, files, why));
     tls->rules->clients = clients;
+    tls->rules->use = SV_PROFILE_CLIENT;
     tls->rules->allow_classic = allow_classic;
     if (clients != SV_TLS_CLIENTS_NONE) {
         SV_TRY(ask_clients(tls->ctx, files, tls->rules, why));
@@ -217,8 +220,9 @@ SSL *sv_tls_server_ssl(const sv_tls *tls) {
 bool sv_tls_fault(const SSL *ssl, unsigned long code, bool was_up, sv_why *why) {
     long verdict = SSL_get_verify_result(ssl);
     if (!was_up && verdict != X509_V_OK) {
+        const char *told = verdict == X509_V_ERR_CERT_REJECTED ? sv_tls_told(ssl) : NULL;
         (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: certificate verify failed: %s",
-                       X509_verify_cert_error_string(verdict));
+                       told != NULL ? told : X509_verify_cert_error_string(verdict));
         return true;
     }
     const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;

@@ -2,6 +2,7 @@
 #ifndef SV_NET_TLS_INTERNAL_H
 #define SV_NET_TLS_INTERNAL_H
 
+#include <crypto/profile.h>
 #include <net/tls.h>
 #include <openssl/ssl.h>
 
@@ -9,6 +10,8 @@
 typedef struct sv_tls_rules {
     sv_tls_clients clients;
     bool ca_tells_time;        ///< to a client without a certificate of its own
+    sv_profile_use use;        ///< of the other side's certificate
+    bool foreign;              ///< that one need not be of our profile
     bool allow_classic;        ///< a v1 leaf without extensions may be a device
     X509_STORE *manufacturers; ///< NULL: none is known
 } sv_tls_rules;

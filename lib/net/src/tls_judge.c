@@ -5,6 +5,7 @@
 #include "tls_verify.h"
 
 #include <crypto/identity.h>
+#include <crypto/shown.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -30,6 +31,15 @@ static sv_err parse(sv_text der, X509 **out, sv_why *why) {
     return SV_OK;
 }
 
+static sv_err refuse(const X509 *leaf, const X509_STORE_CTX *judged, const sv_why *told,
+                     sv_why *why) {
+    int fault = X509_STORE_CTX_get_error(judged);
+    char shown[SV_SHOWN_ROOM];
+    sv_certificate_shown(leaf, shown, sizeof shown);
+    return sv_fail(why, SV_ERR_UNTRUSTED, "%s (%s)",
+                   fault == X509_V_ERR_CERT_REJECTED ? told->text : sv_tls_verdict(fault), shown);
+}
+
 /// As libssl does it for a client that has shown its leaf and has `sent` what else it has (NULL:
 /// nothing); our own chain leads to the same root, so that a CA file with only the root in it is
 /// enough here too.
@@ -48,15 +58,10 @@ static sv_err check_chain(SSL_CTX *ctx, X509 *leaf, STACK_OF(X509) * sent,
     }
     X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context),
                                      SSL_CTX_get_security_level(ctx));
-    *out = sv_tls_place(context, sv_tls_rules_of(ctx), lenience);
+    sv_why told = { 0 };
+    *out = sv_tls_place(context, sv_tls_rules_of(ctx), lenience, &told);
     ERR_clear_error();
-    if (*out == SV_TLS_UNJUDGED) {
-        char shown[SV_ID_ROOM * 2];
-        sv_tls_shown(leaf, shown, sizeof shown);
-        return sv_fail(why, SV_ERR_UNTRUSTED, "%s (%s)",
-                       sv_tls_verdict(X509_STORE_CTX_get_error(context)), shown);
-    }
-    return SV_OK;
+    return *out != SV_TLS_UNJUDGED ? SV_OK : refuse(leaf, context, &told, why);
 }
 
 sv_err sv_tls_judge(const sv_tls *tls, sv_text der, sv_identity *out, sv_why *why) {

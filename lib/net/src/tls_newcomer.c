@@ -4,6 +4,7 @@
 #include "tls_verify.h"
 
 #include <crypto/identity.h>
+#include <crypto/shown.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,8 +31,8 @@ static sv_err one_entry(const X509_NAME *subject, int nid, char *room, sv_why *w
         return sv_fail(why, SV_ERR_UNTRUSTED, "the manufacturer's certificate has more than one %s",
                        OBJ_nid2ln(nid));
     }
-    if (!sv_tls_escape(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), room,
-                       SV_NEWCOMER_NAME_ROOM)) {
+    if (!sv_asn1_escape(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), room,
+                        SV_NEWCOMER_NAME_ROOM)) {
         return sv_fail(why, SV_ERR_UNTRUSTED,
                        "the manufacturer's certificate has a %s that is no text or longer than %d "
                        "characters: %s",

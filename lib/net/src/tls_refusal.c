@@ -3,6 +3,7 @@
 #include "tls_verify.h"
 
 #include <crypto/identity.h>
+#include <crypto/shown.h>
 #include <ctype.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -47,34 +48,13 @@ static const char *find(const words *table, size_t count, long code, const char 
     return otherwise;
 }
 
+const char *sv_tls_rejection(const SSL *ssl, long code) {
+    const char *told = code == X509_V_ERR_CERT_REJECTED ? sv_tls_told(ssl) : NULL;
+    return told != NULL ? told : sv_tls_verdict(code);
+}
+
 const char *sv_tls_verdict(long code) {
     return find(VERDICTS, SV_COUNT(VERDICTS), code, X509_verify_cert_error_string(code));
-}
-
-bool sv_tls_escape(const ASN1_STRING *value, char *room, size_t room_bytes) {
-    unsigned char *utf8 = NULL;
-    int len = ASN1_STRING_to_UTF8(&utf8, value);
-    sv_textbuf text = { .at = room, .cap = room_bytes };
-    room[0] = '\0';
-    for (int i = 0; i < len && !text.overflowed; i++) {
-        bool plain = utf8[i] >= ' ' && utf8[i] <= '~' && utf8[i] != '\\';
-        sv_textbuf_addf(&text, plain ? "%c" : "\\x%02x", utf8[i]);
-    }
-    OPENSSL_free(utf8);
-    room[text.len] = '\0';
-    return len >= 0 && !text.overflowed;
-}
-
-void sv_tls_shown(const X509 *certificate, char *room, size_t room_bytes) {
-    room[0] = '\0';
-    const X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
-    int at = name != NULL ? X509_NAME_get_index_by_NID(name, NID_commonName, -1) : -1;
-    if (at >= 0
-        && !sv_tls_escape(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), room,
-                          room_bytes - strlen("..."))) {
-        size_t len = strlen(room);
-        (void) snprintf(room + len, room_bytes - len, "...");
-    }
 }
 
 static void add_shown(const char *shown, sv_why *why) {
@@ -97,7 +77,7 @@ sv_err sv_tls_peer_identity(const SSL *ssl, sv_identity *out, sv_why *why) {
     sv_err err = sv_identity_of(certificate, allow_classic, out, why);
     if (err != SV_OK && why != NULL) {
         char shown[SV_ID_ROOM * 2];
-        sv_tls_shown(certificate, shown, sizeof shown);
+        sv_certificate_shown(certificate, shown, sizeof shown);
         add_shown(shown, why);
     }
     return err;
@@ -120,7 +100,7 @@ void sv_tls_refusal(const SSL *ssl, int fault, int number, const char *shown, sv
     long verdict = SSL_get_verify_result(ssl);
     const char *text = ERR_reason_error_string(code);
     if (verdict != X509_V_OK) {
-        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: %s", sv_tls_verdict(verdict));
+        (void) sv_fail(why, SV_ERR_UNTRUSTED, "TLS: %s", sv_tls_rejection(ssl, verdict));
     } else if (fault != SSL_ERROR_SSL || text == NULL) {
         say_closed(number, why);
     } else if (is_alert(reason)) {

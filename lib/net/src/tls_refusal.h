@@ -6,16 +6,11 @@
 
 #include <stddef.h>
 
-/// The CN of a certificate nobody has judged: what is not plain ASCII is escaped (\x1b), the rest
-/// of a long one left out. "" when it has none.
-void sv_tls_shown(const X509 *certificate, char *room, size_t room_bytes);
-
-/// A name's text, escaped the same way; false when it is none, or does not fit whole: then as much
-/// as fits is there.
-bool sv_tls_escape(const ASN1_STRING *value, char *room, size_t room_bytes);
-
 /// What OpenSSL found wrong with a certificate (X509_V_ERR_...), in our words.
 const char *sv_tls_verdict(long code);
+
+/// The same for a handshake that was refused, where the profile has a sentence of its own.
+const char *sv_tls_rejection(const SSL *ssl, long code);
 
 /// Who the client is whose handshake is done. SV_ERR_UNTRUSTED, with the sentence, when the
 /// certificate names nobody, there is none, or this handshake has not found it to be good.

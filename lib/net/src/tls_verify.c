@@ -6,10 +6,11 @@
 #include <openssl/x509v3.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct {
     CRYPTO_ONCE once;
-    int rules, standing, lenience;
+    int rules, standing, lenience, told;
 } slots = { .once = CRYPTO_ONCE_STATIC_INIT };
 
 /// The context has gone, and everything that was made from it.
@@ -26,11 +27,22 @@ static void rules_free(void *parent, void *rules, CRYPTO_EX_DATA *data, int inde
     }
 }
 
+static void told_free(void *parent, void *sentence, CRYPTO_EX_DATA *data, int index, long argl,
+                      void *argp) {
+    (void) parent;
+    (void) data;
+    (void) index;
+    (void) argl;
+    (void) argp;
+    free(sentence);
+}
+
 static void make_slots(void) {
     slots.rules = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, rules_free);
     slots.standing = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     slots.lenience = X509_STORE_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    if (slots.rules < 0 || slots.standing < 0 || slots.lenience < 0) {
+    slots.told = SSL_get_ex_new_index(0, NULL, NULL, NULL, told_free);
+    if (slots.told < 0 || slots.rules < 0 || slots.standing < 0 || slots.lenience < 0) {
         abort();
     }
 }
@@ -64,17 +76,21 @@ static int forgive(int good, X509_STORE_CTX *judged) {
     return l->next != NULL ? l->next(good, judged) : good;
 }
 
-/// X509_verify_cert, forgiving.
-static bool verify(X509_STORE_CTX *judged, const sv_tls_lenience *lenience) {
+/// X509_verify_cert, forgiving, and what is wanted beyond.
+static bool verify(X509_STORE_CTX *judged, const sv_tls_lenience *lenience,
+                   const sv_profile *profile, sv_why *why) {
     sv_tls_lenience kept = *lenience;
     if (X509_STORE_CTX_set_ex_data(judged, slots.lenience, &kept) != 1) {
         X509_STORE_CTX_set_error(judged, X509_V_ERR_OUT_OF_MEM);
         return false;
     }
     X509_STORE_CTX_set_verify_cb(judged, forgive);
-    bool good = X509_verify_cert(judged) == 1;
+    sv_err err = sv_profile_verify(judged, profile, why);
     (void) X509_STORE_CTX_set_ex_data(judged, slots.lenience, NULL);
-    return good;
+    if (X509_STORE_CTX_get_error(judged) == X509_V_ERR_CERT_REJECTED && lenience->next != NULL) {
+        (void) lenience->next(0, judged);
+    }
+    return err == SV_OK;
 }
 
 /// None of our CAs has anything to do with it.
@@ -90,7 +106,8 @@ static void context_drop(X509_STORE_CTX **context) {
 }
 
 /// By the manufacturers' CAs; what may lie between is what `judged` knows.
-static bool is_manufactured(X509_STORE_CTX *judged, X509_STORE *manufacturers, const X509 *own) {
+static bool is_manufactured(X509_STORE_CTX *judged, X509_STORE *manufacturers, const X509 *own,
+                            sv_why *why) {
     SV_DEFER(context_drop) X509_STORE_CTX *context = X509_STORE_CTX_new();
     if (context == NULL
         || X509_STORE_CTX_init(context, manufacturers, X509_STORE_CTX_get0_cert(judged),
@@ -104,22 +121,36 @@ static bool is_manufactured(X509_STORE_CTX *judged, X509_STORE *manufacturers, c
     X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context),
                                      X509_VERIFY_PARAM_get_auth_level(rules));
     const sv_tls_lenience lenience = { .own = own };
-    bool good = verify(context, &lenience);
+    const sv_profile profile = { .use = SV_PROFILE_PATH };
+    bool good = verify(context, &lenience, &profile, why);
     X509_STORE_CTX_set_error(judged, X509_STORE_CTX_get_error(context));
     return good;
 }
 
 sv_tls_standing sv_tls_place(X509_STORE_CTX *judged, const sv_tls_rules *rules,
-                             const sv_tls_lenience *lenience) {
-    if (verify(judged, lenience)) {
+                             const sv_tls_lenience *lenience, sv_why *why) {
+    const sv_profile profile = { .use = rules->use, .allow_classic = rules->allow_classic };
+    if (verify(judged, lenience, rules->foreign ? NULL : &profile, why)) {
         const X509 *leaf = X509_STORE_CTX_get0_cert(judged);
         bool ended = X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0;
         return ended && lenience->newcomers ? SV_TLS_EXPIRED : SV_TLS_TRUSTED;
     }
     bool ask = lenience->newcomers && rules->manufacturers != NULL
                && is_foreign(X509_STORE_CTX_get_error(judged));
-    bool good = ask && is_manufactured(judged, rules->manufacturers, lenience->own);
+    bool good = ask && is_manufactured(judged, rules->manufacturers, lenience->own, why);
     return good ? SV_TLS_MANUFACTURED : SV_TLS_UNJUDGED;
+}
+
+/// Until the handshake's end is told; without memory the code has to do.
+static void keep_told(SSL *ssl, const char *sentence) {
+    char *kept = strdup(sentence);
+    char *before = SSL_get_ex_data(ssl, slots.told);
+    bool done = kept != NULL && SSL_set_ex_data(ssl, slots.told, kept) == 1;
+    free(done ? before : kept);
+}
+
+const char *sv_tls_told(const SSL *ssl) {
+    return SSL_get_ex_data(ssl, slots.told);
 }
 
 static int on_handshake(X509_STORE_CTX *judged, void *arg) {
@@ -130,7 +161,11 @@ static int on_handshake(X509_STORE_CTX *judged, void *arg) {
                                        .root_tells = rules->ca_tells_time,
                                        .newcomers = rules->clients == SV_TLS_CLIENTS_NEWCOMERS,
                                        .next = SSL_get_verify_callback(ssl) };
-    sv_tls_standing standing = sv_tls_place(judged, rules, &lenience);
+    sv_why told = { 0 };
+    sv_tls_standing standing = sv_tls_place(judged, rules, &lenience, &told);
+    if (X509_STORE_CTX_get_error(judged) == X509_V_ERR_CERT_REJECTED) {
+        keep_told(ssl, told.text);
+    }
     void *kept = (void *) (uintptr_t) standing;
     return standing != SV_TLS_UNJUDGED && SSL_set_ex_data(ssl, slots.standing, kept) == 1;
 }

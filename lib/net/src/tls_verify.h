@@ -4,7 +4,7 @@
 
 #include "tls_internal.h"
 
-/// What a server found the certificate of a handshake to be.
+/// What was found the certificate of a handshake to be.
 typedef enum sv_tls_standing {
     SV_TLS_UNJUDGED, ///< none was shown, or this handshake did not ask for it
     SV_TLS_TRUSTED,
@@ -31,8 +31,10 @@ const sv_tls_rules *sv_tls_rules_of(const SSL_CTX *ctx);
 sv_tls_standing sv_tls_standing_of(const SSL *ssl);
 
 /// Verifies what `judged` has been set up for. SV_TLS_UNJUDGED: it is refused, and the error in
-/// `judged` says why.
+/// `judged` says why; X509_V_ERR_CERT_REJECTED: the profile's sentence is in `why`.
 sv_tls_standing sv_tls_place(X509_STORE_CTX *judged, const sv_tls_rules *rules,
-                             const sv_tls_lenience *lenience);
+                             const sv_tls_lenience *lenience, sv_why *why);
+/// The profile's sentence about the handshake of `ssl`; NULL when it had none.
+const char *sv_tls_told(const SSL *ssl);
 
 #endif

@@ -2,11 +2,14 @@
 #ifndef SV_CRYPTO_TEST_H
 #define SV_CRYPTO_TEST_H
 
+#include <base/attr.h>
 #include <base/test.h>
+#include <openssl/conf.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 enum { SV_FORGED_EXTENSIONS = 16, SV_FORGED_DAY_S = 24 * 60 * 60 };
 
@@ -22,6 +25,7 @@ typedef struct sv_forgery {
     const char *serial_number; ///< the subject's attribute
     long begin_s, end_s;       ///< from now; both 0: from yesterday to tomorrow
     bool v1;
+    bool bare;            ///< without the two key identifiers
     const char *serial;   ///< hex; NULL: 16 random bytes
     const EVP_MD *digest; ///< NULL: SHA-256
     EVP_PKEY *key;        ///< NULL: a new one, P-256
@@ -66,8 +70,10 @@ static inline void sv_forge_extend(X509 *certificate, X509 *issuer,
                                    const sv_forged_extension *wanted) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
-    X509V3_set_ctx_nodb(&context);
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, wanted->nid, wanted->value);
+    CONF *none = NCONF_new(NULL); // some kinds ask for one
+    X509V3_set_nconf(&context, none);
+    X509_EXTENSION *extension = X509V3_EXT_nconf_nid(none, &context, wanted->nid, wanted->value);
+    NCONF_free(none);
     if (extension == NULL) {
         fail_msg("no such extension: %s = %s", OBJ_nid2sn(wanted->nid), wanted->value);
     }
@@ -99,6 +105,11 @@ static inline sv_forged sv_forge(const sv_forgery *forgery, const sv_forged *by)
     for (size_t i = 0; i < SV_FORGED_EXTENSIONS && forgery->extensions[i].value != NULL; i++) {
         sv_forge_extend(certificate, signer->certificate, &forgery->extensions[i]);
     }
+    static const sv_forged_extension IDS[] = { { NID_subject_key_identifier, "hash" },
+                                               { NID_authority_key_identifier, "keyid:always" } };
+    for (size_t i = 0; i < SV_COUNT(IDS) && !forgery->v1 && !forgery->bare; i++) {
+        sv_forge_extend(certificate, signer->certificate, &IDS[i]);
+    }
     const EVP_MD *digest = forgery->digest != NULL ? forgery->digest : EVP_sha256();
     assert_true(X509_sign(certificate, signer->key, digest) > 0);
     return made;
@@ -115,6 +126,7 @@ static inline void sv_forged_write(const sv_forged *forged, const char *cert, co
     assert_int_equal(PEM_write_X509(out, forged->certificate), 1);
     assert_int_equal(fclose(out), 0);
     out = sv_forge_file(key);
+    assert_int_equal(chmod(key, 0600), 0);
     assert_int_equal(PEM_write_PrivateKey(out, forged->key, NULL, NULL, 0, NULL, NULL), 1);
     assert_int_equal(fclose(out), 0);
 }

@@ -26,6 +26,9 @@ typedef struct sv_tls_files {
     /// For a client that has no certificate yet: a clock before the beginning of the root in `ca`,
     /// which somebody vouched for just now, is wrong in the same way. [est-4]
     bool ca_tells_time;
+    /// For clients: the server is not ours (a customer's broker, mail or web server), and its
+    /// certificate need not be of our profile. With the system's store no server is. [profile-3]
+    bool foreign;
     /// For SV_TLS_CLIENTS_NEWCOMERS: PEM of manufacturers' CA certificates, or NULL. Whatever lies
     /// between a device's certificate and the root is best in it too: a gateway passes on leaves.
     const char *manufacturers;

@@ -1,0 +1,430 @@
+// Chains that OpenSSL takes and the profile does not; and those of `selvedge pki`, which it takes.
+#include "own.h"
+
+#include <base/mem.h>
+#include <crypto/profile.h>
+#include <crypto/test.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/disk.h>
+
+typedef STACK_OF(X509) stack;
+
+static void stack_drop(stack **owned) {
+    sk_X509_pop_free(*owned, X509_free);
+}
+
+static sv_forged root, issuing;
+
+static const sv_forgery ROOT = { .cn = "root",
+                                 .extensions = { { NID_basic_constraints, "critical,CA:TRUE" },
+                                                 { NID_key_usage, "critical,keyCertSign" } } };
+
+#define LEAF_EXTENSIONS                                                                            \
+    { NID_basic_constraints, "critical,CA:FALSE" },                                                \
+        { NID_key_usage, "critical,digitalSignature" }, {                                          \
+        NID_ext_key_usage, "clientAuth"                                                            \
+    }
+
+static const sv_forgery LEAF = { .cn = "press-1", .extensions = { LEAF_EXTENSIONS } };
+
+static sv_forgery issuing_forgery(void) {
+    sv_forgery forgery = ROOT;
+    forgery.cn = "issuing";
+    forgery.extensions[0].value = "critical,CA:TRUE,pathlen:0";
+    return forgery;
+}
+
+static int make_chain(void **state) {
+    (void) state;
+    root = sv_forge(&ROOT, NULL);
+    const sv_forgery forgery = issuing_forgery();
+    issuing = sv_forge(&forgery, &root);
+    return 0;
+}
+
+static int drop_chain(void **state) {
+    (void) state;
+    sv_forged_drop(&root);
+    sv_forged_drop(&issuing);
+    return 0;
+}
+
+/// OpenSSL alone, and with the profile, about leaf, between and anchor.
+static sv_err judge(X509 *leaf, X509 *between, X509 *anchor, const sv_profile *profile,
+                    sv_why *why) {
+    SV_DEFER(sv_trust_drop) X509_STORE *store = X509_STORE_new();
+    SV_DEFER(sv_trust_ctx_drop) X509_STORE_CTX *context = X509_STORE_CTX_new();
+    SV_DEFER(stack_drop) stack *sent = sk_X509_new_null();
+    if (between != NULL) {
+        assert_true(X509_up_ref(between) == 1 && sk_X509_push(sent, between) > 0);
+    }
+    assert_int_equal(X509_STORE_add_cert(store, anchor), 1);
+    assert_int_equal(X509_STORE_CTX_init(context, store, leaf, sent), 1);
+    return sv_profile_verify(context, profile, why);
+}
+
+static const sv_profile CLIENT = { .use = SV_PROFILE_CLIENT };
+
+typedef struct odd {
+    const char *what;
+    sv_forgery forgery;
+    const char *said;
+    sv_profile profile;
+} odd;
+
+static void must_refuse(const odd *o, X509 *leaf, X509 *between, X509 *anchor) {
+    sv_why why = { 0 };
+    if (judge(leaf, between, anchor, NULL, &why) != SV_OK) {
+        fail_msg("%s: OpenSSL refuses it by itself: %s", o->what, why.text);
+    }
+    if (judge(leaf, between, anchor, &o->profile, &why) != SV_ERR_UNTRUSTED) {
+        fail_msg("%s is taken", o->what);
+    }
+    if (strstr(why.text, o->said) == NULL
+        || (strstr(why.text, "wanted") == NULL && strstr(why.text, "accepted") == NULL)) {
+        fail_msg("%s: %s", o->what, why.text);
+    }
+}
+
+static EVP_PKEY *key_of(const char *kind) {
+    EVP_PKEY *key = NULL;
+    if (strcmp(kind, "rsa") == 0) {
+        key = EVP_RSA_gen(1024);
+    } else {
+        key = EVP_EC_gen(kind);
+    }
+    assert_non_null(key);
+    return key;
+}
+
+static EVP_PKEY *dsa_key(void) {
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *parameters = NULL;
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_DSA, NULL);
+    assert_int_equal(EVP_PKEY_paramgen_init(context), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_dsa_paramgen_bits(context, 1024), 1);
+    assert_int_equal(EVP_PKEY_paramgen(context, &parameters), 1);
+    EVP_PKEY_CTX_free(context);
+    context = EVP_PKEY_CTX_new(parameters, NULL);
+    assert_int_equal(EVP_PKEY_keygen_init(context), 1);
+    assert_int_equal(EVP_PKEY_keygen(context, &key), 1);
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+// [profile-2]
+static void odd_leaves_are_refused_with_what_is_wanted(void **state) {
+    (void) state;
+    const odd ODD[] = {
+        { "a CA",
+          { .cn = "x", .extensions = { { NID_basic_constraints, "critical,CA:TRUE" } } },
+          "'x' is a CA (CA:TRUE)",
+          CLIENT },
+        { "a path length",
+          { .cn = "x",
+            .extensions = { { NID_basic_constraints, "critical,CA:FALSE,pathlen:3" },
+                            { NID_ext_key_usage, "clientAuth" } } },
+          "a CA's by its path length",
+          CLIENT },
+        { "no usage", { .cn = "x" }, "no extended key usage; clientAuth is wanted", CLIENT },
+        { "any usage",
+          { .cn = "x", .extensions = { { NID_ext_key_usage, "clientAuth,anyExtendedKeyUsage" } } },
+          "any extended key usage; clientAuth by name",
+          CLIENT },
+        { "a server as client",
+          { .cn = "x", .extensions = { { NID_ext_key_usage, "serverAuth" } } },
+          "without clientAuth",
+          CLIENT },
+        { "a client as server", LEAF, "without serverAuth", { .use = SV_PROFILE_SERVER } },
+        { "neither",
+          { .cn = "x", .extensions = { { NID_ext_key_usage, "codeSigning" } } },
+          "without clientAuth or serverAuth",
+          { .use = SV_PROFILE_ROLE } },
+        { "no key identifiers",
+          { .cn = "x", .bare = true, .extensions = { LEAF_EXTENSIONS } },
+          "no authority key identifier",
+          CLIENT },
+        { "an issuer by name alone",
+          { .cn = "x",
+            .bare = true,
+            .extensions = { LEAF_EXTENSIONS, { NID_authority_key_identifier, "issuer:always" } } },
+          "no authority key identifier",
+          CLIENT },
+        { "serial 0",
+          { .cn = "x", .serial = "00", .extensions = { LEAF_EXTENSIONS } },
+          "that is 0",
+          CLIENT },
+        { "a negative serial",
+          { .cn = "x", .serial = "-4711", .extensions = { LEAF_EXTENSIONS } },
+          "that is negative",
+          CLIENT },
+        { "a long serial",
+          { .cn = "x",
+            .serial = "8000000000000000000000000000000000000000",
+            .extensions = { LEAF_EXTENSIONS } },
+          "of 21 octets",
+          CLIENT },
+        { "v1", { .cn = "x", .v1 = true }, "is X.509 v1 (classic", CLIENT },
+        { "v1 as server",
+          { .cn = "x", .v1 = true },
+          "is X.509 v1",
+          { .use = SV_PROFILE_SERVER, .allow_classic = true } },
+        { "v1 of a maker",
+          { .cn = "x", .v1 = true },
+          "is X.509 v1",
+          { .use = SV_PROFILE_PATH, .allow_classic = true } },
+        { "SHA-1",
+          { .cn = "x", .digest = EVP_sha1(), .extensions = { LEAF_EXTENSIONS } },
+          "signed with ecdsa-with-SHA1",
+          CLIENT },
+        { "SHA-1 on a classic",
+          { .cn = "x", .digest = EVP_sha1(), .v1 = true },
+          "signed with ecdsa-with-SHA1",
+          { .use = SV_PROFILE_CLIENT, .allow_classic = true } },
+        { "SHA-224",
+          { .cn = "x", .digest = EVP_sha224(), .extensions = { LEAF_EXTENSIONS } },
+          "signed with ecdsa-with-SHA224",
+          CLIENT },
+        { "RSA 1024",
+          { .cn = "x", .key = key_of("rsa"), .extensions = { LEAF_EXTENSIONS } },
+          "has 1024 bits",
+          CLIENT },
+        { "RSA 1024 on a classic",
+          { .cn = "x", .key = key_of("rsa"), .v1 = true },
+          "has 1024 bits",
+          { .use = SV_PROFILE_CLIENT, .allow_classic = true } },
+        { "DSA",
+          { .cn = "x", .key = dsa_key(), .extensions = { LEAF_EXTENSIONS } },
+          "type is not accepted",
+          CLIENT },
+        { "P-224",
+          { .cn = "x", .key = key_of("P-224"), .extensions = { LEAF_EXTENSIONS } },
+          "curve is not accepted",
+          CLIENT },
+        { "secp256k1",
+          { .cn = "x", .key = key_of("secp256k1"), .extensions = { LEAF_EXTENSIONS } },
+          "curve is not accepted",
+          CLIENT },
+        { "a CA's key usage",
+          { .cn = "x",
+            .extensions = { { NID_key_usage, "digitalSignature,keyCertSign" },
+                            { NID_ext_key_usage, "clientAuth" } } },
+          "key usage of a CA (keyCertSign)",
+          CLIENT },
+        { "a CRL's key usage",
+          { .cn = "x",
+            .extensions = { { NID_key_usage, "digitalSignature,cRLSign" },
+                            { NID_ext_key_usage, "clientAuth" } } },
+          "key usage of a CA (cRLSign)",
+          CLIENT },
+        { "no signing",
+          { .cn = "x",
+            .extensions = { { NID_key_usage, "keyEncipherment" },
+                            { NID_ext_key_usage, "clientAuth" } } },
+          "lacks the key usage digitalSignature",
+          CLIENT },
+        { "a critical policy",
+          { .cn = "x",
+            .extensions = { LEAF_EXTENSIONS, { NID_certificate_policies, "critical,1.2.3.4" } } },
+          "critical extension 'X509v3 Certificate Policies'",
+          CLIENT },
+        { "a critical inhibition",
+          { .cn = "x",
+            .extensions = { LEAF_EXTENSIONS, { NID_inhibit_any_policy, "critical,0" } } },
+          "critical extension 'X509v3 Inhibit Any Policy'",
+          CLIENT },
+        { "name constraints",
+          { .cn = "x",
+            .extensions = { LEAF_EXTENSIONS, { NID_name_constraints, "permitted;DNS:a.b" } } },
+          "name constraints",
+          CLIENT },
+        { "an extension twice",
+          { .cn = "x",
+            .extensions = { LEAF_EXTENSIONS,
+                            { NID_netscape_comment, "one" },
+                            { NID_netscape_comment, "two" } } },
+          "'Netscape Comment' twice",
+          CLIENT },
+        { "a name to hide behind", { .cn = "press\x1b[2J" }, "'press\\x1b[2J'", CLIENT },
+    };
+    for (size_t i = 0; i < SV_COUNT(ODD); i++) {
+        sv_forged leaf = sv_forge(&ODD[i].forgery, &issuing);
+        must_refuse(&ODD[i], leaf.certificate, issuing.certificate, root.certificate);
+        sv_forged_drop(&leaf);
+    }
+}
+
+// [profile-2]
+static void odd_issuers_are_refused_under_a_good_leaf(void **state) {
+    (void) state;
+    odd ODD[] = {
+        { "no key usage", { 0 }, "key usage is not stated", CLIENT },
+        { "SHA-1", { 0 }, "signed with ecdsa-with-SHA1", CLIENT },
+        { "serial 0", { 0 }, "that is 0", CLIENT },
+        { "P-521", { 0 }, "curve is not accepted", CLIENT },
+        { "no authority", { 0 }, "'issuing' has no authority key identifier", CLIENT },
+        { "a policy constraint", { 0 }, "critical extension 'X509v3 Policy Constraints'", CLIENT },
+    };
+    for (size_t i = 0; i < SV_COUNT(ODD); i++) {
+        ODD[i].forgery = issuing_forgery();
+    }
+    ODD[0].forgery.extensions[1].value = NULL;
+    ODD[1].forgery.digest = EVP_sha1();
+    ODD[2].forgery.serial = "0";
+    ODD[3].forgery.key = key_of("P-521");
+    ODD[4].forgery.bare = true;
+    ODD[4].forgery.extensions[2] = (sv_forged_extension){ NID_subject_key_identifier, "hash" };
+    ODD[5].forgery.extensions[2] =
+        (sv_forged_extension){ NID_policy_constraints, "critical,requireExplicitPolicy:9" };
+    for (size_t i = 0; i < SV_COUNT(ODD); i++) {
+        sv_forged between = sv_forge(&ODD[i].forgery, &root);
+        sv_forged leaf = sv_forge(&LEAF, &between);
+        must_refuse(&ODD[i], leaf.certificate, between.certificate, root.certificate);
+        sv_forged_drop(&leaf);
+        sv_forged_drop(&between);
+    }
+}
+
+/// A v1 leaf names no issuer's key, so that nothing but the anchor can be wrong. [profile-2]
+static void odd_anchors_are_refused_as_well(void **state) {
+    (void) state;
+    odd ODD[] = {
+        { "v1", { .cn = "root", .v1 = true }, "'root' is X.509 v1; v3", CLIENT },
+        { "RSA 1024", ROOT, "has 1024 bits", CLIENT },
+        { "no identifier", ROOT, "'root' is a CA without a subject key identifier", CLIENT },
+        { "no basic constraints", ROOT, "'root' signs others and is no CA", CLIENT },
+        { "no key usage", ROOT, "'root' is a CA whose key usage is not stated", CLIENT },
+    };
+    ODD[1].forgery.key = key_of("rsa");
+    ODD[2].forgery.bare = true;
+    ODD[3].forgery.extensions[0] = ROOT.extensions[1];
+    ODD[3].forgery.extensions[1].value = ODD[4].forgery.extensions[1].value = NULL;
+    for (size_t i = 0; i < SV_COUNT(ODD); i++) {
+        sv_forged anchor = sv_forge(&ODD[i].forgery, NULL);
+        sv_forged leaf = sv_forge(&(sv_forgery){ .cn = "press-1", .v1 = true }, &anchor);
+        ODD[i].profile.allow_classic = true;
+        must_refuse(&ODD[i], leaf.certificate, NULL, anchor.certificate);
+        sv_forged_drop(&leaf);
+        sv_forged_drop(&anchor);
+    }
+}
+
+// [profile-2]
+static void a_leaf_that_is_its_own_anchor_is_refused(void **state) {
+    (void) state;
+    sv_forged alone = sv_forge(&LEAF, NULL);
+    const odd o = { "its own", LEAF, "is its own issuer", CLIENT };
+    must_refuse(&o, alone.certificate, NULL, alone.certificate);
+    sv_forged_drop(&alone);
+}
+
+/// What OpenSSL refuses, it refuses here as well, with its own words.
+static void what_openssl_refuses_stays_refused(void **state) {
+    (void) state;
+    sv_why why = { 0 };
+    sv_forged leaf = sv_forge(&LEAF, &issuing);
+    sv_forged below = sv_forge(&LEAF, &leaf);
+    assert_int_equal(judge(below.certificate, leaf.certificate, issuing.certificate, &CLIENT, &why),
+                     SV_ERR_UNTRUSTED);
+    sv_forgery second = issuing_forgery();
+    sv_forged deeper = sv_forge(&second, &issuing);
+    sv_forged under = sv_forge(&LEAF, &deeper);
+    assert_int_equal(
+        judge(under.certificate, deeper.certificate, issuing.certificate, &CLIENT, &why),
+        SV_ERR_UNTRUSTED);
+    assert_int_equal(judge(leaf.certificate, NULL, root.certificate, &CLIENT, &why),
+                     SV_ERR_UNTRUSTED);
+    assert_non_null(strstr(why.text, "unable to get local issuer certificate"));
+    sv_forged_drop(&under);
+    sv_forged_drop(&deeper);
+    sv_forged_drop(&below);
+    sv_forged_drop(&leaf);
+}
+
+// [profile-2]
+static void good_chains_are_taken(void **state) {
+    (void) state;
+    const struct {
+        sv_forgery forgery;
+        sv_profile profile;
+    } CASES[] = {
+        { LEAF, CLIENT },
+        { LEAF, { .use = SV_PROFILE_ROLE } },
+        { LEAF, { .use = SV_PROFILE_PATH } },
+        { { .cn = "x", .extensions = { { NID_ext_key_usage, "serverAuth" } } },
+          { .use = SV_PROFILE_SERVER } },
+        { { .cn = "x" }, { .use = SV_PROFILE_PATH } },
+        { { .cn = "x", .serial = "01", .extensions = { LEAF_EXTENSIONS } }, CLIENT },
+        { { .cn = "x",
+            .serial = "7fffffffffffffffffffffffffffffffffffffff",
+            .extensions = { LEAF_EXTENSIONS } },
+          CLIENT },
+        { { .cn = "x", .digest = EVP_sha384(), .extensions = { LEAF_EXTENSIONS } }, CLIENT },
+        { { .cn = "x", .key = key_of("P-384"), .extensions = { LEAF_EXTENSIONS } }, CLIENT },
+        { { .cn = "x", .v1 = true },
+          { .use = SV_PROFILE_CLIENT, .allow_classic = true } }, // [profile-4]
+        { { .cn = "x", .v1 = true }, { .use = SV_PROFILE_ROLE, .allow_classic = true } },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        sv_forged leaf = sv_forge(&CASES[i].forgery, &issuing);
+        sv_why why = { 0 };
+        if (judge(leaf.certificate, issuing.certificate, root.certificate, &CASES[i].profile, &why)
+            != SV_OK) {
+            fail_msg("case %zu: %s", i, why.text);
+        }
+        sv_forged_drop(&leaf);
+    }
+}
+
+static void must_verify(const char *dir, const char *id, const char *ca) {
+    char trusted[160], leaf[160];
+    sv_identity who;
+    sv_why why = { 0 };
+    (void) snprintf(trusted, sizeof trusted, "%s/%s", dir, ca);
+    (void) snprintf(leaf, sizeof leaf, "%s/out/%s.crt", dir, id);
+    if (sv_pki_verify(trusted, leaf, &who, &why) != SV_OK) {
+        fail_msg("%s", why.text);
+    }
+    assert_string_equal(who.id, id);
+}
+
+/// Whatever `selvedge pki` makes, with every kind of key. [profile-2]
+static void our_own_certificates_are_of_the_profile(void **state) {
+    (void) state;
+    static const sv_key_kind KINDS[] = { SV_KEY_EC, SV_KEY_RSA, SV_KEY_ED25519 };
+    static const char *const IDS[] = { "press-1", "gateway-1", "fleet-1", "panel-1" };
+    static const sv_role ROLES[] = { SV_ROLE_DEVICE, SV_ROLE_GATEWAY, SV_ROLE_SERVER, SV_ROLE_APP };
+    for (size_t i = 0; i < SV_COUNT(KINDS); i++) {
+        char dir[] = "/tmp/sv-profile-XXXXXX";
+        char out[64], pki[64];
+        assert_non_null(mkdtemp(dir));
+        (void) snprintf(out, sizeof out, "%s/out", dir);
+        (void) snprintf(pki, sizeof pki, "%s/pki", dir);
+        const sv_pki_setup setup = { .dir = pki, .key = KINDS[i], .root_passphrase = "only tests" };
+        assert_int_equal(sv_pki_init(&setup, NULL), SV_OK);
+        for (size_t k = 0; k < SV_COUNT(IDS); k++) {
+            const sv_pki_leaf leaf = {
+                .id = IDS[k], .role = ROLES[k], .key = KINDS[i], .out = out
+            };
+            assert_int_equal(sv_pki_issue(pki, &leaf, NULL), SV_OK);
+            must_verify(dir, IDS[k], "pki/ca.crt");
+            must_verify(dir, IDS[k], "pki/root/root.crt");
+        }
+        assert_int_equal(sv_disk_remove_tree(dir, NULL), SV_OK);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(odd_leaves_are_refused_with_what_is_wanted),
+        cmocka_unit_test(odd_issuers_are_refused_under_a_good_leaf),
+        cmocka_unit_test(odd_anchors_are_refused_as_well),
+        cmocka_unit_test(a_leaf_that_is_its_own_anchor_is_refused),
+        cmocka_unit_test(what_openssl_refuses_stays_refused),
+        cmocka_unit_test(good_chains_are_taken),
+        cmocka_unit_test(our_own_certificates_are_of_the_profile),
+    };
+    return cmocka_run_group_tests(tests, make_chain, drop_chain);
+}
