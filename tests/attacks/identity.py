@@ -19,7 +19,7 @@ def must_not_enter(door, what, paths, words):
     """Neither a CONNACK nor an MQTT byte parsed: the handshake or the identity ends it."""
     before = door.metrics()
     try:
-        client = door.link(paths=paths)
+        client = door.link(context=door.context(paths=paths, weak=True))
         client.send(connect_packet("press-1"))
         kind = client.receive()[0]
         raise SiteError(f"{what}: a packet of type {kind} came back")
@@ -52,6 +52,15 @@ def times_are_kept(door):  # row 2
     door.must_log("client.expelled", "press-1: the certificate of 'press-1' has ended")
 
 
+def session_of(door, context):
+    """What there is to resume of a session that was good."""
+    link = Client(context.wrap_socket(door.tcp(), server_hostname="127.0.0.1"))
+    check(link.open("press-9") == 0, "it is not revoked yet")
+    session = link.sock.session
+    link.close()
+    return session
+
+
 def revoked_ones_are_sent_away(door):  # row 3, [mqtt-20]
     door.issue("press-9", "device")
     crl, path = door.dir / "site.crl", door.dir / "gateway.yaml"
@@ -60,6 +69,8 @@ def revoked_ones_are_sent_away(door):  # row 3, [mqtt-20]
     door.stop(door.gateway)
     path.write_text(before.replace("tls: {", f"tls: {{crl: {crl}, ", 1))
     door.gateway = door.launch()
+    sessions = [(context, session_of(door, context)) for context in
+                (door.context("press-9", newest=newest) for newest in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2))]
     revoked, other = door.client("press-9"), door.client("press-2", version=4)
     check(revoked.publish("sensors/press-9/level", reading("press-9")) == 0, "nobody is revoked yet")
     door.run("selvedge", "pki", "revoke", "--dir", door.pki, "press-9")
@@ -73,6 +84,15 @@ def revoked_ones_are_sent_away(door):  # row 3, [mqtt-20]
     check(len(door.logged("client.expelled", "press-9")) == 1, "it is told more than once")
     check(door.metric('door_events_total{kind="expelled"}') == 1, "it is not counted")
     must_not_enter(door, "revoked", (door.cert("press-9"), door.key("press-9")), "revoked")
+    for context, session in sessions:  # row 47
+        parsed = door.metric('door_bytes_total{way="in"}')
+        try:
+            again = context.wrap_socket(door.tcp(), server_hostname="127.0.0.1", session=session)
+            again.sendall(connect_packet("press-9"))
+            check(again.recv(1) == b"", "a revoked device takes up its TLS session")
+        except OSError:
+            pass
+        check(door.metric('door_bytes_total{way="in"}') == parsed, "MQTT was parsed of a revoked device")
     other.ping()
     check(other.publish("sensors/press-2/level", reading("press-2")) == 0, "somebody else was sent away")
     other.close()
@@ -91,6 +111,71 @@ def certificates_for_something_else_do_not_get_in(door):  # row 4
     must_not_enter(door, "serverAuth alone", make("press-1", usages=("server",)), "not a client's")
     must_not_enter(door, "another id in the role URI", make("press-1", uri="spiffe://selvedge.local/device/press-2"), "another id")
     must_not_enter(door, "no role", make("press-1", uri=None), "no role")
+
+
+def leaves_do_not_issue(door):  # row 5
+    make, load = door.forger.make, door.forger.load
+    stolen = load(door.cert("press-1"), door.key("press-1"))
+    must_not_enter(door, "signed by a device", chained(door, make("press-7", ca=stolen), door.cert("press-1")), "press-7")
+    below = make("press-1", is_ca=True)
+    must_not_enter(door, "signed by a CA's forged device", chained(door, make("press-7", ca=load(*below)), below[0]), "press-7")
+
+
+def chained(door, paths, *above):
+    """The certificate with those that are to stand above it."""
+    whole = paths[0].with_suffix(".chain")
+    whole.write_bytes(b"".join(path.read_bytes() for path in (paths[0], *above, door.pki / "ca.crt")))
+    return whole, paths[1]
+
+
+GOOD = """basicConstraints=critical,CA:FALSE
+keyUsage=critical,digitalSignature
+extendedKeyUsage=clientAuth
+subjectAltName=URI:spiffe://selvedge.local/device/press-1
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid:always
+"""
+
+
+def by_openssl(door, what, key, *sign, extensions=GOOD):
+    """A certificate of the site's own CA, as somebody with its key and openssl could make it."""
+    paths = [door.dir / f"{what.replace(' ', '-')}.{end}" for end in ("crt", "key", "csr", "ext")]
+    run("openssl", key[0], "-out", paths[1], *key[1:])
+    run("openssl", "req", "-new", "-key", paths[1], "-subj", "/CN=press-1", "-out", paths[2])
+    paths[3].write_text(extensions)
+    more = ("-extfile", paths[3]) if extensions else ()
+    serial = () if "-set_serial" in sign else ("-set_serial", str(4711 + door.forger.count))
+    run("openssl", "x509", "-req", "-in", paths[2], "-CA", door.pki / "ca.crt", "-CAkey", door.pki / "ca.key", "-days", "2",
+        "-out", paths[0], *serial, *more, *sign, *(() if "-sha1" in sign else ("-sha256",)))
+    return paths[0], paths[1]
+
+
+def run(*command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, check=False, text=True)
+    check(done.returncode == 0, f"{' '.join(str(part) for part in command)}: {done.stderr}")
+
+
+def weak_and_odd_certificates_do_not_get_in(door):  # row 6
+    ec = ("ecparam", "-genkey", "-noout", "-name", "prime256v1")
+    parameters = door.dir / "dsa.pem"
+    run("openssl", "dsaparam", "-out", parameters, "1024")
+    good = by_openssl(door, "good", ec)
+    door.client(paths=good).close()
+    for what, key, sign, extensions, words in (
+            ("SHA-1", ec, ("-sha1",), GOOD, ""),
+            ("RSA 1024", ("genrsa", "1024"), (), GOOD, ""),
+            ("DSA", ("gendsa", parameters), (), GOOD, ""),
+            ("P-224", ("ecparam", "-genkey", "-noout", "-name", "secp224r1"), (), GOOD, ""),
+            ("P-521", ("ecparam", "-genkey", "-noout", "-name", "secp521r1"), (), GOOD, "curve is not accepted"),
+            ("v1", ec, (), "", "is X.509 v1"),
+            ("serial 0", ec, ("-set_serial", "0"), GOOD, "serial number that is 0"),
+            ("negative serial", ec, ("-set_serial", "-7"), GOOD, "serial number that is negative"),
+            ("long serial", ec, ("-set_serial", "0x" + "81" * 20), GOOD, "serial number of 21 octets"),
+            ("no authority", ec, (), GOOD.replace("keyid:always", "none"), "no authority key identifier"),
+            ("unknown and critical", ec, (), GOOD + "1.2.3.4=critical,ASN1:NULL\n", ""),
+            ("critical policy", ec, (), GOOD + "certificatePolicies=critical,1.2.3.4\n", "critical extension"),
+            ("no signing", ec, (), GOOD.replace("digitalSignature", "keyEncipherment"), "not a client's")):
+        must_not_enter(door, what, by_openssl(door, what, key, *sign, extensions=extensions), words)
 
 
 def names_out_of_the_grammar_do_not_get_in(door):  # row 9
@@ -229,7 +314,30 @@ def tls_is_1_2_or_later_without_tricks(door):  # rows 46 (in part), 47, 48
     check(b"NewSessionTicket" not in told.stdout + told.stderr, "TLS 1.3 hands out a ticket: 0-RTT or resumption would follow")
 
 
-STORIES = [strangers_do_not_get_in, times_are_kept, revoked_ones_are_sent_away, certificates_for_something_else_do_not_get_in, foreign_topics_are_denied,
+def old_and_weak_tls_is_refused(door):  # row 46
+    place = ("-connect", f"127.0.0.1:{door.mqtt_port}", "-cert", door.cert("press-1"), "-key", door.key("press-1"), "-CAfile", door.pki / "ca.crt")
+
+    def talk(*how, say=b"", until=None):
+        command = [str(part) for part in ("openssl", "s_client", *place, *how)]
+        done = subprocess.run(command, input=say, capture_output=True, check=False, timeout=10)
+        return done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
+
+    weak = ("-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+    for what, how in (("TLS 1.1", ("-tls1_1", *weak)), ("TLS 1.0", ("-tls1", *weak)),
+                      ("CBC", ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0")),
+                      ("no encryption", ("-tls1_2", "-cipher", "eNULL:@SECLEVEL=0")),
+                      ("nobody's key", ("-tls1_2", "-cipher", "aNULL:@SECLEVEL=0")),
+                      ("RSA key exchange", ("-tls1_2", "-cipher", "kRSA:@SECLEVEL=0"))):
+        told = talk(*how)
+        check("alert" in told and "Cipher is (NONE)" in told, f"{what} is spoken: {told[-600:]}")
+    told = talk("-tls1_2", "-comp")
+    check("Compression: NONE" in told and "Cipher is ECDHE" in told, f"compression: {told[-600:]}")
+    told = talk("-tls1_2", say=b"R\n")
+    check("RENEGOTIATING" in told and "no renegotiation" in told.lower().replace("_", " "), f"renegotiation: {told[-600:]}")
+
+
+STORIES = [strangers_do_not_get_in, weak_and_odd_certificates_do_not_get_in, times_are_kept, revoked_ones_are_sent_away, certificates_for_something_else_do_not_get_in, foreign_topics_are_denied,
+           leaves_do_not_issue, old_and_weak_tls_is_refused,
            ids_belong_to_certificates, every_way_to_a_foreign_topic_is_closed, readings_speak_for_their_sender,
            a_right_taken_away_ends_what_was_durable,
            tls_is_1_2_or_later_without_tricks, names_out_of_the_grammar_do_not_get_in]
