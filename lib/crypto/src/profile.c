@@ -2,7 +2,6 @@
 
 #include <crypto/profile.h>
 #include <crypto/shown.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 
 enum { SERIAL_OCTETS_MAX = 20 };
@@ -66,25 +65,12 @@ static sv_err check_signature(const place *p, sv_why *why) {
                   OBJ_nid2ln(X509_get_signature_nid(p->certificate)));
 }
 
-static bool has_named_curve(const EVP_PKEY *key) {
-    int explicit_curve = 0;
-    return EVP_PKEY_get_base_id(key) != EVP_PKEY_EC
-           || EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
-                                     &explicit_curve)
-                  != 1
-           || explicit_curve == 0;
-}
-
 static sv_err check_key(const place *p, sv_why *why) {
     const EVP_PKEY *key = X509_get0_pubkey(p->certificate);
     sv_why fault;
     if (key == NULL) {
         return REFUSE(p, why, "has %s; P-256, P-384, RSA 2048-4096 or Ed25519 is wanted",
                       "a key that cannot be read");
-    }
-    if (!has_named_curve(key)) {
-        return REFUSE(p, why, "has a key whose curve is %s; P-256 or P-384 by name is wanted",
-                      "given by its numbers");
     }
     return sv_pkey_check(key, &fault) == SV_OK ? SV_OK
                                                : REFUSE(p, why, "is refused: %s", fault.text);

@@ -4,6 +4,7 @@
 #include <base/mem.h>
 #include <crypto/profile.h>
 #include <crypto/test.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,14 @@ static EVP_PKEY *key_of(const char *kind) {
         key = EVP_EC_gen(kind);
     }
     assert_non_null(key);
+    return key;
+}
+
+/// P-256, but spelt out in numbers.
+static EVP_PKEY *spelt_out_key(void) {
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    assert_int_equal(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, "explicit"),
+                     1);
     return key;
 }
 
@@ -207,6 +216,10 @@ static void odd_leaves_are_refused_with_what_is_wanted(void **state) {
           { .cn = "x", .key = key_of("secp256k1"), .extensions = { LEAF_EXTENSIONS } },
           "curve is not accepted",
           CLIENT },
+        { "v1 with extensions",
+          { .cn = "x", .v1 = true, .extensions = { LEAF_EXTENSIONS } },
+          "is X.509 v1; v3",
+          { .use = SV_PROFILE_CLIENT, .allow_classic = true } },
         { "a CA's key usage",
           { .cn = "x",
             .extensions = { { NID_key_usage, "digitalSignature,keyCertSign" },
@@ -320,6 +333,43 @@ static void a_leaf_that_is_its_own_anchor_is_refused(void **state) {
     sv_forged_drop(&alone);
 }
 
+// [profile-2]
+static void a_certificate_with_too_many_extensions_is_refused(void **state) {
+    (void) state;
+    sv_forged leaf = sv_forge(&LEAF, &issuing);
+    for (int i = X509_get_ext_count(leaf.certificate); i <= SV_PROFILE_EXTENSIONS_MAX; i++) {
+        char oid[32];
+        (void) snprintf(oid, sizeof oid, "1.3.6.1.4.1.99999.%d", i);
+        ASN1_OBJECT *kind = OBJ_txt2obj(oid, 1);
+        ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+        assert_int_equal(ASN1_OCTET_STRING_set(value, (const unsigned char *) "\x05", 2), 1);
+        X509_EXTENSION *extension = X509_EXTENSION_create_by_OBJ(NULL, kind, 0, value);
+        assert_int_equal(X509_add_ext(leaf.certificate, extension, -1), 1);
+        X509_EXTENSION_free(extension);
+        ASN1_OCTET_STRING_free(value);
+        ASN1_OBJECT_free(kind);
+    }
+    assert_true(X509_sign(leaf.certificate, issuing.key, EVP_sha256()) > 0);
+    const odd o = { "too many", LEAF, "has 33 extensions; at most 32", CLIENT };
+    must_refuse(&o, leaf.certificate, issuing.certificate, root.certificate);
+    sv_forged_drop(&leaf);
+}
+
+/// OpenSSL would not build such a chain; the profile does not rely on it. [profile-2]
+static void an_authority_that_is_not_the_issuer_is_refused(void **state) {
+    (void) state;
+    sv_forged leaf = sv_forge(&LEAF, &issuing);
+    SV_DEFER(stack_drop) stack *chain = sk_X509_new_null();
+    X509 *const ORDER[] = { leaf.certificate, root.certificate };
+    for (size_t i = 0; i < SV_COUNT(ORDER); i++) {
+        assert_true(X509_up_ref(ORDER[i]) == 1 && sk_X509_push(chain, ORDER[i]) > 0);
+    }
+    sv_why why = { 0 };
+    assert_int_equal(sv_profile_check(chain, &CLIENT, &why), SV_ERR_UNTRUSTED);
+    assert_non_null(strstr(why.text, "that is not its issuer's subject key identifier"));
+    sv_forged_drop(&leaf);
+}
+
 /// What OpenSSL refuses, it refuses here as well, with its own words.
 static void what_openssl_refuses_stays_refused(void **state) {
     (void) state;
@@ -334,6 +384,28 @@ static void what_openssl_refuses_stays_refused(void **state) {
     assert_int_equal(
         judge(under.certificate, deeper.certificate, issuing.certificate, &CLIENT, &why),
         SV_ERR_UNTRUSTED);
+    sv_forgery spelt_out = LEAF;
+    spelt_out.key = spelt_out_key();
+    sv_forged strange = sv_forge(&spelt_out, &issuing);
+    assert_int_equal(
+        judge(strange.certificate, issuing.certificate, root.certificate, &CLIENT, &why),
+        SV_ERR_UNTRUSTED);
+    sv_forged_drop(&strange);
+    sv_forgery narrow = issuing_forgery();
+    narrow.extensions[2] =
+        (sv_forged_extension){ NID_name_constraints, "critical,permitted;URI:site.example" };
+    sv_forged bound = sv_forge(&narrow, &root);
+    sv_forgery named = LEAF;
+    static const char *const URIS[] = { "URI:spiffe://site.example/device/press-1",
+                                        "URI:spiffe://other.example/device/press-1" };
+    for (size_t i = 0; i < SV_COUNT(URIS); i++) {
+        named.extensions[3] = (sv_forged_extension){ NID_subject_alt_name, URIS[i] };
+        sv_forged one = sv_forge(&named, &bound);
+        assert_int_equal(judge(one.certificate, bound.certificate, root.certificate, &CLIENT, &why),
+                         i == 0 ? SV_OK : SV_ERR_UNTRUSTED);
+        sv_forged_drop(&one);
+    }
+    sv_forged_drop(&bound);
     assert_int_equal(judge(leaf.certificate, NULL, root.certificate, &CLIENT, &why),
                      SV_ERR_UNTRUSTED);
     assert_non_null(strstr(why.text, "unable to get local issuer certificate"));
@@ -422,6 +494,8 @@ int main(void) {
         cmocka_unit_test(odd_issuers_are_refused_under_a_good_leaf),
         cmocka_unit_test(odd_anchors_are_refused_as_well),
         cmocka_unit_test(a_leaf_that_is_its_own_anchor_is_refused),
+        cmocka_unit_test(a_certificate_with_too_many_extensions_is_refused),
+        cmocka_unit_test(an_authority_that_is_not_the_issuer_is_refused),
         cmocka_unit_test(what_openssl_refuses_stays_refused),
         cmocka_unit_test(good_chains_are_taken),
         cmocka_unit_test(our_own_certificates_are_of_the_profile),

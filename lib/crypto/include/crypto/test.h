@@ -81,6 +81,18 @@ static inline void sv_forge_extend(X509 *certificate, X509 *issuer,
     X509_EXTENSION_free(extension);
 }
 
+/// As whoever receives it reads it; takes it.
+static inline X509 *sv_forged_again(X509 *certificate) {
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+    const unsigned char *at = der;
+    X509 *read = d2i_X509(NULL, &at, len);
+    assert_non_null(read);
+    OPENSSL_free(der);
+    X509_free(certificate);
+    return read;
+}
+
 /// `by` signs; NULL: its own key does.
 static inline sv_forged sv_forge(const sv_forgery *forgery, const sv_forged *by) {
     sv_forged made = { .certificate = X509_new(), .key = forgery->key };
@@ -112,6 +124,7 @@ static inline sv_forged sv_forge(const sv_forgery *forgery, const sv_forged *by)
     }
     const EVP_MD *digest = forgery->digest != NULL ? forgery->digest : EVP_sha256();
     assert_true(X509_sign(certificate, signer->key, digest) > 0);
+    made.certificate = sv_forged_again(certificate);
     return made;
 }
 
