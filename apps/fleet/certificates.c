@@ -17,7 +17,8 @@ struct sv_certificates {
     char dir[SV_PATH_MAX];
     sv_map *by_id;
     int64_t looked_mono_us;
-    uint64_t seen; ///< hash of the index files' times and sizes
+    uint64_t seen;        ///< hash of the index files' times and sizes
+    int64_t journal_from; ///< what the signer has issued is known up to there
     bool looked;
 };
 
@@ -44,8 +45,7 @@ void sv_certificates_drop(sv_certificates **certificates) {
 }
 
 static uint64_t state_of_folder(const char *dir) {
-    static const char *const FILES[] = { "issued/index.ndjson", "signer/journal.ndjson",
-                                         "revoked.ndjson" };
+    static const char *const FILES[] = { "issued/index.ndjson", "revoked.ndjson" };
     static const uint8_t KEY[16] = { 0 };
     int64_t facts[SV_COUNT(FILES)][3] = { 0 };
     for (size_t i = 0; i < SV_COUNT(FILES); i++) {
@@ -71,22 +71,42 @@ static void take_record(void *arg, const sv_pki_record *record) {
             return;
         }
     }
-    *known = *record; // the newest comes last
+    // Two files, each with the newest last.
+    if (record->not_before_us >= known->not_before_us) {
+        *known = *record;
+    }
+}
+
+/// The signer's journal grows with every device that enrols; only what is new in it is read.
+static bool journal_is_read(const sv_certificates *certificates) {
+    char path[SV_PATH_MAX];
+    struct stat info;
+    return sv_disk_join(path, sizeof path, certificates->dir, "signer/journal.ndjson") != SV_OK
+           || stat(path, &info) != 0 || info.st_size == certificates->journal_from;
+}
+
+static void look(sv_certificates *certificates) {
+    uint64_t state = state_of_folder(certificates->dir);
+    bool same = certificates->looked && state == certificates->seen;
+    if (same && journal_is_read(certificates)) {
+        return;
+    }
+    certificates->journal_from = same ? certificates->journal_from : 0;
+    sv_why why;
+    if (sv_pki_list_from(certificates->dir, &certificates->journal_from, take_record, certificates,
+                         &why)
+        != SV_OK) {
+        SV_LOG(warn, "certificates.unread", "%s", why.text);
+    }
+    certificates->seen = state;
 }
 
 const sv_pki_record *sv_certificates_of(sv_certificates *certificates, sv_text id,
                                         int64_t mono_us) {
     bool due = !certificates->looked || mono_us - certificates->looked_mono_us >= LOOK_US;
     if (certificates->dir[0] != '\0' && due) {
-        uint64_t state = state_of_folder(certificates->dir);
-        if (!certificates->looked || state != certificates->seen) {
-            sv_why why;
-            if (sv_pki_list(certificates->dir, take_record, certificates, &why) != SV_OK) {
-                SV_LOG(warn, "certificates.unread", "%s", why.text);
-            }
-        }
+        look(certificates);
         certificates->looked = true;
-        certificates->seen = state;
         certificates->looked_mono_us = mono_us;
     }
     return sv_map_get(certificates->by_id, id);

@@ -203,6 +203,40 @@ static int crl(int argc, char **argv) {
     return finish(sv_pki_crl(dir, out, &why), &why);
 }
 
+static int rotate(int argc, char **argv) {
+    static const page help = {
+        "selvedge pki rotate --dir DIR [--root DIR] [--passphrase-file FILE]",
+        "A new issuing CA under the same root. What was issued before goes on counting, and "
+        "devices "
+        "need\nnothing: they trust the root. ca.crt becomes the new issuing certificate, the root, "
+        "the former\nones; the former keys stay in DIR/former for their revocation lists.\n\n"
+        "example: selvedge pki rotate --dir pki --root /media/offline/root",
+    };
+    sv_pki_rotation rotation = { 0 };
+    const sv_option options[] = {
+        { "dir", "DIR", SV_OPTION_TEXT, &rotation.dir, "the PKI folder", true, 0, 0 },
+        { "root", "DIR", SV_OPTION_TEXT, &rotation.root,
+          "where root.key is; DIR/root when nothing is said", false, 0, 0 },
+        { "passphrase-file", "FILE", SV_OPTION_TEXT, &rotation.passphrase_file,
+          "of the root key; `passphrase` beside it when nothing is said", false, 0, 0 },
+    };
+    int code = 0;
+    if (!begin(argc, argv, help, options, SV_COUNT(options), NULL, &code)) {
+        return code;
+    }
+    sv_why why = { 0 };
+    sv_err err = sv_pki_rotate(&rotation, &why);
+    if (err == SV_OK) {
+        (void) fprintf(
+            stderr,
+            "'%s/ca.crt' has a new issuing certificate. Bring ca.crt and crl.pem to the "
+            "gateways and the fleet\nserver where they have copies, send them SIGHUP, and "
+            "then the signer. Devices need nothing.\n",
+            rotation.dir);
+    }
+    return finish(err, &why);
+}
+
 static void add_time(sv_json_out *json, const char *key, int64_t at_us) {
     char room[40];
     sv_textbuf text = SV_TEXTBUF(room);
@@ -273,6 +307,7 @@ int cmd_pki(int argc, char **argv) {
         { "verify", "does a certificate chain to a CA?", verify },
         { "revoke", "what was issued to an id no longer counts", revoke },
         { "crl", "write the revocation list", crl },
+        { "rotate", "a new issuing CA under the same root", rotate },
         { "list", "every certificate the folder knows", list },
     };
     return sv_command_run(

@@ -121,7 +121,7 @@ static sv_err open_authority(const signer_config *config, sv_authority **out, sv
 }
 
 /// The issuing certificate and key as they are now; what cannot be read changes nothing.
-///
+/// [signer-10]
 static void on_reload(void *arg) {
     program *p = arg;
     sv_authority *fresh = NULL;

@@ -106,6 +106,39 @@ static void what_is_made_stands_in_the_folders_list_before_it_is_answered(void *
     assert_non_null(strstr(why.text, "is a device already"));
 }
 
+typedef struct tally {
+    int count;
+    char last[SV_ID_ROOM];
+} tally;
+
+static void add(void *arg, const sv_pki_record *record) {
+    tally *t = arg;
+    t->count++;
+    (void) snprintf(t->last, sizeof t->last, "%s", record->id);
+}
+
+// [signer-3]
+static void whoever_follows_the_journal_reads_what_is_new_alone(void **state) {
+    (void) state;
+    int64_t from = 0;
+    tally all = { 0 }, fresh = { 0 }, none = { 0 };
+    assert_int_equal(sv_pki_list_from(f.dir, &from, add, &all, NULL), SV_OK);
+    assert_true(all.count >= 2 && from > 0);
+    const sv_signer_request request = issue_of("press-20", SV_ROLE_DEVICE);
+    assert_int_equal(answered(&request).err, SV_OK);
+    assert_int_equal(sv_pki_list_from(f.dir, &from, add, &fresh, NULL), SV_OK);
+    assert_int_equal(fresh.count, 1);
+    assert_string_equal(fresh.last, "press-20");
+    // A line that is being written is not there yet.
+    char path[64];
+    (void) snprintf(path, sizeof path, "%s/signer/journal.ndjson", f.dir);
+    const int64_t before = from;
+    assert_int_equal(sv_disk_append(path, SV_TEXT("{\"id\":\"press-2"), 0644, NULL), SV_OK);
+    assert_int_equal(sv_pki_list_from(f.dir, &from, add, &none, NULL), SV_OK);
+    assert_true(none.count == 0 && from == before);
+    assert_int_equal(truncate(path, before), 0);
+}
+
 // [signer-4]
 static void the_signer_has_a_policy_of_its_own(void **state) {
     (void) state;
@@ -340,6 +373,7 @@ static void in_its_box_the_signer_signs_and_does_nothing_else(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_made_stands_in_the_folders_list_before_it_is_answered),
+        cmocka_unit_test(whoever_follows_the_journal_reads_what_is_new_alone),
         cmocka_unit_test(the_signer_has_a_policy_of_its_own),
         cmocka_unit_test(nothing_is_issued_by_a_clock_that_is_before_the_issuing_certificate),
         cmocka_unit_test(on_a_full_disk_nothing_is_issued_and_no_half_line_stays),

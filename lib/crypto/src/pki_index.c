@@ -19,14 +19,19 @@ static void file_drop(FILE **file) {
     }
 }
 
-/// Every line of an NDJSON file; an absent file has none.
-static sv_err each_line(const char *path, line_visit *visit, void *arg, sv_why *why) {
+/// Every whole line of an NDJSON file from byte `*from` on, which moves behind them; an absent file
+/// has none.
+static sv_err each_line(const char *path, int64_t *from, line_visit *visit, void *arg,
+                        sv_why *why) {
     SV_DEFER(file_drop) FILE *file = fopen(path, "re");
     if (file == NULL && errno == ENOENT) {
         return SV_OK;
     }
     if (file == NULL) {
         return sv_fail(why, SV_ERR_IO, "cannot open '%s': %m", path);
+    }
+    if (fseeko(file, *from, SEEK_SET) != 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot read '%s': %m", path);
     }
     SV_DEFER(sv_mem_drop) char *line = NULL;
     size_t room = 0;
@@ -41,19 +46,23 @@ static sv_err each_line(const char *path, line_visit *visit, void *arg, sv_why *
             return sv_fail(why, SV_ERR_INVALID, "'%s' line %zu is not a record of ours", path,
                            number);
         }
+        *from += len;
     }
     return ferror(file) != 0 ? sv_fail(why, SV_ERR_IO, "cannot read '%s': %m", path) : SV_OK;
 }
 
-/// What was issued with the folder's own key by hand, then what the signer issued.
-static sv_err each_record(const char *dir, line_visit *visit, void *arg, sv_why *why) {
-    static const char *const files[] = { "issued/index.ndjson", "signer/journal.ndjson" };
-    for (size_t i = 0; i < SV_COUNT(files); i++) {
-        char path[PATH_MAX];
-        SV_TRY(sv_pki_path(path, dir, files[i], why));
-        SV_TRY(each_line(path, visit, arg, why));
+/// What was issued with the folder's own key by hand, then what the signer issued, from
+/// `*journal_from` on; if that is not 0, only the latter.
+static sv_err each_record(const char *dir, int64_t *journal_from, line_visit *visit, void *arg,
+                          sv_why *why) {
+    char path[PATH_MAX];
+    if (*journal_from == 0) {
+        int64_t from = 0;
+        SV_TRY(sv_pki_path(path, dir, "issued/index.ndjson", why));
+        SV_TRY(each_line(path, &from, visit, arg, why));
     }
-    return SV_OK;
+    SV_TRY(sv_pki_path(path, dir, "signer/journal.ndjson", why));
+    return each_line(path, journal_from, visit, arg, why);
 }
 
 static bool time_of(const sv_json *line, const char *key, int64_t *out_us) {
@@ -134,7 +143,8 @@ sv_err sv_pki_index_check(const char *dir, const char *const *ids, size_t count,
         SV_TRY(sv_map_put(wanted, lower(ids[i], room), (void *) (uintptr_t) ids[i]));
     }
     role_search search = { .wanted = wanted, .role = role };
-    SV_TRY(each_record(dir, compare_role, &search, why));
+    int64_t from = 0;
+    SV_TRY(each_record(dir, &from, compare_role, &search, why));
     if (search.taken != NULL) {
         return sv_fail(why, SV_ERR_INVALID,
                        "'%s' is a %s already and cannot be a %s too; choose another id",
@@ -255,7 +265,8 @@ sv_err sv_pki_revoked_load(const char *dir, sv_pki_revoked **out, sv_why *why) {
     sv_random(key, sizeof key);
     SV_DEFER(sv_pki_revoked_drop) sv_pki_revoked *revoked = sv_mem_new(sizeof *revoked);
     revoked->before = sv_map_new(SV_PKI_REVOKED_MAX, key);
-    SV_TRY(each_line(path, remember, revoked, why));
+    int64_t from = 0;
+    SV_TRY(each_line(path, &from, remember, revoked, why));
     *out = revoked;
     revoked = NULL;
     return SV_OK;
@@ -294,6 +305,12 @@ static sv_err list_line(void *arg, const sv_json *line, sv_why *why) {
 }
 
 sv_err sv_pki_list(const char *dir, sv_pki_visit *visit, void *arg, sv_why *why) {
+    int64_t from = 0;
+    return sv_pki_list_from(dir, &from, visit, arg, why);
+}
+
+sv_err sv_pki_list_from(const char *dir, int64_t *journal_from, sv_pki_visit *visit, void *arg,
+                        sv_why *why) {
     char path[PATH_MAX];
     SV_TRY(sv_pki_path(path, dir, "ca.crt", why));
     if (!sv_disk_exists(path)) {
@@ -302,5 +319,5 @@ sv_err sv_pki_list(const char *dir, sv_pki_visit *visit, void *arg, sv_why *why)
     SV_DEFER(sv_pki_revoked_drop) sv_pki_revoked *revoked = NULL;
     SV_TRY(sv_pki_revoked_load(dir, &revoked, why));
     listing list = { .visit = visit, .arg = arg, .revoked = revoked };
-    return each_record(dir, list_line, &list, why);
+    return each_record(dir, journal_from, list_line, &list, why);
 }

@@ -81,6 +81,16 @@ sv_err sv_pki_crl_number(const char *dir, uint64_t *out, sv_why *why);
 /// From when until when a CRL (DER) counts. SV_ERR_INVALID when it is none, or has no end.
 sv_err sv_crl_times(sv_text der, int64_t *from_us, int64_t *until_us, sv_why *why);
 
+typedef struct sv_pki_rotation {
+    const char *dir;
+    const char *root;            ///< folder of root.key; NULL: `dir`/root
+    const char *passphrase_file; ///< NULL: `passphrase` beside root.key
+} sv_pki_rotation;
+
+/// A new issuing certificate and key under the same root; the old pair moves to former/. Whole or
+/// not at all, whenever the power goes. [pki-13]
+sv_err sv_pki_rotate(const sv_pki_rotation *rotation, sv_why *why);
+
 /// One line of issued/index.ndjson.
 typedef struct sv_pki_record {
     char id[SV_ID_ROOM];
@@ -101,5 +111,9 @@ typedef void sv_pki_visit(void *arg, const sv_pki_record *record);
 /// Every certificate the folder knows: the index, then the signer's journal, oldest first in each.
 /// A last line that is still being written is left out.
 sv_err sv_pki_list(const char *dir, sv_pki_visit *visit, void *arg, sv_why *why);
+/// As before, and `*journal_from` moves to the end of what was visited. Where it was not 0 already,
+/// only what the signer has issued since then is visited.
+sv_err sv_pki_list_from(const char *dir, int64_t *journal_from, sv_pki_visit *visit, void *arg,
+                        sv_why *why);
 
 #endif
