@@ -57,5 +57,10 @@ for file in "$work"/agent-*.yaml; do
   "$bin/selvedge-agent" --config "$file" --check-config >"$work/out" 2>&1 || fail "agent.md: $(cat "$work/out")"
   checked=$((checked + 1))
 done
-[ "$checked" -ge 13 ] || fail "only $checked examples were found"
+examples issuing
+for file in "$work"/issuing-*.yaml; do
+  "$bin/selvedge-signer" --config "$file" --check-config >"$work/out" 2>&1 || fail "issuing.md: $(cat "$work/out")"
+  checked=$((checked + 1))
+done
+[ "$checked" -ge 14 ] || fail "only $checked examples were found"
 echo "$checked examples are valid"
