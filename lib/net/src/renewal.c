@@ -33,6 +33,7 @@ struct sv_renewal {
     int64_t next_try_us; ///< monotonic
     int64_t again_us;    ///< how long the server asked to wait; 0: it did not
     bool on_trial;       ///< the owner connects with what was offered
+    bool untaken;        ///< the files hold one that has not connected yet
     unsigned refusals;   ///< of it
     bool absence_said;
     sv_est *est; ///< of the question that is open; NULL: none is
@@ -137,8 +138,11 @@ static bool has_ended(const sv_renewal *r, const sv_validity *validity) {
 /// There is nothing to go back to: what comes next takes the place, whether it has connected or
 /// not.
 static sv_err change_if_ended(sv_renewal *r, sv_why *why) {
-    bool needed = has_ended(r, &r->plan.validity) && sv_pair_has_next(&r->pair);
-    return needed ? change_files(r, why) : SV_OK;
+    if (has_ended(r, &r->plan.validity) && sv_pair_has_next(&r->pair)) {
+        SV_TRY(change_files(r, why));
+        r->untaken = true;
+    }
+    return SV_OK;
 }
 
 /// One of an earlier try that is still good. One that has ended as well is the newest of this
@@ -159,13 +163,11 @@ static bool has_next(sv_renewal *r) {
 }
 
 static sv_err make_offer(sv_renewal *r, sv_tls **out, sv_why *why) {
-    sv_tls_files files = { .ca = r->ca, .cert = r->pair.next_cert, .key = r->pair.next_key };
-    SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
-    SV_TRY(sv_tls_client(&files, &tls, why));
     SV_TRY(change_if_ended(r, why));
-    *out = tls;
-    tls = NULL;
-    return SV_OK;
+    sv_tls_files files = { .ca = r->ca,
+                           .cert = r->untaken ? r->pair.cert : r->pair.next_cert,
+                           .key = r->untaken ? r->pair.key : r->pair.next_key };
+    return sv_tls_client(&files, out, why);
 }
 
 static void offer(sv_renewal *r) {
@@ -266,6 +268,10 @@ static void on_look(void *arg) {
     if (r->est != NULL || r->on_trial || sv_clock_monotonic_us() < r->next_try_us) {
         return;
     }
+    if (r->untaken && !has_ended(r, &r->plan.validity)) {
+        offer(r);
+        return;
+    }
     const sv_instant now = sv_clock_instant();
     renewal_need need = renewal_what(&r->plan, &now);
     if (need == RENEWAL_REST || !is_as_planned(r)) {
@@ -294,10 +300,11 @@ void sv_renewal_taken(sv_renewal *r) {
         return;
     }
     r->on_trial = false;
-    if (sv_pair_has_next(&r->pair) && change_files(r, &why) != SV_OK) {
+    if (!r->untaken && change_files(r, &why) != SV_OK) {
         fail(r, &why);
         return;
     }
+    r->untaken = false;
     r->plan.failures = 0;
     r->refusals = 0;
     r->absence_said = false;
@@ -311,14 +318,14 @@ bool sv_renewal_refused(sv_renewal *r, const sv_why *why) {
         return true;
     }
     r->on_trial = false;
-    bool goes_back = sv_pair_has_next(&r->pair);
+    bool goes_back = !r->untaken;
     bool gives_up = goes_back && ++r->refusals >= SV_RENEWAL_REFUSALS_MAX;
     if (gives_up) {
         r->refusals = 0;
         (void) (sv_pair_forget_next(&r->pair, NULL) == SV_OK);
     }
     int64_t wait_us = wait_for_next(r, false);
-    const char *then = !goes_back ? "the one before has ended; this is looked at again"
+    const char *then = !goes_back ? "the one before has ended, so this one is tried again"
                        : gives_up ? "another is asked for"
                                   : "the one before goes on, and this one is tried again";
     say(r, false, "certificate.refused", "the new one: %s; %s in %.0f s", why->text, then,

@@ -274,6 +274,27 @@ static void whoever_was_away_until_both_have_ended_goes_on_from_the_newer_one(vo
     wrong_by_s = 0;
 }
 
+// [renewal-6]
+static void one_that_cannot_be_gone_back_from_is_offered_until_it_is_taken(void **state) {
+    est_door *door = *state;
+    device d = device_new(door, 9, 11);
+    const sv_why why = { .code = SV_ERR_UNTRUSTED, .text = "the gateway's clock is behind" };
+    unsigned certified = door->certified;
+    start(&d);
+    await_offer(&d);
+    pass(&d, 2500000); // the one before ends
+    assert_false(sv_renewal_refused(d.renewal, &why));
+    await_offer(&d);
+    assert_false(sv_renewal_refused(d.renewal, &why));
+    await_offer(&d);
+    sv_renewal_taken(d.renewal);
+    assert_string_equal(d.event, "certificate.renewed");
+    assert_int_equal(door->certified, certified + 1);
+    pass(&d, SV_TIME_SECOND_US);
+    assert_int_equal(d.offers, 3); // and then no more
+    device_drop(&d);
+}
+
 // [renewal-5]
 static void a_door_that_does_not_renew_is_told_of_once(void **state) {
     est_door *door = *state;
@@ -395,6 +416,7 @@ int main(void) {
         cmocka_unit_test(what_was_issued_before_an_end_is_taken_up_again),
         cmocka_unit_test(one_that_has_ended_is_followed_with_the_same_key),
         cmocka_unit_test(whoever_was_away_until_both_have_ended_goes_on_from_the_newer_one),
+        cmocka_unit_test(one_that_cannot_be_gone_back_from_is_offered_until_it_is_taken),
         cmocka_unit_test(a_door_that_does_not_renew_is_told_of_once),
         cmocka_unit_test(a_refusal_is_told_with_the_end_and_tried_again),
         cmocka_unit_test(a_clock_in_1970_neither_renews_in_panic_nor_forgets_to),
