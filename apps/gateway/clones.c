@@ -28,15 +28,23 @@ static bool is_one_place(const gw_clone_turn *turn) {
     return sv_text_eq(place_of(turn->loser), place_of(turn->taker));
 }
 
-static void forget_turn(gw_clones *clones, gw_clone_turn *turn) {
-    (void) sv_map_remove(clones->waiting, sv_text_of(turn->loser));
-    *turn = (gw_clone_turn){ .at_us = 0 };
+static void forget_turn(gw_clones *clones, gw_clone_watch *watch, size_t index) {
+    (void) sv_map_remove(clones->waiting, sv_text_of(watch->turns[index].loser));
+    watch->count--;
+    memmove(&watch->turns[index], &watch->turns[index + 1],
+            (watch->count - index) * sizeof watch->turns[0]);
+}
+
+static void forget_turns(gw_clones *clones, gw_clone_watch *watch, bool of_one_place) {
+    for (size_t i = watch->count; i-- > 0;) {
+        if (!of_one_place || is_one_place(&watch->turns[i])) {
+            forget_turn(clones, watch, i);
+        }
+    }
 }
 
 static void forget(gw_clones *clones, gw_clone_watch *watch) {
-    for (size_t i = 0; i < GW_CLONE_TURNS; i++) {
-        forget_turn(clones, &watch->turns[i]);
-    }
+    forget_turns(clones, watch, false);
     (void) sv_map_remove(clones->of, sv_text_of(watch->id));
     free(watch);
 }
@@ -61,23 +69,22 @@ void gw_clones_took(gw_clones *clones, sv_text id, const char *loser, const char
     if (watch == NULL) {
         return;
     }
-    gw_clone_turn *turn = &watch->turns[watch->next];
-    forget_turn(clones, turn);
-    watch->next = (watch->next + 1) % GW_CLONE_TURNS;
-    turn->at_us = now_us;
+    if (watch->count == GW_CLONE_TURNS) {
+        forget_turn(clones, watch, 0);
+    }
+    gw_clone_turn *turn = &watch->turns[watch->count];
+    *turn = (gw_clone_turn){ .at_us = now_us };
     (void) snprintf(turn->loser, sizeof turn->loser, "%s", loser);
     (void) snprintf(turn->taker, sizeof turn->taker, "%s", taker);
-    if (sv_map_put(clones->waiting, sv_text_of(turn->loser), watch) != SV_OK) {
-        *turn = (gw_clone_turn){ .at_us = 0 };
+    if (sv_map_put(clones->waiting, sv_text_of(turn->loser), watch) == SV_OK) {
+        watch->count++;
     }
 }
 
 void gw_clones_ended(gw_clones *clones, sv_text id) {
     gw_clone_watch *watch = sv_map_get(clones->of, id);
-    for (size_t i = 0; watch != NULL && i < GW_CLONE_TURNS; i++) {
-        if (is_one_place(&watch->turns[i])) {
-            forget_turn(clones, &watch->turns[i]);
-        }
+    if (watch != NULL) {
+        forget_turns(clones, watch, true);
     }
 }
 
@@ -91,14 +98,24 @@ static bool is_between(const gw_clone_turn *turn, sv_text one, sv_text other) {
 static bool is_proof(const gw_clone_watch *watch, const gw_clone_turn *newest, int64_t now_us) {
     sv_text one = place_of(newest->loser);
     sv_text other = place_of(newest->taker);
-    for (size_t i = 0; i < GW_CLONE_TURNS; i++) {
+    size_t proven = 0;
+    for (size_t i = 0; i < watch->count; i++) {
         const gw_clone_turn *turn = &watch->turns[i];
-        if (!turn->answered || now_us - turn->at_us > GW_CLONE_WITHIN_US
-            || !is_between(turn, one, other)) {
-            return false;
-        }
+        proven += turn->answered && now_us - turn->at_us <= GW_CLONE_WITHIN_US
+                          && is_between(turn, one, other)
+                      ? 1
+                      : 0;
     }
-    return true;
+    return proven == GW_CLONE_TURNS;
+}
+
+/// It was not there: at one place a new beginning, and of two no more than that.
+static void forget_silent(gw_clones *clones, gw_clone_watch *watch, size_t index) {
+    if (is_one_place(&watch->turns[index])) {
+        forget_turns(clones, watch, true);
+    } else {
+        forget_turn(clones, watch, index);
+    }
 }
 
 static void write_places(const gw_clone_turn *turn, char places[2 * GW_CLONE_PLACE_ROOM]) {
@@ -118,36 +135,28 @@ static void write_places(const gw_clone_turn *turn, char places[2 * GW_CLONE_PLA
 const gw_clone_watch *gw_clones_parted(gw_clones *clones, const char *loser, bool answered,
                                        int64_t now_us, char places[2 * GW_CLONE_PLACE_ROOM]) {
     gw_clone_watch *watch = sv_map_remove(clones->waiting, sv_text_of(loser));
-    gw_clone_turn *turn = NULL;
-    for (size_t i = 0; watch != NULL && i < GW_CLONE_TURNS; i++) {
-        turn = strcmp(watch->turns[i].loser, loser) == 0 ? &watch->turns[i] : turn;
+    size_t index = 0;
+    while (watch != NULL && index < watch->count && strcmp(watch->turns[index].loser, loser) != 0) {
+        index++;
     }
-    if (turn == NULL) {
+    if (watch == NULL || index == watch->count) {
         return NULL;
     }
     if (!answered) {
-        *turn = (gw_clone_turn){ .at_us = 0 };
+        forget_silent(clones, watch, index);
         return NULL;
     }
-    turn->answered = true;
-    if (!is_proof(watch, turn, now_us)) {
+    watch->turns[index].answered = true;
+    if (!is_proof(watch, &watch->turns[index], now_us)) {
         return NULL;
     }
-    write_places(turn, places);
-    for (size_t i = 0; i < GW_CLONE_TURNS; i++) {
-        forget_turn(clones, &watch->turns[i]);
-    }
+    write_places(&watch->turns[index], places);
+    forget_turns(clones, watch, false);
     return watch;
 }
 
 static bool is_over(const gw_clone_watch *watch, int64_t now_us) {
-    for (size_t i = 0; i < GW_CLONE_TURNS; i++) {
-        const gw_clone_turn *turn = &watch->turns[i];
-        if (turn->loser[0] != '\0' && now_us - turn->at_us <= GW_CLONE_WITHIN_US) {
-            return false;
-        }
-    }
-    return true;
+    return watch->count == 0 || now_us - watch->turns[watch->count - 1].at_us > GW_CLONE_WITHIN_US;
 }
 
 void gw_clones_sweep(gw_clones *clones, int64_t now_us) {

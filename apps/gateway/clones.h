@@ -5,8 +5,8 @@
 //
 // A place is an address without its port. Between two places three such takeovers within
 // GW_CLONE_WITHIN_US are proof, in whatever direction: a device that moves answers at neither. At
-// one place they are when nothing ended by itself in between: a program that borrows a device's
-// certificate for a moment takes its session and is gone.
+// one place they are when none was silent and nothing ended by itself in between: a program that
+// borrows a device's certificate for a moment takes its session and is gone.
 //
 // Pure: it reads no clock and tells nobody.
 #ifndef SELVEDGE_GATEWAY_CLONES_H
@@ -24,7 +24,7 @@ enum {
 
 /// The session went from one connection to another.
 typedef struct gw_clone_turn {
-    char loser[GW_CLONE_PLACE_ROOM]; ///< with its port; empty: this one counts for nothing
+    char loser[GW_CLONE_PLACE_ROOM]; ///< with its port
     char taker[GW_CLONE_PLACE_ROOM];
     int64_t at_us;
     bool answered; ///< the loser was there
@@ -32,8 +32,8 @@ typedef struct gw_clone_turn {
 
 typedef struct gw_clone_watch {
     char id[SV_ID_ROOM];
-    gw_clone_turn turns[GW_CLONE_TURNS]; ///< a ring
-    size_t next;
+    gw_clone_turn turns[GW_CLONE_TURNS]; ///< the oldest first
+    size_t count;
 } gw_clone_watch;
 
 typedef struct gw_clones {

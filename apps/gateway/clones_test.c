@@ -153,6 +153,29 @@ static void once_there_and_back_is_none_and_neither_is_what_was_long_ago(void **
     close_door(&d);
 }
 
+// [standing-27]
+static void a_copy_that_never_answers_is_seen_by_the_one_that_does(void **state) {
+    (void) state;
+    door d;
+    open_door(&d);
+    int taken = 0;
+    bool found = connects(&d, "192.0.2.7", true);
+    while (!found && taken < 10) {
+        found = connects(&d, "198.51.100.9", true);        // the device was there
+        found = found || connects(&d, "192.0.2.7", false); // the copy says nothing
+        taken++;
+    }
+    assert_int_equal(taken, GW_CLONE_TURNS);
+    close_door(&d);
+    // At one address that may be a device that starts anew beside a program of its own.
+    open_door(&d);
+    for (int i = 0; i < 10; i++) {
+        assert_false(connects(&d, "192.0.2.7", true));
+        assert_false(connects(&d, "192.0.2.7", false));
+    }
+    close_door(&d);
+}
+
 static void one_that_did_not_answer_in_between_breaks_the_proof(void **state) {
     (void) state;
     for (int silent = 0; silent < 3; silent++) {
@@ -192,6 +215,7 @@ int main(void) {
         cmocka_unit_test(a_program_that_comes_and_goes_beside_its_device_is_none),
         cmocka_unit_test(who_moves_is_one),
         cmocka_unit_test(once_there_and_back_is_none_and_neither_is_what_was_long_ago),
+        cmocka_unit_test(a_copy_that_never_answers_is_seen_by_the_one_that_does),
         cmocka_unit_test(one_that_did_not_answer_in_between_breaks_the_proof),
         cmocka_unit_test(a_flood_of_ids_is_bounded),
     };

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/clock.h>
 #include <sys/log.h>
 
 enum { STATUS_NONE = 404, BODY_MAX = 1024 };
@@ -115,6 +116,9 @@ static void reported(void *arg, const sv_http_reply_view *reply, const sv_why *w
     gw_held *held = g->exit_code != 0 ? NULL : unreported(&g->standing);
     bool taken = (reply->status >= 200 && reply->status < 300) || reply->status == STATUS_NONE
                  || gw_uplink_is_refused(reply->status);
+    if (!taken) {
+        g->standing.report_at_us = sv_clock_monotonic_us() + GW_REPORT_AGAIN_US;
+    }
     if (held == NULL || !taken || strcmp(held->id, g->standing.reporting) != 0) {
         return;
     }
@@ -136,7 +140,7 @@ static void put_places(sv_json_out *out, const char *places) {
 void gw_hold_report(gw *g) {
     gw_standing *s = &g->standing;
     const gw_held *held = s->timer == NULL || s->report_under_way ? NULL : unreported(s);
-    if (held == NULL || g->exit_code != 0) {
+    if (held == NULL || g->exit_code != 0 || sv_clock_monotonic_us() < s->report_at_us) {
         return;
     }
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(BODY_MAX);

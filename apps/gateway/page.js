@@ -115,8 +115,9 @@ async function acknowledge(alert, press) {
 
 function deviceRow(device) {
   const is = !device.online ? "offline" : device.health ?? "online";
-  return el("li", "entry", state(is, capital(is)), el("div", "entry-body", el("p", "entry-text", device.id),
-    el("p", "dim", device.type ? `${device.type} · ` : "", device.last_seen ? time(device.last_seen, "heard ") : "never heard")));
+  const counts = device.standing === "active";
+  return el("li", "entry", state(counts ? is : "warning", capital(counts ? is : device.standing)), el("div", "entry-body", el("p", "entry-text", device.id),
+    el("p", "dim", device.standing === "quarantined" ? "what it measures is set aside · " : "", device.type ? `${device.type} · ` : "", device.last_seen ? time(device.last_seen, "heard ") : "never heard")));
 }
 
 function commandRow(command) {

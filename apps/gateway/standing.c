@@ -91,7 +91,8 @@ const char *gw_standing_name(const gw *g, sv_text id) {
 // ---- from start to end --------------------------------------------------------------------------
 
 void gw_standing_open(gw *g, const uint8_t key[16]) {
-    g->standing = (gw_standing){ .table = sv_standings_new(key),
+    g->standing = (gw_standing){ .doubt_us = sv_clock_monotonic_us(),
+                                 .table = sv_standings_new(key),
                                  .met = sv_map_new(GW_MET_MAX, key),
                                  .held = sv_map_new(GW_HELD_MAX, key) };
 }

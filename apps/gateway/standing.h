@@ -21,6 +21,10 @@ enum {
     GW_PLACES_ROOM = 160,          ///< "192.0.2.7, 192.0.2.8"
 };
 
+#define GW_REPORT_AGAIN_US (5 * SV_TIME_SECOND_US) ///< after a report that was not taken
+/// An alarm about what is not to be believed is over when nothing more came for so long.
+#define GW_STANDING_CALM_US (10 * SV_TIME_MINUTE_US)
+
 /// What became of a page of the log.
 typedef enum gw_page_end {
     GW_PAGE_TAKEN,
@@ -52,10 +56,12 @@ typedef struct gw_standing {
     bool wanted, under_way;
     bool to_tell; ///< the fleet server does not know how far this gateway has come
     bool report_under_way;
+    int64_t report_at_us;       ///< monotonic, not before
     char reporting[SV_ID_ROOM]; ///< whom that is about
     int64_t pause, looks;
     uint64_t ends[GW_PAGE_END__COUNT];
-    bool told[GW_PAGE_END__COUNT]; ///< logged since a page was last taken
+    bool told[GW_PAGE_END__COUNT]; ///< logged since it was last calm
+    int64_t doubt_us;              ///< monotonic, when something was last not taken
     uint64_t turned_away;          ///< handshakes and requests of who does not count
     uint64_t ended;                ///< connections that ended by a change
     uint64_t dropped;              ///< messages of who does not count, behind an external broker

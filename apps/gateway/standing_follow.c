@@ -69,11 +69,9 @@ static void keep_change(gw *g, const sv_standing_change *change) {
 static void note_head(gw *g, const sv_standing_page *page) {
     gw_standing *s = &g->standing;
     s->at_us = page->head.at_us > s->at_us ? page->head.at_us : s->at_us;
-    gw_notice_clear(g, GW_NOTICE_FALSE_LOG, g->config.id);
     if (!gw_standing_is_old(g)) {
         gw_notice_clear(g, GW_NOTICE_OLD_LOG, g->config.id);
     }
-    memset(s->told, 0, sizeof s->told);
     keep_head(g);
 }
 
@@ -150,6 +148,7 @@ static void account(gw *g, gw_page_end end, const sv_why *why) {
     if (end == GW_PAGE_TAKEN || end == GW_PAGE_KNOWN) {
         return;
     }
+    s->doubt_us = sv_clock_monotonic_us();
     if (!s->told[end]) {
         s->told[end] = true;
         SV_LOG(warn, "standing.refused", "%s: %s", gw_page_end_name(end), why->text);
@@ -295,8 +294,17 @@ static void check_age(gw *g) {
     gw_notice_raise(g, GW_NOTICE_OLD_LOG, g->config.id, message);
 }
 
+void gw_standing_calm(gw *g, int64_t now_us) {
+    gw_standing *s = &g->standing;
+    if (now_us - s->doubt_us > GW_STANDING_CALM_US && !g->full) {
+        memset(s->told, 0, sizeof s->told);
+        gw_notice_clear(g, GW_NOTICE_FALSE_LOG, g->config.id);
+    }
+}
+
 void gw_standing_turn(void *arg) {
     gw *g = arg;
+    gw_standing_calm(g, sv_clock_monotonic_us());
     check_age(g);
     on_look(g);
     tell_version(g);

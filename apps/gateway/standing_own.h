@@ -6,5 +6,7 @@
 
 /// Once a second: what is to be fetched, told or raised. `arg` is the gateway.
 void gw_standing_turn(void *arg);
+/// What was not to be believed is over, if it is.
+void gw_standing_calm(struct gw *g, int64_t now_us);
 
 #endif

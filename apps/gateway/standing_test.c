@@ -90,8 +90,12 @@ static void what_was_tampered_with_changes_nothing_and_is_an_alarm(void **state)
     assert_int_equal(take_page(f, &page), GW_PAGE_FALSE);
     assert_unmoved(f, GW_PAGE_FALSE, 3);
     assert_int_equal(alarms(f), 1);
-    // The next one that is true ends the alarm.
+    // What is true is taken all the same; the alarm is over when no more lies come.
     assert_int_equal(hear(f, &fleet), GW_PAGE_TAKEN);
+    gw_standing_calm(&f->g, sv_clock_monotonic_us());
+    assert_int_equal(alarms(f), 1);
+    assert_int_equal(f->g.raised, 1);
+    gw_standing_calm(&f->g, sv_clock_monotonic_us() + 2 * GW_STANDING_CALM_US);
     assert_int_equal(alarms(f), 0);
 }
 
@@ -211,7 +215,8 @@ static void what_is_set_aside_is_bounded_and_the_oldest_go(void **state) {
     memset(room, 'x', sizeof room);
     sv_text large = { .at = room, .len = GW_ASIDE_PAYLOAD_MAX };
     for (int i = 0; i < GW_ASIDE_ROWS_MAX + 10; i++) {
-        gw_aside_take(&f->g, SV_TEXT("sensors/many/t"), SV_TEXT("1"));
+        gw_aside_take(&f->g, SV_TEXT("sensors/many/t"),
+                      (sv_text){ .at = room, .len = 1 + (size_t) i % 7 });
     }
     for (int i = 0; i < 70; i++) {
         gw_aside_take(&f->g, SV_TEXT("sensors/large/t"), large);
@@ -227,6 +232,9 @@ static void what_is_set_aside_is_bounded_and_the_oldest_go(void **state) {
         assert_int_equal(of->dropped, 70 - of->rows + 1);
         assert_int_equal(ask(f, "SELECT count(*) FROM aside"), f->g.aside.rows);
         assert_int_equal(f->g.aside.rows, many->rows + of->rows);
+        assert_int_equal(ask(f, "SELECT sum(length(device) + length(sensor) + 9 + length(payload)) "
+                                "FROM aside"),
+                         f->g.aside.bytes);
         start_anew(f);
     }
     assert_int_equal(ask(f, "SELECT min(n) FROM aside WHERE device = 'many'"), 11);

@@ -15,6 +15,7 @@ typedef struct door {
     sv_http_events *streams[4];
     size_t stream_count;
     int closed, unwelcome;
+    const char *stranger; ///< an id that is not welcome
     int64_t not_after_us; ///< 0: as in the certificate
     char why[SV_WHY_MAX], peer[64];
 } door;
@@ -42,6 +43,13 @@ static void on_sent_away(void *arg, const char *peer, const sv_why *why) {
     (void) snprintf(d->peer, sizeof d->peer, "%s", peer);
 }
 
+static sv_err on_welcomed(void *arg, const char *peer, const sv_identity *identity, sv_why *why) {
+    const door *d = arg;
+    assert_memory_equal(peer, "127.0.0.1:", 10);
+    bool may = d->stranger == NULL || strcmp(d->stranger, identity->id) != 0;
+    return may ? SV_OK : sv_fail(why, SV_ERR_UNTRUSTED, "'%s' is revoked", identity->id);
+}
+
 static door *door_open(void) {
     door *d = sv_mem_new(sizeof *d);
     assert_int_equal(sv_loop_open(&d->loop, NULL), SV_OK);
@@ -50,7 +58,8 @@ static door *door_open(void) {
                                        .tls = d->tls,
                                        .body_max = 1024,
                                        .connections_max = CALLERS + 1,
-                                       .unwelcome = on_sent_away };
+                                       .unwelcome = on_sent_away,
+                                       .welcome = on_welcomed };
     assert_int_equal(sv_http_server_open(d->loop, &options, on_request, d, &d->server, NULL),
                      SV_OK);
     return d;
@@ -178,6 +187,32 @@ static void a_stream_ends_with_its_certificate_and_so_do_requests(void **state) 
     assert_int_equal(d->unwelcome, 2);
 }
 
+// [standing-22]
+static void of_whom_something_is_decided_every_connection_ends_at_once(void **state) {
+    (void) state;
+    SV_DEFER(door_drop) door *d = door_open();
+    SV_DEFER(hang_up) SSL *first = dial(d, "press-1");
+    SV_DEFER(hang_up) SSL *asked = dial(d, "press-2");
+    SV_DEFER(hang_up) SSL *stream = dial(d, "press-2");
+    SV_DEFER(hang_up) SSL *silent = dial(d, "press-2");
+    assert_non_null(strstr(ask(d, first, "/", "you"), "200 OK"));
+    assert_non_null(strstr(ask(d, asked, "/", "you"), "200 OK"));
+    (void) ask(d, stream, "/stream", "\r\n\r\n");
+    d->stranger = "press-2";
+    assert_int_equal(sv_http_server_review(d->server, SV_TEXT("press-1")), 0);
+    assert_int_equal(sv_http_server_review(d->server, SV_TEXT("nobody")), 0);
+    assert_int_equal(sv_http_server_review(d->server, SV_TEXT("press-2")), 3);
+    assert_int_equal(d->unwelcome, 3);
+    assert_string_equal(d->why, "'press-2' is revoked");
+    assert_int_equal(d->closed, 1);
+    assert_string_equal(ask(d, asked, NULL, NULL), "");
+    assert_string_equal(ask(d, silent, NULL, NULL), "");
+    assert_non_null(strstr(ask(d, first, "/", "you"), "200 OK"));
+    SV_DEFER(hang_up) SSL *again = dial(d, "press-2");
+    assert_non_null(strstr(ask(d, again, "/", "revoked"), "403 "));
+    assert_int_equal(d->unwelcome, 3); // it never was in
+}
+
 // [uplink-13]
 static void so_many_handshakes_begin_and_the_others_wait(void **state) {
     (void) state;
@@ -205,6 +240,7 @@ int main(void) {
         cmocka_unit_test(the_next_request_of_who_is_revoked_is_refused),
         cmocka_unit_test(the_stream_of_who_is_revoked_ends),
         cmocka_unit_test(a_stream_ends_with_its_certificate_and_so_do_requests),
+        cmocka_unit_test(of_whom_something_is_decided_every_connection_ends_at_once),
         cmocka_unit_test(so_many_handshakes_begin_and_the_others_wait),
     };
     return cmocka_run_group_tests(tests, make_more_certificates, remove_certificates);
