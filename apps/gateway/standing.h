@@ -54,7 +54,8 @@ typedef struct gw_standing {
     sv_map *held;  ///< id -> gw_held
     sv_timer *timer;
     bool wanted, under_way;
-    bool to_tell; ///< the fleet server does not know how far this gateway has come
+    uint64_t group; ///< with which it is on disk what was taken last
+    bool to_tell;   ///< the fleet server does not know how far this gateway has come
     bool report_under_way;
     int64_t report_at_us;       ///< monotonic, not before
     char reporting[SV_ID_ROOM]; ///< whom that is about
@@ -85,6 +86,8 @@ gw_page_end gw_standing_take_page(struct gw *g, const sv_standing_page *page, sv
 void gw_standing_look(struct gw *g);
 /// The stream of events is open: the fleet server is told how far this gateway has come.
 void gw_standing_connected(struct gw *g);
+/// Something is on disk: what is, the fleet server may know.
+void gw_standing_settled(struct gw *g);
 const char *gw_page_end_name(gw_page_end end);
 
 /// Whether somebody may come in, or stay; the sentence says why not. Who may is met.

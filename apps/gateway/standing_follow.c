@@ -49,11 +49,12 @@ static void take_effect(gw *g, const sv_standing_change *change) {
 }
 
 static void keep_head(gw *g) {
-    const gw_standing *s = &g->standing;
+    gw_standing *s = &g->standing;
     sv_writer_add(g->writer, "INSERT OR REPLACE INTO standing_head VALUES (1, ?, ?, ?)");
     sv_writer_int(g->writer, s->version);
     sv_writer_bytes(g->writer, (sv_text){ .at = (const char *) s->hash, .len = sizeof s->hash });
     sv_writer_int(g->writer, s->at_us);
+    s->group = sv_writer_group(g->writer);
 }
 
 static void keep_change(gw *g, const sv_standing_change *change) {
@@ -187,11 +188,11 @@ static void told(void *arg, const sv_http_reply_view *reply, const sv_why *why) 
     g->standing.to_tell |= reply->status == 0 || reply->status >= STATUS_DOWN;
 }
 
-/// How far this gateway has come.
+/// How far this gateway has come: what outlives it, not what is on its way to the disk.
 static void tell_version(gw *g) {
     char room[64];
     sv_textbuf body = SV_TEXTBUF(room);
-    if (g->standing.to_tell && g->standing.at_us > 0) {
+    if (g->standing.to_tell && g->standing.at_us > 0 && g->committed >= g->standing.group) {
         sv_textbuf_addf(&body, "{\"version\":%" PRId64 "}", g->standing.version);
         g->standing.to_tell = !gw_uplink_post(g, "/v1/standing", &body, told);
     }
@@ -203,7 +204,6 @@ void gw_standing_take(gw *g, sv_text json) {
         return;
     }
     (void) take_text(g, json);
-    tell_version(g);
     if (g->standing.wanted) {
         gw_standing_look(g);
     }
@@ -253,6 +253,12 @@ static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *wh
     }
     if (s->wanted && s->pause == 0) {
         gw_standing_look(g); // the next page
+    }
+}
+
+void gw_standing_settled(gw *g) {
+    if (g->standing.timer != NULL && g->exit_code == 0) {
+        tell_version(g);
     }
 }
 

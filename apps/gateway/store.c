@@ -63,6 +63,7 @@ static void on_committed(void *arg, uint64_t group) {
     gw_settled(g, group);
     gw_site_rules_turn(g);
     gw_device_acks_turn(g);
+    gw_standing_settled(g);
     gw_uplink_turn(g);
 }
 

@@ -216,7 +216,7 @@ def what_is_known_outlives_kills_and_the_link(door):  # row 7, [standing-21], [s
     check(may_enter(door, "press-2"), "press-2 is not met")
     fleet.decide("press-1", "revoked", FAR)
     fleet.push(fleet.page(0))
-    version_is(door, 1)
+    wait_until(lambda: 1 in fleet.told, "the change is on disk, as the fleet server is told", 5)
     fleet.close()
     door.stop(door.gateway, signal.SIGKILL)
     door.gateway = door.launch()
