@@ -44,7 +44,7 @@ void sv_certificates_drop(sv_certificates **certificates) {
     free(old);
 }
 
-static uint64_t state_of_folder(const char *dir) {
+uint64_t sv_certificates_folder(const char *dir) {
     static const char *const FILES[] = { "issued/index.ndjson", "revoked.ndjson" };
     static const uint8_t KEY[16] = { 0 };
     int64_t facts[SV_COUNT(FILES)][3] = { 0 };
@@ -86,7 +86,7 @@ static bool journal_is_read(const sv_certificates *certificates) {
 }
 
 static void look(sv_certificates *certificates) {
-    uint64_t state = state_of_folder(certificates->dir);
+    uint64_t state = sv_certificates_folder(certificates->dir);
     bool same = certificates->looked && state == certificates->seen;
     if (same && journal_is_read(certificates)) {
         return;

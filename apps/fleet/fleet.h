@@ -4,6 +4,7 @@
 
 #include "certificates.h"
 #include "config.h"
+#include "issued_import.h"
 #include "live.h"
 #include "people.h"
 #include "push.h"
@@ -35,6 +36,8 @@ typedef struct sv_fleet {
     size_t tries; ///< of rules, under way
     sv_certificates *certificates;
     struct sv_certify *certify;
+    sv_import import;         ///< of the PKI's folder
+    int64_t expiry_next_us;   ///< when certificates that end are looked at again (monotonic)
     struct sv_signer *signer; ///< NULL: none is configured
     uint16_t device_port;     ///< of the device door, once it is open
     sv_tls *device_tls;       ///< what peers of the device door are judged by

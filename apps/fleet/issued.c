@@ -2,6 +2,7 @@
 
 #include "standing.h"
 
+#include <string.h>
 #include <strings.h>
 
 static sv_err replace_others(sv_db *db, const sv_cert_facts *facts, int64_t now_us, sv_why *why) {
@@ -23,9 +24,11 @@ sv_err sv_issued_add(sv_db *db, const sv_issued *one, int64_t now_us, sv_why *wh
     SV_TRY(replace_others(db, facts, now_us, why));
     SV_TRY(sv_db_stmt(db,
                       "INSERT INTO certificate (serial, id, role, key_hash, issuer, not_before_us,"
-                      " not_after_us, how, issued_us, revoked)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-                      " ON CONFLICT (serial) DO UPDATE SET how = ?8, key_hash = ?4",
+                      " not_after_us, how, issued_us, revoked, replaced_us)"
+                      " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+                      " (SELECT ?9 FROM certificate WHERE id = ?2 COLLATE NOCASE AND serial <> ?1"
+                      " AND not_before_us > ?6 LIMIT 1) WHERE true"
+                      " ON CONFLICT (serial) DO UPDATE SET how = ?8, key_hash = ?4, issuer = ?5",
                       &stmt, why));
     sv_stmt_bind_str(stmt, 1, facts->serial);
     sv_stmt_bind_str(stmt, 2, facts->id);
@@ -93,4 +96,31 @@ sv_err sv_issued_is_newest(sv_db *db, const char *id, int64_t not_before_us, boo
     sv_stmt_reset(row);
     *out = err == SV_ERR_NOT_FOUND;
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+bool sv_issued_renews_itself(const char *how) {
+    return strcmp(how, "imported") != 0;
+}
+
+bool sv_issued_is_ending(int64_t not_before_us, int64_t not_after_us, int64_t now_us) {
+    return now_us >= not_after_us - (not_after_us - not_before_us) / SV_ISSUED_LAST_PART;
+}
+
+sv_err sv_issued_find_newest(const sv_fleet *fleet, const char *id, sv_issued_newest *out,
+                             sv_why *why) {
+    sv_stmt *row;
+    SV_TRY(sv_db_stmt(fleet->db,
+                      "SELECT serial, not_before_us, not_after_us, revoked FROM certificate"
+                      " WHERE id = ?1 COLLATE NOCASE ORDER BY not_before_us DESC, issued_us DESC"
+                      " LIMIT 1",
+                      &row, why));
+    sv_stmt_bind_str(row, 1, id);
+    SV_TRY(sv_stmt_next(row, why));
+    sv_err err = sv_text_copy(sv_stmt_text(row, 0), out->serial, sizeof out->serial);
+    out->not_before_us = sv_stmt_int(row, 1);
+    out->not_after_us = sv_stmt_int(row, 2);
+    out->revoked = sv_stmt_int(row, 3) != 0
+                   || sv_standing_allows(fleet->standing, id, out->not_before_us, NULL) != SV_OK;
+    sv_stmt_reset(row);
+    return err;
 }

@@ -7,6 +7,8 @@
 
 #include <crypto/cert_facts.h>
 
+enum { SV_ISSUED_LAST_PART = 6 }; ///< in the last sixth of its time it should have been renewed
+
 typedef struct sv_issued {
     const sv_cert_facts *facts;
     sv_role role;
@@ -24,5 +26,19 @@ sv_err sv_issued_check_key(const sv_fleet *fleet, const char *id, const char *ke
 /// Did `id` get one that begins after `not_before_us`?
 sv_err sv_issued_is_newest(sv_db *db, const char *id, int64_t not_before_us, bool *out,
                            sv_why *why);
+/// By how it came.
+bool sv_issued_renews_itself(const char *how);
+/// Has the last part of its time begun?
+bool sv_issued_is_ending(int64_t not_before_us, int64_t not_after_us, int64_t now_us);
+
+/// What an operator is shown of the newest certificate of an id.
+typedef struct sv_issued_newest {
+    char serial[SV_SERIAL_ROOM];
+    int64_t not_before_us, not_after_us;
+    bool revoked;
+} sv_issued_newest;
+/// SV_ERR_NOT_FOUND: none is known.
+sv_err sv_issued_find_newest(const sv_fleet *fleet, const char *id, sv_issued_newest *out,
+                             sv_why *why);
 
 #endif

@@ -7,6 +7,7 @@
 #include "crl.h"
 #include "device_door.h"
 #include "enrol.h"
+#include "expiry.h"
 #include "fleet.h"
 #include "inbox.h"
 #include "maintenance.h"
@@ -97,6 +98,8 @@ static void on_second(void *arg) {
     sv_maintenance_turn(&p->fleet);
     sv_offline_turn(&p->fleet);
     sv_certify_turn(p->fleet.certify);
+    sv_import_turn(&p->fleet);
+    sv_expiry_turn(&p->fleet);
     sv_live_flush(p->fleet.live);
     sv_push_turn(&p->fleet);
     sv_clones_turn(&p->fleet);

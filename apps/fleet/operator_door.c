@@ -2,12 +2,14 @@
 
 #include "access.h"
 #include "assets.h"
+#include "audit_door.h"
 #include "command_door.h"
 #include "crl.h"
 #include "device_list.h"
 #include "downlink.h"
 #include "enrol_door.h"
 #include "inbox.h"
+#include "issued_door.h"
 #include "ledger_door.h"
 #include "maintenance_door.h"
 #include "notify_door.h"
@@ -349,6 +351,8 @@ static const struct {
     { "GET", "/api/v1/notifications", SV_PERSON_VIEWER, sv_notify_door_list },
     { "GET", "/api/v1/notifications/*", SV_PERSON_VIEWER, sv_notify_door_show },
     { "POST", "/api/v1/notifications/*/retry", SV_PERSON_OPERATOR, sv_notify_door_retry },
+    { "GET", "/api/v1/certificates", SV_PERSON_VIEWER, sv_issued_door },
+    { "GET", "/api/v1/audit", SV_PERSON_VIEWER, sv_audit_door },
     { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, sv_ledger_door },
     { "GET", "/api/v1/sites/*/rules", SV_PERSON_VIEWER, sv_rules_door_show },
     { "PUT", "/api/v1/sites/*/rules", SV_PERSON_OPERATOR, sv_rules_door_put },

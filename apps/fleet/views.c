@@ -1,12 +1,14 @@
 #include "views.h"
 
 #include "inbox.h"
+#include "issued.h"
 #include "maintenance.h"
 #include "series.h"
 #include "signer.h"
 #include "standing.h"
 
 #include <math.h>
+#include <string.h>
 
 static void put_time(sv_json_out *out, const char *key, int64_t at_us) {
     if (at_us == 0) {
@@ -90,19 +92,34 @@ void sv_view_device(sv_fleet *fleet, const sv_device *device, bool with_key, sv_
     sv_json_close_object(out);
 }
 
-static void put_certificate(sv_fleet *fleet, const sv_device *device, sv_json_out *out) {
+/// The newest one that is known of: in the table, or in the folder when that has not come in yet.
+static bool newest_of(sv_fleet *fleet, const char *id, sv_issued_newest *out) {
     const sv_pki_record *record =
-        sv_certificates_of(fleet->certificates, sv_text_of(device->id), fleet->mono_us());
+        sv_certificates_of(fleet->certificates, sv_text_of(id), fleet->mono_us());
+    bool stored = sv_issued_find_newest(fleet, id, out, NULL) == SV_OK;
+    if (record == NULL || (stored && out->not_before_us > record->not_before_us)) {
+        return stored;
+    }
+    bool revoked = stored && out->revoked && strcmp(out->serial, record->serial) == 0;
+    memcpy(out->serial, record->serial, sizeof out->serial);
+    out->not_before_us = record->not_before_us;
+    out->not_after_us = record->not_after_us;
+    out->revoked = record->revoked || revoked;
+    return true;
+}
+
+static void put_certificate(sv_fleet *fleet, const sv_device *device, sv_json_out *out) {
+    sv_issued_newest newest;
     sv_json_key(out, "certificate");
-    if (record == NULL) {
+    if (!newest_of(fleet, device->id, &newest)) {
         sv_json_put_null(out);
         return;
     }
     sv_json_open_object(out);
-    sv_json_add_str(out, "serial", record->serial);
-    sv_json_add_int(out, "not_before", record->not_before_us / 1000);
-    sv_json_add_int(out, "not_after", record->not_after_us / 1000);
-    sv_json_add_bool(out, "revoked", record->revoked);
+    sv_json_add_str(out, "serial", newest.serial);
+    sv_json_add_int(out, "not_before", newest.not_before_us / 1000);
+    sv_json_add_int(out, "not_after", newest.not_after_us / 1000);
+    sv_json_add_bool(out, "revoked", newest.revoked);
     sv_json_close_object(out);
 }
 

@@ -1,4 +1,6 @@
-// `selvedge audit`: what can be proved about the fleet. `delivery`: every reading once.
+// `selvedge audit`: what can be proved about the fleet. `delivery`: every reading once; `list`: who
+// did what about an identity.
+#include "audit_list.h"
 #include "command.h"
 #include "fleet_api.h"
 #include "show.h"
@@ -231,6 +233,7 @@ static int delivery(int argc, char **argv) {
 
 int cmd_audit(int argc, char **argv) {
     static const sv_command verbs[] = {
+        { "list", "who did what about an identity", cmd_audit_list },
         { "delivery", "has every reading arrived, and once?", delivery },
     };
     return sv_command_run("selvedge audit", "What can be proved about the fleet.", verbs,
