@@ -82,6 +82,7 @@ static sv_err find_by_name(sv_fleet *fleet, certify_job *job) {
         }
     }
     job->has_pass = job->pass.seq != 0;
+    memcpy(job->id, job->pass.id, sizeof job->id);
     if (err == SV_ERR_NOT_FOUND) {
         return certify_refuse(
             job, 403,

@@ -74,7 +74,7 @@ sv_err sv_est_certs_add(sv_textbuf *out, X509 *const *certs, size_t count, sv_wh
     if (len < 0) {
         return sv_fail_ssl(why, SV_ERR_IO, "cannot put certificates together");
     }
-    sv_est_base64_add(out, (sv_text){ (const char *) der, (size_t) len });
+    sv_base64_add(out, (sv_text){ (const char *) der, (size_t) len });
     OPENSSL_free(der);
     return SV_OK;
 }

@@ -24,10 +24,10 @@ void sv_certs_drop(sv_certs *certs);
 /// Base64 with its padding, in lines of any length with any line ends, or in one; white space is
 /// passed over. SV_ERR_INVALID for anything else, for none, and for more than SV_EST_BODY_MAX.
 sv_err sv_est_base64_parse(sv_text body, sv_textbuf *out, sv_why *why); ///< [est-1]
-/// In lines of 64, which every client takes.
+/// For requests: in lines of 64, as libest wants it.
 void sv_est_base64_add(sv_textbuf *out, sv_text bytes); ///< [est-1]
 
-/// The body of an answer with these certificates.
+/// The body of an answer with these certificates, in one line, as strongSwan wants it. [est-1]
 sv_err sv_est_certs_add(sv_textbuf *out, struct x509_st *const *certs, size_t count, sv_why *why);
 /// So, with every certificate of a PEM file, in its order. SV_ERR_INVALID when it holds none, or
 /// more than SV_EST_CERTS_MAX.
