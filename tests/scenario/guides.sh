@@ -52,6 +52,14 @@ for file in "$work"/notifications-*.yaml; do
   "$bin/selvedge-fleet" --config "$file" --check-config >"$work/out" 2>&1 || fail "notifications.md: $(cat "$work/out")"
   checked=$((checked + 1))
 done
+examples identity
+for file in "$work"/identity-*.yaml; do
+  needs "$file" 'admin_token_file: admin.token'
+  needs "$file" 'store: {path: fleet.db}'
+  needs "$file" 'id: fleet'
+  "$bin/selvedge-fleet" --config "$file" --check-config >"$work/out" 2>&1 || fail "identity.md: $(cat "$work/out")"
+  checked=$((checked + 1))
+done
 examples agent
 for file in "$work"/agent-*.yaml; do
   "$bin/selvedge-agent" --config "$file" --check-config >"$work/out" 2>&1 || fail "agent.md: $(cat "$work/out")"
