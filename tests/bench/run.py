@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import enrol_cost
 import flood_latency
 import rules_cost
 import standing_cost
@@ -515,7 +516,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "floods", "identity")
+PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "enrol", "floods", "identity")
 
 
 def options():
@@ -563,6 +564,8 @@ def measure(results, site, asked):
         memory(results, site, asked.quick)
     if "store" in parts:
         store(results, site, asked.quick)
+    if "enrol" in parts:
+        enrol_cost.measure(results, site, asked.quick)
     if "floods" in parts:
         flood_latency.run(results, BIN, asked.quick)
     if "identity" in parts:

@@ -15,7 +15,7 @@ enum {
     SV_HTTP_HEADERS_MAX = 16 * 1024,
     SV_HTTP_DEADLINE_US = 10 * 1000000, ///< from accept (or the last reply) to a whole request
     SV_HTTP_STREAM_QUEUE_MAX = 1024 * 1024,
-    SV_HTTP_HANDSHAKES = 20, ///< TLS handshakes that begin in a tenth of a second, so that a flood
+    SV_HTTP_HANDSHAKES = 30, ///< TLS handshakes that begin in a tenth of a second, so that a flood
                              ///< of them leaves the loop to others; who comes later waits
 };
 
