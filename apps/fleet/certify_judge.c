@@ -260,10 +260,9 @@ sv_err certify_judge(sv_fleet *fleet, sv_guess *guess, certify_job *job,
                      const sv_certify_question *question) {
     SV_TRY(question->again ? judge_again(fleet, job, question->body)
                            : judge_enrol(fleet, guess, job, question));
-    int64_t now_us = fleet->wall_us();
-    int64_t floor_us = sv_standing_floor_us(fleet->standing, sv_text_of(job->id));
     job->issue.lifetime_s = fleet->config.enrolment.lifetime_us / SV_TIME_SECOND_US;
-    job->issue.not_before_us = floor_us > now_us ? floor_us : 0;
+    // Its whole seconds must not lie before the moment until which all was revoked.
+    job->issue.not_before_us = sv_standing_floor_us(fleet->standing, sv_text_of(job->id));
     return SV_OK;
 }
 

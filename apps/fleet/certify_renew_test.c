@@ -83,6 +83,37 @@ static void who_is_revoked_or_set_aside_gets_none(void **state) {
     assert_int_equal(lines(f, "certificate.renew", "refused"), 2);
 }
 
+// [enrol-15]
+static void what_is_issued_in_the_second_of_a_replacement_counts(void **state) {
+    fixture *f = *state;
+    certify_end end;
+    sv_standing_change change;
+    certified(f, "press-1", 0, &end);
+    fixture_now_us += SV_TIME_SECOND_US / 2;
+    const sv_standing_order order = { .id = SV_TEXT("press-1"),
+                                      .state = SV_STANDING_ACTIVE,
+                                      .replaces = true,
+                                      .known_us = end.facts.not_before_us,
+                                      .by = "ada" };
+    sv_enrol_wish wish = { .id = "press-1", .site = "north" };
+    sv_enrol_grant grant;
+    const sv_enrol_order anew = {
+        .wishes = &wish, .count = 1, .minutes = 60, .replaces = true, .user = "ada"
+    };
+    assert_int_equal(sv_standing_set(&f->fleet, &order, &change, NULL), SV_OK);
+    assert_int_equal(sv_enrol_add(&f->fleet, &anew, &grant, NULL), SV_OK);
+    enrol(f, "press-1", grant.token, 0, &end);
+    finish(f);
+    expect(&end, 409, "key: this key was revoked with a certificate of press-1; make a new one");
+    enrol(f, "press-1", grant.token, 1, &end);
+    fixture_now_us += SV_TIME_SECOND_US / 4;
+    finish(f);
+    expect(&end, 200, NULL);
+    assert_int_equal(
+        sv_standing_allows(f->fleet.standing, "press-1", end.facts.not_before_us, NULL), SV_OK);
+    fixture_now_us -= SV_TIME_SECOND_US * 3 / 4;
+}
+
 // [enrol-21]
 static void who_guesses_has_to_wait_and_one_alert_says_so(void **state) {
     fixture *f = *state;
@@ -130,6 +161,7 @@ int main(void) {
         TEST(a_certificate_is_renewed_with_its_own_or_a_new_key),
         TEST(after_its_end_a_certificate_is_renewed_for_a_while_with_the_same_key),
         TEST(who_is_revoked_or_set_aside_gets_none),
+        TEST(what_is_issued_in_the_second_of_a_replacement_counts),
         TEST(who_guesses_has_to_wait_and_one_alert_says_so),
     };
     return cmocka_run_group_tests(tests, certify_group_setup, certify_group_teardown);

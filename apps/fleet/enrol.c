@@ -2,6 +2,7 @@
 
 #include "audit_log.h"
 #include "enrol_own.h"
+#include "standing.h"
 
 #include <codec/encode.h>
 #include <crypto/random.h>
@@ -103,6 +104,12 @@ sv_err sv_enrol_check(sv_fleet *fleet, const sv_enrol_wish *wish, bool replaces,
                        device->site->name, wish->site);
     }
     SV_TRY(check_role(fleet, wish->id, why));
+    if (!replaces && sv_standing_is_out(fleet->standing, sv_text_of(wish->id))) {
+        return sv_fail(why, SV_ERR_STATE,
+                       "%s does not count any more; to give its place to a new key: selvedge "
+                       "device replace %s",
+                       wish->id, wish->id);
+    }
     return replaces ? SV_OK : check_free(fleet, device, wish->id, why);
 }
 

@@ -2,6 +2,7 @@
 
 #include "device_list.h"
 #include "enrol.h"
+#include "standing.h"
 #include "views.h"
 
 #include <string.h>
@@ -240,6 +241,23 @@ static void who_has_a_certificate_or_was_here_is_not_added_again(void **state) {
     assert_int_equal(sv_enrol_add(&f->fleet, &order, &grant, &why), SV_OK);
 }
 
+// [enrol-1]
+static void who_does_not_count_any_more_is_not_added(void **state) {
+    fixture *f = *state;
+    sv_enrol_grant grant;
+    sv_standing_change change;
+    sv_why why = { 0 };
+    added(f, "press-1", "north");
+    const sv_standing_order order = { .id = SV_TEXT("press-1"),
+                                      .state = SV_STANDING_REVOKED,
+                                      .by = "ada" };
+    const sv_enrol_wish again = wish("press-1", "north");
+    assert_int_equal(sv_standing_set(&f->fleet, &order, &change, NULL), SV_OK);
+    assert_int_equal(add(f, &again, 1, &grant, &why), SV_ERR_STATE);
+    assert_string_equal(why.text, "press-1 does not count any more; to give its place to a new "
+                                  "key: selvedge device replace press-1");
+}
+
 static bool is_awaited(fixture *f, const char *id) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(JSON_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
@@ -365,6 +383,7 @@ int main(void) {
         TEST(what_was_not_committed_burnt_nothing),
         TEST(all_are_added_or_none_and_the_sentence_says_why),
         TEST(who_has_a_certificate_or_was_here_is_not_added_again),
+        TEST(who_does_not_count_any_more_is_not_added),
         TEST(who_was_added_is_in_the_list_at_once_and_after_a_restart),
         TEST(a_manufacturers_name_is_waited_for_by_one_device),
         TEST(the_list_is_paged_and_says_what_was_tried_last),

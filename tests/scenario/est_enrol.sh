@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A device gets its certificate with nothing but curl and openssl, and with strongSwan's own EST client; one token gives one certificate, whatever happens.
-# [enrol-12] [enrol-13] [enrol-14] [enrol-16] [enrol-17] [enrol-18] [enrol-19] [enrol-20]
+# [enrol-12] [enrol-13] [enrol-14] [enrol-16] [enrol-17] [enrol-18] [enrol-19] [est-1]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -48,7 +48,7 @@ take() {
 }
 body() { base64 -w0 "$work/$1.csr" >"$work/$1.b64"; }
 
-# [enrol-12] curl and openssl, with base64 in every form, with its header and without. [enrol-20]
+# [enrol-12] curl and openssl, with base64 in every form, with its header and without. [est-1]
 n=0
 for form in 'base64 -w64' 'base64 -w76' 'base64 -w0' 'base64 -w64 | sed "s/\$/\r/"' 'openssl req -inform DER -in /dev/stdin'; do
   n=$((n + 1))
