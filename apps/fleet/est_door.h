@@ -8,7 +8,11 @@
 
 #include <net/http_server.h>
 
-enum { SV_EST_REQUEST_MAX = 64 * 1024 };
+enum {
+    SV_EST_REQUEST_MAX = 64 * 1024,
+    SV_EST_BODY_LOOKED_AT_MAX =
+        128 * 1024, ///< up to here a newcomer hears a sentence, beyond 413 alone
+};
 
 /// False for any other path; else the request is answered, or will be.
 bool sv_est_door(sv_http_request *request, sv_fleet *fleet);

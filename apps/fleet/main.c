@@ -7,6 +7,7 @@
 #include "crl.h"
 #include "device_door.h"
 #include "enrol.h"
+#include "est_door.h"
 #include "expiry.h"
 #include "fleet.h"
 #include "inbox.h"
@@ -31,7 +32,13 @@
 #include <string.h>
 #include <sys/log.h>
 
-enum { EXIT_USAGE = 2, EXIT_MACHINE = 5, CONNECTIONS_MAX = 1024, PRUNE_TURNS = 60 };
+enum {
+    EXIT_USAGE = 2,
+    EXIT_MACHINE = 5,
+    CONNECTIONS_MAX = 1024,
+    STRANGERS_MAX = 256,
+    PRUNE_TURNS = 60
+};
 
 typedef struct program {
     const char *config_path;
@@ -209,6 +216,8 @@ static sv_err open_device_door(program *p, sv_why *why) {
                                        .port = (uint16_t) door->port,
                                        .tls = p->fleet.device_tls,
                                        .body_max = SV_UPLINK_BODY_MAX,
+                                       .strangers_max = STRANGERS_MAX,
+                                       .stranger_body_max = SV_EST_BODY_LOOKED_AT_MAX,
                                        .connections_max = CONNECTIONS_MAX,
                                        .unwelcome = on_unwelcome };
     return sv_http_server_open(p->loop, &options, sv_device_door, &p->fleet, &p->devices, why);

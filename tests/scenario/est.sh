@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The device door gives its authorities to anybody, and says in one sentence why there is no certificate.
-# [enrol-10] [enrol-19] [enrol-22]
+# [enrol-10] [enrol-19] [enrol-22] [enrol-24]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -52,3 +52,25 @@ head_says 'Retry-After: 5'
 [ "$(api "http://127.0.0.1:$operator_port/api/v1/enrolments" | jq -r '.items[0] | "\(.state) \(.last.peer)"')" = "open 127.0.0.1" ] || fail "the token is not open"
 grep -q "event=certificate.refused msg=\"press-1 at 127.0.0.1: signer: " "$work/fleet.log" || fail "not logged"
 if grep -q "$token" "$work/fleet.log"; then fail "the token is in the log"; fi
+
+# [enrol-24] Strangers have places of their own: with 400 of them at the door a gateway is served, and a large body of one is cut.
+head -c 10000000 /dev/zero | tr '\0' A >"$work/long"
+got=$(curl -s -m 30 --cacert "$work/pki/ca.crt" -o /dev/null -w '%{http_code}' -u "press-1:$token" --data-binary "@$work/long" "$est/simpleenroll" || true)
+[ "$got" = 413 ] || [ "$got" = 000 ] || fail "10 MB of a stranger are answered $got"
+cat >"$work/strangers.py" <<'PY'
+import signal, socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+kept = []
+for _ in range(400):
+    link = context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))), server_hostname="127.0.0.1")
+    link.sendall(b"GET /.well-known/est/csrattrs HTTP/1.1\r\nHost: x\r\n\r\n")
+    link.setblocking(False)
+    kept.append(link)
+print("there", flush=True)
+signal.pause()
+PY
+run "$work/strangers.log" python3 "$work/strangers.py" "$fleet_port" "$work/pki/ca.crt"
+within 30 grep -q there "$work/strangers.log" || fail "the strangers do not get in at all: $(cat "$work/strangers.log")"
+expect 200 '' --cert "$work/keys/gw.crt" --key "$work/keys/gw.key" "$fleet_url/v1/gateway/gw/maintenance"
+sockets=$(find "/proc/$fleet/fd" -lname 'socket:*' | wc -l)
+[ "$sockets" -le 280 ] || fail "$sockets sockets: all strangers are in"
