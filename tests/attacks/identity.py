@@ -219,8 +219,10 @@ def foreign_topics_are_denied(door):  # rows 8, 11
     check(old.subscribe("#", "sensors/press-1/#") == [0x80, 0x80], "3.1.1: subscribed to too much")
     check(old.publish(OWN, reading("press-1")) == 0, "3.1.1 has no reason to give")
     client.publish(OWN, reading("press-1"))
-    seen = [victim.receive()]
-    check(text(OWN) in seen[0][2], f"a denied message was passed on: {seen}")
+    seen = victim.receive()
+    while b'"alertType":"SECURITY"' in seen[2]:  # the gateway's own word about all this
+        seen = victim.receive()
+    check(text(OWN) in seen[2], f"a denied message was passed on: {seen}")
     check(door.metric('door_events_total{kind="denied"}') - before >= len(foreign) + 11, "denials are not counted")
     door.must_log("client.denied", "may not", 30)
     for each in (client, old, victim):
