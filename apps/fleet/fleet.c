@@ -64,7 +64,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     out->crl = sv_crl_new(sv_signer_crl);
     out->certificates = sv_certificates_new(out->config.pki);
     if (out->config.signer.socket[0] != '\0') {
-        out->signer = sv_signer_open(loop, out->config.signer.socket);
+        out->signer = sv_signer_open(loop, out->config.signer.socket, out->mono_us);
     }
     sv_err err =
         sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);

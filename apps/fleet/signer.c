@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/clock.h>
 #include <sys/log.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -36,6 +35,7 @@ typedef struct crl_work {
 struct sv_signer {
     sv_loop *loop;
     struct sockaddr_un address;
+    int64_t (*mono_us)(void);
     int fd;
     sv_watch *watch;
     sv_timer *pump; ///< sends what waits, away from whoever asks
@@ -233,7 +233,7 @@ static void on_pump(void *arg) {
     while (signer->fd >= 0 && signer->sent.count < SV_SIGNER_WINDOW && signer->waiting.count > 0) {
         question *item = queue_take(&signer->waiting);
         item->request.head.number = ++signer->number;
-        item->sent_us = sv_clock_monotonic_us();
+        item->sent_us = signer->mono_us();
         queue_add(&signer->sent, item);
         if (send(signer->fd, &item->request, sizeof item->request, MSG_DONTWAIT | MSG_NOSIGNAL)
             != (ssize_t) sizeof item->request) {
@@ -249,7 +249,7 @@ static void on_tick(void *arg) {
     sv_signer *signer = arg;
     sv_why why = { 0 };
     const question *oldest = signer->sent.first;
-    if (oldest != NULL && sv_clock_monotonic_us() - oldest->sent_us > SV_SIGNER_WAIT_US) {
+    if (oldest != NULL && signer->mono_us() - oldest->sent_us > SV_SIGNER_WAIT_US) {
         break_off(signer, "the signer said nothing for 15 seconds; its line was cut");
     }
     if (reach(signer, &why) != SV_OK && !signer->told) {
@@ -258,9 +258,11 @@ static void on_tick(void *arg) {
     }
 }
 
-sv_signer *sv_signer_open(sv_loop *loop, const char *socket_path) {
+sv_signer *sv_signer_open(sv_loop *loop, const char *socket_path, int64_t (*mono_us)(void)) {
     sv_signer *signer = sv_mem_new(sizeof *signer);
-    *signer = (sv_signer){ .loop = loop, .fd = -1, .address = { .sun_family = AF_UNIX } };
+    *signer = (sv_signer){
+        .loop = loop, .fd = -1, .address = { .sun_family = AF_UNIX }, .mono_us = mono_us
+    };
     // One that does not fit is never reached, and the tick says so.
     (void) sv_text_copy(sv_text_of(socket_path), signer->address.sun_path,
                         sizeof signer->address.sun_path);

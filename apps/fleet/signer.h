@@ -19,7 +19,8 @@ enum {
 typedef struct sv_signer sv_signer;
 
 /// Always succeeds in looking for it; whether it is there is seen later.
-sv_signer *sv_signer_open(sv_loop *loop, const char *socket_path);
+/// `mono_us` is the clock by which it is given up.
+sv_signer *sv_signer_open(sv_loop *loop, const char *socket_path, int64_t (*mono_us)(void));
 /// Whatever waits for an answer is told (SV_ERR_UNAVAILABLE) before this returns.
 void sv_signer_drop(sv_signer **signer);
 /// Is it there? A NULL signer never is.

@@ -10,6 +10,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static int64_t clock_us = 1000000;
+
+static int64_t test_clock(void) {
+    return clock_us;
+}
+
 /// A signer whose answers the test writes.
 typedef struct fake {
     char dir[32], path[64];
@@ -115,7 +121,7 @@ static void each_question_is_answered_once_and_a_standing_goes_first(void **stat
     fake f;
     begin(&f);
     listen_again(&f);
-    sv_signer *signer = sv_signer_open(f.loop, f.path);
+    sv_signer *signer = sv_signer_open(f.loop, f.path, test_clock);
     assert_true(sv_signer_is_up(signer));
     heard a = { 0 }, b = { 0 }, s = { 0 };
     const sv_issue first = some("a"), second = some("b");
@@ -148,7 +154,7 @@ static void a_signer_that_goes_away_ends_its_questions_and_is_found_again(void *
     (void) state;
     fake f;
     begin(&f);
-    sv_signer *signer = sv_signer_open(f.loop, f.path);
+    sv_signer *signer = sv_signer_open(f.loop, f.path, test_clock);
     heard h = { 0 };
     sv_why why = { 0 };
     const sv_issue issue = some("a");
@@ -178,13 +184,35 @@ static void a_signer_that_goes_away_ends_its_questions_and_is_found_again(void *
     finish(&f);
 }
 
+// [signer-8]
+static void a_signer_that_says_nothing_is_given_up(void **state) {
+    (void) state;
+    fake f;
+    begin(&f);
+    listen_again(&f);
+    sv_signer *signer = sv_signer_open(f.loop, f.path, test_clock);
+    heard h = { 0 };
+    const sv_issue issue = some("a");
+    assert_int_equal(sv_signer_issue(signer, &issue, note, &h, NULL), SV_OK);
+    (void) next(&f);
+    clock_us += SV_SIGNER_WAIT_US;
+    sv_loop_turn(f.loop, SV_SIGNER_RETRY_US + 100000); // a tick: not yet
+    assert_int_equal(h.times, 0);
+    clock_us += 1;
+    turn_until(&f, &h.times, 1);
+    assert_int_equal(h.err, SV_ERR_UNAVAILABLE);
+    assert_non_null(strstr(h.sentence, "said nothing for 15 seconds"));
+    sv_signer_drop(&signer);
+    finish(&f);
+}
+
 // [signer-2]
 static void an_answer_that_is_none_cuts_the_line(void **state) {
     (void) state;
     fake f;
     begin(&f);
     listen_again(&f);
-    sv_signer *signer = sv_signer_open(f.loop, f.path);
+    sv_signer *signer = sv_signer_open(f.loop, f.path, test_clock);
     const sv_issue issue = some("a");
     for (int kind = 0; kind < 6; kind++) {
         heard h = { 0 };
@@ -213,7 +241,7 @@ static void no_more_than_a_window_is_under_way_and_the_queue_has_an_end(void **s
     fake f;
     begin(&f);
     listen_again(&f);
-    sv_signer *signer = sv_signer_open(f.loop, f.path);
+    sv_signer *signer = sv_signer_open(f.loop, f.path, test_clock);
     heard h = { 0 }, gone = { 0 };
     sv_why why = { 0 };
     const sv_issue issue = some("a");
@@ -247,7 +275,7 @@ static void a_crl_goes_and_comes_in_parts(void **state) {
     fake f;
     begin(&f);
     listen_again(&f);
-    sv_signer *signer = sv_signer_open(f.loop, f.path);
+    sv_signer *signer = sv_signer_open(f.loop, f.path, test_clock);
     enum { COUNT = SV_SIGNER_RECORDS_MAX + 1 };
     static sv_signer_record records[COUNT];
     records[COUNT - 1].revoked_at_s = 77;
@@ -286,6 +314,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_question_is_answered_once_and_a_standing_goes_first),
         cmocka_unit_test(a_signer_that_goes_away_ends_its_questions_and_is_found_again),
+        cmocka_unit_test(a_signer_that_says_nothing_is_given_up),
         cmocka_unit_test(an_answer_that_is_none_cuts_the_line),
         cmocka_unit_test(no_more_than_a_window_is_under_way_and_the_queue_has_an_end),
         cmocka_unit_test(a_crl_goes_and_comes_in_parts),
