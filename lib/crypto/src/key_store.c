@@ -9,6 +9,7 @@ typedef struct store {
 
 static const store STORES[] = {
     { "tpm2:", sv_key_tpm_open, sv_key_tpm_make },
+    { "pkcs11:", sv_key_token_open, sv_key_token_make },
     { "", sv_key_file_open, sv_key_file_make },
 };
 

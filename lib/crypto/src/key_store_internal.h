@@ -16,4 +16,8 @@ sv_err sv_key_file_make(const char *path, sv_key_kind kind, EVP_PKEY **out, sv_w
 sv_err sv_key_tpm_open(const char *where, EVP_PKEY **out, sv_why *why);
 sv_err sv_key_tpm_make(const char *where, sv_key_kind kind, EVP_PKEY **out, sv_why *why);
 
+/// `where` is what stands behind "pkcs11:".
+sv_err sv_key_token_open(const char *where, EVP_PKEY **out, sv_why *why);
+sv_err sv_key_token_make(const char *where, sv_key_kind kind, EVP_PKEY **out, sv_why *why);
+
 #endif

@@ -3,6 +3,8 @@
 //   /etc/selvedge/press-17.key           a PEM file, not encrypted
 //   tpm2:/etc/selvedge/press-17.tpm      P-256 in a TPM 2.0 that alone can use this file [keys-3]
 //   tpm2:handle=0x81000001               P-256 that a TPM 2.0 itself keeps
+//   pkcs11:token=hall;object=press-17?module-path=/usr/lib/softhsm/libsofthsm2.so
+//     &pin-source=file:/etc/selvedge/pin P-256 in a token (RFC 7512, one line) [keys-6]
 //
 // A file is taken when it belongs to us or to root, its group cannot write and nobody else can read
 // it. That a group may read it (0640 root:ssl-cert, as Debian keeps such keys) is its owner's
