@@ -3,6 +3,7 @@
 #include <base/time.h>
 #include <codec/json.h>
 #include <crypto/pki.h>
+#include <crypto/request.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +37,8 @@ static bool begin(int argc, char **argv, page help, const sv_option *options, si
 
 static int init(int argc, char **argv) {
     static const page help = {
-        "selvedge pki init --dir DIR [--org O] [--domain D] [--key ec|rsa|ed25519]",
+        "selvedge pki init --dir DIR [--org O] [--domain D] [--key ec|rsa|ed25519] "
+        "[--ca-key PLACE]",
         "Make a root and an issuing CA. Afterwards move DIR/root off this machine: it is needed "
         "only to\nrenew the issuing CA. The root key's passphrase is in DIR/root/passphrase.\n\n"
         "example: selvedge pki init --dir pki --org Acme --domain plant.acme.example",
@@ -50,6 +52,8 @@ static int init(int argc, char **argv) {
         { "domain", "D", SV_OPTION_TEXT, &setup.domain,
           "domain of the role URIs; default selvedge.local", false, 0, 0 },
         { "key", "TYPE", SV_OPTION_TEXT, &key, "ec (the default), rsa or ed25519", false, 0, 0 },
+        { "ca-key", "PLACE", SV_OPTION_TEXT, &setup.ca_key,
+          "make the issuing key in a TPM or a token: tpm2:… or pkcs11:…", false, 0, 0 },
     };
     int code = 0;
     if (!begin(argc, argv, help, options, SV_COUNT(options), NULL, &code)) {
@@ -107,6 +111,30 @@ static int issue(int argc, char **argv) {
     }
     leaf.days = (int) days;
     return issue_leaf(dir, &leaf, role, key);
+}
+
+static int request(int argc, char **argv) {
+    static const page help = {
+        "selvedge pki request --id ID --key PLACE --out F",
+        "Ask for a certificate: a request (PEM) by the key at PLACE, which is a file, tpm2:… or "
+        "pkcs11:….\nWhere there is none, one is made (P-256).\n\n"
+        "example: selvedge pki request --id press-17 --key tpm2:/etc/selvedge/press-17.tpm --out "
+        "press-17.csr",
+    };
+    sv_applicant applicant = { 0 };
+    const char *where = NULL;
+    const char *out = NULL;
+    const sv_option options[] = {
+        { "id", "ID", SV_OPTION_TEXT, &applicant.id, "who it is for", true, 0, 0 },
+        { "key", "PLACE", SV_OPTION_TEXT, &where, "where the key is, or is to be", true, 0, 0 },
+        { "out", "FILE", SV_OPTION_TEXT, &out, "the request", true, 0, 0 },
+    };
+    int code = 0;
+    if (!begin(argc, argv, help, options, SV_COUNT(options), NULL, &code)) {
+        return code;
+    }
+    sv_why why = { 0 };
+    return finish(sv_request_write(where, &applicant, out, &why), &why);
 }
 
 static int sign(int argc, char **argv) {
@@ -303,6 +331,7 @@ int cmd_pki(int argc, char **argv) {
     static const sv_command verbs[] = {
         { "init", "make a root and an issuing CA", init },
         { "issue", "make a key and its certificate", issue },
+        { "request", "ask for a certificate, with a key in a file, a TPM or a token", request },
         { "sign", "certify a device's request", sign },
         { "verify", "does a certificate chain to a CA?", verify },
         { "revoke", "what was issued to an id no longer counts", revoke },

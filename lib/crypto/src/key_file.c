@@ -101,11 +101,23 @@ static sv_err parse(const char *path, sv_text pem, EVP_PKEY **out, sv_why *why) 
                    path);
 }
 
+/// A line that says where the key is, in place of the key.
+static bool is_signpost(sv_text content, char place[SV_KEY_PLACE_ROOM]) {
+    sv_text line = sv_text_trim(content);
+    return sv_key_is_hard(line) && memchr(line.at, '\n', line.len) == NULL
+           && sv_text_copy(line, place, SV_KEY_PLACE_ROOM) == SV_OK;
+}
+
 sv_err sv_key_file_open(const char *path, EVP_PKEY **out, sv_why *why) {
     SV_DEFER(sv_secret_drop) sv_textbuf pem = { 0 };
     SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
     sv_why unkept = { 0 };
+    char place[SV_KEY_PLACE_ROOM];
     SV_TRY(read_and_judge("key", path, &pem, &unkept, why));
+    if (is_signpost(sv_textbuf_text(&pem), place)) {
+        SV_TRY(fail_as(&unkept, why));
+        return sv_key_open(place, out, why);
+    }
     // Of the wrong file nobody needs to hear its mode.
     SV_TRY(parse(path, sv_textbuf_text(&pem), &key, why));
     SV_TRY(fail_as(&unkept, why));

@@ -22,6 +22,10 @@ static const store *store_of(const char *where, const char **place) {
     return it;
 }
 
+bool sv_key_is_hard(sv_text where) {
+    return sv_text_starts(where, SV_TEXT("tpm2:")) || sv_text_starts(where, SV_TEXT("pkcs11:"));
+}
+
 sv_err sv_key_open(const char *where, EVP_PKEY **out, sv_why *why) {
     const char *place = NULL;
     return store_of(where, &place)->open(place, out, why);

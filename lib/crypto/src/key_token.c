@@ -33,7 +33,7 @@ static sv_err sign_once(token_key *key, const uint8_t digest[SV_P256_BYTES], sv_
                         sv_why *why) {
     SV_TRY(connect_key(key, why));
     CK_FUNCTION_LIST *call = key->session.call;
-    CK_MECHANISM mechanism = { .mechanism = CKM_ECDSA };
+    CK_MECHANISM mechanism = { CKM_ECDSA, NULL, 0 };
     uint8_t asked[SV_P256_BYTES];
     uint8_t made[2 * SV_P256_BYTES];
     CK_ULONG len = sizeof made;
@@ -192,7 +192,7 @@ sv_err sv_key_token_open(const char *where, EVP_PKEY **out, sv_why *why) {
 static sv_err generate(const sv_token_session *session, const sv_token_uri *uri, sv_why *why) {
     CK_BBOOL yes = CK_TRUE;
     CK_BBOOL no = CK_FALSE;
-    CK_MECHANISM mechanism = { .mechanism = CKM_EC_KEY_PAIR_GEN };
+    CK_MECHANISM mechanism = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
     CK_ATTRIBUTE label = { CKA_LABEL, (void *) (uintptr_t) uri->object, strlen(uri->object) };
     CK_ATTRIBUTE id = { CKA_ID, (void *) (uintptr_t) uri->id, uri->id_len };
     CK_ATTRIBUTE open[] = {

@@ -28,6 +28,10 @@ typedef struct sv_token_session {
     uint64_t start; ///< which start of the module it belongs to
 } sv_token_session;
 
+/// The last try of a PIN is a person's: a program that starts again and again would lock the token.
+/// SV_ERR_UNTRUSTED when that one is next, or past. [keys-7]
+sv_err sv_token_check_tries(CK_FLAGS token_flags, sv_why *why);
+
 sv_err sv_token_session_open(const sv_token_uri *uri, bool writes, sv_token_session *out,
                              sv_why *why);
 bool sv_token_session_is_open(const sv_token_session *session);

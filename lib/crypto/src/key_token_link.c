@@ -174,9 +174,8 @@ static sv_err find_token(CK_FUNCTION_LIST *call, const sv_token_uri *uri, CK_SLO
                          "%zu tokens fit; say which with token=NAME or serial=NUMBER", found);
 }
 
-/// The last try is a person's: a program that starts again and again would lock the token.
-static sv_err check_pin_tries(const CK_TOKEN_INFO *info, sv_why *why) {
-    if ((info->flags & (CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)) != 0) {
+sv_err sv_token_check_tries(CK_FLAGS token_flags, sv_why *why) {
+    if ((token_flags & (CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)) != 0) {
         return sv_fail(why, SV_ERR_UNTRUSTED,
                        "the token has one try for its PIN left, or none; it is left to you: log in "
                        "once with the tool of its maker");
@@ -193,7 +192,7 @@ static sv_err log_in(const sv_token_session *session, const sv_token_uri *uri,
                              "the token wants its PIN; put it into a file (0600) and add "
                              "pin-source=file:/PATH to the URI");
     }
-    SV_TRY(check_pin_tries(info, why));
+    SV_TRY(sv_token_check_tries(info->flags, why));
     SV_DEFER(sv_secret_drop) sv_textbuf content = { 0 };
     SV_TRY(sv_secret_read("PIN file", uri->pin_file, &content, why));
     sv_text pin = sv_text_trim(sv_textbuf_text(&content));

@@ -1,6 +1,7 @@
-#include "key_store_internal.h"
+#include "key_token.h"
 #include "pki_internal.h"
 #include <base/test.h>
+#include <crypto/request.h>
 #include <crypto/test_token.h>
 #include <crypto/test_tpm.h>
 #include <openssl/pem.h>
@@ -142,8 +143,7 @@ static void a_pin_comes_from_a_file_that_nobody_else_reads(void **state) {
     write_pin("271828\n");
 }
 
-// [keys-7]
-static void the_last_try_of_a_pin_is_left_to_a_person(void **state) {
+static void a_wrong_pin_is_told_and_not_repeated(void **state) {
     (void) state;
     write_pin("000000");
     sv_why why = refused(uri("spare", "a"));
@@ -153,6 +153,17 @@ static void the_last_try_of_a_pin_is_left_to_a_person(void **state) {
     write_pin("314159");
     assert_non_null(strstr(refused(uri("spare", "a")).text, "holds no key"));
     write_pin("271828");
+}
+
+// [keys-7]
+static void the_last_try_of_a_pin_is_left_to_a_person(void **state) {
+    (void) state;
+    sv_why why = { 0 };
+    assert_int_equal(sv_token_check_tries(CKF_LOGIN_REQUIRED | CKF_USER_PIN_COUNT_LOW, &why),
+                     SV_OK);
+    assert_int_equal(sv_token_check_tries(CKF_USER_PIN_FINAL_TRY, &why), SV_ERR_UNTRUSTED);
+    assert_non_null(strstr(why.text, "it is left to you"));
+    assert_int_equal(sv_token_check_tries(CKF_USER_PIN_LOCKED, &why), SV_ERR_UNTRUSTED);
 }
 
 /// This program again, as another process that signs once with the key: 0 when it could.
@@ -195,6 +206,68 @@ static void a_token_that_is_gone_fails_and_serves_again_when_it_is_back(void **s
     assert_true(signs(key, EVP_sha256()));
     assert_true(signs(beside, EVP_sha256()));
     assert_int_equal(end_signer(begin_signer(uri("hall", "away"))), 0);
+}
+
+// [keys-9]
+static void an_authoritys_key_is_in_the_token_and_the_folder_says_where(void **state) {
+    (void) state;
+    char pki[PATH_MAX];
+    (void) snprintf(pki, sizeof pki, "%s", in("pki"));
+    sv_pki_setup setup = { .dir = pki, .ca_key = uri("hall", "issuing") };
+    sv_why why = { 0 };
+    if (sv_pki_init(&setup, &why) != SV_OK) {
+        fail_msg("%s", why.text);
+    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf line = SV_TEXTBUF_HEAP(SV_KEY_FILE_MAX);
+    assert_int_equal(sv_disk_read(in("pki/ca.key"), &line, NULL), SV_OK);
+    assert_string_equal(line.at, setup.ca_key);
+    sv_pki_leaf leaf = { .id = "press-1", .role = SV_ROLE_DEVICE, .out = in("pki/out") };
+    assert_int_equal(sv_pki_issue(pki, &leaf, &why), SV_OK);
+    sv_identity who;
+    assert_int_equal(sv_pki_verify(in("pki/ca.crt"), in("pki/out/press-1.crt"), &who, NULL), SV_OK);
+    assert_string_equal(who.id, "press-1");
+    assert_int_equal(sv_pki_crl(pki, in("crl.pem"), &why), SV_OK);
+    assert_int_equal(chmod(in("pki/ca.key"), 0644), 0);
+    assert_int_equal(sv_pki_issue(pki, &leaf, &why), SV_ERR_INVALID);
+    assert_non_null(strstr(why.text, "chmod 600 it"));
+    assert_int_equal(chmod(in("pki/ca.key"), 0600), 0);
+}
+
+// [keys-9]
+static void an_authority_that_cannot_have_its_key_there_is_not_made(void **state) {
+    (void) state;
+    static const char *const places[] = { "keys/ca.key", "", "pkcs11:" };
+    for (size_t i = 0; i < SV_COUNT(places); i++) {
+        sv_pki_setup setup = { .dir = in("half"), .ca_key = places[i] };
+        assert_int_equal(sv_pki_init(&setup, NULL), SV_ERR_INVALID);
+        assert_false(sv_disk_exists(in("half/ca.key")));
+        assert_false(sv_disk_exists(in("half/ca.crt")));
+    }
+}
+
+// [keys-9]
+static void a_request_makes_its_key_once(void **state) {
+    (void) state;
+    char file[PATH_MAX];
+    (void) snprintf(file, sizeof file, "%s", in("asking.key"));
+    const char *const places[] = { uri("hall", "asking"), file };
+    for (size_t i = 0; i < SV_COUNT(places); i++) {
+        SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
+        SV_DEFER(sv_pkey_drop) EVP_PKEY *again = NULL;
+        sv_applicant press = { .id = "press-9" };
+        sv_why why = { 0 };
+        if (sv_request_write(places[i], &press, in("press.csr"), &why) != SV_OK) {
+            fail_msg("%s", why.text);
+        }
+        assert_int_equal(sv_key_open(places[i], &key, NULL), SV_OK);
+        assert_int_equal(sv_request_write(places[i], &press, in("press.csr"), NULL), SV_OK);
+        assert_int_equal(sv_key_open(places[i], &again, NULL), SV_OK);
+        assert_int_equal(EVP_PKEY_eq(key, again), 1);
+        assert_int_equal(sv_pki_sign(in("pki"), in("press.csr"), in("press.crt"), 1, NULL), SV_OK);
+        press.id = "a/b";
+        assert_int_equal(sv_request_write(places[i], &press, in("bad.csr"), &why), SV_ERR_INVALID);
+        assert_false(sv_disk_exists(in("bad.csr")));
+    }
 }
 
 static EVP_PKEY *shared;
@@ -251,7 +324,11 @@ int main(int count, char **args) {
         cmocka_unit_test(a_key_is_made_on_the_token_once_and_signs_there),
         cmocka_unit_test(what_stands_in_the_way_is_told_with_its_remedy),
         cmocka_unit_test(a_pin_comes_from_a_file_that_nobody_else_reads),
+        cmocka_unit_test(a_wrong_pin_is_told_and_not_repeated),
         cmocka_unit_test(the_last_try_of_a_pin_is_left_to_a_person),
+        cmocka_unit_test(an_authoritys_key_is_in_the_token_and_the_folder_says_where),
+        cmocka_unit_test(an_authority_that_cannot_have_its_key_there_is_not_made),
+        cmocka_unit_test(a_request_makes_its_key_once),
         cmocka_unit_test(threads_share_one_token),
         cmocka_unit_test(processes_share_one_token),
         cmocka_unit_test(a_token_that_is_gone_fails_and_serves_again_when_it_is_back),

@@ -1,4 +1,5 @@
 #include "pki_internal.h"
+#include <crypto/key_store.h>
 #include <crypto/random.h>
 #include <string.h>
 #include <sys/disk.h>
@@ -90,11 +91,31 @@ static sv_err make_folders(const char *dir, sv_why *why) {
     return sv_disk_make_folder(path, 0755, why);
 }
 
+/// The issuing key, on disk in ca.key, or where ca.key says that it is. [keys-9]
+static sv_err make_issuing_key(const sv_pki_setup *setup, EVP_PKEY **out, sv_why *why) {
+    char path[PATH_MAX];
+    SV_TRY(sv_pki_path(path, setup->dir, "ca.key", why));
+    if (setup->ca_key == NULL) {
+        return sv_key_make(path, setup->key, out, why);
+    }
+    sv_text place = sv_text_of(setup->ca_key);
+    if (!sv_key_is_hard(place) || place.len >= SV_KEY_PLACE_ROOM) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "'%s' is no place in a TPM or a token; write tpm2:PATH, tpm2:handle=… or "
+                       "pkcs11:…, or leave it out: then the key is in ca.key",
+                       setup->ca_key);
+    }
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
+    SV_TRY(sv_key_make(setup->ca_key, setup->key, &key, why));
+    SV_TRY(sv_new_file(path, place, 0600, why));
+    *out = key;
+    key = NULL;
+    return SV_OK;
+}
+
 static sv_err write_folder(const sv_pki_setup *setup, const char *domain, const sv_pki *pki,
                            const EVP_PKEY *root_key, sv_why *why) {
-    SV_TRY(make_folders(setup->dir, why));
     SV_TRY(write_root(setup, pki->root, root_key, why));
-    SV_TRY(write_key(setup->dir, "ca.key", pki->key, NULL, why));
     SV_TRY(write_new(setup->dir, "domain", sv_text_of(domain), 0644, why));
     // ca.crt comes last: a folder with it is whole.
     SV_DEFER(sv_textbuf_drop) sv_textbuf chain = SV_TEXTBUF_HEAP(SV_PKI_FILE_MAX);
@@ -111,8 +132,9 @@ sv_err sv_pki_init(const sv_pki_setup *setup, sv_why *why) {
     }
     SV_DEFER(sv_pkey_drop) EVP_PKEY *root_key = NULL;
     SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
+    SV_TRY(make_folders(setup->dir, why));
     SV_TRY(sv_pkey_make(setup->key, &root_key, why));
-    SV_TRY(sv_pkey_make(setup->key, &pki.key, why));
+    SV_TRY(make_issuing_key(setup, &pki.key, why));
     const sv_ca root = { org, "Selvedge root CA", SV_PKI_ROOT_DAYS, root_key };
     SV_TRY(sv_ca_make(&root, NULL, &pki.root, why));
     const sv_ca issuing = { org, "Selvedge issuing CA", SV_PKI_ISSUING_DAYS, pki.key };

@@ -1,7 +1,9 @@
 #include "pki_internal.h"
+#include <crypto/key_store.h>
 #include <crypto/request.h>
 #include <openssl/pem.h>
 #include <string.h>
+#include <sys/disk.h>
 
 static void extensions_drop(X509_EXTENSIONS **extensions) {
     sk_X509_EXTENSION_pop_free(*extensions, X509_EXTENSION_free);
@@ -74,4 +76,28 @@ sv_err sv_request_follow(EVP_PKEY *key, const char *cert_path, sv_textbuf *der, 
     }
     SV_TRY(follow_names(request, current, why));
     return finish(request, key, der, why);
+}
+
+static sv_err open_or_make(const char *where, EVP_PKEY **out, sv_why *why) {
+    sv_err err = sv_key_make(where, SV_KEY_EC, out, why);
+    return err == SV_ERR_STATE ? sv_key_open(where, out, why) : err;
+}
+
+sv_err sv_request_write(const char *where, const sv_applicant *applicant, const char *out_path,
+                        sv_why *why) {
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
+    SV_DEFER(sv_textbuf_drop) sv_textbuf der = SV_TEXTBUF_HEAP(SV_PKI_CSR_MAX);
+    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new(BIO_s_mem());
+    SV_TRY(sv_id_check("id", sv_text_of(applicant->id), why));
+    SV_TRY(open_or_make(where, &key, why));
+    SV_TRY(sv_request_new(key, applicant, &der, why));
+    if (bio == NULL
+        || PEM_write_bio(bio, PEM_STRING_X509_REQ, "", (const unsigned char *) der.at,
+                         (long) der.len)
+               <= 0) {
+        return sv_fail_ssl(why, SV_ERR_IO, "cannot write a certificate request");
+    }
+    char *at = NULL;
+    long len = BIO_get_mem_data(bio, &at);
+    return sv_disk_replace(out_path, (sv_text){ .at = at, .len = (size_t) len }, 0644, why);
 }

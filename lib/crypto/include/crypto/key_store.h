@@ -6,6 +6,9 @@
 //   pkcs11:token=hall;object=press-17?module-path=/usr/lib/softhsm/libsofthsm2.so
 //     &pin-source=file:/etc/selvedge/pin P-256 in a token (RFC 7512, one line) [keys-6]
 //
+// A file may also hold such a line, `tpm2:…` or `pkcs11:…`, in place of a key: so a PKI folder's
+// ca.key says where the issuing key is. [keys-9]
+//
 // A file is taken when it belongs to us or to root, its group cannot write and nobody else can read
 // it. That a group may read it (0640 root:ssl-cert, as Debian keeps such keys) is its owner's
 // decision and no fault. [keys-1]
@@ -20,10 +23,17 @@
 
 #include <base/err.h>
 #include <crypto/pki.h>
+#include <stdbool.h>
 
 struct evp_pkey_st; ///< OpenSSL's EVP_PKEY
 
-enum { SV_KEY_FILE_MAX = 16 * 1024 }; ///< bytes
+enum {
+    SV_KEY_FILE_MAX = 16 * 1024, ///< bytes
+    SV_KEY_PLACE_ROOM = 1024,    ///< of where a key is
+};
+
+/// Does it say that the key is in a TPM or a token?
+bool sv_key_is_hard(sv_text where);
 
 /// The key that is there. SV_ERR_IO when it cannot be read, SV_ERR_INVALID when it is no key or not
 /// kept as it must be, SV_ERR_NOT_FOUND, SV_ERR_UNTRUSTED when it is another TPM's, and

@@ -35,6 +35,7 @@ typedef struct sv_pki_setup {
     const char *org;    ///< O of the CA names; NULL: "Selvedge"
     const char *domain; ///< of the SPIFFE ids; NULL: "selvedge.local"
     sv_key_kind key;
+    const char *ca_key; ///< where the issuing key is made (tpm2:, pkcs11:); NULL: in ca.key
     const char *root_passphrase; ///< NULL: a random one is written to root/passphrase (0600)
 } sv_pki_setup;
 

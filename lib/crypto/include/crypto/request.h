@@ -22,4 +22,9 @@ sv_err sv_request_new(struct evp_pkey_st *key, const sv_applicant *applicant, sv
 sv_err sv_request_follow(struct evp_pkey_st *key, const char *cert_path, sv_textbuf *der,
                          sv_why *why);
 
+/// A request (PEM) at `out_path` by the key at `where`, which is made when there is none: P-256.
+/// [keys-9]
+sv_err sv_request_write(const char *where, const sv_applicant *applicant, const char *out_path,
+                        sv_why *why);
+
 #endif
