@@ -48,7 +48,7 @@ static const sv_config_key TLS_KEYS[] = {
     { .name = "key",
       .type = SV_CONFIG_TEXT,
       FIELD(tls_section, key),
-      .help = "PEM file of its private key" },
+      .help = "where its private key is: a PEM file, tpm2:… or pkcs11:…" },
     { 0 },
 };
 

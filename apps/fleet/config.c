@@ -145,7 +145,7 @@ static const sv_config_key OPERATOR_TLS_KEYS[] = {
       .type = SV_CONFIG_TEXT,
       FIELD(tls_section, key),
       .fallback = "",
-      .help = "PEM private key of the certificate" },
+      .help = "where its private key is: a PEM file, tpm2:… or pkcs11:…" },
     { 0 },
 };
 
@@ -182,7 +182,7 @@ static const sv_config_key DEVICE_TLS_KEYS[] = {
     { .name = "key",
       .type = SV_CONFIG_TEXT,
       FIELD(tls_section, key),
-      .help = "PEM private key of the certificate" },
+      .help = "where its private key is: a PEM file, tpm2:… or pkcs11:…" },
     { .name = "crl",
       .type = SV_CONFIG_TEXT,
       FIELD(tls_section, crl),
