@@ -3,28 +3,8 @@
 # over TLS 1.3 and 1.2; a copy of the disk beside another TPM does not. [keys-4] [keys-7] [keys-8] [keys-9]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
-module=/usr/lib/softhsm/libsofthsm2.so
-for program in swtpm softhsm2-util; do
-  command -v $program >/dev/null || { echo "skipped: $program is not installed"; exit 0; }
-done
-
-# start_tpm FOLDER: a TPM whose state is there; $tpm_name is what SELVEDGE_TPM wants
-start_tpm() {
-  local port
-  port=$(free_port)
-  mkdir -p "$1"
-  run "$work/swtpm.log" swtpm socket --tpm2 --tpmstate "dir=$1" --server "type=tcp,port=$port" --ctrl "type=tcp,port=$((port + 1))" \
-    --flags not-need-init,startup-clear
-  within 10 bash -c ": < /dev/tcp/127.0.0.1/$((port + 1))" || fail "swtpm does not start"
-  tpm_name=swtpm:host=127.0.0.1,port=$port
-}
-
-mkdir "$work/tokens"
-echo "directories.tokendir = $work/tokens" >"$work/softhsm2.conf"
-export SOFTHSM2_CONF=$work/softhsm2.conf
-softhsm2-util --init-token --free --label hall --so-pin 12345678 --pin 271828 >/dev/null
-(umask 077; echo 271828 >"$work/hall.pin")
-in_token() { echo "pkcs11:token=hall;object=$1?module-path=$module&pin-source=file:$work/hall.pin"; }
+. "$SV_SOURCE/tests/support/hard.sh"
+make_token
 
 make_pki() {
   "$selvedge" pki init --dir "$work/pki" --org Scenario --ca-key "$(in_token issuing)"
@@ -113,4 +93,4 @@ within 15 arrives press-3 50 || fail "a device with a key file does not publish"
 stop_agent
 
 # The PIN is nowhere.
-if grep -rl 271828 "$work"/*.log "$work/said" "$work"/*.yaml; then fail "a PIN is written down"; fi
+if grep -rl $token_pin "$work"/*.log "$work/said" "$work"/*.yaml; then fail "a PIN is written down"; fi

@@ -35,9 +35,10 @@ enum {
 /// Does it say that the key is in a TPM or a token?
 bool sv_key_is_hard(sv_text where);
 
-/// The key that is there. SV_ERR_IO when it cannot be read, SV_ERR_INVALID when it is no key or not
-/// kept as it must be, SV_ERR_NOT_FOUND, SV_ERR_UNTRUSTED when it is another TPM's, and
-/// SV_ERR_UNAVAILABLE when its hardware does not answer; the sentence says what to do.
+/// The key that is there. SV_ERR_NOT_FOUND when there is none, SV_ERR_IO when it cannot be read,
+/// SV_ERR_INVALID when it is no key or not kept as it must be, SV_ERR_UNTRUSTED when it is another
+/// TPM's or the PIN is wrong, SV_ERR_UNAVAILABLE when its hardware does not answer; the sentence
+/// says what to do.
 sv_err sv_key_open(const char *where, struct evp_pkey_st **out, sv_why *why);
 /// EVP_PKEY_free, for who does not see OpenSSL's headers.
 void sv_key_drop(struct evp_pkey_st **key);
