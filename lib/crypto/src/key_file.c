@@ -58,8 +58,8 @@ static sv_err read_and_judge(const char *what, const char *path, sv_textbuf *out
     SV_DEFER(sv_fd_drop) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0) {
-        return sv_fail(why, errno == ENOENT ? SV_ERR_NOT_FOUND : SV_ERR_IO,
-                       "cannot read '%s': %m", path);
+        return sv_fail(why, errno == ENOENT ? SV_ERR_NOT_FOUND : SV_ERR_IO, "cannot read '%s': %m",
+                       path);
     }
     if (!S_ISREG(info.st_mode)) {
         return sv_fail(why, SV_ERR_INVALID, "%s '%s' is not a file", what, path);
