@@ -2,6 +2,7 @@
 #include "box.h"
 #include "door.h"
 
+#include <crypto/key_store.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -99,8 +100,8 @@ static void on_failure(void *arg) {
 static sv_err check_key_file(const signer_config *config, sv_why *why) {
     char path[SV_PATH_MAX];
     struct stat info;
-    if (strchr(config->key, ':') != NULL) {
-        return SV_OK; // another store
+    if (sv_key_is_hard(sv_text_of(config->key))) {
+        return SV_OK;
     }
     if (config->key[0] == '\0') {
         SV_TRY(sv_disk_join(path, sizeof path, config->pki, "ca.key"));

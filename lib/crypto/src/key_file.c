@@ -109,6 +109,14 @@ static bool is_signpost(sv_text content, char place[SV_KEY_PLACE_ROOM]) {
            && sv_text_copy(line, place, SV_KEY_PLACE_ROOM) == SV_OK;
 }
 
+bool sv_key_leads_to_hardware(const char *where) {
+    SV_DEFER(sv_secret_drop) sv_textbuf content = { 0 };
+    char place[SV_KEY_PLACE_ROOM];
+    return sv_key_is_hard(sv_text_of(where))
+           || (sv_secret_read("key", where, &content, NULL) == SV_OK
+               && is_signpost(sv_textbuf_text(&content), place));
+}
+
 sv_err sv_key_file_open(const char *path, EVP_PKEY **out, sv_why *why) {
     SV_DEFER(sv_secret_drop) sv_textbuf pem = { 0 };
     SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;

@@ -221,6 +221,10 @@ static void an_authoritys_key_is_in_the_token_and_the_folder_says_where(void **s
     SV_DEFER(sv_textbuf_drop) sv_textbuf line = SV_TEXTBUF_HEAP(SV_KEY_FILE_MAX);
     assert_int_equal(sv_disk_read(in("pki/ca.key"), &line, NULL), SV_OK);
     assert_string_equal(line.at, setup.ca_key);
+    assert_true(sv_key_leads_to_hardware(in("pki/ca.key")));
+    assert_true(sv_key_leads_to_hardware(setup.ca_key));
+    assert_false(sv_key_leads_to_hardware(in("pki/ca.crt")));
+    assert_false(sv_key_leads_to_hardware(in("nothing")));
     sv_pki_leaf leaf = { .id = "press-1", .role = SV_ROLE_DEVICE, .out = in("pki/out") };
     assert_int_equal(sv_pki_issue(pki, &leaf, &why), SV_OK);
     sv_identity who;

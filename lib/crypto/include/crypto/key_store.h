@@ -34,6 +34,8 @@ enum {
 
 /// Does it say that the key is in a TPM or a token?
 bool sv_key_is_hard(sv_text where);
+/// The same of where the key really is: of a file, what the line in it says.
+bool sv_key_leads_to_hardware(const char *where);
 
 /// The key that is there. SV_ERR_NOT_FOUND when there is none, SV_ERR_IO when it cannot be read,
 /// SV_ERR_INVALID when it is no key or not kept as it must be, SV_ERR_UNTRUSTED when it is another
