@@ -142,3 +142,8 @@ sv_err sv_hard_key(const sv_hard_kind *kind, void *key, const sv_p256_pair *poin
     atomic_init(&hard->owners, 1);
     return wrap(hard, point, out, why);
 }
+
+bool sv_hard_is_fault(unsigned long code) {
+    (void) pthread_once(&once, prepare);
+    return ERR_GET_LIB(code) == fault_library && ERR_GET_REASON(code) == FAULT_NOT_SIGNED;
+}

@@ -4,6 +4,7 @@
 #define SV_CRYPTO_KEY_HARD_H
 
 #include "own.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { SV_P256_BYTES = 32 };
@@ -24,5 +25,8 @@ typedef struct sv_hard_kind {
 /// Owns `key` from here on, also when it fails. SV_ERR_INVALID when `point` is not on the curve.
 sv_err sv_hard_key(const sv_hard_kind *kind, void *key, const sv_p256_pair *point, EVP_PKEY **out,
                    sv_why *why);
+
+/// Is it OpenSSL's error for a TPM or token that did not sign? Its data is the sentence.
+bool sv_hard_is_fault(unsigned long code);
 
 #endif

@@ -1,7 +1,9 @@
 #include "key_store_internal.h"
 #include "pki_internal.h"
 #include <base/test.h>
+#include <crypto/request.h>
 #include <crypto/test_tpm.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -196,6 +198,12 @@ static void a_tpm_that_was_away_is_asked_again(void **state) {
     assert_true(signs(key, EVP_sha256()));
     sv_test_tpm_stop(&tpm);
     assert_false(signs(key, EVP_sha256()));
+    ERR_clear_error();
+    SV_DEFER(sv_textbuf_drop) sv_textbuf der = SV_TEXTBUF_HEAP(SV_PKI_CSR_MAX);
+    sv_why why = { 0 };
+    assert_int_equal(sv_request_new(key, &(sv_applicant){ .id = "press-17" }, &der, &why),
+                     SV_ERR_IO);
+    assert_non_null(strstr(why.text, "TPM: no TPM answers at 'swtpm:"));
     assert_non_null(strstr(refused(place("away.tpm")).text, "no TPM answers at 'swtpm:"));
     sv_test_tpm_start(&tpm, in("state"));
     assert_true(signs(key, EVP_sha256()));

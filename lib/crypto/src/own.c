@@ -1,4 +1,5 @@
 #include "own.h"
+#include "key_hard.h"
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdarg.h>
@@ -8,6 +9,21 @@
 
 #undef sv_fail_ssl // the analyzers' view of it
 
+/// The sentence of a TPM or token that did not sign, where that is the cause; empties the queue.
+static bool find_hard_reason(char room[SV_WHY_MAX]) {
+    const char *data = NULL;
+    int flags = 0;
+    bool found = false;
+    unsigned long code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
+    for (; code != 0; code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) {
+        if (!found && sv_hard_is_fault(code) && (flags & ERR_TXT_STRING) != 0) {
+            (void) snprintf(room, SV_WHY_MAX, "%s", data);
+            found = true;
+        }
+    }
+    return found;
+}
+
 sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ...) {
     char sentence[SV_WHY_MAX];
     va_list args;
@@ -15,7 +31,10 @@ sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ...) {
     (void) vsnprintf(sentence, sizeof sentence, fmt, args);
     va_end(args);
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    ERR_clear_error();
+    char hard_reason[SV_WHY_MAX];
+    if (find_hard_reason(hard_reason)) {
+        reason = hard_reason;
+    }
     return sv_fail(why, code, "%s%s%s", sentence, reason != NULL ? ": " : "",
                    reason != NULL ? reason : "");
 }
