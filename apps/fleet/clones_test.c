@@ -68,6 +68,15 @@ static void moving_from_one_gateway_to_another_raises_nothing(void **state) { //
         says(f, here, false, 1000 * round + 6);
     }
     assert_int_equal(state_of(f), SV_STANDING_ACTIVE);
+    for (int64_t round = 0; round < 10; round++) { // it says goodbye when it is there already
+        const char *here = round % 2 == 0 ? "gw-a" : "gw-b";
+        const char *there = round % 2 == 0 ? "gw-b" : "gw-a";
+        says(f, here, true, 10000 + 10 * round);
+        says(f, there, true, 10000 + 10 * round + 1);
+        says(f, here, true, 10000 + 10 * round + 2);
+        says(f, here, false, 10000 + 10 * round + 3);
+    }
+    assert_int_equal(state_of(f), SV_STANDING_ACTIVE);
     // It does not: the gateway that it left calls it online until its keep-alive is over, tells so
     // with everything after a reconnect, but hears nothing more.
     says(f, "gw-a", true, 20000);
