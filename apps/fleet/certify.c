@@ -194,7 +194,7 @@ static sv_err keep(certify_job *job, sv_why *why) {
 }
 
 static sv_err store(certify_job *job, sv_why *why) {
-    if (job->status == 200) {
+    if (job->status == 200 && certify_judge_standing(job->certify->fleet, job) == SV_OK) {
         sv_err err = keep(job, why);
         if (err == SV_ERR_UNTRUSTED || err == SV_ERR_STATE) {
             (void) certify_refuse(job, err == SV_ERR_STATE ? 409 : 403, "%s: %s",

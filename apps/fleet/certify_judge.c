@@ -128,11 +128,19 @@ static sv_err read_request(certify_job *job, sv_text body) {
     return read_key(job);
 }
 
-/// Nobody who is out, or set aside, has a new certificate. [enrol-15]
-static sv_err judge_standing(sv_fleet *fleet, certify_job *job) {
+/// The certificate that vouches counts still. [enrol-15]
+static sv_err judge_old(sv_fleet *fleet, certify_job *job) {
+    sv_why why = { 0 };
+    int64_t began_us = job->caller.identity.not_before_us;
+    return !job->again || sv_standing_allows(fleet->standing, job->id, began_us, &why) == SV_OK
+               ? SV_OK
+               : fail_at(job, 403, "certificate", &why);
+}
+
+sv_err certify_judge_standing(sv_fleet *fleet, certify_job *job) {
     sv_standing standing = sv_standing_of(fleet->standing, sv_text_of(job->id));
     if (standing.state == SV_STANDING_ACTIVE) {
-        return SV_OK;
+        return judge_old(fleet, job);
     }
     return certify_refuse(job, 403, "%s is %s and gets no certificate; %s", job->id,
                           sv_standing_state_name(standing.state),
@@ -184,7 +192,7 @@ static sv_err judge_enrol(sv_fleet *fleet, sv_guess *guess, certify_job *job,
                               job->caller.identity.id, job->id);
     }
     SV_TRY(judge_site(fleet, job, job->pass.site));
-    SV_TRY(judge_standing(fleet, job));
+    SV_TRY(certify_judge_standing(fleet, job));
     SV_TRY(read_request(job, question->body));
     SV_TRY(judge_id(job));
     return judge_key(fleet, job);
@@ -236,11 +244,7 @@ static sv_err judge_again(sv_fleet *fleet, certify_job *job, sv_text body) {
     }
     memcpy(job->id, caller->identity.id, sizeof job->id);
     SV_TRY(judge_site(fleet, job, NULL));
-    SV_TRY(judge_standing(fleet, job));
-    if (sv_standing_allows(fleet->standing, job->id, caller->identity.not_before_us, &why)
-        != SV_OK) {
-        return fail_at(job, 403, "certificate", &why);
-    }
+    SV_TRY(certify_judge_standing(fleet, job));
     SV_TRY(read_request(job, body));
     sv_text der = sv_textbuf_text(&caller->certificate);
     if (sv_cert_facts_of_der(der, &old, &why) != SV_OK

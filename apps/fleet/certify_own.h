@@ -34,6 +34,11 @@ SV_PRINTF(3, 4) sv_err certify_refuse(certify_job *job, int status, const char *
 sv_err certify_judge(sv_fleet *fleet, sv_guess *guess, certify_job *job,
                      const sv_certify_question *question);
 
+/// Nobody who is out, or set aside, has a new certificate, nor who is vouched for by one that
+/// counts no more. Asked again when the signer has answered: somebody may have decided meanwhile.
+/// [enrol-15]
+sv_err certify_judge_standing(sv_fleet *fleet, certify_job *job);
+
 /// The name under which it stands in the event log.
 const char *certify_what(const certify_job *job);
 const char *certify_how(const certify_job *job);

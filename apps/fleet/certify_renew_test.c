@@ -114,6 +114,40 @@ static void what_is_issued_in_the_second_of_a_replacement_counts(void **state) {
     fixture_now_us -= SV_TIME_SECOND_US * 3 / 4;
 }
 
+/// Revoked, or replaced by another machine, between the question and the signer's answer.
+static void what_is_decided_while_the_signer_works_counts(void **state) { // [enrol-15]
+    fixture *f = *state;
+    static const bool REPLACES[] = { false, true };
+    for (int i = 0; i < 2; i++) {
+        SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CERTIFY_BODY_MAX);
+        char id[SV_ID_ROOM];
+        certify_end old;
+        certify_end end = { 0 };
+        (void) snprintf(id, sizeof id, "press-%d", i);
+        certified(f, id, 2 * i, &old);
+        sv_certify_caller caller = caller_of(&old, SV_CERTIFY_TRUSTED);
+        certify_body(id, 2 * i + 1, &body);
+        const sv_certify_question question = { .caller = &caller,
+                                               .again = true,
+                                               .body = sv_textbuf_text(&body) };
+        sv_certify_ask(f->fleet.certify, &question, certify_ended, &end);
+        const sv_standing_order order = {
+            .id = sv_text_of(id),
+            .state = REPLACES[i] ? SV_STANDING_ACTIVE : SV_STANDING_REVOKED,
+            .replaces = REPLACES[i],
+            .by = "ada",
+        };
+        sv_standing_change change;
+        assert_int_equal(sv_standing_set(&f->fleet, &order, &change, NULL), SV_OK);
+        certify_answer(fixture_now_us + 5 * SV_TIME_SECOND_US); // the signer took its time
+        sv_certify_commit(f->fleet.certify);
+        expect(&end, 403, NULL);
+        assert_non_null(strstr(end.sentence, REPLACES[i] ? "do not count" : "is revoked"));
+    }
+    assert_int_equal(certificates(f), 2);
+    assert_int_equal(lines(f, "certificate.renew", "refused"), 2);
+}
+
 // [enrol-21]
 static void who_guesses_has_to_wait_and_one_alert_says_so(void **state) {
     fixture *f = *state;
@@ -162,6 +196,7 @@ int main(void) {
         TEST(after_its_end_a_certificate_is_renewed_for_a_while_with_the_same_key),
         TEST(who_is_revoked_or_set_aside_gets_none),
         TEST(what_is_issued_in_the_second_of_a_replacement_counts),
+        TEST(what_is_decided_while_the_signer_works_counts),
         TEST(who_guesses_has_to_wait_and_one_alert_says_so),
     };
     return cmocka_run_group_tests(tests, certify_group_setup, certify_group_teardown);
