@@ -3,8 +3,10 @@
 // afterwards is JSON.
 #include "fleet_fixture.h"
 
+#include "clones.h"
 #include "commands.h"
 #include "ledger.h"
+#include "standing_push.h"
 #include "uplink.h"
 #include "views.h"
 
@@ -69,8 +71,10 @@ static void look(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static sv_uplink_fn *const ways[] = { sv_uplink_readings, sv_uplink_alert, sv_uplink_health,
-                                          sv_ledger_take, sv_commands_take };
+    static sv_uplink_fn *const ways[] = { sv_uplink_readings,     sv_uplink_alert,
+                                          sv_uplink_health,       sv_ledger_take,
+                                          sv_commands_take,       sv_clones_take,
+                                          sv_standing_take_report };
     static unsigned runs;
     if (size == 0) {
         return 0;
