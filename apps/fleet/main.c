@@ -15,6 +15,7 @@
 #include "notify.h"
 #include "offline.h"
 #include "operator_door.h"
+#include "own_certificate.h"
 #include "series.h"
 #include "signer.h"
 #include "standing_folder.h"
@@ -46,6 +47,7 @@ typedef struct program {
     sv_loop *loop;
     sv_http_server *operators, *devices;
     sv_tls *operator_tls;
+    sv_own_certificates *own_certificates;
     sv_timer *second, *ping;
     unsigned turn;
     int64_t prune_cursor;
@@ -138,12 +140,18 @@ static const char *or_null(const char *path) {
     return path[0] != '\0' ? path : NULL;
 }
 
+/// NULL: plain HTTP.
+static sv_err open_operator_tls(const program *p, sv_tls **out, sv_why *why) {
+    const sv_fleet_door *door = &p->fleet.config.operators;
+    const sv_tls_files files = { .cert = door->tls.cert, .key = door->tls.key };
+    *out = NULL;
+    return door->tls.cert[0] == '\0' ? SV_OK
+                                     : sv_tls_server(&files, SV_TLS_CLIENTS_NONE, false, out, why);
+}
+
 static sv_err open_operator_door(program *p, sv_why *why) {
     const sv_fleet_door *door = &p->fleet.config.operators;
-    if (door->tls.cert[0] != '\0') {
-        sv_tls_files files = { .cert = door->tls.cert, .key = door->tls.key };
-        SV_TRY(sv_tls_server(&files, SV_TLS_CLIENTS_NONE, false, &p->operator_tls, why));
-    }
+    SV_TRY(open_operator_tls(p, &p->operator_tls, why));
     sv_http_server_options options = { .bind = door->bind,
                                        .port = (uint16_t) door->port,
                                        .tls = p->operator_tls,
@@ -199,8 +207,25 @@ static void reload_device_tls(program *p) {
     SV_LOG(info, "tls.reloaded", "certificates and revocation list of the device door read again");
 }
 
-static void on_reload(void *arg) {
+static void reload_operator_tls(program *p) {
+    sv_tls *fresh = NULL;
+    sv_why why = { 0 };
+    if (open_operator_tls(p, &fresh, &why) != SV_OK) {
+        SV_LOG(error, "tls.refused", "%s; the operator door's old certificate stays", why.text);
+    } else if (fresh != NULL) {
+        sv_http_server_tls(p->operators, fresh);
+        sv_tls_drop(&p->operator_tls);
+        p->operator_tls = fresh;
+    }
+}
+
+static void reload_tls(void *arg) {
     reload_device_tls(arg);
+    reload_operator_tls(arg);
+}
+
+static void on_reload(void *arg) {
+    reload_tls(arg);
     reload_notify(arg);
 }
 
@@ -249,6 +274,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     p->fleet.device_port = sv_http_server_port(p->devices);
     SV_TRY(sv_loop_on_signal(p->loop, SIGHUP, on_reload, p, why));
     SV_TRY(write_ports(p, why));
+    p->own_certificates = sv_own_certificates_open(&p->fleet, sv_signer_issue, reload_tls, p);
     p->second = sv_timer_new(p->loop, on_second, p);
     p->ping = sv_timer_new(p->loop, on_ping, p);
     sv_timer_every(p->second, SV_LIVE_POINTS_US);
@@ -264,6 +290,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
 static void stop(program *p) {
     sv_timer_drop(&p->second);
     sv_timer_drop(&p->ping);
+    sv_own_certificates_drop(&p->own_certificates);
     sv_certify_drop(&p->fleet.certify);
     sv_signer_drop(&p->fleet.signer);
     sv_crl_drop(&p->fleet.crl);
@@ -291,8 +318,8 @@ static const char USAGE[] =
     "  --version        print the version\n"
     "  --help           print this\n"
     "\n"
-    "Signals: SIGHUP reads again the device door's certificates and revocation list, and the\n"
-    "sections notify and offline; SIGTERM ends.\n";
+    "Signals: SIGHUP reads again both doors' certificates, the device door's revocation list, and\n"
+    "the sections notify and offline; SIGTERM ends.\n";
 
 enum { HELP_BYTES_MAX = 64 * 1024 };
 

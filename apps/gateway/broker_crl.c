@@ -120,12 +120,13 @@ static void answered(void *arg, const sv_http_reply_view *reply, const sv_why *w
         return;
     }
     c->wrong = (sv_why){ .code = SV_OK };
-    sv_timer_once(c->timer, g->config.broker.refresh_us);
+    sv_timer_once(c->timer, c->again ? GW_BROKER_CRL_HURRY_US : g->config.broker.refresh_us);
 }
 
 static void look(void *arg) {
     gw *g = arg;
     gw_broker_crl *c = &g->broker_crl;
+    c->again = c->under_way;
     if (c->under_way) {
         return;
     }
@@ -156,7 +157,7 @@ void gw_broker_crl_open(gw *g) {
 
 void gw_broker_crl_hurry(gw *g) {
     if (g->broker_crl.timer != NULL) {
-        sv_timer_once(g->broker_crl.timer, 0);
+        sv_timer_once(g->broker_crl.timer, GW_BROKER_CRL_HURRY_US);
     }
 }
 

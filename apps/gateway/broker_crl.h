@@ -15,11 +15,12 @@
 struct gw;
 
 enum { GW_BROKER_PID_ROOM = 32 };
+#define GW_BROKER_CRL_HURRY_US SV_TIME_SECOND_US ///< for the fleet server to have made the list
 #define GW_BROKER_CRL_RETRY_US (15 * SV_TIME_SECOND_US) ///< after a try that failed
 
 typedef struct gw_broker_crl {
     sv_timer *timer; ///< NULL: there is no such file
-    bool under_way;
+    bool under_way, again;
     sv_why wrong;    ///< of the last try, said once; its code is SV_OK when that was good
     int64_t number;  ///< of the list in the file; -1: there is none
     uint64_t issuer; ///< whose it is: each authority counts for itself

@@ -22,6 +22,7 @@
     .size = sizeof(((gw_config *) 0)->page.member)
 #define STORE(member) .offset = (offsetof(gw_config, store.member) - offsetof(gw_config, store))
 
+static const char *const RENEW[] = { "off", "automatic", NULL };
 static const sv_config_key TLS_KEYS[] = {
     { .name = "ca", .type = SV_CONFIG_TEXT, TLS(ca), .help = "PEM file of the trust anchors" },
     { .name = "cert",
@@ -37,6 +38,13 @@ static const sv_config_key TLS_KEYS[] = {
       TLS(crl),
       .fallback = "",
       .help = "PEM file of the revocation list" },
+    { .name = "renew",
+      .type = SV_CONFIG_CHOICE,
+      TLS(renew),
+      .choices = RENEW,
+      .fallback = "automatic",
+      .help =
+          "automatic: by the fleet server, at two thirds of its lifetime; off: by somebody else" },
     { .name = NULL },
 };
 static const sv_config_key STORE_KEYS[] = {

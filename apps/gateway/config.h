@@ -45,6 +45,7 @@ typedef struct gw_config {
     } broker;
     struct {
         char ca[1024], cert[1024], key[1024], crl[1024];
+        int renew; ///< GW_RENEW_OFF or _AUTOMATIC
     } tls;
     struct {
         char url[512];    ///< empty: nothing goes up
@@ -85,6 +86,7 @@ typedef struct gw_config {
 } gw_config;
 
 enum { GW_CLASSIC_REFUSE, GW_CLASSIC_ALLOW };
+enum { GW_RENEW_OFF, GW_RENEW_AUTOMATIC };
 enum { GW_RULES_FROM_FILE, GW_RULES_FROM_FLEET };
 
 /// The whole file's faults in `faults`; SV_ERR_INVALID when there are any, and `out` untouched.

@@ -23,6 +23,7 @@
 #include "maintenance.h"
 #include "notices.h"
 #include "outbox.h"
+#include "own_certificate.h"
 #include "page_door.h"
 #include "push.h"
 #include "relay.h"
@@ -191,6 +192,7 @@ struct gw {
     sv_mqtt_client *mqtt; ///< to the external broker, or NULL
     sv_mqtt_server *door; ///< the own front door, or NULL
     sv_tls *tls, *door_tls, *broker_tls;
+    gw_own_certificate own_certificate;
     uint64_t door_trimmed; ///< links that had ended when memory was last given back to the system
     uint64_t door_shed;    ///< links closed for want of room, as far as the log has said
     gw_ack *acks;          ///< a ring

@@ -81,27 +81,6 @@ static void on_end(void *arg) {
     sv_loop_stop(((gw *) arg)->loop);
 }
 
-static sv_tls_files tls_files(const gw_config *config) {
-    return (sv_tls_files){ .ca = config->tls.ca,
-                           .cert = config->tls.cert,
-                           .key = config->tls.key,
-                           .crl = config->tls.crl[0] == '\0' ? NULL : config->tls.crl };
-}
-
-static sv_tls_files door_files(const gw_config *config) {
-    sv_tls_files files = tls_files(config);
-    files.manufacturers = config->door.manufacturers[0] == '\0' ? NULL : config->door.manufacturers;
-    return files;
-}
-
-static void reload_relay(gw *g) {
-    const sv_tls_files files = door_files(&g->config);
-    sv_why why = { 0 };
-    if (g->relay != NULL && gw_relay_reload(g->relay, &files, &why) != SV_OK) {
-        SV_LOG(error, "tls.refused", "%s; the device door's old certificates stay", why.text);
-    }
-}
-
 static void on_reload(void *arg) {
     gw *g = arg;
     SV_DEFER(gw_config_drop) gw_config fresh = { .id = "" };
@@ -114,12 +93,8 @@ static void on_reload(void *arg) {
     g->config.commands = fresh.commands;
     fresh.commands = commands;
     gw_site_rules_reload(g, &fresh);
-    if (g->door != NULL) {
-        gw_door_reload(g);
-    }
-    reload_relay(g);
+    gw_certificates_reload(g);
     gw_standing_reload(g);
-    gw_page_reload(g);
     SV_LOG(info, "config.reloaded", "%s was read again", config_path);
 }
 
@@ -134,7 +109,7 @@ static sv_err open_relay(gw *g, sv_why *why) {
     }
     const gw_relay_options relay = { .bind = c->door.bind,
                                      .port = (uint16_t) c->door.port,
-                                     .tls = door_files(c),
+                                     .tls = gw_door_files(c),
                                      .fleet_url = c->fleet.url,
                                      .fleet_tls = g->tls,
                                      .welcome = admit,
@@ -146,7 +121,7 @@ static sv_err open_relay(gw *g, sv_why *why) {
 }
 
 static sv_err open_all(gw *g, sv_why *why) {
-    const sv_tls_files files = tls_files(&g->config);
+    const sv_tls_files files = gw_tls_files(&g->config);
     sv_tls_files to_broker = files;
     to_broker.foreign = true;
     SV_TRY(sv_loop_open(&g->loop, why));
@@ -172,6 +147,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     SV_TRY(sv_loop_on_signal(g->loop, SIGINT, on_end, g, why));
     SV_TRY(sv_loop_on_signal(g->loop, SIGHUP, on_reload, g, why));
     SV_TRY(gw_front_open(g, why));
+    SV_TRY(gw_own_certificate_open(g, why));
     gw_store_opened(g);
     gw_local_alerts_turn(g);
     gw_site_rules_start(g);
@@ -182,6 +158,7 @@ static sv_err open_all(gw *g, sv_why *why) {
 
 static void close_all(gw *g) {
     gw_push_close(g);
+    gw_own_certificate_close(g);
     // A store that could not be used is left as it was.
     if (g->started && g->exit_code == 0) {
         (void) gw_senders_checkpoint(g);

@@ -46,6 +46,7 @@ static void take_effect(gw *g, const sv_standing_change *change) {
     }
     SV_LOG(info, "standing.changed", "%s is %s (change %" PRId64 "): %zu connections ended",
            change->id, sv_standing_state_name(change->state), change->version, ended);
+    gw_broker_crl_hurry(g);
 }
 
 static void keep_head(gw *g) {

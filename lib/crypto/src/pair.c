@@ -261,3 +261,19 @@ sv_err sv_pair_change(sv_pair *pair, sv_why *why) {
     clear_away(pair);
     return SV_OK;
 }
+
+sv_err sv_pair_may_change(const char *cert, sv_why *why) {
+    const char *slash = strrchr(cert, '/');
+    char folder[SV_PATH_MAX] = ".";
+    if (slash != NULL) {
+        (void) snprintf(folder, sizeof folder, "%.*s", slash == cert ? 1 : (int) (slash - cert),
+                        cert);
+    }
+    if (access(folder, W_OK | X_OK) == 0) {
+        return SV_OK;
+    }
+    return sv_fail(why, SV_ERR_IO,
+                   "'%s' cannot be renewed here, for the folder '%s' cannot be written (%m); give "
+                   "it to the user this program runs as, or renew it by hand",
+                   cert, folder);
+}

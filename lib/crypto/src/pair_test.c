@@ -249,8 +249,23 @@ static void where_the_key_is_no_file_the_certificate_alone_changes(void **state)
     close_site(&s);
 }
 
+static void where_nothing_can_be_written_the_remedy_is_said(void **state) { // [renewal-22]
+    (void) state;
+    site s;
+    sv_why why = { 0 };
+    open_site(&s, SV_KEY_EC, false);
+    assert_int_equal(sv_pair_may_change(s.cert, NULL), SV_OK);
+    assert_int_equal(sv_pair_may_change("here.crt", NULL), SV_OK);
+    assert_int_equal(sv_pair_may_change("/nowhere/at/all.crt", &why), SV_ERR_IO);
+    assert_non_null(strstr(why.text, "'/nowhere/at/all.crt' cannot be renewed here"));
+    assert_non_null(strstr(why.text, "the folder '/nowhere/at'"));
+    assert_non_null(strstr(why.text, "give it to the user"));
+    close_site(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(where_nothing_can_be_written_the_remedy_is_said),
         cmocka_unit_test(killed_at_any_moment_the_paths_hold_a_pair_that_fits),
         cmocka_unit_test(the_key_that_was_made_is_taken_up_again),
         cmocka_unit_test(the_same_key_goes_on_where_that_is_asked_for),

@@ -1,5 +1,6 @@
 #include "http_answer.h"
 #include "lookup.h"
+#include "tls_internal.h"
 
 #include <base/mem.h>
 #include <codec/compress.h>
@@ -25,6 +26,7 @@ struct sv_http_client {
     sv_loop *loop;
     sv_url origin;
     sv_tls *tls;
+    unsigned tls_age; ///< of the connection's
     int64_t timeout_us;
     sv_conn *conn;
     bool up;
@@ -190,12 +192,17 @@ static void start_question(void *arg) {
     if (!sv_timer_is_set(client->deadline)) {
         sv_timer_once(client->deadline, client->timeout_us);
     }
+    unsigned age = client->tls == NULL ? 0 : client->tls->age;
+    if (client->conn != NULL && client->up && client->tls_age != age) {
+        hang_up(client);
+    }
     if (client->conn != NULL) {
         if (client->up) {
             ask(client);
         }
         return;
     }
+    client->tls_age = age;
     sv_why why;
     __typeof__(&sv_conn_open) open = client->public_only ? sv_conn_open_public : sv_conn_open;
     if (open(client->loop, client->origin.host, client->origin.port, client->tls,

@@ -12,10 +12,14 @@ int64_t renewal_now_us(const renewal_plan *plan, const sv_instant *now) {
     return plan->told ? now->uptime_us + plan->offset_us : now->wall_us;
 }
 
+int64_t sv_renewal_due_us(const sv_validity *validity, double chance) {
+    double life = (double) (validity->end_us - validity->begin_us);
+    double spread = (2 * chance - 1) * SV_RENEWAL_SPREAD;
+    return validity->begin_us + (int64_t) (life * (2.0 / 3.0 + spread));
+}
+
 int64_t renewal_due_us(const renewal_plan *plan) {
-    double life = (double) lifetime_us(plan);
-    double spread = (2 * plan->chance - 1) * SV_RENEWAL_SPREAD;
-    return plan->validity.begin_us + (int64_t) (life * (2.0 / 3.0 + spread));
+    return sv_renewal_due_us(&plan->validity, plan->chance);
 }
 
 renewal_need renewal_what(const renewal_plan *plan, const sv_instant *now) {

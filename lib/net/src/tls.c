@@ -180,6 +180,14 @@ sv_err sv_tls_server(const sv_tls_files *files, sv_tls_clients clients, bool all
     return SV_OK;
 }
 
+void sv_tls_adopt(sv_tls *tls, sv_tls **fresh) {
+    sv_tls before = *tls;
+    *tls = **fresh;
+    tls->age = before.age + 1;
+    **fresh = before;
+    sv_tls_drop(fresh);
+}
+
 void sv_tls_drop(sv_tls **tls) {
     if (*tls != NULL) {
         SSL_CTX_free((*tls)->ctx);

@@ -19,6 +19,7 @@ typedef struct sv_tls_rules {
 struct sv_tls {
     SSL_CTX *ctx;
     sv_tls_rules *rules; ///< the context's
+    unsigned age;        ///< how often it became another one
 };
 
 /// A client's SSL that insists on `host`, a name or an address. NULL when memory is short.

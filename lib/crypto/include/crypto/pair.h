@@ -29,6 +29,10 @@ typedef struct sv_pair {
 /// in use.
 sv_err sv_pair_open(const char *cert, const char *key, sv_pair *out, sv_why *why);
 
+/// Whether this process may write where the certificate is: SV_ERR_IO with the remedy. For saying
+/// it at the start, instead of when the certificate is about to end. [renewal-22]
+sv_err sv_pair_may_change(const char *cert, sv_why *why);
+
 /// The key of the next certificate: the one that was made for it already, or a new one of the same
 /// kind. `same`: the key in use goes on, as it does where it is not a file.
 sv_err sv_pair_next_key(const sv_pair *pair, bool same, struct evp_pkey_st **out, sv_why *why);

@@ -8,6 +8,7 @@
 
 #include <base/err.h>
 #include <base/time.h>
+#include <crypto/identity.h>
 #include <net/tls.h>
 #include <sys/loop.h>
 
@@ -22,6 +23,9 @@
 enum { SV_RENEWAL_REFUSALS_MAX = 3 }; ///< then the new certificate is given up, and asked for anew
 
 typedef struct sv_renewal sv_renewal;
+
+/// When a certificate is to be renewed; `chance` in [0, 1) is its place in the spread. [renewal-2]
+int64_t sv_renewal_due_us(const sv_validity *validity, double chance);
 
 typedef struct sv_renewal_options {
     const char *id;

@@ -72,6 +72,9 @@ sv_err sv_tls_judge(const sv_tls *tls, sv_text der, sv_identity *out, sv_why *wh
 /// The same for one that sv_tls_judge refuses, at a door for newcomers: which of them it is.
 /// SV_ERR_STATE when it is none because its certificate is good.
 sv_err sv_tls_judge_newcomer(const sv_tls *tls, sv_text der, sv_newcomer *out, sv_why *why);
+/// For a client's context: it becomes what `fresh` is, which is dropped. Connections made from now
+/// on go by it; one over which HTTP requests go is made anew before the next.
+void sv_tls_adopt(sv_tls *tls, sv_tls **fresh);
 void sv_tls_drop(sv_tls **tls);
 
 #endif
