@@ -125,7 +125,7 @@ static sv_err write_signer(const pilot *p, sv_why *why) {
     }
     char room[CONFIG_MAX];
     sv_textbuf yaml = SV_TEXTBUF(room);
-    sv_textbuf_addf(&yaml, "pki: %s/pki\nsocket: %s\nroles: [device, gateway]\n", p->dir,
+    sv_textbuf_addf(&yaml, "pki: %s/pki\nsocket: %s\nroles: [device, gateway, server]\n", p->dir,
                     p->signer_socket);
     char path[SV_PATH_MAX];
     pilot_path(p, path, "signer/signer.yaml");
