@@ -19,8 +19,20 @@ export type Command = {
 export type Sensor = { sensor: string; unit: string; value: number | null; at: number };
 export type DeviceDetail = Omit<Device, "alerts"> & {
   sensors: Sensor[]; report: Record<string, unknown> | null; alerts: Alert[];
+  standing?: Standing | null;
   certificate: { serial: string; not_before: number | string; not_after: number | string; revoked: boolean } | null;
 };
+export type Standing = { state: "active" | "quarantined" | "revoked" | "retired"; since: number | null; reason: string | null; by: string | null };
+export type Enrolment = {
+  id: string; site: string; created: number; expires: number; by: string; state: "open" | "used" | "expired" | "withdrawn"; last: { at: number; peer: string; outcome: string } | null;
+};
+/* The token is told once, with the line that holds it. */
+export type EnrolmentMade = { id: string; site: string; token: string; expires: number; at: string; pin: string; command: string };
+export type Certificate = {
+  serial: string; id: string; role: string; site: string | null; issuer: string; not_before: number; not_after: number; renews: "itself" | "by hand"; renew_at: number | null;
+  state: "valid" | "expiring" | "expired" | "revoked" | "replaced";
+};
+export type Recorded = { seq: number; at: number; who: string; from: string | null; what: string; about: string | null; outcome: string; detail: string | null };
 export type Gateway = {
   id: string; online: boolean; last_seen: number | null; readings_per_s: number; bytes_in: number; bytes_up: number; available?: number;
   refused: number; spool: number; spool_fill: number; full: boolean; dropped: { averages: number; minutes: number; alerts: number };

@@ -7,6 +7,7 @@ import { AlertRow, byUrgency, mergeAlert } from "./alerts";
 import { Chart, type Window } from "./chart";
 import { Commands, useCommands } from "./commands";
 import { ofDevice, WorkBanner, WorkButton } from "./maintenance";
+import { StandingActs, StandingBanner } from "./standing";
 import { Chips, condition, Empty, Failed, State, Time } from "./parts";
 import { setQuery, usePlace } from "./router";
 
@@ -129,6 +130,7 @@ export function Device({ id, may }: { id: string; may: boolean }) {
       {data && (
         <>
           <WorkBanner work={data.maintenance} place={ofDevice(id)} site={data.site} may={may} done={again} />
+          <StandingBanner standing={data.standing} />
           <Sentence device={data} alerts={alerts} />
           <p class="dim">{[capital(data.type ?? "machine"), data.site, data.firmware_version && `firmware ${data.firmware_version}`].filter(Boolean).join(" · ")} · <Time at={data.last_seen} prefix="heard " /></p>
           {data.clock_ahead !== null && <Clock ahead={data.clock_ahead} />}
@@ -161,8 +163,9 @@ export function Device({ id, may }: { id: string; may: boolean }) {
                 : <p class="dim">It has not sent a health report. An agent sends one by itself; other devices publish to <code>health/{id}</code>.</p>}
             </section>
             <section aria-labelledby="h-cert">
-              <h2 id="h-cert">Certificate</h2>
+              <h2 id="h-cert">Identity</h2>
               <Certificate device={data} />
+              {may && <StandingActs device={data} done={again} />}
               <p><a href={`/alerts?state=all&device=${encodeURIComponent(id)}`}>All alerts of this device</a></p>
             </section>
           </div>

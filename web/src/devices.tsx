@@ -60,7 +60,7 @@ const Row = memo(function Row({ device, version }: { device: Device; version: bo
   );
 });
 
-export function Devices() {
+export function Devices({ may }: { may: boolean }) {
   const { query: q } = usePlace();
   const values = { q: q.get("q") ?? "", site: q.get("site") ?? "", status: q.get("status") ?? "", health: q.get("health") ?? "", sort: q.get("sort") ?? "id" };
   const path = "/devices" + query({ ...values, limit: 50 });
@@ -88,7 +88,7 @@ export function Devices() {
   const names = sites.data?.sites.map((s) => s.site) ?? [];
   return (
     <>
-      <h1>Devices</h1>
+      <div class="title"><h1>Devices</h1>{may && <a class="button" href="/identity/add">Add a device</a>}</div>
       <div class="filters">
         <label class="search">
           <span class="hidden">Search the devices</span>

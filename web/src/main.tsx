@@ -6,7 +6,9 @@ import { call, Problem, type Session } from "./api";
 import { Alerts } from "./alerts";
 import { Device } from "./device";
 import { Devices } from "./devices";
+import { AddDevice } from "./enrol";
 import { span, useNow } from "./format";
+import { Identity } from "./identity";
 import { listenKeys } from "./keys";
 import { live, on, startLive } from "./live";
 import { Notifications } from "./notifications";
@@ -32,7 +34,7 @@ function Banner() {
   );
 }
 
-const pages: [string, string, string][] = [["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"], ["/notifications", "notifications", "Messages"]];
+const pages: [string, string, string][] = [["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"], ["/notifications", "notifications", "Messages"], ["/identity", "identity", "Identity"]];
 
 const who = (s: Session) => (s.user === s.role ? s.user : `${s.user} · ${s.role}`);
 
@@ -61,8 +63,10 @@ function Rail({ path, session, help, leave }: { path: string; session: Session; 
 
 function page(path: string, session: Session) {
   if (path === "/" || path === "/index.html") return <Overview may={session.role !== "viewer"} />;
-  if (path === "/devices" || path === "/devices/") return <Devices />;
+  if (path === "/devices" || path === "/devices/") return <Devices may={session.role !== "viewer"} />;
   if (path === "/alerts" || path === "/alerts/") return <Alerts />;
+  if (path === "/identity" || path === "/identity/") return <Identity may={session.role !== "viewer"} />;
+  if (path === "/identity/add") return <AddDevice may={session.role !== "viewer"} />;
   if (path === "/notifications" || path === "/notifications/") return <Notifications session={session} />;
   const device = /^\/devices\/([^/]+)$/.exec(path);
   if (device) return <Device key={device[1]} id={decodeURIComponent(device[1]!)} may={session.role !== "viewer"} />;
@@ -72,7 +76,7 @@ function page(path: string, session: Session) {
   return <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
 }
 
-const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules" };
+const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device" };
 
 function Shell({ session, leave }: { session: Session; leave: () => void }) {
   const { path } = usePlace();

@@ -9,6 +9,7 @@ const paths: Record<string, string> = {
   alerts: "M10 3a5 5 0 0 1 5 5v4l2 2H3l2-2V8a5 5 0 0 1 5-5zM8 17h4",
   rules: "M4 5h12M4 10h12M4 15h12M8 3v4M13 8v4M6 13v4",
   notifications: "M3 5h14v10H3zM3 6l7 5 7-5",
+  identity: "M4 4h12v12H4zM8 8.5a2 2 0 1 1 4 0a2 2 0 1 1-4 0M7 14c0-3 6-3 6 0",
   help: "M7 7.5a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.1-1.5 2.2M10 15.5v.5",
   good: "M4 10.5l4 4 8-9",
   warning: "M10 3l8 14H2zM10 8v4M10 14.4v.3",
@@ -146,7 +147,7 @@ export function Help({ close }: { close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const keys: [string, string][] = [
-    ["/", "search the devices"], ["g o", "overview"], ["g d", "devices"], ["g a", "alerts"], ["g n", "messages"], ["g r", "rules"],
+    ["/", "search the devices"], ["g o", "overview"], ["g d", "devices"], ["g a", "alerts"], ["g n", "messages"], ["g r", "rules"], ["g i", "identity"],
     ["j  k", "next and previous row"], ["Enter", "open the row"], ["a", "acknowledge the alert of the row"],
     ["?", "this help"], ["Esc", "close"],
   ];

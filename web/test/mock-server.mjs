@@ -74,13 +74,30 @@ const setup = () => ({
   routes: [route("night", ["oncall"], { severity: "critical", hours: "22:00-06:00", escalate_to: ["mail"], escalate_after_s: 900 }),
     route("hall-b", ["shift", "office"], { site: ["hall-b*"], alert: ["HIGH", "LOW", "FAILURE"], severity: "warning", quiet: "22:00-06:00", repeat_s: 14400 }), route("rest", ["mail"], { recovery: false })],
 });
+/* Who may enrol, what certificates there are, and what happened. */
+const lines = [{ id: "press-22", site: "hall-a", created: began - 7200000, expires: began + 79200000, by: "ada", state: "open", last: null },
+  { id: "mill-30", site: "hall-b", created: began - 600000, expires: began + 3000000, by: "ada", state: "open", last: { at: began - 40000, peer: "10.0.7.31", outcome: "the token is for mill-31, not mill-30: use the line that was made for mill-30" } }];
+const hexOf = (n) => (n * 2654435761 % 4294967296).toString(16).padStart(8, "0").repeat(4);
+const certificates = () => [{ serial: hexOf(99), id: "gw-hall-a", role: "gateway", site: "hall-a", issuer: "Selvedge Issuing CA", not_before: began - 40 * 864e5, not_after: began + 4 * 864e5, renews: "by hand", renew_at: null, state: "expiring" },
+  ...Array.from({ length: total }, (_, n) => ({ serial: hexOf(n + 1), id: id(n), role: "device", site: site(n), issuer: "Selvedge Issuing CA", not_before: began - n * 864e5, not_after: began + (n === 11 ? -2 : 90 - n) * 864e5, renews: n % 5 ? "itself" : "by hand",
+    renew_at: n % 5 ? began + (60 - n) * 864e5 : null, state: n === 11 ? "expired" : n === 4 ? "revoked" : n === 6 ? "replaced" : "valid" }))];
+const recorded = [["token", "press-22", "done", "for hall-a, until tomorrow", "ada", null], ["enrol", "mill-30", "refused", "the token is for mill-31, not mill-30", "mill-30", "10.0.7.31"], ["renew", "press-04", "done", "90 days", "press-04", "10.0.7.12"], ["quarantine", "press-06", "done", "vibrates oddly", "ada", null]]
+  .map(([what, about, outcome, detail, who, from], i) => ({ seq: 100 - i, at: began - i * 300000, who, from, what, about, outcome, detail }));
+const standings = { "press-06": { state: "quarantined", since: began - 900000, reason: "vibrates oddly", by: "ada" } };
+const makeLine = (device, minutes) => {
+  const token = Array.from({ length: 43 }, (_, i) => "ABCDEFGHJKLMNPQRSTUVWXYZabcdefgh"[(i * 7 + device.id.length) % 32]).join("");
+  const line = { id: device.id, site: device.site, created: Date.now(), expires: Date.now() + minutes * 60000, by: "pilot", state: "open", last: null };
+  lines.unshift(line);
+  const pin = `sha256:${hexOf(7)}${hexOf(8)}`;
+  return { ...line, token, at: "10.0.7.2:8444", pin, command: `echo ${token} | selvedge-agent enrol ${device.id} --at 10.0.7.2:8444 --pin ${pin}` };
+};
 /* Who works on what: by device, by site. */
 const works = { "devices/press-06": { since: began - 600000, until: began + 6600000, by: "ada", why: "new bearing" } };
 const workOn = (n) => (works[`devices/${id(n)}`] && { of: "device", ...works[`devices/${id(n)}`] }) ?? (works[`sites/${site(n)}`] && { of: "site", ...works[`sites/${site(n)}`] }) ?? null;
 const active = (n) => alerts.filter((a) => a.device === id(n) && a.state !== "cleared");
 const device = (n, now, key) => ({
   id: id(n), site: site(n), type: kinds[n % 4], online: online(n), since: began, last_seen: seen(n, now), health: health(n),
-  firmware_version: "1.4.2", clock_ahead: n % 3 === 1 ? -5400e3 : null, maintenance: workOn(n), alerts: active(n).filter((a) => a.state === "open").length,
+  firmware_version: "1.4.2", clock_ahead: n % 3 === 1 ? -5400e3 : null, standing: standings[id(n)] ?? { state: "active", since: null, reason: null, by: null }, maintenance: workOn(n), alerts: active(n).filter((a) => a.state === "open").length,
   ...(key && { key: sensors.map(([sensor, unit], s) => ({ sensor, unit, value: value(n, s, now), at: seen(n, now), spark: Array.from({ length: 24 }, (_, i) => value(n, s, now - (23 - i) * 1000)) })) }),
 });
 const all = (now) => Array.from({ length: total }, (_, n) => device(n, now, true));
@@ -169,6 +186,20 @@ function api(req, res, url) {
       return req.method === "DELETE" ? res.writeHead(204).end() : json(200, works[worked[1]] ?? null);
     });
   }
+  const body = (then) => { let text = ""; req.on("data", (part) => (text += part)); req.on("end", () => then(JSON.parse(text || "{}"))); };
+  if (path === "/enrolments" && req.method === "POST") return body(({ devices, minutes }) => json(201, { items: devices.map((d) => makeLine(d, minutes)) }));
+  if (path === "/enrolments") return json(200, { items: lines.filter((l) => (!q.get("state") || l.state === q.get("state")) && (!q.get("id") || l.id === q.get("id"))) });
+  if (path.startsWith("/enrolments/")) { lines.splice(lines.findIndex((l) => l.id === path.slice(12)), 1); return res.writeHead(204).end(); }
+  if (path === "/certificates") {
+    const found = certificates().filter((c) => (!q.get("state") || c.state === q.get("state")) && (!q.get("q") || `${c.id} ${c.serial}`.includes(q.get("q"))));
+    return json(200, { items: found.slice(0, 50), next: null });
+  }
+  if (path === "/audit") return json(200, { items: recorded, next: null });
+  const stood = /^\/devices\/([^/]+)\/(standing|replacement)$/.exec(path);
+  if (stood) return body((b) => {
+    standings[stood[1]] = stood[2] === "replacement" ? standings[stood[1]] : { state: b.state, since: now, reason: b.reason, by: "pilot" };
+    return json(200, stood[2] === "replacement" ? makeLine({ id: stood[1], site: "hall-a" }, b.minutes) : { state: b.state, version: 7, before: now });
+  });
   const command = /^\/commands\/([^/]+)$/.exec(path);
   if (command) return json(200, commands.find((c) => c.id === command[1]) ?? {});
   const one = /^\/devices\/([^/]+)(\/series|\/raw)?$/.exec(path);
