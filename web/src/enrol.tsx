@@ -35,8 +35,8 @@ function useProgress(made: EnrolmentMade) {
   useEffect(() => {
     let alive = true;
     let timer = 0;
-    const look = () => Promise.all([call<{ items: Enrolment[] }>(`/enrolments?id=${encodeURIComponent(made.id)}`), call<DeviceDetail>(`/devices/${encodeURIComponent(made.id)}`)])
-      .then(([list, found]) => { if (alive) { setEnrolment(list.items[0]); setDevice(found); setError(""); } }, (e) => alive && setError(e.message))
+    const look = () => Promise.all([call<{ items: Enrolment[] }>("/enrolments?limit=500"), call<DeviceDetail>(`/devices/${encodeURIComponent(made.id)}`)])
+      .then(([list, found]) => { if (alive) { setEnrolment(list.items.find((e) => e.id === made.id)); setDevice(found); setError(""); } }, (e) => alive && setError(e.message))
       .finally(() => { if (alive) timer = window.setTimeout(look, pollMs); });
     look();
     return () => { alive = false; clearTimeout(timer); };
@@ -155,17 +155,18 @@ function OpenRow({ item, may, again }: { item: Enrolment; may: boolean; again: (
 
 /* Who may enrol, and has not; what was used or ended stands in the record. */
 export function Enrolments({ may }: { may: boolean }) {
-  const { data, error, again } = useLoad<{ items: Enrolment[] }>("/enrolments?state=open");
+  const { data, error, again } = useLoad<{ items: Enrolment[] }>("/enrolments?limit=500");
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === "visible" && again(), 5000);
     return () => clearInterval(timer);
   }, []);
+  const open = (data?.items ?? []).filter((i) => i.state === "open");
   return (
     <section aria-labelledby="h-open">
       <h2 id="h-open">Waiting to enrol</h2>
       {error && <Failed error={error} retry={again} />}
-      {data?.items.length === 0 && <p class="dim">No device has a line that it has not used.</p>}
-      {data && data.items.length > 0 && <ul class="entries">{data.items.map((i) => <OpenRow key={i.id} item={i} may={may} again={again} />)}</ul>}
+      {data && open.length === 0 && <p class="dim">No device has a line that it has not used.</p>}
+      {open.length > 0 && <ul class="entries">{open.slice(0, 50).map((i) => <OpenRow key={i.id} item={i} may={may} again={again} />)}</ul>}
     </section>
   );
 }

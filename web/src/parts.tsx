@@ -30,7 +30,7 @@ export function Icon({ name }: { name: string }) {
 
 const stateIcon: Record<string, string> = {
   healthy: "good", online: "good", notice: "unknown", info: "unknown", warning: "warning", critical: "critical",
-  offline: "offline", unknown: "unknown", cleared: "good",
+  offline: "offline", awaited: "unknown", unknown: "unknown", cleared: "good",
 };
 
 export function State({ is, label }: { is: string; label?: string }) {
@@ -42,8 +42,8 @@ export function State({ is, label }: { is: string; label?: string }) {
   );
 }
 
-/* One word for a device: silent ones first, and without a word about health that it is there. */
-export const condition = (d: { online: boolean; health: string }) => (!d.online ? "offline" : d.health === "unknown" ? "online" : d.health);
+/* One word for a device: silent ones first (one that was never heard is awaited), and without a word about health that it is there. */
+export const condition = (d: { online: boolean; health: string; last_seen?: number | null }) => (!d.online && d.last_seen === null ? "awaited" : !d.online ? "offline" : d.health === "unknown" ? "online" : d.health);
 
 export function Time({ at, prefix }: { at: number | string | null | undefined; prefix?: string }) {
   const now = useNow();
