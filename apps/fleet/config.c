@@ -21,24 +21,33 @@ static sv_err check_address(sv_text text, sv_why *why) {
                : SV_OK;
 }
 
-/// `<site>`, or a map with `site` and `door`.
+/// HOST:PORT into `room`, where it is said.
+static sv_err read_address(const sv_config_node *node, char room[SV_FLEET_ADDRESS_ROOM],
+                           sv_why *why) {
+    if (node == NULL) {
+        return SV_OK;
+    }
+    SV_TRY(check_address(scalar(node), why));
+    return sv_text_copy(scalar(node), room, SV_FLEET_ADDRESS_ROOM);
+}
+
+/// `<site>`, or a map with `site`, `door` and `mqtt`.
 static sv_err read_gateway(sv_text id, const sv_config_node *of, sv_fleet_gateway_site *out,
                            sv_why *why) {
     bool map = sv_config_node_kind(of) == SV_CONFIG_MAP;
     sv_text site = scalar(map ? sv_config_node_get(of, "site") : of);
     const sv_config_node *door = map ? sv_config_node_get(of, "door") : NULL;
+    const sv_config_node *mqtt = map ? sv_config_node_get(of, "mqtt") : NULL;
     *why = (sv_why){ 0 };
     SV_TRY(sv_id_check("gateway id", id, why));
     SV_TRY(sv_id_check("site", site, why));
-    if (map && sv_config_node_count(of) != (door != NULL ? 2 : 1)) {
+    if (map && sv_config_node_count(of) != 1U + (door != NULL) + (mqtt != NULL)) {
         return sv_fail(why, SV_ERR_INVALID,
-                       "a gateway has site and, where devices enrol through "
-                       "it, door; nothing else");
+                       "a gateway has site and, where devices enrol through it, door and mqtt; "
+                       "nothing else");
     }
-    if (door != NULL) {
-        SV_TRY(check_address(scalar(door), why));
-        SV_TRY(sv_text_copy(scalar(door), out->door, sizeof out->door));
-    }
+    SV_TRY(read_address(door, out->door, why));
+    SV_TRY(read_address(mqtt, out->mqtt, why));
     SV_TRY(sv_text_copy(id, out->gateway, sizeof out->gateway));
     return sv_text_copy(site, out->site, sizeof out->site);
 }

@@ -21,6 +21,7 @@ typedef struct sv_fleet_gateway_site {
     char gateway[SV_ID_ROOM];
     char site[SV_ID_ROOM];
     char door[SV_FLEET_ADDRESS_ROOM]; ///< where devices of the site enrol; empty: at this server
+    char mqtt[SV_FLEET_ADDRESS_ROOM]; ///< and where their readings go; empty: the door's host, 8883
 } sv_fleet_gateway_site;
 
 typedef struct sv_fleet_door {

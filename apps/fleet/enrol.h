@@ -64,6 +64,10 @@ void sv_enrol_settle(sv_fleet *fleet, const sv_enrol_order *order);
 sv_err sv_enrol_pin(const sv_fleet *fleet, char out[SV_PIN_TEXT_ROOM], sv_why *why);
 /// Where devices of a site enrol: their gateway's door, else this server's own. [enrol-4]
 void sv_enrol_address(const sv_fleet *fleet, sv_text site, char out[SV_FLEET_ADDRESS_ROOM]);
+/// The line to type on the device; `token` empty: it shows its manufacturer's certificate.
+/// [enrol-4]
+void sv_enrol_command(const sv_fleet *fleet, const sv_enrol_wish *wish, const char *token,
+                      const char *pin, sv_textbuf *out);
 /// One granted wish for the operator: address, pin, and the line to type. [enrol-4]
 void sv_enrol_write(const sv_fleet *fleet, const sv_enrol_wish *wish, const sv_enrol_grant *grant,
                     const char *pin, sv_json_out *out);

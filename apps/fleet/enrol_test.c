@@ -373,10 +373,29 @@ static void the_address_is_the_gateways_door_or_our_own(void **state) {
     assert_string_equal(at, "fleet.acme:443");
 }
 
+// [enrol-4]
+static void the_line_says_where_the_readings_go_when_it_is_known(void **state) {
+    fixture *f = *state;
+    sv_fleet_gateway_site *north = &f->fleet.config.gateways[0];
+    const sv_enrol_wish wish = { .id = "press-1", .site = "north" };
+    char room[512];
+    sv_textbuf line = SV_TEXTBUF(room);
+    (void) snprintf(north->door, sizeof north->door, "gw-a:8444");
+    sv_enrol_command(&f->fleet, &wish, "T", "sha256:00", &line);
+    assert_true(sv_text_is(sv_textbuf_text(&line), "echo T | selvedge-agent enrol press-1 --at "
+                                                   "gw-a:8444 --pin sha256:00"));
+    sv_textbuf_clear(&line);
+    (void) snprintf(north->mqtt, sizeof north->mqtt, "gw-a:8893");
+    sv_enrol_command(&f->fleet, &wish, "", "sha256:00", &line);
+    assert_true(sv_text_is(sv_textbuf_text(&line), "selvedge-agent enrol press-1 --at gw-a:8444 "
+                                                   "--pin sha256:00 --gateway gw-a:8893"));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(the_line_says_where_the_readings_go_when_it_is_known),
         TEST(a_token_is_for_one_id_and_kept_as_its_hash_alone),
         TEST(a_token_ends_with_its_time_and_when_it_is_withdrawn_or_given_anew),
         TEST(of_two_servers_on_one_database_one_burns_a_token),

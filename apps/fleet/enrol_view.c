@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COMMAND_ROOM = 512 };
+enum { COMMAND_ROOM = 1024 };
 
 // ---- a granted wish -----------------------------------------------------------------------------
 
@@ -35,15 +35,39 @@ static void own_address(const sv_fleet *fleet, char out[SV_FLEET_ADDRESS_ROOM]) 
                     fleet->device_port);
 }
 
-void sv_enrol_address(const sv_fleet *fleet, sv_text site, char out[SV_FLEET_ADDRESS_ROOM]) {
+/// The first gateway of the site that says where it can be reached.
+static const sv_fleet_gateway_site *way_to(const sv_fleet *fleet, sv_text site) {
     for (size_t i = 0; i < fleet->config.gateway_count; i++) {
         const sv_fleet_gateway_site *gateway = &fleet->config.gateways[i];
-        if (sv_text_is(site, gateway->site) && gateway->door[0] != '\0') {
-            (void) snprintf(out, SV_FLEET_ADDRESS_ROOM, "%s", gateway->door);
-            return;
+        if (sv_text_is(site, gateway->site)
+            && (gateway->door[0] != '\0' || gateway->mqtt[0] != '\0')) {
+            return gateway;
         }
     }
-    own_address(fleet, out);
+    return NULL;
+}
+
+void sv_enrol_address(const sv_fleet *fleet, sv_text site, char out[SV_FLEET_ADDRESS_ROOM]) {
+    const sv_fleet_gateway_site *way = way_to(fleet, site);
+    if (way == NULL || way->door[0] == '\0') {
+        own_address(fleet, out);
+        return;
+    }
+    (void) snprintf(out, SV_FLEET_ADDRESS_ROOM, "%s", way->door);
+}
+
+void sv_enrol_command(const sv_fleet *fleet, const sv_enrol_wish *wish, const char *token,
+                      const char *pin, sv_textbuf *out) {
+    char at[SV_FLEET_ADDRESS_ROOM];
+    const sv_fleet_gateway_site *way = way_to(fleet, sv_text_of(wish->site));
+    sv_enrol_address(fleet, sv_text_of(wish->site), at);
+    if (token[0] != '\0') {
+        sv_textbuf_addf(out, "echo %s | ", token);
+    }
+    sv_textbuf_addf(out, "selvedge-agent enrol %s --at %s --pin %s", wish->id, at, pin);
+    if (way != NULL && way->mqtt[0] != '\0') {
+        sv_textbuf_addf(out, " --gateway %s", way->mqtt);
+    }
 }
 
 void sv_enrol_write(const sv_fleet *fleet, const sv_enrol_wish *wish, const sv_enrol_grant *grant,
@@ -51,12 +75,9 @@ void sv_enrol_write(const sv_fleet *fleet, const sv_enrol_wish *wish, const sv_e
     char at[SV_FLEET_ADDRESS_ROOM];
     char room[COMMAND_ROOM];
     sv_textbuf command = SV_TEXTBUF(room);
-    sv_enrol_address(fleet, sv_text_of(wish->site), at);
     bool token = grant->token[0] != '\0';
-    if (token) {
-        sv_textbuf_addf(&command, "echo %s | ", grant->token);
-    }
-    sv_textbuf_addf(&command, "selvedge-agent enrol %s --at %s --pin %s", wish->id, at, pin);
+    sv_enrol_address(fleet, sv_text_of(wish->site), at);
+    sv_enrol_command(fleet, wish, grant->token, pin, &command);
     sv_json_open_object(out);
     sv_json_add_str(out, "id", wish->id);
     sv_json_add_str(out, "site", wish->site);

@@ -156,7 +156,9 @@ static sv_err write_fleet(const pilot *p, sv_why *why) {
     sv_textbuf_addf(&yaml, "pki: %s/pki\nadmin_token_file: %s/fleet/admin.token\ngateways:\n",
                     p->dir, p->dir);
     for (size_t i = 0; i < p->site_count; i++) {
-        sv_textbuf_addf(&yaml, "  %s: %s\n", p->sites[i].gateway_id, p->sites[i].name);
+        const pilot_site *site = &p->sites[i];
+        sv_textbuf_addf(&yaml, "  %s: {site: %s, door: '127.0.0.1:%u', mqtt: '127.0.0.1:%u'}\n",
+                        site->gateway_id, site->name, site->door.number, site->mqtt.number);
     }
     char path[SV_PATH_MAX];
     pilot_path(p, path, "fleet/fleet.yaml");
