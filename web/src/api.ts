@@ -32,7 +32,7 @@ export type Certificate = {
   serial: string; id: string; role: string; site: string | null; issuer: string; not_before: number; not_after: number; renews: "itself" | "by hand"; renew_at: number | null;
   state: "valid" | "expiring" | "expired" | "revoked" | "replaced";
 };
-export type Recorded = { seq: number; at: number; who: string; from: string | null; what: string; about: string | null; outcome: string; detail: string | null };
+export type Recorded = { seq: number; at: number; who: string; from: string | null; what: string; about: string | null; outcome: "done" | "refused" | "failed"; detail: string | null };
 export type Gateway = {
   id: string; online: boolean; last_seen: number | null; readings_per_s: number; bytes_in: number; bytes_up: number; available?: number;
   refused: number; spool: number; spool_fill: number; full: boolean; dropped: { averages: number; minutes: number; alerts: number };

@@ -73,6 +73,13 @@ function Certificates() {
   );
 }
 
+/* The words of the event log, for people. */
+const deeds: Record<string, string> = {
+  "enrolment.add": "may enrol", "enrolment.use": "enrolment", "enrolment.withdraw": "its line was withdrawn", "certificate.renew": "certificate renewed", "certificate.grace": "certificate renewed after its end",
+  "standing.quarantine": "put in quarantine", "standing.release": "released from quarantine", "standing.revoke": "revoked", "standing.retire": "retired", "standing.replace": "replaced",
+};
+const outcomes: Record<Recorded["outcome"], [string, string]> = { done: ["healthy", "Done"], refused: ["warning", "Refused"], failed: ["critical", "Failed"] };
+
 function Record() {
   const { data, error, again, set } = useLoad<Page<Recorded>>("/audit?limit=20");
   const more = () => data?.next && call<Page<Recorded>>("/audit" + query({ limit: 50, cursor: data.next }))
@@ -86,9 +93,9 @@ function Record() {
         <ul class="entries" aria-label="The newest first">
           {data.items.map((r) => (
             <li class="entry" key={r.seq} data-row tabIndex={-1}>
-              <State is={r.outcome === "done" ? "healthy" : "warning"} label={r.outcome === "done" ? "Done" : "Refused"} />
+              <State is={outcomes[r.outcome][0]} label={outcomes[r.outcome][1]} />
               <div class="entry-body">
-                <p class="entry-text">{r.what}{r.about && <> · {r.about}</>}</p>
+                <p class="entry-text">{r.about && <>{r.about}: </>}{deeds[r.what] ?? r.what}</p>
                 <p class="dim">{r.who}{r.from && <> from {r.from}</>} · <Time at={r.at} /></p>
                 {r.detail && <p class="dim">{r.detail}</p>}
               </div>

@@ -38,7 +38,7 @@ function Confirm({ act, done, close }: { act: Act; done: (made: EnrolmentMade | 
     event.preventDefault();
     setBusy(true);
     setError("");
-    call<EnrolmentMade | Standing>(act.path, "POST", act.state ? { state: act.state, reason: reason.trim() } : { minutes: 1440, reason: reason.trim() })
+    call<EnrolmentMade | Standing>(act.path, "POST", act.state ? { state: act.state, reason: reason.trim() } : { minutes: 1440 })
       .then((answer) => { done("token" in answer ? answer : null); dialog.current?.close(); }, (e) => setError(e.message))
       .finally(() => setBusy(false));
   };
@@ -47,7 +47,7 @@ function Confirm({ act, done, close }: { act: Act; done: (made: EnrolmentMade | 
       <form onSubmit={submit}>
         <h2 id="standing-title">{act.title}</h2>
         <p>{act.text}</p>
-        <label class="stack"><span>Why (it is written down)</span><input name="reason" maxLength={200} required={act.danger} autocomplete="off" value={reason} onInput={(e) => setReason(e.currentTarget.value)} /></label>
+        {act.state && <label class="stack"><span>Why (it is written down)</span><input name="reason" maxLength={200} required={act.danger} autocomplete="off" value={reason} onInput={(e) => setReason(e.currentTarget.value)} /></label>}
         {error && <p class="error" role="alert">{error}</p>}
         <div class="act">
           <button type="submit" class={act.danger ? "danger" : "primary"} disabled={busy}>{busy ? "One moment…" : act.label.replace("…", "")}</button>

@@ -2,6 +2,7 @@
    SV_FLEET_PID (optional) the server's process, which somebody restarts when it is killed. */
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { identities } from "./identity.mjs";
 import { check, end, inspect, open as openBrowser } from "./looking.mjs";
 
 const base = (process.env.SV_URL ?? "").replace(/\/$/, "");
@@ -379,6 +380,7 @@ try {
   await workOn(page, path);
   const rules = await giveRules(page);
   await tellPeople(page);
+  if (process.env.SV_BIN) await identities(page, open, process.env.SV_BIN);
   await open(page, path, ".chart .u-over");
 
   await page.keyboard.press("g");

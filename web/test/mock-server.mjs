@@ -81,7 +81,7 @@ const hexOf = (n) => (n * 2654435761 % 4294967296).toString(16).padStart(8, "0")
 const certificates = () => [{ serial: hexOf(99), id: "gw-hall-a", role: "gateway", site: "hall-a", issuer: "Selvedge Issuing CA", not_before: began - 40 * 864e5, not_after: began + 4 * 864e5, renews: "by hand", renew_at: null, state: "expiring" },
   ...Array.from({ length: total }, (_, n) => ({ serial: hexOf(n + 1), id: id(n), role: "device", site: site(n), issuer: "Selvedge Issuing CA", not_before: began - n * 864e5, not_after: began + (n === 11 ? -2 : 90 - n) * 864e5, renews: n % 5 ? "itself" : "by hand",
     renew_at: n % 5 ? began + (60 - n) * 864e5 : null, state: n === 11 ? "expired" : n === 4 ? "revoked" : n === 6 ? "replaced" : "valid" }))];
-const recorded = [["token", "press-22", "done", "for hall-a, until tomorrow", "ada", null], ["enrol", "mill-30", "refused", "the token is for mill-31, not mill-30", "mill-30", "10.0.7.31"], ["renew", "press-04", "done", "90 days", "press-04", "10.0.7.12"], ["quarantine", "press-06", "done", "vibrates oddly", "ada", null]]
+const recorded = [["enrolment.add", "press-22", "done", "for hall-a, until tomorrow", "ada", null], ["enrolment.use", "mill-30", "refused", "the token is for mill-31, not mill-30", "mill-30", "10.0.7.31"], ["certificate.renew", "press-04", "done", "90 days", "press-04", "10.0.7.12"], ["standing.quarantine", "press-06", "done", "vibrates oddly", "ada", null]]
   .map(([what, about, outcome, detail, who, from], i) => ({ seq: 100 - i, at: began - i * 300000, who, from, what, about, outcome, detail }));
 const standings = { "press-06": { state: "quarantined", since: began - 900000, reason: "vibrates oddly", by: "ada" } };
 const makeLine = (device, minutes) => {
