@@ -76,7 +76,7 @@ function Certificates() {
 /* The words of the event log, for people. */
 const deeds: Record<string, string> = {
   "enrolment.add": "may enrol", "enrolment.use": "enrolment", "enrolment.withdraw": "its line was withdrawn", "certificate.renew": "certificate renewed", "certificate.grace": "certificate renewed after its end",
-  "standing.quarantine": "put in quarantine", "standing.release": "released from quarantine", "standing.revoke": "revoked", "standing.retire": "retired", "standing.replace": "replaced",
+  "standing.quarantine": "put in quarantine", "standing.release": "released from quarantine", "standing.revoke": "revoked", "standing.retire": "retired", "standing.replace": "replaced", "device.replace": "another machine may take its place",
 };
 const outcomes: Record<Recorded["outcome"], [string, string]> = { done: ["healthy", "Done"], refused: ["warning", "Refused"], failed: ["critical", "Failed"] };
 

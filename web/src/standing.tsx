@@ -58,9 +58,10 @@ function Confirm({ act, done, close }: { act: Act; done: (made: EnrolmentMade | 
   );
 }
 
+const heads: Record<Standing["state"], string> = { active: "", quarantined: "Put in quarantine", revoked: "Revoked", retired: "Retired" };
 const words: Record<Standing["state"], string> = {
-  active: "", quarantined: "It is in quarantine: connected, but its readings are set aside and raise no alerts.",
-  revoked: "It was revoked: what certificates it holds count no more.", retired: "It is retired: its history stays, it cannot come back.",
+  active: "", quarantined: "It stays connected; its readings are set aside and raise no alerts.",
+  revoked: "What certificates it held count no more.", retired: "Its history stays; it cannot come back.",
 };
 
 export function StandingBanner({ standing }: { standing: Standing | null | undefined }) {
@@ -68,7 +69,7 @@ export function StandingBanner({ standing }: { standing: Standing | null | undef
   return (
     <div class="banner" data-standing={standing.state}>
       <Icon name={standing.state === "quarantined" ? "warning" : "offline"} />
-      <p>{words[standing.state]} <Time at={standing.since} />{standing.by && <>, by {standing.by}</>}{standing.reason && <>: <q>{standing.reason}</q></>}</p>
+      <p>{heads[standing.state]} <Time at={standing.since} />{standing.by && <>, by {standing.by}</>}{standing.reason && <>: <q>{standing.reason}</q></>}. {words[standing.state]}</p>
     </div>
   );
 }

@@ -71,7 +71,7 @@ export async function identities(page, open, bin) {
     check(await page.locator("dialog [name=reason]").evaluate((e) => !e.checkValidity()), "what cannot be undone wants a reason");
     await page.fill("[name=reason]", "stolen");
     await page.locator("dialog button[type=submit]").click();
-    check(await says(page, "[data-standing=revoked]", "revoked.*stolen"), "revoked, with the reason");
+    check(await says(page, "[data-standing=revoked]", "Revoked.*stolen"), "revoked, with the reason");
     check(await says(page, ".sentence", "Silent"), "and it is silent from then on");
     await change(page, "replace");
     await page.waitForSelector(`[data-line="${id}"] .qr`, { timeout: 15000 });
