@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/log.h>
 
 #define ROOT "/.well-known/est/"
 #define GATEWAY "gateway/"
@@ -178,6 +179,12 @@ static void answered(void *arg, int status, const char *sentence, sv_text certif
     }
 }
 
+/// What certify.h never sees.
+static void turn_away(sv_http_request *request, int status, const char *step, const sv_why *why) {
+    SV_LOG(warn, "certificate.refused", "%s: %s: %s", sv_http_peer(request), step, why->text);
+    say(request, status, "%s: %s", step, why->text);
+}
+
 /// Through a gateway nobody renews without showing what is renewed: it would be the gateway's own.
 static void take(sv_http_request *request, sv_fleet *fleet, bool again, bool own) {
     sv_certify_caller caller = { 0 };
@@ -185,25 +192,28 @@ static void take(sv_http_request *request, sv_fleet *fleet, bool again, bool own
     sv_why why = { 0 };
     sv_text body = sv_http_body(request);
     if (body.len > SV_EST_REQUEST_MAX) {
-        say(request, 413, "request: the body has %zu bytes; %d are taken", body.len,
-            SV_EST_REQUEST_MAX);
+        (void) sv_fail(&why, SV_ERR_INVALID, "the body has %zu bytes; %d are taken", body.len,
+                       SV_EST_REQUEST_MAX);
+        turn_away(request, 413, "request", &why);
         return;
     }
     sv_err err = read_caller(request, fleet, own, &caller, &why);
     if (err != SV_OK) {
         sv_certify_caller_drop(&caller);
-        say(request,
-            err == SV_ERR_INVALID     ? 400
-            : err == SV_ERR_UNTRUSTED ? 403
-                                      : 503,
-            "certificate: %s", why.text);
+        turn_away(request,
+                  err == SV_ERR_INVALID     ? 400
+                  : err == SV_ERR_UNTRUSTED ? 403
+                                            : 503,
+                  "certificate", &why);
         return;
     }
     const char *header = sv_http_header(request, "Authorization");
     bool credentials = !again && header != NULL;
     if (credentials && sv_basic_parse(sv_text_of(header), &basic) != SV_OK) {
         sv_certify_caller_drop(&caller);
-        say(request, 401, "token: Authorization is not Basic with the id and the token");
+        (void) sv_fail(&why, SV_ERR_INVALID,
+                       "Authorization is not Basic with the id and the token");
+        turn_away(request, 401, "token", &why);
         return;
     }
     const sv_certify_question question = { .caller = &caller,

@@ -234,6 +234,14 @@ static void on_unwelcome(void *arg, const char *peer, const sv_why *why) {
     SV_LOG(warn, "device.expelled", "%s: %s", peer, why->text);
 }
 
+static void on_unfinished(void *arg, const char *peer, size_t bytes) {
+    (void) arg;
+    SV_LOG(warn, "device.unfinished",
+           "%s: %zu bytes came and no request was taken: it was not whole, or larger than is "
+           "allowed",
+           peer, bytes);
+}
+
 static sv_err open_device_door(program *p, sv_why *why) {
     const sv_fleet_door *door = &p->fleet.config.devices;
     SV_TRY(open_device_tls(p, &p->fleet.device_tls, why));
@@ -244,7 +252,8 @@ static sv_err open_device_door(program *p, sv_why *why) {
                                        .strangers_max = STRANGERS_MAX,
                                        .stranger_body_max = SV_EST_BODY_LOOKED_AT_MAX,
                                        .connections_max = CONNECTIONS_MAX,
-                                       .unwelcome = on_unwelcome };
+                                       .unwelcome = on_unwelcome,
+                                       .unfinished = on_unfinished };
     return sv_http_server_open(p->loop, &options, sv_device_door, &p->fleet, &p->devices, why);
 }
 

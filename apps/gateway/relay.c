@@ -239,6 +239,14 @@ static void on_unwelcome(void *arg, const char *peer, const sv_why *why) {
     relay->counts.refused++;
 }
 
+static void on_unfinished(void *arg, const char *peer, size_t bytes) {
+    (void) arg;
+    SV_LOG(warn, "relay.unfinished",
+           "%s: %zu bytes came and no request was taken: it was not whole, or larger than is "
+           "allowed",
+           peer, bytes);
+}
+
 static sv_err on_welcome(void *arg, const char *peer, const sv_identity *who, sv_why *why) {
     const gw_relay *relay = arg;
     (void) peer; // whoever is refused is logged with it
@@ -255,6 +263,7 @@ static sv_err open_server(gw_relay *relay, const gw_relay_options *options, sv_w
                                             .strangers_max = GW_RELAY_STRANGERS,
                                             .stranger_body_max = GW_EST_BODY_MAX,
                                             .unwelcome = on_unwelcome,
+                                            .unfinished = on_unfinished,
                                             .welcome = on_welcome };
     return sv_http_server_open(relay->loop, &server, gw_relay_request, relay, &relay->server, why);
 }

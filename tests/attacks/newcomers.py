@@ -190,6 +190,10 @@ def an_address_that_asks_all_the_time(door):  # row 40 [relay-13]
     check("Basic" not in door.log(), "what it guessed is in the log")
     status, body = ask(door, None, EST + "simpleenroll", "127.0.0.32", method="POST", body=b"x" * 10_000_000)
     check(status == 413, f"10 MB are answered {status}")
+    door.must_log("relay.unfinished", "127.0.0.32:")  # [enrol-25]
+    with context(door).wrap_socket(socket.create_connection(("127.0.0.1", PORT), 20, source_address=("127.0.0.33", 0))) as half:
+        half.sendall(f"POST {EST}simpleenroll HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nMIIB".encode())
+    door.must_log("relay.unfinished", "127.0.0.33:")
     status, body = ask(door, None, EST + "simpleenroll", "127.0.0.32", method="POST", body=b"x")
     check(status == 503 and b"cannot reach the fleet server" in body, f"{status} {body}")
 

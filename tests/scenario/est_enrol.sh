@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A device gets its certificate with nothing but curl and openssl, and with strongSwan's own EST client; one token gives one certificate, whatever happens.
-# [enrol-12] [enrol-13] [enrol-14] [enrol-16] [enrol-17] [enrol-18] [enrol-19] [est-1]
+# [enrol-12] [enrol-13] [enrol-14] [enrol-16] [enrol-17] [enrol-18] [enrol-19] [enrol-25] [est-1]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -88,8 +88,15 @@ ask 403 'token: this token is for another id' simpleenroll -u "press-1:$token" -
 head -c 10000000 /dev/zero | tr '\0' A >"$work/long"
 got=$(curl -s -m 30 --cacert "$work/pki/ca.crt" -o /dev/null -w '%{http_code}' -u "press-9:$token" --data-binary "@$work/long" "$est/simpleenroll" || true)
 [ "$got" = 413 ] || [ "$got" = 000 ] || fail "10 MB are answered $got"
+within 5 grep -q 'event=device.unfinished' "$work/fleet.log" || fail "10 MB are not in the log" # [enrol-25]
+told=$(grep -c event=device.unfinished "$work/fleet.log")
 # Half a request: the connection ends, nothing else does.
 (printf 'POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nMIIB'; sleep 0.2) | timeout 5 openssl s_client -quiet -connect "127.0.0.1:$fleet_port" -CAfile "$work/pki/ca.crt" >/dev/null 2>&1 || true
+half_told() { [ "$(grep -c event=device.unfinished "$work/fleet.log")" = $((told + 1)) ]; }
+within 15 half_told || fail "half a request is not in the log"
+head -c 70000 "$work/long" >"$work/longish"
+ask 413 'request: the body has 70000 bytes; 65536 are taken' simpleenroll -u "press-9:$token" --data-binary "@$work/longish"
+grep -q 'event=certificate.refused .*the body has 70000 bytes' "$work/fleet.log" || fail "a body that is too long is not in the log"
 api "$at/enrolments" | jq -e '.items[0] | .id == "press-9" and .state == "open"' >/dev/null || fail "the token is not open: $(api "$at/enrolments")"
 [ "$(api "$at/audit?about=press-9&what=enrolment.use" | jq '[.items[] | select(.outcome == "refused")] | length')" -ge 6 ] || fail "not all is in the event log"
 

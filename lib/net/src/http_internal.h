@@ -55,6 +55,7 @@ struct sv_http_server {
     size_t peer_count;
     sv_http_strangers strangers;
     void (*unwelcome)(void *arg, const char *peer, const sv_why *why);
+    void (*unfinished)(void *arg, const char *peer, size_t bytes);
     sv_err (*welcome)(void *arg, const char *peer, const sv_identity *identity, sv_why *why);
     unsigned round;   ///< one more with each new context
     sv_timer *review; ///< of open streams
@@ -79,6 +80,8 @@ sv_err sv_http_peer_judge(http_peer *peer, sv_why *why);
 SSL *sv_http_peer_ssl(const http_peer *peer);
 /// Tells the owner of one that was let in once and is not welcome any more.
 void sv_http_peer_unwelcome(const http_peer *peer, const sv_why *why);
+/// Tells the owner when what is `coming` never became a request.
+void sv_http_peer_unfinished(const http_peer *peer);
 /// Its certificate may end before its stream does.
 void sv_http_peer_streams(http_peer *peer);
 void sv_http_peer_look_again(http_peer *peer);

@@ -45,6 +45,7 @@ static void peer_gone(struct evhttp_connection *connection, void *arg) {
     http_peer *peer = arg;
     sv_http_request *request = peer->request;
     sv_http_events *events = peer->events;
+    sv_http_peer_unfinished(peer);
     forget_peer(peer);
     if (request != NULL) {
         sv_http_request_lost(request);
@@ -290,6 +291,7 @@ sv_err sv_http_server_open(sv_loop *loop, const sv_http_server_options *options,
                                 .strangers = { .max = options->strangers_max,
                                                .body_max = options->stranger_body_max },
                                 .unwelcome = options->unwelcome,
+                                .unfinished = options->unfinished,
                                 .welcome = options->welcome,
                                 .listener = listener };
     sv_random(server->strangers.key, sizeof server->strangers.key);

@@ -13,12 +13,21 @@ typedef struct door {
     sv_tls *tls;
     sv_http_server *server;
     size_t newcomers;
+    size_t unfinished;       ///< how often one was told of
+    size_t unfinished_bytes; ///< of the last
 } door;
 
 static void on_request(sv_http_request *request, void *arg) {
     door *d = arg;
     d->newcomers += sv_http_newcomer(request) != NULL;
     sv_http_reply(request, 200, "text/plain", SV_TEXT("you"));
+}
+
+static void on_unfinished(void *arg, const char *peer, size_t bytes) {
+    door *d = arg;
+    assert_true(strncmp(peer, "127.0.0.", 8) == 0);
+    d->unfinished++;
+    d->unfinished_bytes = bytes;
 }
 
 static door *door_open(void) {
@@ -33,7 +42,8 @@ static door *door_open(void) {
                                              .body_max = BODY_MAX,
                                              .connections_max = PLACES,
                                              .strangers_max = STRANGERS,
-                                             .stranger_body_max = STRANGER_BODY_MAX };
+                                             .stranger_body_max = STRANGER_BODY_MAX,
+                                             .unfinished = on_unfinished };
     assert_int_equal(sv_http_server_open(d->loop, &options, on_request, d, &d->server, NULL),
                      SV_OK);
     return d;
@@ -156,11 +166,36 @@ static void a_newcomers_body_is_small_and_a_known_ones_is_not(void **state) { //
     assert_int_equal(d->newcomers, 1);
 }
 
+static void what_never_became_a_request_is_told_of(void **state) { // [enrol-25]
+    (void) state;
+    static const char HALF[] = "POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 9\r\n\r\nhalf";
+    SV_DEFER(door_drop) door *d = door_open();
+    SSL *whole = dial_from(d, 1, NULL);
+    SSL *half = dial_from(d, 1, NULL);
+    SSL *large = dial_from(d, 1, NULL);
+    assert_int_equal(post(d, whole, 1), 200);
+    assert_int_equal(SSL_write(half, HALF, sizeof HALF - 1), (int) sizeof HALF - 1);
+    turn(d, 50000);
+    hang_up(&whole);
+    turn(d, 50000);
+    assert_int_equal(d->unfinished, 0);
+    hang_up(&half);
+    turn(d, 50000);
+    assert_int_equal(d->unfinished, 1);
+    assert_int_equal(d->unfinished_bytes, sizeof HALF - 1);
+    assert_int_equal(post(d, large, STRANGER_BODY_MAX + 1), 413);
+    hang_up(&large);
+    turn(d, 50000);
+    assert_int_equal(d->unfinished, 2);
+    assert_true(d->unfinished_bytes > STRANGER_BODY_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flood_of_strangers_takes_no_place_from_who_is_known),
         cmocka_unit_test(who_says_nothing_takes_no_place),
         cmocka_unit_test(a_newcomers_body_is_small_and_a_known_ones_is_not),
+        cmocka_unit_test(what_never_became_a_request_is_told_of),
     };
     return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
 }

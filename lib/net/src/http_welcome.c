@@ -65,6 +65,15 @@ void sv_http_peer_unwelcome(const http_peer *peer, const sv_why *why) {
     }
 }
 
+void sv_http_peer_unfinished(const http_peer *peer) {
+    const sv_http_server *server = peer->server;
+    if (server->unfinished != NULL && peer->coming > 0) {
+        char address[HTTP_ADDRESS_MAX + 8];
+        write_address(peer, address);
+        server->unfinished(server->arg, address, peer->coming);
+    }
+}
+
 /// False: the stream has ended, and the peer is gone.
 static bool review(http_peer *peer) {
     sv_why why;

@@ -44,6 +44,9 @@ typedef struct sv_http_server_options {
     /// of no CA that is trusted now. `arg` is the handler's; `peer` "192.0.2.7:50123", `why`
     /// "certificate is revoked (gateway-1)". May be NULL.
     void (*unwelcome)(void *arg, const char *peer, const sv_why *why);
+    /// A connection has ended before the request whose `bytes` had come was taken: it was half, no
+    /// HTTP, or larger than is allowed. `peer` as above. May be NULL. [enrol-25]
+    void (*unfinished)(void *arg, const char *peer, size_t bytes);
     /// Whether somebody whose certificate counts may be here: asked about the first request of a
     /// connection and by sv_http_server_review; a refusal is answered 403. NULL: everybody.
     sv_err (*welcome)(void *arg, const char *peer, const sv_identity *identity, sv_why *why);
