@@ -2,6 +2,7 @@
 
 #include "certify.h"
 #include "est_basic.h"
+#include "standing.h"
 
 #include <base/mem.h>
 #include <codec/encode.h>
@@ -120,6 +121,7 @@ static sv_err take_gateway(const sv_http_request *request, const sv_fleet *fleet
                        "gateways:",
                        peer->id);
     }
+    SV_TRY(sv_standing_allows(fleet->standing, peer->id, peer->not_before_us, why));
     (void) snprintf(out->from, sizeof out->from, "%s", peer->id);
     return sv_http_header_count(request, "Client-Cert") > 0
                ? take_passed_on(request, fleet, out, why)

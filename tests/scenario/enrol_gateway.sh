@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A machine on its first day: the operator's line is typed on it, it gets its certificate through its gateway, its agent starts and its row turns green.
 # No gateway speaks for another site's devices, and nobody gets the gateway's own certificate by it.
-# [enrol-3] [enrol-4] [enrol-12] [enrol-15] [enrol-17]
+# [enrol-3] [enrol-4] [enrol-12] [enrol-15] [enrol-17] [standing-8]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -68,3 +68,10 @@ for path in gateway/simplereenroll gateway%2fsimplereenroll; do
   case $got in 400 | 401 | 404) ;; *) fail "$got for $path: $(cat "$work/said")" ;; esac
 done
 [ "$(api "$at/certificates?q=gw&limit=500" | jq '[.items[] | select(.how != "imported")] | length')" = 0 ] || fail "somebody has a certificate of the gateway's"
+
+# A gateway that counts no more speaks for nobody, whatever connection it has kept, and whose certificate it shows.
+token=$(token_of press-19 north)
+request press-19
+"$selvedge" device revoke gw "${place[@]}" --reason "a test" >/dev/null 2>&1 || fail "the gateway cannot be revoked"
+ask 403 "'gw' is revoked" simpleenroll -u "press-19:$token" --data-binary "@$work/press-19.csr"
+ask 403 "'gw' is revoked" simplereenroll --cert "$work/press-18.crt" --key "$work/press-18.key" --data-binary "@$work/press-18.csr"
