@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/log.h>
 
 // ---- the log ------------------------------------------------------------------------------------
@@ -265,19 +266,26 @@ sv_err sv_standing_store(sv_fleet *fleet, const sv_standing_order *order, sv_sta
     return SV_OK;
 }
 
+/// A gateway comes again if it may. Ids are one in upper and lower case.
+static void end_streams(sv_fleet *fleet, const char *id) {
+    for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {
+        sv_gateway *gateway = sv_registry_gateway_at(fleet->registry, i);
+        if (strcasecmp(gateway->id, id) == 0) {
+            sv_push_end(fleet, gateway);
+        }
+    }
+}
+
 /// What it means for this server itself.
 static void apply(sv_fleet *fleet, const sv_standing_change *change) {
     sv_standing_log *log = fleet->standing;
     sv_device *device = sv_registry_device(fleet->registry, sv_text_of(change->id));
-    sv_gateway *gateway = sv_registry_gateway(fleet->registry, change->id);
     if (sv_standings_set(log->table, change) != SV_OK) {
         SV_LOG(error, "standing.full", "%s is not kept in memory", change->id);
     }
     SV_LOG(info, "standing.changed", "%s is %s (change %" PRId64 ")", change->id,
            sv_standing_state_name(change->state), change->version);
-    if (gateway != NULL) {
-        sv_push_end(fleet, gateway); // it comes again if it may
-    }
+    end_streams(fleet, change->id);
     if (device != NULL) {
         sv_fleet_tell_device(fleet, device);
     }

@@ -4,12 +4,29 @@
 #include <base/mem.h>
 #include <stdlib.h>
 
+/// Ids that differ in upper and lower case alone are one. What is longer than an id is nobody's.
+static sv_text folded(sv_text id, char room[SV_ID_ROOM]) {
+    size_t len = id.len < SV_ID_ROOM ? id.len : SV_ID_ROOM;
+    for (size_t i = 0; i < len; i++) {
+        bool upper = id.at[i] >= 'A' && id.at[i] <= 'Z';
+        room[i] = (char) (upper ? id.at[i] - 'A' + 'a' : id.at[i]);
+    }
+    return (sv_text){ .at = room, .len = len };
+}
+
+static sv_broker_person *find(const sv_broker *broker, sv_text id) {
+    char room[SV_ID_ROOM];
+    return sv_map_get(broker->people, folded(id, room));
+}
+
 static sv_broker_person *person_of(sv_broker *broker, const char *id) {
-    sv_broker_person *person = sv_map_get(broker->people, sv_text_of(id));
+    sv_broker_person *person = find(broker, sv_text_of(id));
     if (person == NULL) {
+        char room[SV_ID_ROOM];
+        sv_text key = folded(sv_text_of(id), room);
         person = sv_mem_new(sizeof *person);
-        if (sv_text_copy(sv_text_of(id), person->id, sizeof person->id) != SV_OK
-            || sv_map_put(broker->people, sv_text_of(id), person) != SV_OK) {
+        if (sv_text_copy(key, person->id, sizeof person->id) != SV_OK
+            || sv_map_put(broker->people, key, person) != SV_OK) {
             abort(); // an id, and there is room for as many as there are connections and sessions
         }
     }
@@ -80,12 +97,12 @@ void sv_broker_person_lose(sv_broker *broker, sv_broker_session *session) {
 }
 
 size_t sv_broker_connections(const sv_broker *broker, sv_text id) {
-    const sv_broker_person *person = sv_map_get(broker->people, id);
+    const sv_broker_person *person = find(broker, id);
     return person == NULL ? 0 : person->client_count;
 }
 
 size_t sv_broker_review(sv_broker *broker, sv_text id, int64_t now_us) {
-    const sv_broker_person *person = sv_map_get(broker->people, id);
+    const sv_broker_person *person = find(broker, id);
     size_t cut = 0;
     broker->now_us = now_us;
     for (sv_broker_client *next = person == NULL ? NULL : person->clients; next != NULL;) {
@@ -103,17 +120,18 @@ size_t sv_broker_review(sv_broker *broker, sv_text id, int64_t now_us) {
 
 static void forget_sessions(sv_broker *broker, sv_text id) {
     for (;;) {
-        sv_broker_person *person = sv_map_get(broker->people, id);
+        sv_broker_person *person = find(broker, id);
         if (person == NULL || person->sessions == NULL) {
             return;
         }
+        sv_broker_retained_forget(broker, sv_text_of(person->sessions->identity.id));
         sv_broker_session_end(broker, person->sessions);
     }
 }
 
 static size_t cut_all(sv_broker *broker, sv_text id, sv_mqtt_reason reason,
                       sv_broker_parting parting) {
-    const sv_broker_person *person = sv_map_get(broker->people, id);
+    const sv_broker_person *person = find(broker, id);
     size_t cut = 0;
     sv_why why;
     (void) sv_fail(&why, SV_ERR_UNTRUSTED, "the connection was ended by order (0x%02x)",

@@ -84,6 +84,29 @@ static void retain(site_link *local, const char *topic) {
     site_publish(local, topic, "x", 0, 0, true);
 }
 
+// [standing-1] [standing-22]
+static void an_id_is_one_in_upper_and_lower_case(void **state) {
+    (void) state;
+    SV_DEFER(site_drop) site *here = site_new();
+    site_link *local = site_joined(here, 0, SV_MQTT_V5, "local", true, false);
+    site_link *revoked = device_joined(here, 1, "press-1", NULL);
+    site_link *retired = device_joined(here, 2, "Mill-2", NULL);
+    here->unwelcome = "press-1";
+    assert_int_equal(review(here, "PRESS-1"), 1);
+    assert_got(revoked, "DISCONNECT:98; closed");
+    retain(local, "presence/Mill-2");
+    assert_int_equal(
+        sv_broker_kick(here->broker, SV_TEXT("mill-2"), SV_MQTT_ADMINISTRATIVE, true, here->now_us),
+        1);
+    assert_got(retired, "DISCONNECT:98; closed");
+    assert_int_equal(site_count(here).retained, 0);
+    assert_int_equal(site_count(here).sessions, 2);
+    char longer[2 * SV_ID_MAX];
+    memset(longer, 'a', sizeof longer);
+    assert_int_equal(
+        sv_broker_review(here->broker, (sv_text){ longer, sizeof longer }, here->now_us), 0);
+}
+
 // [mqtt-22]
 static void of_an_id_that_is_forgotten_nothing_is_kept(void **state) {
     (void) state;
@@ -146,6 +169,7 @@ int main(void) {
         cmocka_unit_test(who_may_not_stay_is_told_and_cut_and_nobody_else),
         cmocka_unit_test(a_will_needs_its_right_until_it_is_due),
         cmocka_unit_test(what_is_kept_back_is_acknowledged_and_heard_by_nobody_else),
+        cmocka_unit_test(an_id_is_one_in_upper_and_lower_case),
         cmocka_unit_test(of_an_id_that_is_forgotten_nothing_is_kept),
         cmocka_unit_test(many_come_and_go_and_are_told_apart),
     };

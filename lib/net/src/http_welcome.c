@@ -4,6 +4,8 @@
 
 #include <event2/bufferevent_ssl.h>
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/clock.h>
 
 enum { LOOK_AGAIN_MAX_S = 24 * 3600 };
@@ -107,7 +109,9 @@ static bool is_of(http_peer *peer, sv_text id) {
     if (ssl != NULL && SSL_is_init_finished(ssl) == 1) {
         peer->met = sv_tls_meet(ssl, &peer->guest, NULL) == SV_OK;
     }
-    return peer->met && peer->guest.kind == SV_TLS_KNOWN && sv_text_is(id, peer->guest.identity.id);
+    const char *own = peer->guest.identity.id;
+    return peer->met && peer->guest.kind == SV_TLS_KNOWN && strlen(own) == id.len
+           && strncasecmp(id.at, own, id.len) == 0; // one id, however it is written
 }
 
 size_t sv_http_server_review(sv_http_server *server, sv_text id) {
