@@ -58,7 +58,12 @@ static const char *time_text(char room[TIME_ROOM], int64_t at_us) {
 static void give_up(enrolling *e, int code, const char *step, const sv_why *why,
                     const char *remedy) {
     e->code = code;
-    (void) fprintf(stderr, "selvedge-agent: not enrolled: %s: %s\n  %s\n", step, why->text, remedy);
+    sv_text said = sv_text_of(why->text);
+    if (sv_text_starts(said, SV_TEXT("TLS: ")) && strcmp(step, "TLS") == 0) {
+        said = sv_text_of(why->text + strlen("TLS: "));
+    }
+    (void) fprintf(stderr, "selvedge-agent: not enrolled: %s: " SV_TEXT_FMT "\n  %s\n", step,
+                   SV_TEXT_ARG(said), remedy);
 }
 
 static bool clocks_differ(const enrolling *e, int64_t by_us) {
@@ -99,7 +104,8 @@ static void give_up_unanswered(enrolling *e, const sv_est_reply *reply, const sv
                 "authority; the token was not sent");
     } else {
         give_up(e, EXIT_UNREACHABLE, "TLS", why,
-                "what answers there speaks no TLS that we do: is it the device door's port?");
+                "is the port in --at a device door's (8444)? What answers there speaks other TLS, "
+                "or none");
     }
 }
 

@@ -92,7 +92,8 @@ static sv_err check(const sv_visit *v, const decision *w, const known *found, sv
     if (!found->here && !w->unknown) {
         return sv_fail(why, SV_ERR_NOT_FOUND,
                        "nobody here has heard of '" SV_TEXT_FMT
-                       "'; to decide about it all the same, say \"unknown\":true",
+                       "'; to decide about it all the same, say \"unknown\":true (on the "
+                       "command line --unknown)",
                        SV_TEXT_ARG(v->id));
     }
     if (w->state == SV_STANDING_QUARANTINED && found->role != SV_ROLE_DEVICE) {

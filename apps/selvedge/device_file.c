@@ -100,7 +100,8 @@ static sv_err read_header(sv_text line, size_t places[COLUMN__COUNT], size_t *co
         }
         if (c == COLUMN__COUNT || places[c] != SIZE_MAX) {
             return sv_fail(why, SV_ERR_INVALID,
-                           "line 1: column '%.40s' is %s; columns are id, site, type, idevid",
+                           "line 1: column '%.40s' is %s; columns are id, site, type, idevid, "
+                           "with commas between",
                            names.at[i], c == COLUMN__COUNT ? "not known" : "there twice");
         }
         places[c] = i;

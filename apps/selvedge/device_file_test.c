@@ -55,12 +55,15 @@ static void a_first_line_that_names_no_columns_is_refused(void **state) {
     static const struct {
         const char *text, *why;
     } CASES[] = {
-        { "", "line 1: column '' is not known; columns are id, site, type, idevid" },
-        { "press-1,pune\n",
-          "line 1: column 'press-1' is not known; columns are id, site, type, idevid" },
+        { "", "line 1: column '' is not known; columns are id, site, type, idevid, with commas "
+              "between" },
+        { "press-1,pune\n", "line 1: column 'press-1' is not known; columns are id, site, type, "
+                            "idevid, with commas between" },
+        { "\xEF\xBB\xBFid;site\r\n", "line 1: column 'id;site' is not known; columns are id, site, "
+                                     "type, idevid, with commas between" },
         { "id,type\n", "line 1 names the columns, id and site among them: id,site,type" },
-        { "id,site,id\n",
-          "line 1: column 'id' is there twice; columns are id, site, type, idevid" },
+        { "id,site,id\n", "line 1: column 'id' is there twice; columns are id, site, type, idevid, "
+                          "with commas between" },
     };
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
         SV_DEFER(sv_device_file_drop) sv_device_file file = SV_DEVICE_FILE;

@@ -257,8 +257,9 @@ static int rotate(int argc, char **argv) {
     if (err == SV_OK) {
         (void) fprintf(
             stderr,
-            "'%s/ca.crt' has a new issuing certificate. Bring ca.crt and crl.pem to the "
-            "gateways and the fleet\nserver where they have copies, send them SIGHUP, and "
+            "'%s/ca.crt' has a new issuing certificate. Bring ca.crt, and crl.pem where there "
+            "is one,\nto the gateways and the fleet server where they have copies, send them "
+            "SIGHUP, and\n"
             "then the signer. Devices need nothing.\n",
             rotation.dir);
     }

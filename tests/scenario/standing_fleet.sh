@@ -54,7 +54,7 @@ api "$at/devices/press-1" | jq -e '.standing | .state == "revoked" and .reason =
 device 1 release press-1
 told 'stays so; a new key takes its place with: selvedge device replace press-1'
 device 2 revoke pres-1
-told "nobody here has heard of 'pres-1'"
+told "nobody here has heard of 'pres-1'.*--unknown"
 device 3 revoke pres-1 --unknown
 device 1 quarantine gw
 told "'gw' is a gateway; a quarantine is for devices"
