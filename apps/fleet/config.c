@@ -269,7 +269,8 @@ static const sv_config_key KEYS[] = {
     { .name = "gateways",
       .type = SV_CONFIG_CUSTOM,
       .help = "which gateways may report, and the site of each: <gateway id>: <site>, or "
-              "{site: <site>, door: HOST:PORT} where devices enrol through it",
+              "{site: <site>, door: HOST:PORT, mqtt: HOST:PORT}: where its devices enrol (at this "
+              "server) and send readings (port 8883 of where they enrol)",
       .read = read_gateways },
     { .name = "notify",
       .type = SV_CONFIG_CUSTOM,

@@ -87,14 +87,35 @@ static sv_err check_free(const sv_fleet *fleet, const sv_device *device, const c
                  : SV_OK;
 }
 
+/// Says which there are, the first few.
+static sv_err no_such_site(const sv_fleet *fleet, const char *site, sv_why *why) {
+    enum { NAMED_MAX = 200 };
+    char room[NAMED_MAX + SV_ID_ROOM + 8];
+    sv_textbuf names = SV_TEXTBUF(room);
+    for (size_t i = 0; i < fleet->config.gateway_count; i++) {
+        const sv_fleet_gateway_site *gateways = fleet->config.gateways;
+        size_t first = 0;
+        while (strcmp(gateways[first].site, gateways[i].site) != 0) {
+            first++;
+        }
+        if (first == i && names.len < NAMED_MAX) {
+            sv_textbuf_addf(&names, "%s%s", i > 0 ? ", " : "", gateways[i].site);
+        } else if (first == i) {
+            sv_textbuf_add_str(&names, ", …");
+            break;
+        }
+    }
+    (void) sv_textbuf_end(&names);
+    return sv_fail(why, SV_ERR_NOT_FOUND,
+                   "there is no site '%s'; the fleet server's gateways stand at: %s", site, room);
+}
+
 sv_err sv_enrol_check(sv_fleet *fleet, const sv_enrol_wish *wish, bool replaces, sv_why *why) {
     SV_TRY(check_words(wish, why));
     const sv_site *site = sv_registry_site(fleet->registry, sv_text_of(wish->site));
     const sv_device *device = sv_registry_device(fleet->registry, sv_text_of(wish->id));
     if (site == NULL) {
-        return sv_fail(
-            why, SV_ERR_NOT_FOUND,
-            "there is no site '%s'; sites are those of the fleet server's gateways:", wish->site);
+        return no_such_site(fleet, wish->site, why);
     }
     if (device == NULL && replaces) {
         return sv_fail(why, SV_ERR_NOT_FOUND, "there is no device '%s'", wish->id);

@@ -183,7 +183,7 @@ static void all_are_added_or_none_and_the_sentence_says_why(void **state) {
         { "CA", "north", "'CA' names the authority's own files" },
         { "GW-a", "north", "'GW-a' is a gateway; no device can be called so" },
         { "press-1", "west",
-          "there is no site 'west'; sites are those of the fleet server's gateways:" },
+          "there is no site 'west'; the fleet server's gateways stand at: north, south" },
         { "old-1", "north", "device old-1 belongs to site south, not to north" },
         { "Fine-1", "north", "Fine-1 is there twice" },
     };
@@ -386,9 +386,26 @@ static void the_line_says_where_the_readings_go_when_it_is_known(void **state) {
                                                    "gw-a:8444 --pin sha256:00"));
     sv_textbuf_clear(&line);
     (void) snprintf(north->mqtt, sizeof north->mqtt, "gw-a:8893");
+    sv_enrol_command(&f->fleet, &wish, "T", "sha256:00", &line);
+    assert_true(sv_text_is(sv_textbuf_text(&line),
+                           "echo T | selvedge-agent enrol press-1 --at gw-a:8444 --pin sha256:00 "
+                           "--gateway gw-a:8893"));
+}
+
+// [enrol-4] Our agent enrols with a token alone; other clients show a certificate.
+static void with_a_makers_certificate_the_line_is_a_request(void **state) {
+    fixture *f = *state;
+    sv_fleet_gateway_site *north = &f->fleet.config.gateways[0];
+    const sv_enrol_wish wish = { .id = "press-1", .site = "north", .idevid = "SN-1" };
+    char room[512];
+    sv_textbuf line = SV_TEXTBUF(room);
+    (void) snprintf(north->door, sizeof north->door, "gw-a:8444");
+    (void) snprintf(north->mqtt, sizeof north->mqtt, "gw-a:8893");
     sv_enrol_command(&f->fleet, &wish, "", "sha256:00", &line);
-    assert_true(sv_text_is(sv_textbuf_text(&line), "selvedge-agent enrol press-1 --at gw-a:8444 "
-                                                   "--pin sha256:00 --gateway gw-a:8893"));
+    assert_true(sv_text_is(sv_textbuf_text(&line),
+                           "curl --cacert root.crt --cert MAKER.crt --key MAKER.key --data-binary "
+                           "@press-1.csr https://gw-a:8444/.well-known/est/simpleenroll | base64 "
+                           "-d | openssl pkcs7 -inform DER -print_certs -out press-1.crt"));
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
@@ -396,6 +413,7 @@ static void the_line_says_where_the_readings_go_when_it_is_known(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_line_says_where_the_readings_go_when_it_is_known),
+        TEST(with_a_makers_certificate_the_line_is_a_request),
         TEST(a_token_is_for_one_id_and_kept_as_its_hash_alone),
         TEST(a_token_ends_with_its_time_and_when_it_is_withdrawn_or_given_anew),
         TEST(of_two_servers_on_one_database_one_burns_a_token),

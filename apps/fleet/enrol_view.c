@@ -61,10 +61,16 @@ void sv_enrol_command(const sv_fleet *fleet, const sv_enrol_wish *wish, const ch
     char at[SV_FLEET_ADDRESS_ROOM];
     const sv_fleet_gateway_site *way = way_to(fleet, sv_text_of(wish->site));
     sv_enrol_address(fleet, sv_text_of(wish->site), at);
-    if (token[0] != '\0') {
-        sv_textbuf_addf(out, "echo %s | ", token);
+    if (token[0] == '\0') {
+        sv_textbuf_addf(out,
+                        "curl --cacert root.crt --cert MAKER.crt --key MAKER.key --data-binary "
+                        "@%s.csr https://%s/.well-known/est/simpleenroll | base64 -d | "
+                        "openssl pkcs7 -inform DER -print_certs -out %s.crt",
+                        wish->id, at, wish->id);
+        return;
     }
-    sv_textbuf_addf(out, "selvedge-agent enrol %s --at %s --pin %s", wish->id, at, pin);
+    sv_textbuf_addf(out, "echo %s | selvedge-agent enrol %s --at %s --pin %s", token, wish->id, at,
+                    pin);
     if (way != NULL && way->mqtt[0] != '\0') {
         sv_textbuf_addf(out, " --gateway %s", way->mqtt);
     }

@@ -103,13 +103,13 @@ static sv_err add_one(const asked *a, sv_why *why) {
     if (a->json) {
         (void) puts("]");
     }
-    (void) fprintf(
-        stderr,
-        line.idevid[0] != '\0'
-            ? "%s waits for its manufacturer's certificate; type the line on the device\n"
-            : "%s waits for its first contact; type the line on the device. The token "
-              "works once and is shown only now\n",
-        line.id);
+    (void) fprintf(stderr,
+                   line.idevid[0] != '\0'
+                       ? "%s waits for its manufacturer's certificate; with it the device asks as "
+                         "the line says\n"
+                       : "%s waits for its first contact; type the line on the device. The token "
+                         "works once and is shown only now\n",
+                   line.id);
     return SV_OK;
 }
 
@@ -194,6 +194,10 @@ static sv_err check(asked *a, const char *output, sv_why *why) {
     bool one = a->plain[0] != NULL && a->site != NULL && a->from == NULL;
     bool file = a->from != NULL && a->plain[0] == NULL && a->site == NULL && a->type == NULL
                 && a->idevid == NULL;
+    if (a->plain[0] != NULL && a->site == NULL && a->from == NULL) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "where does it stand? selvedge device add %s --site SITE", a->plain[0]);
+    }
     return one || file ? SV_OK
                        : sv_fail(why, SV_ERR_INVALID,
                                  "say which: selvedge device add press-17 --site pune, or "

@@ -3,7 +3,7 @@
 # [enrol-1] [enrol-3] [enrol-4] [enrol-5] [enrol-6]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
-gateways='gw: {site: north, door: gw.north:8444}, gw-2: south'
+gateways='gw: {site: north, door: gw.north:8444}, gw-2: {site: south, mqtt: gw-2.south:8884}'
 fleet_choose
 make_pki
 fleet_open
@@ -17,7 +17,7 @@ pin=sha256:$(openssl x509 -in "$work/pki/root/root.crt" -outform DER | sha256sum
 line=$(add press-17 --site north)
 [[ $line =~ ^echo\ [A-Za-z0-9_-]{43}\ \|\ selvedge-agent\ enrol\ press-17\ --at\ gw\.north:8444\ --pin\ $pin$ ]] || fail "the line is '$line'"
 line=$(add press-18 --site south --type lathe)
-[[ $line == *" --at 127.0.0.1:$fleet_port --pin $pin" ]] || fail "the line is '$line'"
+[[ $line == *" --at 127.0.0.1:$fleet_port --pin $pin --gateway gw-2.south:8884" ]] || fail "the line is '$line'"
 add press-19 --site south --output json | jq -e '.[0] | .id == "press-19" and (.token | length) == 43' >/dev/null || fail "no JSON"
 api "$at/devices?q=press-18" | jq -e '.items[0] | .awaited and .site == "south" and .type == "lathe" and (.online | not)' >/dev/null || fail "press-18 is not in the list"
 
@@ -26,6 +26,9 @@ if add press-17 --site south; then fail "added at another site"; fi
 grep -q 'device press-17 belongs to site north' "$work/said" || fail "$(cat "$work/said")"
 if add gw --site north; then fail "a device is called as a gateway"; fi
 if add x --site west; then fail "a site that is not there"; fi
+grep -q "no site 'west'; the fleet server's gateways stand at: north, south" "$work/said" || fail "$(cat "$work/said")"
+if add x; then fail "it stands nowhere"; fi
+grep -q 'selvedge device add x --site SITE' "$work/said" || fail "$(cat "$work/said")"
 if add; then fail "nobody is named"; fi
 
 # [enrol-5] The list, and withdrawing.
@@ -34,6 +37,10 @@ if add; then fail "nobody is named"; fi
 api "$at/enrolments" | jq -e '[.items[] | [.id, .state, .by]] == [["press-19", "withdrawn", "admin"], ["press-18", "open", "admin"], ["press-17", "open", "admin"]]' >/dev/null \
   || fail "the list: $(api "$at/enrolments")"
 if grep -q "$(echo "$line" | cut -d' ' -f2)" "$work/fleet.db" "$work/fleet.db-wal" "$work/fleet.log"; then fail "a token is on disk"; fi
+
+# [enrol-4] A maker's certificate: the line is a request, since our agent knows none.
+born=$(add mill-5 --site north --idevid SN-0815)
+[[ $born == "curl "*" @mill-5.csr https://gw.north:8444/.well-known/est/simpleenroll | "* ]] || fail "the line is '$born'"
 
 # [enrol-6] All faults of a file, and nothing is made.
 printf 'id,site,type\nm-1,north,mill\nm/2,north,mill\nm-3,west,mill\nm-1,north,mill\npress-17,south,\n' >"$work/devices.csv"
