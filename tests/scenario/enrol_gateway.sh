@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A machine on its first day: the operator's line is typed on it, it gets its certificate through its gateway, its agent starts and its row turns green.
 # No gateway speaks for another site's devices, and nobody gets the gateway's own certificate by it.
-# [enrol-3] [enrol-4] [enrol-12] [enrol-15] [enrol-17] [standing-8]
+# [enrol-3] [enrol-4] [enrol-12] [enrol-15] [enrol-17] [enrol-21] [standing-8]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -69,9 +69,50 @@ for path in gateway/simplereenroll gateway%2fsimplereenroll; do
 done
 [ "$(api "$at/certificates?q=gw&limit=500" | jq '[.items[] | select(.how != "imported")] | length')" = 0 ] || fail "somebody has a certificate of the gateway's"
 
-# A gateway that counts no more speaks for nobody, whatever connection it has kept, and whose certificate it shows.
-token=$(token_of press-19 north)
+# Who is revoked or set aside gets no certificate, at neither door; who counts again does. [enrol-15]
+standing() { "$selvedge" device "$1" press-18 "${place[@]}" >/dev/null 2>&1 || fail "press-18: no $1"; }
+# renews STATUS SENTENCE, at both doors
+renews() {
+  local got at
+  for at in "$door" "$fleet_url"; do
+    got=$(curl -s -m 30 --cacert "$work/pki/ca.crt" -o "$work/said" -w '%{http_code}' --cert "$work/press-18.crt" --key "$work/press-18.key" \
+      --data-binary "@$work/press-18.csr" "$at/.well-known/est/simplereenroll" || true)
+    [ "$got" = "$1" ] || fail "$got instead of $1 at $at: $(cat "$work/said")"
+    grep -q -- "$2" "$work/said" || fail "not '$2' at $at: $(cat "$work/said")"
+  done
+}
+standing quarantine
+renews 403 'press-18.* quarantined'
+standing release
+renews 200 ''
+base64 -d "$work/said" | openssl pkcs7 -inform DER -print_certs -out "$work/press-18.crt"
+known=$(api "$at/certificates?q=press-18&limit=500" | jq '.items | length')
+standing revoke
+version_is_here() { [ "$(metric standing_version)" = 3 ]; }
+within 5 version_is_here || fail "the gateway does not know: $(metric standing_version)"
+renews 403 'press-18.* revoked'
+[ "$(api "$at/certificates?q=press-18&limit=500" | jq '.items | length')" = "$known" ] || fail "who is revoked has another certificate"
+
+# Guesses are slowed down for the id they are for, the right token with them, and raised once; nobody else is held up. [enrol-21]
 request press-19
+token=$(token_of press-19 north)
+for ((i = 0; i < 20; i++)); do ask 401 'token: ' simpleenroll -u "press-19:$(openssl rand -base64 32 | tr -d '\n')" --data-binary "@$work/press-19.csr"; done
+ask 429 'too many wrong ones' simpleenroll -u "press-19:$token" --data-binary "@$work/press-19.csr"
+request press-20
+ask 200 '' simpleenroll -u "press-20:$(token_of press-20 north)" --data-binary "@$work/press-20.csr"
+base64 -d "$work/said" | openssl pkcs7 -inform DER -print_certs -out "$work/press-20.crt"
+guessed() { api "$at/alerts?limit=500" | jq -e '[.items[] | select(.rule == "enrolment")] | length == 1 and .[0].type == "SECURITY"' >/dev/null; }
+within 5 guessed || fail "the guesses are no alert: $(api "$at/alerts?limit=500")"
+
+# Names that would be something elsewhere are text, and no line of their own in a log.
+for name in "press-20' OR '1'='1" '<img src=x onerror=alert(1)>' $'a\e[2Jb' $'a\r\nlevel=error' 'a/#' "\$share"; do
+  ask 401 'token: ' simpleenroll -u "$name:$(openssl rand -hex 32)" --data-binary "@$work/press-20.csr"
+done
+if LC_ALL=C grep -vE '^time=[ -~]*"$' "$work/fleet.log" "$work/gateway.log" >"$work/odd"; then fail "a name wrote into a log: $(cat -v "$work/odd")"; fi
+
+# A gateway that counts no more speaks for nobody, whatever connection it has kept, and whose certificate it shows.
+token=$(token_of press-21 north)
+request press-21
 "$selvedge" device revoke gw "${place[@]}" --reason "a test" >/dev/null 2>&1 || fail "the gateway cannot be revoked"
-ask 403 "'gw' is revoked" simpleenroll -u "press-19:$token" --data-binary "@$work/press-19.csr"
-ask 403 "'gw' is revoked" simplereenroll --cert "$work/press-18.crt" --key "$work/press-18.key" --data-binary "@$work/press-18.csr"
+ask 403 "'gw' is revoked" simpleenroll -u "press-21:$token" --data-binary "@$work/press-21.csr"
+ask 403 "'gw' is revoked" simplereenroll --cert "$work/press-20.crt" --key "$work/press-20.key" --data-binary "@$work/press-20.csr"
