@@ -15,9 +15,9 @@ api() { curl -s -m 10 -H "Authorization: Bearer $(cat "$work/admin.token")" "$@"
 say() { as "$1" -t "sensors/$1/oil" -m "{\"value\":$2,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"$1\"}"; }
 # decide VERB ID: until every gateway of the site says that it is in force
 decide() { "$selvedge" device "$1" "$2" "${place[@]}" --reason "a test" --wait 10 >"$work/said" 2>&1 || fail "device $1 $2: $(cat "$work/said")"; }
-# live DEVICE: a session, that comes back when it is taken over; its id is $ran
+# live DEVICE [more options]: a session, that comes back when it is taken over; its id is $ran
 live() {
-  run "$work/$1.log" mosquitto_sub -V mqttv311 -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/$1.crt" --key "$work/keys/$1.key" -i "$1" -t "commands/$1/#"
+  run "$work/$1.log" mosquitto_sub -V mqttv311 -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/$1.crt" --key "$work/keys/$1.key" -i "$1" -t "commands/$1/#" "${@:2}"
 }
 clients_are() { within 5 metric_is door_sessions "$1"; }
 alert() { api "$at/alerts?state=open" | jq -e --arg device "$1" --arg rule "$2" '[.items[] | select(.device == $device and .rule == $rule)] | length > 0'; }
@@ -72,6 +72,20 @@ decide release press-4
 stored=$(metric readings_stored_total)
 say press-4 23
 within 5 metric_is readings_stored_total $((stored + 1)) || fail "a released device does not count"
+
+# A device that moves between two networks is one: what it leaves behind is connected still, and does not answer.
+left=("$other")
+for ((i = 0; i < 8; i++)); do
+  kill -STOP "${left[-1]}"
+  live press-2 -A "127.0.0.$((2 + i % 2))"
+  left+=("$ran")
+  taken=$((i + 1))
+  moved() { [ "$(grep -c "event=client.taken-over.*press-2" "$work/gateway.log")" = "$taken" ]; }
+  within 5 moved || fail "press-2 did not move"
+done
+for pid in "${left[@]}"; do die "$pid"; done
+[ "$(metric clones_total)" = 1 ] || fail "a device that moves is taken for two"
+[ "$(state press-2)" = active ] || fail "press-2 is $(state press-2)"
 
 # Without the link and after a kill it holds.
 decide revoke press-5
