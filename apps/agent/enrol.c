@@ -177,7 +177,8 @@ static const struct {
     { "signer", "run the line again in a while; the token is still good" },
     { "storing", "run the line again in a while; the token is still good" },
     { "clock", "it is the server's clock that has to be set; the token is still good" },
-    { "certificate", "an operator sees with 'selvedge device show ID' whether the id is revoked" },
+    { "certificate",
+      "an operator sees with 'selvedge audit list --about ID' what was decided about it" },
 };
 
 /// Splits "token: it was used": where the sentence begins with a step we know.

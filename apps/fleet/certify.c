@@ -302,7 +302,7 @@ void sv_certify_drop(sv_certify **certify) {
         certify_job *job = old->signing;
         old->signing = job->next;
         sv_signer_forget(old->fleet->signer, job);
-        (void) certify_refuse(job, 503, "the fleet server ends; nothing was issued");
+        (void) certify_refuse(job, 503, "storing: the fleet server ends; nothing was issued");
         answer(job);
     }
     sv_timer_drop(&old->turn);

@@ -186,7 +186,22 @@ static inline void finish(fixture *f) {
     sv_certify_commit(f->fleet.certify);
 }
 
+/// Every refusal begins with the step at which it came up. [enrol-19]
+static inline bool names_a_step(const char *sentence) {
+    static const char *const STEPS[] = { "token: ",  "request: ", "key: ",  "certificate: ",
+                                         "signer: ", "storing: ", "clock: " };
+    for (size_t i = 0; i < SV_COUNT(STEPS); i++) {
+        if (sv_text_starts(sv_text_of(sentence), sv_text_of(STEPS[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline void expect(const certify_end *end, int status, const char *sentence) {
+    if (status != 200 && !names_a_step(end->sentence)) {
+        fail_msg("no step: %s", end->sentence);
+    }
     if (end->status != status || (sentence != NULL && strcmp(end->sentence, sentence) != 0)) {
         fail_msg("%d: %s", end->status, end->sentence);
     }

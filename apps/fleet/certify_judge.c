@@ -86,12 +86,12 @@ static sv_err find_by_name(sv_fleet *fleet, certify_job *job) {
     if (err == SV_ERR_NOT_FOUND) {
         return certify_refuse(
             job, 403,
-            "nobody has added a device for the manufacturer's certificate '%.60s' "
+            "certificate: nobody has added a device for the manufacturer's certificate '%.60s' "
             "(serial number '%.40s')",
             job->caller.names[0], job->caller.names[1]);
     }
     return err == SV_OK              ? SV_OK
-           : err == SV_ERR_UNTRUSTED ? fail_at(job, 403, "manufacturer's certificate", &why)
+           : err == SV_ERR_UNTRUSTED ? fail_at(job, 403, "certificate", &why)
            : err == SV_ERR_STATE     ? fail_at(job, 503, "clock", &why)
                                      : no_database(job, &why);
 }
@@ -142,7 +142,7 @@ sv_err certify_judge_standing(sv_fleet *fleet, certify_job *job) {
     if (standing.state == SV_STANDING_ACTIVE) {
         return judge_old(fleet, job);
     }
-    return certify_refuse(job, 403, "%s is %s and gets no certificate; %s", job->id,
+    return certify_refuse(job, 403, "certificate: %s is %s and gets none; %s", job->id,
                           sv_standing_state_name(standing.state),
                           standing.state == SV_STANDING_QUARANTINED
                               ? "an operator can release it"
@@ -157,8 +157,9 @@ static sv_err judge_site(const sv_fleet *fleet, certify_job *job, const char *si
     if (gateway == NULL || strcmp(gateway->site->name, of) == 0) {
         return SV_OK;
     }
-    return certify_refuse(job, 403, "%s is not of site %s, which gateway %s speaks for", job->id,
-                          gateway->site->name, gateway->id);
+    return certify_refuse(job, 403, "%s: %s is not of site %s, which gateway %s speaks for",
+                          job->again ? "certificate" : "token", job->id, gateway->site->name,
+                          gateway->id);
 }
 
 static sv_err judge_key(sv_fleet *fleet, certify_job *job) {
@@ -183,12 +184,12 @@ static sv_err judge_enrol(sv_fleet *fleet, sv_guess *guess, certify_job *job,
     bool by_name = !question->credentials && job->caller.kind == SV_CERTIFY_MANUFACTURED;
     if (!question->credentials && !by_name) {
         return certify_refuse(
-            job, 401, "simpleenroll needs a token: user name is the id, password the token");
+            job, 401, "token: simpleenroll needs one; user name is the id, password the token");
     }
     SV_TRY(by_name ? find_by_name(fleet, job) : find_by_token(fleet, guess, job, question));
     memcpy(job->id, job->pass.id, sizeof job->id);
     if (job->caller.kind == SV_CERTIFY_TRUSTED && strcmp(job->caller.identity.id, job->id) != 0) {
-        return certify_refuse(job, 403, "the connection is %s's; the token is for %s",
+        return certify_refuse(job, 403, "token: the connection is %s's; the token is for %s",
                               job->caller.identity.id, job->id);
     }
     SV_TRY(judge_site(fleet, job, job->pass.site));
@@ -210,7 +211,7 @@ static sv_err judge_grace(sv_fleet *fleet, certify_job *job, const sv_cert_facts
     sv_time_add(&when, old->not_after_us);
     if (fleet->wall_us() - old->not_after_us > fleet->config.enrolment.grace_us) {
         return certify_refuse(job, 403,
-                              "the certificate ended on " SV_TEXT_FMT
+                              "certificate: it ended on " SV_TEXT_FMT
                               ", longer ago than is forgiven; "
                               "an operator has to add %s anew (device replace)",
                               SV_TEXT_ARG(sv_textbuf_text(&when)), job->id);
@@ -219,8 +220,8 @@ static sv_err judge_grace(sv_fleet *fleet, certify_job *job, const sv_cert_facts
         return no_database(job, &why);
     }
     if (!newest) {
-        return certify_refuse(job, 403, "%s has a newer certificate than this one, which has ended",
-                              job->id);
+        return certify_refuse(
+            job, 403, "certificate: %s has a newer one than this, which has ended", job->id);
     }
     return strcmp(old->key_hash, job->key_hash) == 0
                ? SV_OK
@@ -236,11 +237,11 @@ static sv_err judge_again(sv_fleet *fleet, certify_job *job, sv_text body) {
     sv_cert_facts old;
     sv_why why = { 0 };
     if (caller->kind != SV_CERTIFY_TRUSTED && caller->kind != SV_CERTIFY_EXPIRED) {
-        return certify_refuse(job, 401,
-                              "simplereenroll goes by the certificate that is renewed; show it%s",
-                              caller->gateway != NULL ? " (a gateway's own: "
-                                                        "/.well-known/est/gateway/simplereenroll)"
-                                                      : "");
+        return certify_refuse(
+            job, 401, "certificate: simplereenroll goes by the one that is renewed; show it%s",
+            caller->gateway != NULL ? " (a gateway's own: "
+                                      "/.well-known/est/gateway/simplereenroll)"
+                                    : "");
     }
     memcpy(job->id, caller->identity.id, sizeof job->id);
     SV_TRY(judge_site(fleet, job, NULL));

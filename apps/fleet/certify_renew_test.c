@@ -17,7 +17,7 @@ static void a_certificate_is_renewed_with_its_own_or_a_new_key(void **state) {
     renew(f, caller_of(&old, SV_CERTIFY_TRUSTED), "press-2", 2, &end);
     expect(&end, 403, "request: it asks for 'press-2'; the certificate is 'press-1'");
     renew(f, nobody(), "press-1", 2, &end);
-    expect(&end, 401, "simplereenroll goes by the certificate that is renewed; show it");
+    expect(&end, 401, "certificate: simplereenroll goes by the one that is renewed; show it");
     assert_int_equal(lines(f, "certificate.renew", "done"), 2);
     assert_int_equal(fixture_count(f, "SELECT count(*) FROM certificate WHERE replaced_us IS NULL"),
                      1);
@@ -34,7 +34,7 @@ static void after_its_end_a_certificate_is_renewed_for_a_while_with_the_same_key
     fixture_now_us = old.facts.not_after_us + 30 * SV_TIME_DAY_US + 1;
     renew(f, caller_of(&old, SV_CERTIFY_EXPIRED), "press-1", 0, &end);
     expect(&end, 403,
-           "the certificate ended on 2027-04-15T08:00:00Z, longer ago than is forgiven; an "
+           "certificate: it ended on 2027-04-15T08:00:00Z, longer ago than is forgiven; an "
            "operator has to add press-1 anew (device replace)");
     fixture_now_us = old.facts.not_after_us + 29 * SV_TIME_DAY_US;
     renew(f, caller_of(&old, SV_CERTIFY_EXPIRED), "press-1", 1, &end);
@@ -47,7 +47,7 @@ static void after_its_end_a_certificate_is_renewed_for_a_while_with_the_same_key
     // Once there is a newer one, the old is nothing any more.
     fixture_now_us += SV_TIME_DAY_US / 2;
     renew(f, caller_of(&old, SV_CERTIFY_EXPIRED), "press-1", 0, &end);
-    expect(&end, 403, "press-1 has a newer certificate than this one, which has ended");
+    expect(&end, 403, "certificate: press-1 has a newer one than this, which has ended");
     fixture_now_us = start_us;
 }
 
@@ -73,10 +73,11 @@ static void who_is_revoked_or_set_aside_gets_none(void **state) {
     decide(f, "press-3", SV_STANDING_REVOKED);
     renew(f, caller_of(&old, SV_CERTIFY_TRUSTED), "press-1", 0, &old);
     expect(&old, 403,
-           "press-1 is revoked and gets no certificate; an operator can give its place to a new "
+           "certificate: press-1 is revoked and gets none; an operator can give its place to a new "
            "key (device replace)");
     renew(f, caller_of(&end, SV_CERTIFY_TRUSTED), "press-2", 1, &end);
-    expect(&end, 403, "press-2 is quarantined and gets no certificate; an operator can release it");
+    expect(&end, 403,
+           "certificate: press-2 is quarantined and gets none; an operator can release it");
     enrol(f, "press-3", grant.token, 2, &end);
     finish(f);
     expect(&end, 403, NULL);

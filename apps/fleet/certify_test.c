@@ -90,7 +90,7 @@ static void when_the_signer_or_the_server_goes_the_token_is_as_it_was(void **sta
 
     enrol(f, "press-1", grant.token, 0, &end); // at the signer when the server ends
     sv_fleet_drop(&f->fleet);
-    expect(&end, 503, "the fleet server ends; nothing was issued");
+    expect(&end, 503, "storing: the fleet server ends; nothing was issued");
     fixture_start(f);
     certify_start(f);
     assert_int_equal(open_tokens(f), 1);
@@ -134,7 +134,7 @@ static void a_token_is_good_for_what_it_says_alone(void **state) {
     finish(f);
     expect(&end, 403, "token: this token is for another id than press-2");
     enrol_as(f, nobody(), "press-1", NULL, "press-1", 0, &end);
-    expect(&end, 401, "simpleenroll needs a token: user name is the id, password the token");
+    expect(&end, 401, "token: simpleenroll needs one; user name is the id, password the token");
     assert_int_equal(lines(f, "enrolment.use", "refused"), 2);
     assert_int_equal(open_tokens(f), 2);
     assert_int_equal(fixture_count(f, "SELECT count(*) FROM enrolment_token WHERE last_outcome LIKE"
@@ -182,7 +182,7 @@ static void through_a_gateway_devices_of_its_site_alone(void **state) {
     sv_certify_caller north = { .gateway = fixture_gateway(f, "gw-a"), .from = "gw-a" };
     enrol_as(f, south, "press-1", grant.token, "press-1", 0, &end);
     finish(f);
-    expect(&end, 403, "press-1 is not of site south, which gateway gw-b speaks for");
+    expect(&end, 403, "token: press-1 is not of site south, which gateway gw-b speaks for");
     enrol_as(f, north, "press-1", grant.token, "press-1", 0, &end);
     finish(f);
     expect(&end, 200, NULL);
@@ -191,7 +191,7 @@ static void through_a_gateway_devices_of_its_site_alone(void **state) {
     again.gateway = fixture_gateway(f, "gw-b");
     (void) snprintf(again.from, sizeof again.from, "gw-b");
     renew(f, again, "press-1", 1, &next);
-    expect(&next, 403, "press-1 is not of site south, which gateway gw-b speaks for");
+    expect(&next, 403, "certificate: press-1 is not of site south, which gateway gw-b speaks for");
     // Whoever shows nothing would renew the gateway's own.
     north = (sv_certify_caller){ .gateway = fixture_gateway(f, "gw-a"), .from = "gw-a" };
     renew(f, north, "gw-a", 1, &next);
@@ -216,7 +216,8 @@ static void a_manufacturers_certificate_stands_for_a_token(void **state) {
     enrol_as(f, stranger, "", NULL, "press-1", 0, &end);
     finish(f);
     expect(&end, 403,
-           "nobody has added a device for the manufacturer's certificate 'Acme press' (serial "
+           "certificate: nobody has added a device for the manufacturer's certificate 'Acme press' "
+           "(serial "
            "number 'SN 0816')");
     enrol_as(f, caller, "", NULL, "press-2", 0, &end);
     finish(f);

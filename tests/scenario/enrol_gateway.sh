@@ -51,7 +51,7 @@ within 20 device_is press-17 '.online and (.awaited | not) and .site == "north"'
 
 # curl, through the gateway: by token, then by the certificate itself, which the gateway passes on.
 request press-18
-ask 401 'needs a token' simpleenroll --data-binary "@$work/press-18.csr"
+ask 401 'token: simpleenroll needs one' simpleenroll --data-binary "@$work/press-18.csr"
 ask 200 '' simpleenroll -u "press-18:$(token_of press-18 north)" --data-binary "@$work/press-18.csr"
 base64 -d "$work/said" | openssl pkcs7 -inform DER -print_certs -out "$work/press-18.crt"
 ask 200 '' simplereenroll --cert "$work/press-18.crt" --key "$work/press-18.key" --data-binary "@$work/press-18.csr"

@@ -36,11 +36,11 @@ expect 405 'use GET' -X POST -d x "$est/cacerts"
 
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/press-1.key" -subj /CN=press-1 -out "$work/press-1.csr" 2>/dev/null
 enrol=(--data-binary "@$work/press-1.csr" -H 'Content-Type: application/pkcs10' "$est/simpleenroll")
-expect 401 'needs a token' "${enrol[@]}"
+expect 401 'token: simpleenroll needs one' "${enrol[@]}"
 head_says 'WWW-Authenticate: Basic'
 expect 401 'token: there is no such token' -u press-1:wrong "${enrol[@]}"
 expect 401 'token: Authorization is not Basic' -H 'Authorization: Bearer x' "${enrol[@]}"
-expect 401 'goes by the certificate' --data-binary "@$work/press-1.csr" "$est/simplereenroll"
+expect 401 'goes by the one' --data-binary "@$work/press-1.csr" "$est/simplereenroll"
 expect 403 'Client-Cert is for what gateways pass on' -H 'Client-Cert: :AAAA:' "${enrol[@]}"
 head -c 70000 /dev/zero | tr '\0' A >"$work/long"
 expect 413 'request: the body has 70000 bytes' -u press-1:wrong --data-binary "@$work/long" "$est/simpleenroll"

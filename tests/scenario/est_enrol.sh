@@ -135,7 +135,7 @@ born=(--cert "$work/born.crt" --key "$work/born.key")
 key_of mill-5; csr_of mill-5; body mill-5
 ask 200 '' simpleenroll "${born[@]}" --data-binary "@$work/mill-5.b64"
 take mill-5
-ask 403 "manufacturer's certificate: the token for mill-5 was used on" simpleenroll "${born[@]}" --data-binary "@$work/mill-5.b64"
+ask 403 "certificate: the token for mill-5 was used on" simpleenroll "${born[@]}" --data-binary "@$work/mill-5.b64"
 
 # [enrol-17] Renewal by the certificate itself, with the same key and with a new one.
 mine=(--cert "$work/press-1.crt" --key "$work/press-1.key")
@@ -150,7 +150,7 @@ csr_of press-2 press-1; body press-2
 ask 403 "request: it asks for 'press-2'" simplereenroll --cert "$work/press-1.crt" --key "$work/press-1.key" --data-binary "@$work/press-2.b64"
 openssl req -new -key "$work/press-1.key" -subj /O=Other/CN=press-1 -outform DER | base64 -w0 >"$work/press-1.b64"
 ask 403 'O in its subject is not what' simplereenroll --cert "$work/press-1.crt" --key "$work/press-1.key" --data-binary "@$work/press-1.b64"
-ask 401 'goes by the certificate' simplereenroll --data-binary "@$work/press-1.b64"
+ask 401 'goes by the one' simplereenroll --data-binary "@$work/press-1.b64"
 ask 401 'gateway/simplereenroll' simplereenroll --cert "$work/keys/gw.crt" --key "$work/keys/gw.key" --data-binary "@$work/press-1.b64"
 
 # [enrol-15] A gateway renews its own at a path of its own, and keeps its names.
