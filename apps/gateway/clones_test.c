@@ -190,6 +190,23 @@ static void one_that_did_not_answer_in_between_breaks_the_proof(void **state) {
     }
 }
 
+static void one_that_has_not_answered_yet_proves_nothing(void **state) { // [standing-27]
+    (void) state;
+    static const char *const FROM[] = { "192.0.2.7:1", "192.0.2.8:2", "192.0.2.7:3",
+                                        "192.0.2.8:4" };
+    char places[2 * GW_CLONE_PLACE_ROOM];
+    door d;
+    open_door(&d);
+    for (int i = 0; i < 3; i++) {
+        gw_clones_took(&d.clones, SV_TEXT("press-1"), FROM[i], FROM[i + 1], d.now_us);
+    }
+    for (int i = 3; i-- > 0;) { // the last is heard first
+        const gw_clone_watch *found = gw_clones_parted(&d.clones, FROM[i], true, d.now_us, places);
+        assert_true(i == 0 ? found != NULL : found == NULL);
+    }
+    close_door(&d);
+}
+
 static void a_flood_of_ids_is_bounded(void **state) {
     (void) state;
     door d;
@@ -217,6 +234,7 @@ int main(void) {
         cmocka_unit_test(once_there_and_back_is_none_and_neither_is_what_was_long_ago),
         cmocka_unit_test(a_copy_that_never_answers_is_seen_by_the_one_that_does),
         cmocka_unit_test(one_that_did_not_answer_in_between_breaks_the_proof),
+        cmocka_unit_test(one_that_has_not_answered_yet_proves_nothing),
         cmocka_unit_test(a_flood_of_ids_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
