@@ -38,6 +38,8 @@ clients_are 1 || fail "a revoked session goes on"
 took=$((($(date +%s%N) - start) / 1000000))
 [ $took -lt 2000 ] || fail "it took $took ms"
 if say press-1 21; then fail "a revoked device publishes"; fi
+if "$selvedge" publish --gateway "127.0.0.1:$mqtt_port" --id press-1 --ca "$work/pki/ca.crt" --cert "$work/keys/press-1.crt" --key "$work/keys/press-1.key" oil 21 2>"$work/said"; then fail "a revoked device publishes"; fi
+grep -q 'certificate.*, before CONNECT was answered\|before CONNECT was answered; if this certificate counts no more' "$work/said" || fail "not said what may be wrong: $(cat "$work/said")"
 grep -q "event=link.refused .*'press-1' is revoked (change 1)" "$work/gateway.log" || fail "the log does not say why"
 kill -0 "$other" || fail "somebody else was sent away"
 

@@ -102,7 +102,11 @@ static void on_conn_down(void *arg, const sv_why *why) {
     enter(client);
     sv_why early;
     if (sv_timer_is_set(client->patience)) {
-        (void) sv_fail(&early, why->code, "%.300s, before CONNECT was answered", why->text);
+        // TLS 1.3: who refuses our certificate may be gone before we have read that it does.
+        bool wordless = sv_text_starts(sv_text_of(why->text), SV_TEXT("closed by "));
+        (void) sv_fail(
+            &early, why->code, "%.250s, before CONNECT was answered%s", why->text,
+            wordless ? "; if this certificate counts no more, the other side's log says so" : "");
         why = &early;
     }
     lose(client, why);
