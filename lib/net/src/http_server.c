@@ -205,6 +205,13 @@ static bool knows_peer(http_peer *peer, sv_http_request *request) {
     return false;
 }
 
+/// What a body unpacks to is bounded as the plain one is. [relay-14]
+static size_t unpacked_max(const http_peer *peer) {
+    const sv_http_server *server = peer->server;
+    bool less = peer->is_stranger && server->strangers.body_max > 0;
+    return less ? server->strangers.body_max : server->body_max;
+}
+
 static void request_came(struct evhttp_request *raw, void *arg) {
     sv_http_server *server = arg;
     http_peer *peer = peer_of(server, evhttp_request_get_connection(raw));
@@ -222,7 +229,7 @@ static void request_came(struct evhttp_request *raw, void *arg) {
             "one Content-Length, or Transfer-Encoding: chunked, and plain header names");
     } else if (request->path.overflowed) {
         sv_http_problem(request, 400, "Bad path", "the path is no valid percent-encoded UTF-8");
-    } else if (knows_peer(peer, request) && sv_http_request_unpack(request, server->body_max)) {
+    } else if (knows_peer(peer, request) && sv_http_request_unpack(request, unpacked_max(peer))) {
         server->handler(request, server->arg);
     }
 }

@@ -4,6 +4,7 @@
 #include "http_internal.h"
 #include "listener_fixture.h"
 
+#include <codec/compress.h>
 #include <net/http_server.h>
 
 enum { PLACES = 64, STRANGERS = 8, BODY_MAX = 4096, STRANGER_BODY_MAX = 256, FLOOD = 36 };
@@ -86,15 +87,11 @@ static void hang_up(SSL **ssl) {
     (void) close(fd);
 }
 
-/// Status of the answer to a POST with so many bytes; 0: the server has closed.
-static int post(door *d, SSL *ssl, int body_bytes) {
+/// Status of the answer; 0: the server has closed.
+static int status_of(door *d, SSL *ssl) {
     static char got[BODY_MAX * 2];
-    int len =
-        snprintf(got, sizeof got, "POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: %d\r\n\r\n%*s",
-                 body_bytes, body_bytes, body_bytes > 0 ? "x" : "");
     int status = 0;
     int64_t end_us = sv_clock_monotonic_us() + PATIENCE_US;
-    (void) SSL_write(ssl, got, len);
     for (size_t at = 0; status == 0 && sv_clock_monotonic_us() < end_us;) {
         ERR_clear_error(); // the server's, on the same thread
         int result = SSL_read(ssl, got + at, (int) (sizeof got - 1 - at));
@@ -108,6 +105,44 @@ static int post(door *d, SSL *ssl, int body_bytes) {
         sv_loop_turn(d->loop, TURN_US);
     }
     return status;
+}
+
+/// So to a POST with so many bytes.
+static int post(door *d, SSL *ssl, int body_bytes) {
+    static char said[BODY_MAX * 2];
+    int len =
+        snprintf(said, sizeof said, "POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: %d\r\n\r\n%*s",
+                 body_bytes, body_bytes, body_bytes > 0 ? "x" : "");
+    (void) SSL_write(ssl, said, len);
+    return status_of(d, ssl);
+}
+
+/// So with a body that unpacks to so many.
+static int post_packed(door *d, SSL *ssl, size_t body_bytes) {
+    char plain[BODY_MAX] = { 0 };
+    char room[BODY_MAX];
+    char head[128];
+    sv_textbuf packed = SV_TEXTBUF(room);
+    assert_int_equal(sv_compress((sv_text){ plain, body_bytes }, &packed), SV_OK);
+    assert_true(packed.len < STRANGER_BODY_MAX);
+    int len = snprintf(head, sizeof head,
+                       "POST / HTTP/1.1\r\nHost: hub\r\nContent-Encoding: zstd\r\n"
+                       "Content-Length: %zu\r\n\r\n",
+                       packed.len);
+    (void) SSL_write(ssl, head, len);
+    (void) SSL_write(ssl, packed.at, (int) packed.len);
+    return status_of(d, ssl);
+}
+
+// [relay-14]
+static void what_a_strangers_body_unpacks_to_is_bounded_as_well(void **state) {
+    (void) state;
+    SV_DEFER(door_drop) door *d = door_open();
+    SV_DEFER(hang_up) SSL *known = dial_from(d, 1, "press-1");
+    SV_DEFER(hang_up) SSL *stranger = dial_from(d, 2, NULL);
+    assert_int_equal(post_packed(d, stranger, STRANGER_BODY_MAX - 1), 200);
+    assert_int_equal(post_packed(d, stranger, STRANGER_BODY_MAX + 1), 413);
+    assert_int_equal(post_packed(d, known, BODY_MAX - 1), 200);
 }
 
 static void a_flood_of_strangers_takes_no_place_from_who_is_known(void **state) { // [relay-14]
@@ -192,6 +227,7 @@ static void what_never_became_a_request_is_told_of(void **state) { // [enrol-25]
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_strangers_body_unpacks_to_is_bounded_as_well),
         cmocka_unit_test(a_flood_of_strangers_takes_no_place_from_who_is_known),
         cmocka_unit_test(who_says_nothing_takes_no_place),
         cmocka_unit_test(a_newcomers_body_is_small_and_a_known_ones_is_not),
