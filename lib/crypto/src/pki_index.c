@@ -111,6 +111,7 @@ typedef struct role_search {
     sv_role taken_by;
 } role_search;
 
+/// Ids that differ in upper and lower case alone are one.
 static sv_text lower(const char *id, char room[SV_ID_ROOM]) {
     size_t len = 0;
     for (; len < SV_ID_MAX && id[len] != '\0'; len++) {
@@ -220,8 +221,13 @@ sv_err sv_pki_index_add(const char *dir, const char *id, sv_role role, const X50
     return sv_disk_append(path, sv_textbuf_text(&line), 0644, why);
 }
 
+typedef struct revocation {
+    char id[SV_ID_ROOM]; ///< as it was written first
+    int64_t before_us;
+} revocation;
+
 struct sv_pki_revoked {
-    sv_map *before; ///< id to int64_t, owned
+    sv_map *before; ///< id in lower case to revocation, owned
 };
 
 void sv_pki_revoked_drop(sv_pki_revoked **revoked) {
@@ -244,14 +250,21 @@ static sv_err remember(void *arg, const sv_json *line, sv_why *why) {
     if (!sv_json_text(sv_json_get(line, "id"), &id) || !time_of(line, "before", &before_us)) {
         return SV_ERR_INVALID;
     }
-    int64_t *known = sv_map_get(revoked->before, id);
+    if (!sv_id_is_valid(id)) {
+        return SV_OK; // no certificate is for it
+    }
+    revocation *fresh = sv_mem_new(sizeof *fresh);
+    fresh->before_us = before_us;
+    memcpy(fresh->id, id.at, id.len);
+    char room[SV_ID_ROOM];
+    sv_text key = lower(fresh->id, room);
+    revocation *known = sv_map_get(revoked->before, key);
     if (known != NULL) {
-        *known = before_us > *known ? before_us : *known;
+        known->before_us = before_us > known->before_us ? before_us : known->before_us;
+        free(fresh);
         return SV_OK;
     }
-    int64_t *fresh = sv_mem_new(sizeof *fresh);
-    *fresh = before_us;
-    sv_err err = sv_map_put(revoked->before, id, fresh);
+    sv_err err = sv_map_put(revoked->before, key, fresh);
     if (err != SV_OK) {
         free(fresh);
     }
@@ -273,17 +286,17 @@ sv_err sv_pki_revoked_load(const char *dir, sv_pki_revoked **out, sv_why *why) {
 }
 
 int64_t sv_pki_revoked_before_us(const sv_pki_revoked *revoked, const char *id) {
-    const int64_t *before_us = sv_map_get(revoked->before, sv_text_of(id));
-    return before_us != NULL ? *before_us : INT64_MIN;
+    char room[SV_ID_ROOM];
+    const revocation *found = sv_map_get(revoked->before, lower(id, room));
+    return found != NULL ? found->before_us : INT64_MIN;
 }
 
 sv_err sv_pki_revocations(const char *dir, sv_pki_revoked_visit *visit, void *arg, sv_why *why) {
     SV_DEFER(sv_pki_revoked_drop) sv_pki_revoked *revoked = NULL;
     SV_TRY(sv_pki_revoked_load(dir, &revoked, why));
     for (size_t i = 0; i < sv_map_count(revoked->before); i++) {
-        sv_text id;
-        const int64_t *before_us = sv_map_at(revoked->before, i, &id);
-        visit(arg, id, *before_us);
+        const revocation *one = sv_map_at(revoked->before, i, NULL);
+        visit(arg, sv_text_of(one->id), one->before_us);
     }
     return SV_OK;
 }

@@ -104,7 +104,7 @@ static void every_issuing_certificate_that_counts_has_a_list_of_its_own(void **s
     assert_int_equal(sv_pki_crl(folder, in(path, "crl.pem"), NULL), SV_OK);
     assert_int_equal(rotated(NULL), SV_OK);
     issued("new-1");
-    assert_int_equal(sv_pki_revoke(folder, "old-1", NULL), SV_OK);
+    assert_int_equal(sv_pki_revoke(folder, "OLD-1", NULL), SV_OK); // one id [standing-1]
     assert_int_equal(sv_pki_revoke(folder, "new-1", NULL), SV_OK);
     assert_int_equal(rotated(NULL), SV_OK); // and the lists are made anew
     SV_DEFER(sv_pki_drop) sv_pki pki = SV_PKI_CLOSED;
