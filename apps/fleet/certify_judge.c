@@ -1,6 +1,7 @@
 // May somebody have a certificate, and what is it to say?
 #include "certify_own.h"
 
+#include "enrol_own.h"
 #include "issued.h"
 #include "standing.h"
 
@@ -39,7 +40,11 @@ static void guess_key(const certify_job *job, char out[SV_GUESS_KEY_ROOM]) {
         (void) snprintf(out, SV_GUESS_KEY_ROOM, "%.63s", job->caller.from);
         return;
     }
-    (void) snprintf(out, SV_GUESS_KEY_ROOM, "%.30s/%.30s", job->caller.gateway->id, job->said);
+    char both[2 * SV_ID_ROOM];
+    char hash[SV_ENROL_HASH_ROOM];
+    (void) snprintf(both, sizeof both, "%s/%s", job->caller.gateway->id, job->said);
+    sv_enrol_hash(sv_text_of(both), hash); // ids may begin alike for longer than a key is
+    (void) snprintf(out, SV_GUESS_KEY_ROOM, "%.63s", hash);
 }
 
 static sv_err refuse_guess(sv_fleet *fleet, sv_guess *guess, certify_job *job, const char *key) {
@@ -177,6 +182,15 @@ static sv_err judge_id(certify_job *job) {
                                 job->issue.id, job->id);
 }
 
+/// Of two that were added and are one, who comes first has it.
+static sv_err judge_spelling(sv_fleet *fleet, certify_job *job) {
+    sv_why why = { 0 };
+    sv_err err = sv_issued_check_spelling(fleet, job->id, &why);
+    return err == SV_OK          ? SV_OK
+           : err == SV_ERR_STATE ? fail_at(job, 409, "request", &why)
+                                 : no_database(job, &why);
+}
+
 // ---- the first time -----------------------------------------------------------------------------
 
 static sv_err judge_enrol(sv_fleet *fleet, sv_guess *guess, certify_job *job,
@@ -192,6 +206,7 @@ static sv_err judge_enrol(sv_fleet *fleet, sv_guess *guess, certify_job *job,
         return certify_refuse(job, 403, "token: the connection is %s's; the token is for %s",
                               job->caller.identity.id, job->id);
     }
+    SV_TRY(judge_spelling(fleet, job));
     SV_TRY(judge_site(fleet, job, job->pass.site));
     SV_TRY(certify_judge_standing(fleet, job));
     SV_TRY(read_request(job, question->body));

@@ -168,12 +168,16 @@ static void who_guesses_has_to_wait_and_one_alert_says_so(void **state) {
     assert_int_equal(fixture_count(f, OPEN), 1);
     assert_int_equal(lines(f, "enrolment.use", "refused"), SV_THROTTLE_FAILURES);
     // Others are not kept waiting, nor the other devices behind a gateway.
+    static const char OTHER[] = "press-in-the-northern-hall-of-pune-1";
     sv_certify_caller gateway = { .gateway = fixture_gateway(f, "gw-a"), .from = "gw-a" };
     for (int i = 0; i <= SV_THROTTLE_FAILURES; i++) {
-        enrol_as(f, gateway, "press-9", "wrong", "press-9", 0, &end);
+        enrol_as(f, gateway, OTHER, "wrong", OTHER, 0, &end);
         sv_certify_commit(f->fleet.certify);
     }
     expect(&end, 429, NULL);
+    enrol_as(f, gateway, "press-in-the-northern-hall-of-pune-2", "wrong", OTHER, 0, &end);
+    sv_certify_commit(f->fleet.certify);
+    expect(&end, 401, NULL);
     enrol_as(f, gateway, "press-1", grant.token, "press-1", 0, &end);
     finish(f);
     expect(&end, 200, NULL);

@@ -24,6 +24,26 @@ static void a_token_gives_one_certificate_for_the_devices_own_key(void **state) 
     assert_int_equal(lines(f, "enrolment.use", "refused"), 1);
 }
 
+// [standing-1]
+static void upper_and_lower_case_make_no_other_id(void **state) {
+    fixture *f = *state;
+    certify_end end;
+    sv_why why = { 0 };
+    sv_enrol_grant first = added(f, "Mill-1", "north");
+    sv_enrol_grant second = added(f, "mill-1", "north");
+    enrol(f, "Mill-1", first.token, 0, &end);
+    finish(f);
+    expect(&end, 200, NULL);
+    enrol(f, "mill-1", second.token, 1, &end);
+    finish(f);
+    expect(&end, 409,
+           "request: 'mill-1' is there already, as 'Mill-1': ids that differ in upper and lower "
+           "case alone are one");
+    assert_int_equal(certificates(f), 1);
+    const sv_enrol_wish wish = { .id = "MILL-1", .site = "south" };
+    assert_int_equal(sv_enrol_check(&f->fleet, &wish, false, &why), SV_ERR_STATE);
+}
+
 // [enrol-13]
 static void of_a_hundred_at_once_one_wins(void **state) {
     fixture *f = *state;
@@ -258,6 +278,7 @@ static void a_request_that_is_none_is_refused_and_the_token_stays(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_token_gives_one_certificate_for_the_devices_own_key),
+        TEST(upper_and_lower_case_make_no_other_id),
         TEST(of_a_hundred_at_once_one_wins),
         TEST(of_two_servers_with_one_database_one_wins),
         TEST(when_the_signer_or_the_server_goes_the_token_is_as_it_was),

@@ -2,6 +2,7 @@
 
 #include "audit_log.h"
 #include "enrol_own.h"
+#include "issued.h"
 #include "standing.h"
 
 #include <codec/encode.h>
@@ -125,6 +126,7 @@ sv_err sv_enrol_check(sv_fleet *fleet, const sv_enrol_wish *wish, bool replaces,
                        device->site->name, wish->site);
     }
     SV_TRY(check_role(fleet, wish->id, why));
+    SV_TRY(sv_issued_check_spelling(fleet, wish->id, why));
     if (!replaces && sv_standing_is_out(fleet->standing, sv_text_of(wish->id))) {
         return sv_fail(why, SV_ERR_STATE,
                        "%s does not count any more; to give its place to a new key: selvedge "

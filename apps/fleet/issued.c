@@ -83,6 +83,24 @@ sv_err sv_issued_check_key(const sv_fleet *fleet, const char *id, const char *ke
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
+sv_err sv_issued_check_spelling(const sv_fleet *fleet, const char *id, sv_why *why) {
+    sv_stmt *row;
+    SV_TRY(sv_fleet_medium(sv_db_stmt(fleet->db,
+                                      "SELECT id FROM certificate WHERE id = ?1 COLLATE NOCASE"
+                                      " AND id <> ?1 LIMIT 1",
+                                      &row, why)));
+    sv_stmt_bind_str(row, 1, id);
+    sv_err err = next_row(row, why);
+    if (err == SV_OK) {
+        err = sv_fail(why, SV_ERR_STATE,
+                      "'%s' is there already, as '" SV_TEXT_FMT
+                      "': ids that differ in upper and lower case alone are one",
+                      id, SV_TEXT_ARG(sv_stmt_text(row, 0)));
+    }
+    sv_stmt_reset(row);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
 sv_err sv_issued_is_newest(sv_db *db, const char *id, int64_t not_before_us, bool *out,
                            sv_why *why) {
     sv_stmt *row;

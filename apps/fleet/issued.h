@@ -23,6 +23,9 @@ sv_err sv_issued_add(sv_db *db, const sv_issued *one, int64_t now_us, sv_why *wh
 /// had it, or when it was revoked.
 sv_err sv_issued_check_key(const sv_fleet *fleet, const char *id, const char *key_hash,
                            sv_why *why);
+/// SV_ERR_STATE when there are certificates of the id written otherwise: upper and lower case make
+/// no other id. [standing-1]
+sv_err sv_issued_check_spelling(const sv_fleet *fleet, const char *id, sv_why *why);
 /// Did `id` get one that begins after `not_before_us`?
 sv_err sv_issued_is_newest(sv_db *db, const char *id, int64_t not_before_us, bool *out,
                            sv_why *why);
