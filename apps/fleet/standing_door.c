@@ -45,22 +45,28 @@ static bool read_decision(const sv_visit *v, decision *out) {
 typedef struct known {
     bool here;
     sv_role role;
-    int64_t newest_us; ///< when its newest certificate began
+    char id[SV_ID_ROOM]; ///< as it is written in its certificates. [standing-1]
+    int64_t newest_us;   ///< when its newest certificate began
 } known;
 
-/// The newest certificate that this server has seen made, or was told of.
-static int64_t newest_known_us(sv_fleet *fleet, sv_text id) {
+/// The newest certificate that this server has seen made, or was told of, and how it writes the id.
+static int64_t newest_known_us(sv_fleet *fleet, sv_text id, char spelling[SV_ID_ROOM]) {
     sv_stmt *stmt;
     int64_t newest_us = 0;
     if (sv_db_stmt(fleet->db,
-                   "SELECT max(not_before_us) FROM certificate WHERE id = ?1 COLLATE NOCASE", &stmt,
-                   NULL)
+                   "SELECT not_before_us, id FROM certificate WHERE id = ?1 COLLATE NOCASE"
+                   " ORDER BY not_before_us DESC LIMIT 1",
+                   &stmt, NULL)
         != SV_OK) {
         return 0;
     }
     sv_stmt_bind_text(stmt, 1, id);
     if (sv_stmt_next(stmt, NULL) == SV_OK) {
+        char found[SV_ID_ROOM];
         newest_us = sv_stmt_int(stmt, 0);
+        if (sv_text_copy(sv_stmt_text(stmt, 1), found, sizeof found) == SV_OK) {
+            memcpy(spelling, found, sizeof found);
+        }
         sv_stmt_reset(stmt);
     }
     return newest_us;
@@ -72,6 +78,8 @@ static known look_up(sv_fleet *fleet, sv_text id) {
     if (sv_text_copy(id, room, sizeof room) != SV_OK) {
         return found;
     }
+    int64_t newest_us = newest_known_us(fleet, id, room);
+    id = sv_text_of(room);
     const sv_pki_record *record = sv_certificates_of(fleet->certificates, id, fleet->mono_us());
     if (record != NULL) {
         found = (known){ .here = true, .role = record->role, .newest_us = record->not_before_us };
@@ -80,7 +88,7 @@ static known look_up(sv_fleet *fleet, sv_text id) {
         found.role = SV_ROLE_GATEWAY;
         found.here = true;
     }
-    int64_t newest_us = newest_known_us(fleet, id);
+    memcpy(found.id, room, sizeof found.id);
     found.newest_us = newest_us > found.newest_us ? newest_us : found.newest_us;
     found.here |= newest_us > 0 || sv_registry_device(fleet->registry, id) != NULL
                   || sv_standing_of(fleet->standing, id).version > 0;
@@ -105,9 +113,9 @@ static sv_err check(const sv_visit *v, const decision *w, const known *found, sv
 }
 
 /// A token that is still open is none any more; whoever showed it would be refused anyway.
-static void withdraw(const sv_visit *v) {
+static void withdraw(const sv_visit *v, sv_text id) {
     sv_why why = { 0 };
-    sv_err err = sv_enrol_withdraw(v->fleet, v->id, v->person.user, sv_http_peer(v->request), &why);
+    sv_err err = sv_enrol_withdraw(v->fleet, id, v->person.user, sv_http_peer(v->request), &why);
     if (err != SV_OK && err != SV_ERR_NOT_FOUND) {
         SV_LOG(error, "enrolment.failed", "%s", why.text);
     }
@@ -121,7 +129,8 @@ void sv_standing_door_set(sv_visit *v) {
     sv_why why = { 0 };
     sv_standing_change change;
     known found = look_up(v->fleet, v->id);
-    const sv_standing_order order = { .id = v->id,
+    sv_text id = found.id[0] != '\0' ? sv_text_of(found.id) : v->id;
+    const sv_standing_order order = { .id = id,
                                       .state = w.state,
                                       .known_us = found.newest_us,
                                       .reason = w.reason,
@@ -135,7 +144,7 @@ void sv_standing_door_set(sv_visit *v) {
     sv_textbuf json = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&json);
     if (err == SV_OK && w.state >= SV_STANDING_REVOKED) {
-        withdraw(v);
+        withdraw(v, id);
     }
     if (err == SV_OK) {
         sv_json_open_object(&out);
