@@ -23,7 +23,11 @@ struct sv_crl {
     sv_signer_record *records;                    ///< of the one that is being made; NULL: none is
     sv_http_request *waiting[SV_CRL_WAITING_MAX]; ///< for it
     size_t waiting_count;
+    sv_why failed; ///< why none could be made the last time; no text: it could
+    int64_t failed_mono_us;
 };
+
+enum { RETRY_S = 5 }; ///< after which a failed one is tried again
 
 sv_crl *sv_crl_new(sv_crl_make_fn *make) {
     sv_crl *crl = sv_mem_new(sizeof *crl);
@@ -48,7 +52,9 @@ static void answer(const sv_crl *crl, sv_http_request *request) {
 }
 
 static void refuse(sv_http_request *request, const char *why) {
-    sv_http_reply_header(request, "Retry-After", "5");
+    char seconds[16];
+    (void) snprintf(seconds, sizeof seconds, "%d", RETRY_S);
+    sv_http_reply_header(request, "Retry-After", seconds);
     sv_http_problem(request, 503, "Not available", "%s", why);
 }
 
@@ -162,6 +168,16 @@ static sv_err take(sv_crl *crl, sv_text der, sv_why *why) {
     return SV_OK;
 }
 
+/// `why`: why none could be made; NULL: it was.
+static void note_end(const sv_fleet *fleet, const sv_why *why) {
+    sv_crl *crl = fleet->crl;
+    crl->failed.text[0] = '\0';
+    crl->failed_mono_us = fleet->mono_us();
+    if (why != NULL) {
+        crl->failed = *why;
+    }
+}
+
 static void on_made(void *arg, sv_err err, sv_text bytes, const sv_why *why) {
     const sv_fleet *fleet = arg;
     sv_crl *crl = fleet->crl;
@@ -175,6 +191,7 @@ static void on_made(void *arg, sv_err err, sv_text bytes, const sv_why *why) {
     if (err != SV_OK) {
         SV_LOG(error, "crl.failed", "%s", why->text);
     }
+    note_end(fleet, err == SV_OK ? NULL : why);
     answer_waiting(crl, err == SV_OK ? "" : why->text);
 }
 
@@ -187,6 +204,7 @@ static sv_err begin(sv_fleet *fleet, sv_why *why) {
     }
     if (err != SV_OK) {
         free(all.list);
+        note_end(fleet, why);
         return err;
     }
     crl->records = all.list;
@@ -201,13 +219,24 @@ static bool is_fresh(const sv_fleet *fleet) {
            && fleet->wall_us() - crl->from_us < (crl->until_us - crl->from_us) / 3;
 }
 
+/// Anybody may ask, and what is to be on it is dear to gather: not again and again for nothing.
+static sv_err begin_in_time(sv_fleet *fleet, sv_why *why) {
+    const sv_crl *crl = fleet->crl;
+    if (crl->failed.text[0] != '\0'
+        && fleet->mono_us() - crl->failed_mono_us < RETRY_S * SV_TIME_SECOND_US) {
+        *why = crl->failed;
+        return SV_ERR_UNAVAILABLE;
+    }
+    return begin(fleet, why);
+}
+
 void sv_crl_give(sv_fleet *fleet, sv_http_request *request) {
     sv_crl *crl = fleet->crl;
     sv_why why = { .text = "" };
     sv_err err = SV_OK;
     sv_http_reply_header(request, "Cache-Control", "no-cache");
     if (!is_fresh(fleet) && crl->records == NULL) {
-        err = begin(fleet, &why);
+        err = begin_in_time(fleet, &why);
     }
     if (is_fresh(fleet) || (err != SV_OK && crl->der != NULL)) {
         answer(crl, request);

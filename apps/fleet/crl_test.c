@@ -14,7 +14,7 @@ enum { ANSWER_MAX = 4096, RECORDS_MAX = 8 };
 /// The signer, as the test wants it.
 typedef struct maker {
     bool away, slow;
-    int asked;
+    int asked, missed;
     char room[ANSWER_MAX];
     sv_textbuf der;
     size_t count;
@@ -56,6 +56,7 @@ static sv_err make(sv_signer *line, const sv_signer_record *records, size_t coun
                    sv_signer_done *done, void *arg, sv_why *why) {
     (void) line;
     if (signer.away) {
+        signer.missed++;
         return sv_fail(why, SV_ERR_UNAVAILABLE, "the signer is away");
     }
     assert_true(count <= RECORDS_MAX);
@@ -166,6 +167,7 @@ static void known_certificates_that_count_no_more_are_listed_and_no_others(void 
         assert_int_equal(signer.records[i].revoked_at_s, now_us / SV_TIME_SECOND_US + 1);
     }
     // And what the folder alone knows, once, also when it is known here as well.
+    fixture_now_us = sv_clock_wall_us(); // by which it was issued
     decide_against(f, "press-3");
     assert_int_equal(ask(&d, ""), 200);
     assert_int_equal(signer.count, 3);
@@ -199,7 +201,7 @@ it_is_made_anew_when_something_was_decided_or_a_third_of_its_life_is_over(void *
     fixture_now_us += 9 * SV_TIME_DAY_US;
     assert_int_equal(ask(&d, ""), 200);
     assert_int_equal(signer.asked, 2);
-    fixture_now_us += SV_TIME_DAY_US;
+    fixture_now_us += SV_TIME_DAY_US + SV_TIME_MINUTE_US; // it was made after the fixture
     assert_int_equal(ask(&d, ""), 200);
     assert_int_equal(signer.asked, 3);
     close_door(&d, f);
@@ -223,14 +225,21 @@ while_the_signer_is_away_the_last_one_is_given_or_it_is_said_that_there_is_none(
     signer.away = true;
     assert_int_equal(ask(&d, ""), 503);
     assert_non_null(strstr(d.answer, "the signer is away"));
-    assert_non_null(strstr(d.answer, "Retry-After"));
+    assert_non_null(strstr(d.answer, "Retry-After: 5"));
+    // Nothing is gathered for it again before that.
+    assert_int_equal(ask(&d, ""), 503);
+    assert_non_null(strstr(d.answer, "the signer is away"));
+    assert_int_equal(signer.missed, 1);
+    fixture_now_us += 5 * SV_TIME_SECOND_US;
     signer.away = false;
     assert_int_equal(ask(&d, ""), 200);
     decide_against(f, "press-1");
     signer.away = true;
     assert_int_equal(ask(&d, ""), 200);
     assert_non_null(memmem(d.answer, sizeof d.answer, signer.der.at, signer.der.len));
+    assert_int_equal(ask(&d, ""), 200);
     assert_int_equal(signer.asked, 1);
+    assert_int_equal(signer.missed, 2);
     close_door(&d, f);
 }
 
