@@ -65,8 +65,8 @@ static sv_alert alert_of(const sv_fleet *fleet, const char *id, sv_alert_event e
     sv_alert alert = { .type = SV_ALERT_SECURITY,
                        .severity = SV_SEVERITY_CRITICAL,
                        .event = event,
-                       .value = NAN,
-                       .raw = NAN,
+                       .value = (double) NAN,
+                       .raw = (double) NAN,
                        .at_us = fleet->wall_us(),
                        .rule = SV_CLONES_RULE };
     (void) snprintf(alert.device_id, sizeof alert.device_id, "%s", id);

@@ -170,8 +170,8 @@ static sv_err store(sv_fleet *fleet, const news *one, sv_why *why) {
     sv_alert alert = { .type = SV_ALERT_HEALTH,
                        .severity = one->severity,
                        .event = one->event,
-                       .value = NAN,
-                       .raw = NAN,
+                       .value = (double) NAN,
+                       .raw = (double) NAN,
                        .at_us = fleet->wall_us() };
     memcpy(alert.id, one->alert, sizeof one->alert);
     memcpy(alert.device_id, one->id, sizeof one->id);

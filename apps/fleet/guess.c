@@ -28,8 +28,8 @@ static void tell(sv_fleet *fleet, sv_guess *guess, sv_alert_event event, const c
     sv_alert alert = { .type = SV_ALERT_SECURITY,
                        .severity = SV_SEVERITY_WARNING,
                        .event = event,
-                       .value = NAN,
-                       .raw = NAN,
+                       .value = (double) NAN,
+                       .raw = (double) NAN,
                        .at_us = fleet->wall_us() };
     sv_why why = { 0 };
     (void) snprintf(alert.id, sizeof alert.id, "%s", guess->alert);

@@ -61,7 +61,7 @@ static inline void happen(fixture *f, const char *id, const char *device, sv_ale
                        .event = event,
                        .message = "Value 91.2 exceeds high threshold",
                        .value = 91.2,
-                       .raw = NAN,
+                       .raw = (double) NAN,
                        .at_us = fixture_now_us };
     sv_why why = { 0 };
     (void) snprintf(alert.id, sizeof alert.id, "%s", id);

@@ -201,8 +201,8 @@ static void a_cause_is_told_in_order_and_holds_up_no_other(void **state) {
                        .severity = SV_SEVERITY_INFO,
                        .event = SV_ALERT_RAISED,
                        .message = "silent",
-                       .value = NAN,
-                       .raw = NAN,
+                       .value = (double) NAN,
+                       .raw = (double) NAN,
                        .at_us = fixture_now_us };
     assert_int_equal(sv_inbox_take(f->fleet.db, &other, "north", "", NULL), SV_OK);
     assert_string_equal(send(f, "ops", SV_DELIVERY_TAKEN), ""); // the pause

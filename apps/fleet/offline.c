@@ -132,8 +132,8 @@ static sv_err store(sv_fleet *fleet, passing *p, sv_why *why) {
     sv_alert alert = { .type = SV_ALERT_OFFLINE,
                        .severity = p->device != NULL ? SV_SEVERITY_WARNING : SV_SEVERITY_CRITICAL,
                        .event = p->begins ? SV_ALERT_RAISED : SV_ALERT_CLEARED,
-                       .value = NAN,
-                       .raw = NAN,
+                       .value = (double) NAN,
+                       .raw = (double) NAN,
                        .at_us = fleet->wall_us() };
     SV_TRY(sv_text_copy(sv_text_of(id_of(p)), alert.device_id, sizeof alert.device_id));
     if (p->begins) {

@@ -196,10 +196,12 @@ def descriptors_run_out(door):  # row 57, mosquitto: reload without free descrip
         soft, hard = soft_limit(door)
         check(soft == hard, f"the soft limit of open files is {soft}, the hard one {hard}")
     door.must_log("door.narrow", "LimitNOFILE")
-    probe, socks, context = door.probe(every_ms=20), [], door.context()
+    for i in range(10):  # one identity has 16 connections at most
+        door.issue(f"crowd-{i}", "device")
+    probe, socks, contexts = door.probe(every_ms=20), [], [door.context(f"crowd-{i}") for i in range(10)]
     shed = door.metric('door_shed_total{side="tls"}')
-    for _ in range(150):
-        sock = context.wrap_socket(door.tcp(), do_handshake_on_connect=False)
+    for i in range(150):
+        sock = contexts[i % 10].wrap_socket(door.tcp(), do_handshake_on_connect=False)
         sock.settimeout(1)
         try:
             sock.do_handshake()

@@ -209,7 +209,7 @@ sv_err sv_token_session_open(const sv_token_uri *uri, bool writes, sv_token_sess
     SV_DEFER(sv_token_session_drop) sv_token_session session = { 0 };
     CK_FUNCTION_LIST *call = NULL;
     CK_SLOT_ID slot = 0;
-    CK_TOKEN_INFO info;
+    CK_TOKEN_INFO info = { .flags = 0 };
     SV_TRY(module_of(uri, &call, why));
     SV_TRY(find_token(call, uri, &slot, &info, why));
     CK_FLAGS flags = CKF_SERIAL_SESSION | (writes ? CKF_RW_SESSION : 0);

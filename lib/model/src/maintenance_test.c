@@ -12,8 +12,8 @@ static sv_err parse(const char *text, sv_maintenance *out, sv_why *why) {
 static void what_is_told_is_read_back(void **state) {
     static const char *const CASES[] = {
         "{\"device\":\"press-1\",\"since\":1000,\"until\":7201000,\"by\":\"ada\",\"why\":\"\"}",
-        "{\"device\":null,\"since\":0,\"until\":2678400000,\"by\":\"ada\",\"why\":\"caf\xc3\xa9 "
-        "\\\"1\\\"\"}",
+        ("{\"device\":null,\"since\":0,\"until\":2678400000,\"by\":\"ada\",\"why\":\"caf\xc3\xa9 "
+         "\\\"1\\\"\"}"),
         "{\"device\":\"press-1\",\"since\":1000,\"until\":null,\"by\":\"ada\",\"why\":\"\"}",
     };
     (void) state;
