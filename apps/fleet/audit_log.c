@@ -9,10 +9,6 @@ static const char *const OUTCOMES[SV_AUDIT_OUTCOME__COUNT] = {
     [SV_AUDIT_FAILED] = "failed",
 };
 
-const char *sv_audit_outcome_name(sv_audit_outcome outcome) {
-    return OUTCOMES[outcome];
-}
-
 /// Bytes of the character that begins at `text`; 0: none that a line may hold.
 static size_t character(sv_text text) {
     unsigned char first = (unsigned char) text.at[0];

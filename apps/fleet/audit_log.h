@@ -25,8 +25,6 @@ typedef enum sv_audit_outcome {
     SV_AUDIT_OUTCOME__COUNT
 } sv_audit_outcome;
 
-const char *sv_audit_outcome_name(sv_audit_outcome outcome); ///< "done", "refused", "failed"
-
 /// Texts may be NULL, which is "".
 typedef struct sv_audit_event {
     int64_t at_us;

@@ -31,10 +31,6 @@ const char *sv_authority_domain(const sv_authority *authority) {
     return authority->pki.domain;
 }
 
-int64_t sv_authority_not_after_us(const sv_authority *authority) {
-    return sv_asn1_time_us(X509_get0_notAfter(authority->pki.issuing));
-}
-
 static sv_issuer issuer_of(const sv_authority *authority) {
     return (sv_issuer){ .certificate = authority->pki.issuing,
                         .key = authority->pki.key,

@@ -166,13 +166,6 @@ bool sv_standings_get(const sv_standings *standings, sv_text id, sv_standing *ou
     return true;
 }
 
-sv_standing_verdict sv_standings_judge(const sv_standings *standings, sv_text id,
-                                       int64_t not_before_us) {
-    sv_standing found;
-    bool known = sv_standings_get(standings, id, &found);
-    return sv_standing_judge(known ? &found : NULL, not_before_us);
-}
-
 size_t sv_standings_count(const sv_standings *standings) {
     return standings->count;
 }

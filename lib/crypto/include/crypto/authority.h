@@ -14,9 +14,8 @@ typedef struct sv_authority sv_authority;
 /// `key` as sv_key_open takes it; NULL: `dir`/ca.key.
 sv_err sv_authority_open(const char *dir, const char *key, sv_authority **out, sv_why *why);
 void sv_authority_drop(sv_authority **authority);
-/// The domain of its identities, and when its certificate ends.
+/// The domain of its identities.
 const char *sv_authority_domain(const sv_authority *authority);
-int64_t sv_authority_not_after_us(const sv_authority *authority);
 
 /// Certify; `der` gets the certificate, `record` what is to be kept about it.
 sv_err sv_authority_issue(const sv_authority *authority, const sv_issue *issue, int64_t now_us,

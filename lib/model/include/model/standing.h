@@ -97,9 +97,6 @@ void sv_standings_drop(sv_standings **standings);
 sv_err sv_standings_set(sv_standings *standings, const sv_standing_change *change);
 /// False, and `*out` untouched, when nothing was ever said of the id.
 bool sv_standings_get(const sv_standings *standings, sv_text id, sv_standing *out);
-/// As sv_standing_judge, of what the table says.
-sv_standing_verdict sv_standings_judge(const sv_standings *standings, sv_text id,
-                                       int64_t not_before_us);
 size_t sv_standings_count(const sv_standings *standings);
 /// Entry `index` in [0, count), in order of arrival; `id` as it was first spelt.
 void sv_standings_at(const sv_standings *standings, size_t index, sv_text *id, sv_standing *out);
