@@ -110,22 +110,24 @@ sv_err sv_tuf_check(const sv_tuf_metadata *metadata, const sv_tuf_voucher *by, s
 // ---- files
 // ----------------------------------------------------------------------------------------
 
-static bool read_file(const sv_json *entry, sv_tuf_file *out) {
+bool sv_tuf_file_read(const sv_json *entry, sv_tuf_file *out) {
     if (!sv_json_is_object(entry)) {
         return false;
     }
-    *out = (sv_tuf_file){ .length = -1, .hashes = sv_json_get(entry, "hashes") };
+    *out = (sv_tuf_file){ .length = -1,
+                          .hashes = sv_json_get(entry, "hashes"),
+                          .custom = sv_json_get(entry, "custom") };
     (void) sv_json_int(sv_json_get(entry, "version"), &out->version);
     (void) sv_json_int(sv_json_get(entry, "length"), &out->length);
     return true;
 }
 
 bool sv_tuf_file_of(const sv_tuf_metadata *metadata, sv_text name, sv_tuf_file *out) {
-    return read_file(member_of(sv_json_get(metadata->content, "meta"), name), out);
+    return sv_tuf_file_read(member_of(sv_json_get(metadata->content, "meta"), name), out);
 }
 
 bool sv_tuf_target_of(const sv_tuf_metadata *targets, sv_text path, sv_tuf_file *out) {
-    return read_file(member_of(sv_json_get(targets->content, "targets"), path), out);
+    return sv_tuf_file_read(member_of(sv_json_get(targets->content, "targets"), path), out);
 }
 
 /// How a hash that is named here is made.

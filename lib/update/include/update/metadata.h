@@ -60,7 +60,11 @@ typedef struct sv_tuf_file {
     int64_t version;       ///< 0 of a target
     int64_t length;        ///< -1: not said
     const sv_json *hashes; ///< NULL: not said
+    const sv_json *custom; ///< of a target, what else its signer says (target.h); NULL: nothing
 } sv_tuf_file;
+
+/// From its JSON; false: that is no object.
+bool sv_tuf_file_read(const sv_json *entry, sv_tuf_file *out);
 
 /// What a timestamp or snapshot says about `name` ("targets.json"); false: nothing.
 bool sv_tuf_file_of(const sv_tuf_metadata *metadata, sv_text name, sv_tuf_file *out);
