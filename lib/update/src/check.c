@@ -107,6 +107,27 @@ sv_err sv_tuf_check(const sv_tuf_metadata *metadata, const sv_tuf_voucher *by, s
     return SV_OK;
 }
 
+sv_err sv_tuf_signers(const sv_tuf_metadata *metadata, const sv_tuf_voucher *by,
+                      sv_tuf_signer_visit *visit, void *arg, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf form = SV_TEXTBUF_HEAP(FORM_MAX);
+    const sv_json *signatures = sv_json_get(metadata->document, "signatures");
+    SV_TRY(sv_canonical_add(metadata->content, &form, why));
+    for (size_t k = 0; k < sv_json_count(by->keyids); k++) {
+        tally t = { .count = 0 };
+        sv_text named = { 0 };
+        sv_text signer;
+        (void) sv_json_text(sv_json_at(by->keyids, k), &named);
+        for (size_t i = 0; i < sv_json_count(signatures); i++) {
+            const sv_json *one = sv_json_at(signatures, i);
+            if (sv_json_text(sv_json_get(one, "keyid"), &signer) && sv_text_eq(signer, named)) {
+                count(&t, one, by, sv_textbuf_text(&form));
+            }
+        }
+        visit(arg, named, t.count > 0);
+    }
+    return SV_OK;
+}
+
 // ---- files
 // ----------------------------------------------------------------------------------------
 

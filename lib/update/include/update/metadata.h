@@ -54,6 +54,10 @@ sv_tuf_voucher sv_tuf_root_names(const sv_tuf_metadata *root, sv_tuf_type role);
 /// under whatever ids it stands; a signature by an unknown key, of an unknown scheme or that does
 /// not fit is as good as none.
 sv_err sv_tuf_check(const sv_tuf_metadata *metadata, const sv_tuf_voucher *by, sv_why *why);
+/// Each of the keys that count, in their order, and whether it has signed.
+typedef void sv_tuf_signer_visit(void *arg, sv_text keyid, bool has_signed);
+sv_err sv_tuf_signers(const sv_tuf_metadata *metadata, const sv_tuf_voucher *by,
+                      sv_tuf_signer_visit *visit, void *arg, sv_why *why);
 
 /// What is known of a file before it is fetched. Borrows.
 typedef struct sv_tuf_file {
