@@ -246,6 +246,13 @@ static void list_alerts(sv_visit *v) {
     sv_visit_json(v, err, &json, &why);
 }
 
+static void show_alert(sv_visit *v) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    sv_visit_json(v, sv_inbox_write(v->fleet->db, v->id, &out, NULL, &why), &json, &why);
+}
+
 static void answer_alert(const sv_visit *v, sv_err err, const sv_why *why_not) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
@@ -342,6 +349,7 @@ static const struct {
     { "GET", "/api/v1/standing", SV_PERSON_VIEWER, sv_standing_door_gateways },
     { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, sv_command_door_show },
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
+    { "GET", "/api/v1/alerts/*", SV_PERSON_VIEWER, show_alert },
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },
     { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, unacknowledge },
     { "GET", "/api/v1/alerts/*/timeline", SV_PERSON_VIEWER, sv_notify_door_timeline },

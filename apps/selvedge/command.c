@@ -4,24 +4,19 @@
 
 enum { PORT_MQTT = 8883 };
 
+// docs/spec/command-line.md has this table for people. [cli-4]
 int sv_exit_of(sv_err err) {
-    switch (err) {
-    case SV_OK:
-        return SV_EXIT_DONE;
-    case SV_ERR_INVALID:
-    case SV_ERR_STATE:
-        return SV_EXIT_USAGE;
-    case SV_ERR_UNTRUSTED:
-        return SV_EXIT_REFUSED;
-    case SV_ERR_UNAVAILABLE:
-        return SV_EXIT_UNREACHABLE;
-    case SV_ERR_NOT_FOUND:
-    case SV_ERR_NO_SPACE:
-    case SV_ERR_IO:
-    case SV_ERR__COUNT:
-    default:
-        return SV_EXIT_MACHINE;
-    }
+    static const int EXITS[SV_ERR__COUNT] = {
+        [SV_OK] = SV_EXIT_DONE,
+        [SV_ERR_INVALID] = SV_EXIT_USAGE,   // typed wrong, or a file or configuration is broken
+        [SV_ERR_NOT_FOUND] = SV_EXIT_USAGE, // what was named is not there
+        [SV_ERR_STATE] = SV_EXIT_NO,        // taken, over, done already, somebody was faster
+        [SV_ERR_UNAVAILABLE] = SV_EXIT_UNREACHABLE,
+        [SV_ERR_UNTRUSTED] = SV_EXIT_REFUSED,
+        [SV_ERR_NO_SPACE] = SV_EXIT_MACHINE,
+        [SV_ERR_IO] = SV_EXIT_MACHINE,
+    };
+    return err >= 0 && err < SV_ERR__COUNT ? EXITS[err] : SV_EXIT_MACHINE;
 }
 
 int sv_exit_with(sv_err err, const sv_why *why) {

@@ -2,6 +2,7 @@
 // `commands` shows what it was asked, `maintenance` says that somebody works on it.
 #include "command.h"
 #include "device_add.h"
+#include "device_list.h"
 #include "device_maintenance.h"
 #include "device_standing.h"
 #include "fleet_api.h"
@@ -239,6 +240,8 @@ static int commands(int argc, char **argv) {
 
 int cmd_device(int argc, char **argv) {
     static const sv_command verbs[] = {
+        { "list", "the devices of the fleet", cmd_device_list },
+        { "show", "all there is to say about one", cmd_device_show },
         { "add", "let a device, or a file of them, have a certificate", cmd_device_add },
         { "revoke", "end its sessions everywhere and let it in no more", cmd_device_revoke },
         { "quarantine", "keep it connected, set its readings aside", cmd_device_quarantine },

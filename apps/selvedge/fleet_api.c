@@ -217,8 +217,8 @@ sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, s
     return took ? err : say_no(api, got.status, *out, why);
 }
 
-static sv_err ask(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
-                  sv_why *why) {
+sv_err sv_fleet_api_ask(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
+                        sv_why *why) {
     SV_DEFER(sv_json_drop) sv_json *got = NULL;
     SV_TRY(sv_fleet_api_send(api, errand, &got, why));
     *out = got;
@@ -228,7 +228,7 @@ static sv_err ask(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json 
 
 sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_why *why) {
     const sv_fleet_api_errand errand = { .method = "GET", .path = path };
-    return ask(api, &errand, out, why);
+    return sv_fleet_api_ask(api, &errand, out, why);
 }
 
 sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_json **out,
@@ -236,7 +236,7 @@ sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_j
     const sv_fleet_api_errand errand = {
         .method = "POST", .path = path, .content_type = "application/json", .body = body
     };
-    return ask(api, &errand, out, why);
+    return sv_fleet_api_ask(api, &errand, out, why);
 }
 
 void sv_fleet_api_pause(sv_fleet_api *api, int64_t pause_us) {

@@ -69,5 +69,8 @@ typedef struct sv_fleet_api_errand {
 /// it came with one.
 sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
                          sv_why *why);
+/// The same, and of a refusal nothing: *out stays as it was.
+sv_err sv_fleet_api_ask(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
+                        sv_why *why);
 
 #endif

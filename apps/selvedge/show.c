@@ -33,9 +33,44 @@ void sv_show_plain(sv_text text) {
     }
 }
 
+void sv_show_cell(sv_text text, int width) {
+    int wide = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        wide += ((unsigned char) text.at[i] & 0xC0) != 0x80; // what begins a character of UTF-8
+    }
+    sv_show_plain(text);
+    (void) printf("%*s  ", wide < width ? width - wide : 0, "");
+}
+
+bool sv_show_is(const sv_json *object, const char *key) {
+    bool value = false;
+    (void) sv_json_bool(sv_json_get(object, key), &value);
+    return value;
+}
+
+sv_text sv_show_age(const sv_json *object, const char *key, int64_t now_ms,
+                    char room[SV_SHOW_AGE_ROOM]) {
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+    int64_t at_ms;
+    if (!sv_json_int(sv_json_get(object, key), &at_ms)) {
+        return SV_TEXT("never");
+    }
+    int64_t age_s = now_ms > at_ms ? (now_ms - at_ms) / 1000 : 0;
+    size_t unit = 0;
+    while (unit + 1 < SV_COUNT(units) && age_s < units[unit].seconds) {
+        unit++;
+    }
+    (void) snprintf(room, SV_SHOW_AGE_ROOM, "%lld %s", (long long) (age_s / units[unit].seconds),
+                    units[unit].name);
+    return sv_text_of(room);
+}
+
 void sv_show_time(const sv_json *object, const char *key) {
     char room[TIME_ROOM];
     sv_textbuf text = SV_TEXTBUF(room);
-    sv_time_add(&text, sv_show_number(object, key) * 1000);
+    sv_time_add(&text, sv_show_number(object, key) / 1000 * SV_TIME_SECOND_US);
     (void) printf(SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&text)));
 }

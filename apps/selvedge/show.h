@@ -13,7 +13,17 @@ int64_t sv_show_number(const sv_json *object, const char *key);
 void sv_show_json(const sv_json *value);
 /// What others wrote: control characters, which could do things in a terminal, become `?`.
 void sv_show_plain(sv_text text);
-/// A member that is a time in milliseconds.
+/// So, and as wide as `width` characters at least, with two spaces behind.
+void sv_show_cell(sv_text text, int width);
+/// A member that is a time in milliseconds, to the second.
 void sv_show_time(const sv_json *object, const char *key);
+/// A member that is true; anything else is not.
+bool sv_show_is(const sv_json *object, const char *key);
+
+enum { SV_SHOW_AGE_ROOM = 24 };
+/// How long ago a member that is a time was, in its largest unit: `12 s`, `3 min`, `2 h`, `5 d`;
+/// `never` when it is none. Room for the text is the caller's.
+sv_text sv_show_age(const sv_json *object, const char *key, int64_t now_ms,
+                    char room[SV_SHOW_AGE_ROOM]);
 
 #endif
