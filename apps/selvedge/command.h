@@ -59,5 +59,6 @@ int cmd_audit(int argc, char **argv);
 int cmd_device(int argc, char **argv);
 int cmd_notify(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
+int cmd_detect(int argc, char **argv);
 
 #endif

@@ -16,6 +16,7 @@ static const sv_command COMMANDS[] = {
     { "audit", "what can be proved: has every reading arrived, and once?", cmd_audit },
     { "backtest", "what the gateway's rules would have decided on recorded readings",
       cmd_backtest },
+    { "detect", "how unusual are these values? CSV in, scores out", cmd_detect },
 };
 
 int main(int argc, char **argv) {

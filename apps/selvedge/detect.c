@@ -1,0 +1,14 @@
+// The noun `detect`: filters that judge series, row by row.
+#include "detect.h"
+#include "command.h"
+
+int cmd_detect(int argc, char **argv) {
+    static const sv_command verbs[] = {
+        { "stream", "one sensor: how unusual is each value?", cmd_detect_stream },
+    };
+    return sv_command_run("selvedge detect",
+                          "Is this usual? Filters from CSV on stdin to CSV on stdout. A row is "
+                          "judged by the rows before it alone.\nBegin with: selvedge detect stream "
+                          "< values.csv > scores.csv",
+                          verbs, SV_COUNT(verbs), argc, argv);
+}

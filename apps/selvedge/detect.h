@@ -1,0 +1,7 @@
+// The verbs of `selvedge detect`, each in a file of its own.
+#ifndef SELVEDGE_DETECT_H
+#define SELVEDGE_DETECT_H
+
+int cmd_detect_stream(int argc, char **argv);
+
+#endif
