@@ -1,0 +1,15 @@
+// What the blocks of the rows learnt from say about a machine.
+#ifndef SV_DETECT_MACHINE_LEARN_H
+#define SV_DETECT_MACHINE_LEARN_H
+
+#include <detect/machine.h>
+
+/// How far a row is followed, in units of the sensor's noise.
+#define SV_MACHINE_REACH 100.0
+
+double sv_machine_within(double value, double limit);
+
+/// Fills d->sensor and d->factor from d->mean and d->spread.
+void sv_machine_learn(sv_machine_detector *d);
+
+#endif

@@ -1,0 +1,335 @@
+#include "state.h"
+#include <base/num.h>
+#include <base/prng.h>
+#include <base/test.h>
+#include <detect/machine.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SENSORS = 4, TRAIN = 400, MANY = 3000 };
+
+static sv_machine_detector d;
+
+/// Four sensors: noise, noise at another scale that goes with the first, a slow walk, and steps of
+/// a coarse converter.
+typedef struct plant {
+    sv_prng prng;
+    double walk;
+} plant;
+
+static void next(plant *p, double *row) {
+    double common = sv_prng_normal(&p->prng);
+    p->walk += 0.05 * sv_prng_normal(&p->prng);
+    row[0] = 100 + common + 0.3 * sv_prng_normal(&p->prng);
+    row[1] = 0.01 * (common + 0.3 * sv_prng_normal(&p->prng));
+    row[2] = 60 + p->walk + 0.1 * sv_prng_normal(&p->prng);
+    row[3] = floor(32.4 + 0.3 * sv_prng_normal(&p->prng));
+}
+
+static void learn_from(plant *p, uint64_t rows) {
+    assert_int_equal(sv_machine_detector_start(&d, SENSORS, rows, NULL), SV_OK);
+    for (uint64_t i = 0; i < rows; i++) {
+        double row[SENSORS];
+        next(p, row);
+        sv_machine_verdict v = sv_machine_detector_take(&d, row);
+        assert_true(v.learning && !v.anomaly && !v.changepoint && v.score <= 0);
+    }
+}
+
+typedef struct outcome {
+    size_t anomalies, changes, first_anomaly, first_change;
+    size_t tops[SENSORS];
+} outcome;
+
+/// `rows` more rows, each moved by `shift`.
+static outcome go_on(plant *p, size_t rows, const double *shift) {
+    outcome out = { .first_anomaly = SIZE_MAX, .first_change = SIZE_MAX };
+    for (size_t i = 0; i < rows; i++) {
+        double row[SENSORS];
+        next(p, row);
+        for (size_t j = 0; j < SENSORS; j++) {
+            row[j] += shift[j];
+        }
+        sv_machine_verdict v = sv_machine_detector_take(&d, row);
+        assert_true(v.score >= 0 && v.score <= 1);
+        out.first_anomaly = v.anomaly && out.anomalies == 0 ? i : out.first_anomaly;
+        out.first_change = v.changepoint && out.changes == 0 ? i : out.first_change;
+        out.anomalies += v.anomaly;
+        out.changes += v.changepoint;
+        out.tops[v.top] += v.anomaly;
+    }
+    return out;
+}
+
+static const double STILL[SENSORS];
+
+static void a_healthy_machine_is_left_alone(void **state) { // [detect-20]
+    (void) state;
+    size_t anomalies = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        plant p = { .prng = { .state = seed } };
+        learn_from(&p, TRAIN);
+        anomalies += go_on(&p, MANY, STILL).anomalies;
+    }
+    assert_true(anomalies < 20 * MANY / 50);
+}
+
+static void a_shift_of_any_sensor_is_found_named_and_over_when_it_is_over(void **state) {
+    (void) state; // [detect-21]
+    for (size_t j = 0; j < SENSORS; j++) {
+        const double SHIFTS[SENSORS] = { 4, -0.04, 6, -3 };
+        double shift[SENSORS] = { 0 };
+        plant p = { .prng = { .state = 50 + j } };
+        shift[j] = SHIFTS[j];
+        learn_from(&p, TRAIN);
+        assert_true(go_on(&p, 100, STILL).anomalies == 0);
+        outcome off = go_on(&p, 150, shift);
+        assert_true(off.first_anomaly < 20 && off.anomalies > 120);
+        assert_true(off.first_change < 20);
+        assert_true(off.tops[j] > off.anomalies * 9 / 10);
+        outcome back = go_on(&p, 200, STILL);
+        assert_true(back.anomalies < 60);
+        assert_true(back.first_change < 20);
+    }
+}
+
+static void sensors_that_part_company_are_found_though_each_is_as_usual(void **state) {
+    (void) state; // [detect-22]
+    plant p = { .prng = { .state = 99 } };
+    learn_from(&p, TRAIN);
+    outcome parted = go_on(&p, 200, (const double[SENSORS]){ 0.8, -0.008, 0, 0 });
+    assert_true(parted.anomalies > 100);
+    for (size_t j = 2; j < SENSORS; j++) {
+        assert_true(sv_machine_detector_share(&d, j) < 0.2);
+    }
+    plant q = { .prng = { .state = 99 } };
+    learn_from(&q, TRAIN);
+    outcome together = go_on(&q, 200, (const double[SENSORS]){ 0.8, 0.008, 0, 0 });
+    assert_true(together.anomalies < parted.anomalies / 4);
+}
+
+static void the_shares_of_all_sensors_are_one_or_nothing(void **state) {
+    (void) state;
+    plant p = { .prng = { .state = 3 } };
+    learn_from(&p, TRAIN);
+    (void) go_on(&p, 50, (const double[SENSORS]){ 5, 0, 0, 0 });
+    double sum = 0;
+    for (size_t j = 0; j < SENSORS; j++) {
+        sum += sv_machine_detector_share(&d, j);
+    }
+    assert_true(fabs(sum - 1) < 1e-9);
+    assert_true(sv_machine_detector_deviation(&d, 0) > 4);
+    assert_true(sv_machine_detector_share(&d, SENSORS) <= 0);
+}
+
+static void one_row_that_is_off_is_no_anomaly(void **state) { // [detect-23]
+    (void) state;
+    plant p = { .prng = { .state = 4 } };
+    learn_from(&p, TRAIN);
+    assert_true(go_on(&p, 1, (const double[SENSORS]){ 1e9, 0, 0, 0 }).anomalies == 0);
+}
+
+static void what_somebody_calls_normal_is_normal(void **state) { // [detect-24]
+    (void) state;
+    const double moved[SENSORS] = { 6, 0, 0, 0 };
+    plant p = { .prng = { .state = 5 } };
+    learn_from(&p, TRAIN);
+    assert_true(go_on(&p, 150, moved).anomalies > 120);
+    sv_machine_detector_accept(&d);
+    assert_true(go_on(&p, 150, moved).anomalies < 10);
+}
+
+static void a_machine_sampled_twice_as_often_is_judged_alike(void **state) { // [detect-25]
+    (void) state;
+    size_t found[2];
+    for (unsigned twice = 0; twice < 2; twice++) {
+        plant p = { .prng = { .state = 6 } };
+        learn_from(&p, TRAIN << twice);
+        (void) go_on(&p, 100U << twice, STILL);
+        outcome off = go_on(&p, 200U << twice, (const double[SENSORS]){ 3, 0, 0, 0 });
+        found[twice] = off.anomalies >> twice;
+    }
+    assert_true(found[0] > 150 && found[1] > 150);
+}
+
+// ---- whatever comes -----------------------------------------------------------------------------
+
+static double odd(sv_prng *prng) {
+    static const double ODD[] = { 0,      1,     -1,     1e308,    -1e308,    1e-308,
+                                  SV_NAN, 1e150, 5e-324, INFINITY, -INFINITY, 42 };
+    return ODD[sv_prng_next(prng) % SV_COUNT(ODD)];
+}
+
+static void any_values_give_a_score(void **state) { // [detect-26]
+    (void) state;
+    sv_prng prng = { .state = 11 };
+    for (unsigned round = 0; round < 40; round++) {
+        size_t sensors = 1 + sv_prng_next(&prng) % SV_MACHINE_SENSORS_MAX;
+        assert_int_equal(sv_machine_detector_start(&d, sensors, 80 + round, NULL), SV_OK);
+        for (unsigned i = 0; i < 400; i++) {
+            double row[SV_MACHINE_SENSORS_MAX];
+            for (size_t j = 0; j < sensors; j++) {
+                row[j] = round % 2 == 0 ? odd(&prng) : i < 200 ? (double) j : odd(&prng);
+            }
+            sv_machine_verdict v = sv_machine_detector_take(&d, row);
+            assert_true(v.score >= 0 && v.score <= 1 && v.top < sensors);
+        }
+    }
+}
+
+static void a_sensor_that_says_nothing_is_no_evidence(void **state) { // [detect-27]
+    (void) state;
+    plant p = { .prng = { .state = 12 } };
+    learn_from(&p, TRAIN);
+    for (unsigned i = 0; i < 500; i++) {
+        double row[SENSORS];
+        next(&p, row);
+        row[2] = SV_NAN;
+        sv_machine_verdict v = sv_machine_detector_take(&d, row);
+        assert_false(v.anomaly);
+    }
+    const double NOTHING[SENSORS] = { SV_NAN, SV_NAN, SV_NAN, SV_NAN };
+    for (unsigned i = 0; i < 500; i++) {
+        sv_machine_verdict v = sv_machine_detector_take(&d, NOTHING);
+        assert_true(v.score <= 0 && !v.anomaly && !v.changepoint);
+    }
+}
+
+static void a_sensor_that_was_not_there_to_be_learnt_never_counts(void **state) { // [detect-27]
+    (void) state;
+    plant p = { .prng = { .state = 13 } };
+    assert_int_equal(sv_machine_detector_start(&d, SENSORS, TRAIN, NULL), SV_OK);
+    for (unsigned i = 0; i < TRAIN + 300; i++) {
+        double row[SENSORS];
+        next(&p, row);
+        row[1] = i % 100 < 60 && i < TRAIN ? SV_NAN : row[1] + (i > TRAIN ? 1 : 0);
+        row[0] = i % 7 == 0 ? SV_NAN : row[0]; // and one that is there most of the time does
+        sv_machine_verdict v = sv_machine_detector_take(&d, row);
+        assert_false(v.anomaly);
+    }
+    assert_true(go_on(&p, 100, (const double[SENSORS]){ 6, 0, 0, 0 }).anomalies > 60);
+}
+
+static void a_sensor_that_never_moved_is_off_when_it_does(void **state) { // [detect-26]
+    (void) state;
+    assert_int_equal(sv_machine_detector_start(&d, 2, 80, NULL), SV_OK);
+    sv_machine_verdict v = { 0 };
+    for (unsigned i = 0; i < 400; i++) {
+        v = sv_machine_detector_take(&d, (const double[]){ 7, 0 });
+        assert_true(!v.anomaly && !v.changepoint);
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        v = sv_machine_detector_take(&d, (const double[]){ 7, 1 });
+    }
+    assert_true(v.anomaly && v.top == 1);
+}
+
+static void what_cannot_be_is_refused(void **state) {
+    (void) state;
+    sv_why why;
+    assert_int_equal(sv_machine_detector_start(&d, 0, 400, &why), SV_ERR_INVALID);
+    assert_string_equal(why.text, "a machine has 1 to 64 sensors, not 0");
+    assert_int_equal(sv_machine_detector_start(&d, 65, 400, &why), SV_ERR_INVALID);
+    assert_string_equal(why.text, "a machine has 1 to 64 sensors, not 65");
+    assert_int_equal(sv_machine_detector_start(&d, 8, 79, &why), SV_ERR_INVALID);
+    assert_string_equal(why.text, "it learns from 80 to 10000000 rows, not from 79");
+}
+
+// ---- save and load ------------------------------------------------------------------------------
+
+static uint8_t saved[SV_MACHINE_SAVE_BYTES_MAX];
+
+static void a_row(sv_prng *prng, size_t sensors, double *row) {
+    for (size_t j = 0; j < sensors; j++) {
+        row[j] = sv_prng_unit(prng) < 0.02 ? SV_NAN : sv_prng_normal(prng) * (double) (j + 1);
+    }
+}
+
+static void saved_and_loaded_at_any_row_it_goes_on_the_same(void **state) { // [detect-28]
+    (void) state;
+    static sv_machine_detector other;
+    for (unsigned cut = 0; cut < 300; cut += 7) {
+        sv_prng prng = { .state = 21 };
+        assert_int_equal(sv_machine_detector_start(&d, 3, 120, NULL), SV_OK);
+        other = d;
+        for (unsigned i = 0; i < 300; i++) {
+            double row[3];
+            a_row(&prng, 3, row);
+            row[0] += i > 180 ? 8 : 0;
+            if (i == cut) {
+                size_t len = sv_machine_detector_save(&d, saved, sizeof saved);
+                assert_true(len > 0);
+                memset(&other, 0xee, sizeof other);
+                assert_int_equal(sv_machine_detector_load(&other, saved, len, NULL), SV_OK);
+            }
+            sv_machine_verdict a = sv_machine_detector_take(&d, row);
+            sv_machine_verdict b = sv_machine_detector_take(&other, row);
+            assert_memory_equal(&a.score, &b.score, sizeof a.score);
+            assert_true(a.anomaly == b.anomaly && a.changepoint == b.changepoint && a.top == b.top
+                        && a.learning == b.learning);
+        }
+    }
+}
+
+static void the_largest_machine_fits_and_a_small_room_does_not(void **state) { // [detect-28]
+    (void) state;
+    sv_prng prng = { .state = 22 };
+    size_t sensors = SV_MACHINE_SENSORS_MAX;
+    assert_int_equal(sv_machine_detector_start(&d, sensors, 80, NULL), SV_OK);
+    for (unsigned i = 0; i < 100; i++) {
+        double row[SV_MACHINE_SENSORS_MAX];
+        size_t len = sv_machine_detector_save(&d, saved, sizeof saved);
+        assert_true(len > 0);
+        assert_true(sv_machine_detector_save(&d, saved, len - 1) == 0);
+        a_row(&prng, sensors, row);
+        (void) sv_machine_detector_take(&d, row);
+    }
+}
+
+static void a_state_that_was_cut_or_changed_is_refused_and_changes_nothing(void **state) {
+    (void) state; // [detect-28]
+    static sv_machine_detector before;
+    static uint8_t bytes[SV_MACHINE_SAVE_BYTES_MAX];
+    plant p = { .prng = { .state = 23 } };
+    sv_why why;
+    learn_from(&p, 80);
+    size_t len = sv_machine_detector_save(&d, saved, sizeof saved);
+    before = d;
+    for (size_t cut = 0; cut < len; cut++) {
+        assert_int_equal(sv_machine_detector_load(&d, saved, cut, &why), SV_ERR_INVALID);
+    }
+    assert_string_equal(why.text, "the state of a machine was cut or has changed");
+    for (size_t at = 0; at < len; at++) {
+        memcpy(bytes, saved, len);
+        bytes[at] ^= 4;
+        assert_int_equal(sv_machine_detector_load(&d, bytes, len, &why), SV_ERR_INVALID);
+    }
+    assert_memory_equal(&d, &before, sizeof d);
+    sv_state_out other = { .at = bytes, .cap = sizeof bytes };
+    sv_state_put_u32(&other, 7);
+    len = sv_state_out_end(&other);
+    assert_int_equal(sv_machine_detector_load(&d, bytes, len, &why), SV_ERR_INVALID);
+    assert_string_equal(why.text, "the state of a machine is of version 0x7, not 0x314d5653");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_healthy_machine_is_left_alone),
+        cmocka_unit_test(a_shift_of_any_sensor_is_found_named_and_over_when_it_is_over),
+        cmocka_unit_test(sensors_that_part_company_are_found_though_each_is_as_usual),
+        cmocka_unit_test(the_shares_of_all_sensors_are_one_or_nothing),
+        cmocka_unit_test(one_row_that_is_off_is_no_anomaly),
+        cmocka_unit_test(what_somebody_calls_normal_is_normal),
+        cmocka_unit_test(a_machine_sampled_twice_as_often_is_judged_alike),
+        cmocka_unit_test(any_values_give_a_score),
+        cmocka_unit_test(a_sensor_that_says_nothing_is_no_evidence),
+        cmocka_unit_test(a_sensor_that_was_not_there_to_be_learnt_never_counts),
+        cmocka_unit_test(a_sensor_that_never_moved_is_off_when_it_does),
+        cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(saved_and_loaded_at_any_row_it_goes_on_the_same),
+        cmocka_unit_test(the_largest_machine_fits_and_a_small_room_does_not),
+        cmocka_unit_test(a_state_that_was_cut_or_changed_is_refused_and_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
