@@ -16,3 +16,9 @@ pkg_check_modules(p11_kit REQUIRED p11-kit-1)
 pkg_check_modules(event_core REQUIRED IMPORTED_TARGET libevent_core)
 pkg_check_modules(event_extra REQUIRED IMPORTED_TARGET libevent_extra)
 pkg_check_modules(event_openssl REQUIRED IMPORTED_TARGET libevent_openssl)
+# Static on purpose: what judges at start depends on nothing that could be exchanged. It has no
+# pkg-config file.
+find_library(BEARSSL_LIBRARY NAMES libbearssl.a REQUIRED)
+find_path(BEARSSL_INCLUDE bearssl.h REQUIRED)
+add_library(bearssl STATIC IMPORTED GLOBAL)
+set_target_properties(bearssl PROPERTIES IMPORTED_LOCATION ${BEARSSL_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${BEARSSL_INCLUDE})

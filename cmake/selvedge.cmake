@@ -15,7 +15,7 @@ function(sv_module name)
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.c$")
   list(TRANSFORM M_USES PREPEND sv_)
   list(TRANSFORM M_TEST_USES PREPEND sv_)
-  if(NOT name STREQUAL base)
+  if(NOT name MATCHES "^(base|boot)$")
     list(APPEND M_USES sv_base)
   endif()
 
