@@ -3,5 +3,6 @@
 #define SELVEDGE_DETECT_H
 
 int cmd_detect_stream(int argc, char **argv);
+int cmd_detect_machine(int argc, char **argv);
 
 #endif

@@ -1,7 +1,7 @@
 // selvedge detect stream: timestamp,value in; a score, an alert and a band per row out.
 #include "command.h"
-#include "csv.h"
 #include "detect.h"
+#include "filter.h"
 #include <base/mem.h>
 #include <base/num.h>
 #include <detect/stream.h>
@@ -19,44 +19,11 @@ static const char ABOUT[] =
     "1: there\nwas no row.";
 
 typedef struct run {
-    sv_csv *csv;
+    sv_filter filter;
     size_t time_column, value_column;
     sv_stream_detector detector;
     sv_sensitivity sensitivity;
-    uint64_t rows, broken;
 } run;
-
-/// The first ones are told, all are counted.
-static void complain(run *r, const char *sentence) {
-    enum { TOLD_MAX = 20 };
-    r->broken++;
-    if (r->broken <= TOLD_MAX) {
-        (void) fprintf(stderr, "selvedge: %s%s\n", sentence,
-                       r->broken == TOLD_MAX ? "; further faults are not told" : "");
-    }
-}
-
-static void complain_at(run *r, const char *fault) {
-    char sentence[128];
-    (void) snprintf(sentence, sizeof sentence, "line %llu: %s",
-                    (unsigned long long) r->csv->lines.number, fault);
-    complain(r, sentence);
-}
-
-/// As it came, quoted where it has to be.
-static void print_cell(sv_text cell) {
-    bool plain = memchr(cell.at, ',', cell.len) == NULL && memchr(cell.at, '"', cell.len) == NULL;
-    if (plain) {
-        (void) fwrite(cell.at, 1, cell.len, stdout);
-        return;
-    }
-    (void) putchar('"');
-    for (size_t i = 0; i < cell.len; i++) {
-        (void) fputs(cell.at[i] == '"' ? "\"" : "", stdout);
-        (void) putchar(cell.at[i]);
-    }
-    (void) putchar('"');
-}
 
 static void print_number(double value) {
     if (isfinite(value)) {
@@ -68,26 +35,24 @@ static void print_number(double value) {
 
 static void print_row(sv_text time, sv_text value, const sv_stream_verdict *verdict,
                       sv_text reason) {
-    print_cell(time);
+    sv_filter_print(time);
     (void) putchar(',');
-    print_cell(value);
+    sv_filter_print(value);
     (void) printf(",%.6g,%d", verdict->score, verdict->alert ? 1 : 0);
     print_number(verdict->low);
     print_number(verdict->high);
     (void) putchar(',');
-    print_cell(reason);
+    sv_filter_print(reason);
     (void) putchar('\n');
 }
 
 static void judge_row(run *r, sv_text time, sv_text cell) {
     int64_t at_us = 0;
-    double value = SV_NAN;
+    double value = sv_filter_number(&r->filter, r->value_column);
     bool timed = sv_csv_time(time, &at_us) == SV_OK;
     if (!timed) {
-        complain_at(r, "the time cannot be read; write it like 2026-11-22 06:15:04");
-    }
-    if (sv_csv_number(cell, &value) != SV_OK) {
-        complain_at(r, "the value is not a number; leave it empty where nothing was measured");
+        sv_filter_complain(&r->filter,
+                           "the time cannot be read; write it like 2026-11-22 06:15:04");
     }
     sv_stream_verdict verdict = { .low = SV_NAN, .high = SV_NAN };
     char room[SV_STREAM_REASON_MAX];
@@ -101,29 +66,29 @@ static void judge_row(run *r, sv_text time, sv_text cell) {
 
 /// A row that cannot be cut has a row of scores nevertheless, so that the two can be laid side by
 /// side.
-static void take_row(run *r, sv_err err, const sv_why *fault) {
+static void take_row(run *r, bool whole) {
     static const sv_stream_verdict none = { .low = SV_NAN, .high = SV_NAN };
     static const sv_text nothing = { .at = "", .len = 0 };
-    r->rows++;
-    if (err == SV_OK) {
-        judge_row(r, r->csv->cells[r->time_column], r->csv->cells[r->value_column]);
+    if (whole) {
+        const sv_csv *csv = &r->filter.csv;
+        judge_row(r, csv->cells[r->time_column], csv->cells[r->value_column]);
     } else {
-        complain(r, fault->text);
         print_row(nothing, nothing, &none, nothing);
     }
 }
 
 static sv_err read_header(run *r, sv_why *why) {
-    SV_TRY(sv_csv_begin(r->csv, stdin, why));
-    if (r->csv->count < 2) {
+    SV_TRY(sv_filter_begin(&r->filter, stdin, why));
+    const sv_csv *csv = &r->filter.csv;
+    if (csv->count < 2) {
         return sv_fail(why, SV_ERR_INVALID,
                        "the header names one column; a time and a value are wanted: "
                        "timestamp,value");
     }
-    size_t time_column = sv_csv_column(r->csv, "timestamp");
-    size_t value_column = sv_csv_column(r->csv, "value");
-    r->time_column = time_column < r->csv->count ? time_column : 0;
-    r->value_column = value_column < r->csv->count ? value_column : 1;
+    size_t time_column = sv_csv_column(csv, "timestamp");
+    size_t value_column = sv_csv_column(csv, "value");
+    r->time_column = time_column < csv->count ? time_column : 0;
+    r->value_column = value_column < csv->count ? value_column : 1;
     return SV_OK;
 }
 
@@ -132,15 +97,13 @@ static sv_err run_rows(run *r, sv_why *why) {
     (void) puts("timestamp,value,anomaly_score,alert,expected_low,expected_high,reason");
     sv_stream_detector_begin(&r->detector);
     for (;;) {
-        sv_why fault = { .text = "" };
-        sv_err err = sv_csv_next(r->csv, &fault);
+        bool whole = false;
+        sv_err err = sv_filter_next(&r->filter, &whole, why);
         if (err == SV_ERR_NOT_FOUND) {
-            return SV_OK;
+            return sv_filter_end(&r->filter, why);
         }
-        if (err == SV_ERR_IO) {
-            return sv_fail(why, err, "%s", fault.text);
-        }
-        take_row(r, err, &fault);
+        SV_TRY(err);
+        take_row(r, whole);
     }
 }
 
@@ -161,7 +124,7 @@ int cmd_detect_stream(int argc, char **argv) {
           .target = &sensitivity,
           .help = "how soon an alert is raised: low, normal or high [normal]" },
     };
-    run r = { .rows = 0 };
+    sv_sensitivity level = SV_SENSITIVITY_NORMAL;
     sv_why why = { .text = "" };
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), NULL, 0, &why);
     if (err == SV_ERR_STATE) {
@@ -170,19 +133,12 @@ int cmd_detect_stream(int argc, char **argv) {
         return SV_EXIT_DONE;
     }
     if (err == SV_OK) {
-        err = parse_sensitivity(sensitivity, &r.sensitivity, &why);
+        err = parse_sensitivity(sensitivity, &level, &why);
     }
-    if (err != SV_OK) {
-        return sv_exit_with(err, &why);
+    if (err == SV_OK) {
+        SV_DEFER(sv_mem_drop) run *r = sv_mem_new(sizeof *r);
+        r->sensitivity = level;
+        err = run_rows(r, &why);
     }
-    SV_DEFER(sv_mem_drop) sv_csv *csv = sv_mem_new(sizeof *csv);
-    r.csv = csv;
-    err = run_rows(&r, &why);
-    if (err == SV_OK && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
-        err = sv_fail(&why, SV_ERR_IO, "cannot write the scores: %m");
-    }
-    if (err != SV_OK) {
-        return sv_exit_with(err, &why);
-    }
-    return r.rows > 0 ? SV_EXIT_DONE : SV_EXIT_NO;
+    return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);
 }

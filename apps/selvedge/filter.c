@@ -1,0 +1,85 @@
+#include "filter.h"
+#include <string.h>
+#include <strings.h>
+
+static void tell(sv_filter *filter, const char *sentence) {
+    enum { TOLD_MAX = 20 };
+    filter->faults++;
+    if (filter->faults <= TOLD_MAX) {
+        (void) fprintf(stderr, "selvedge: %s%s\n", sentence,
+                       filter->faults == TOLD_MAX ? "; further faults are not told" : "");
+    }
+}
+
+sv_err sv_filter_begin(sv_filter *filter, FILE *file, sv_why *why) {
+    filter->rows = filter->faults = 0;
+    if (setvbuf(stdout, NULL, _IOLBF, BUFSIZ) != 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot write line by line");
+    }
+    return sv_csv_begin(&filter->csv, file, why);
+}
+
+sv_err sv_filter_next(sv_filter *filter, bool *whole, sv_why *why) {
+    sv_why fault = { .text = "" };
+    sv_err err = sv_csv_next(&filter->csv, &fault);
+    if (err == SV_ERR_NOT_FOUND || err == SV_ERR_IO) {
+        return sv_fail(why, err, "%s", fault.text);
+    }
+    filter->rows++;
+    *whole = err == SV_OK;
+    if (err != SV_OK) {
+        tell(filter, fault.text);
+    }
+    return SV_OK;
+}
+
+void sv_filter_complain(sv_filter *filter, const char *fault) {
+    char sentence[256];
+    (void) snprintf(sentence, sizeof sentence, "line %llu: %s",
+                    (unsigned long long) filter->csv.lines.number, fault);
+    tell(filter, sentence);
+}
+
+double sv_filter_number(sv_filter *filter, size_t column) {
+    double value;
+    if (sv_csv_number(filter->csv.cells[column], &value) != SV_OK) {
+        char fault[192];
+        sv_text name = filter->csv.names[column];
+        (void) snprintf(fault, sizeof fault,
+                        "%.*s is not a number; leave it empty where nothing was measured",
+                        (int) (name.len < 64 ? name.len : 64), name.at);
+        sv_filter_complain(filter, fault);
+    }
+    return value;
+}
+
+void sv_filter_print(sv_text cell) {
+    bool plain = memchr(cell.at, ',', cell.len) == NULL && memchr(cell.at, '"', cell.len) == NULL;
+    if (plain) {
+        (void) fwrite(cell.at, 1, cell.len, stdout);
+        return;
+    }
+    (void) putchar('"');
+    for (size_t i = 0; i < cell.len; i++) {
+        (void) fputs(cell.at[i] == '"' ? "\"" : "", stdout);
+        (void) putchar(cell.at[i]);
+    }
+    (void) putchar('"');
+}
+
+bool sv_filter_is_label(sv_text name) {
+    static const char *const LABELS[] = { "anomaly", "changepoint", "label", "outlier" };
+    for (size_t i = 0; i < SV_COUNT(LABELS); i++) {
+        if (name.len == strlen(LABELS[i]) && strncasecmp(name.at, LABELS[i], name.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+sv_err sv_filter_end(const sv_filter *filter, sv_why *why) {
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot write the scores: %m");
+    }
+    return filter->rows > 0 ? SV_OK : sv_fail(why, SV_ERR_STATE, "there was no row");
+}
