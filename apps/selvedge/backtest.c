@@ -299,14 +299,12 @@ static int run_it(const asked *a) {
     run r = { .asked = a, .line = SV_TEXTBUF_HEAP(SV_LINE_MAX) };
     sv_why why = { 0 };
     sv_err err = open_run(&r, &why);
-    int code = err == SV_ERR_NOT_FOUND ? SV_EXIT_USAGE : sv_exit_of(err);
+    int code = sv_exit_of(err);
     if (err == SV_OK) {
         err = a->store != NULL    ? run_store(&r, &why)
               : a->replay != NULL ? run_replay(&r, &why)
                                   : run_lines(&r, &why);
-        code = err == SV_OK              ? finish(&r)
-               : err == SV_ERR_NOT_FOUND ? SV_EXIT_USAGE
-                                         : sv_exit_of(err);
+        code = err == SV_OK ? finish(&r) : sv_exit_of(err);
     }
     if (err != SV_OK) {
         (void) sv_exit_with(err, &why);

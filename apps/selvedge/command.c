@@ -19,6 +19,23 @@ int sv_exit_of(sv_err err) {
     return err >= 0 && err < SV_ERR__COUNT ? EXITS[err] : SV_EXIT_MACHINE;
 }
 
+sv_err sv_status_err(int status) {
+    switch (status) {
+    case 401:
+    case 403:
+        return SV_ERR_UNTRUSTED;
+    case 404:
+        return SV_ERR_NOT_FOUND;
+    case 409:
+    case 412:
+        return SV_ERR_STATE;
+    case 429:
+        return SV_ERR_UNAVAILABLE; // later
+    default:
+        return status >= 400 && status < 500 ? SV_ERR_INVALID : SV_ERR_UNAVAILABLE;
+    }
+}
+
 int sv_exit_with(sv_err err, const sv_why *why) {
     (void) fprintf(stderr, "selvedge: %s\n", why->text[0] == '\0' ? sv_err_name(err) : why->text);
     return sv_exit_of(err);

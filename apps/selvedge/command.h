@@ -19,6 +19,8 @@ enum sv_exit {
 
 /// The exit code that fits an error.
 int sv_exit_of(sv_err err);
+/// What an HTTP server's status, one that is no success, says.
+sv_err sv_status_err(int status);
 /// Print "selvedge: <why>" to stderr and return sv_exit_of(err).
 int sv_exit_with(sv_err err, const sv_why *why);
 

@@ -201,10 +201,6 @@ static int ask(const asked *a) {
     p.began_us = sv_clock_monotonic_us();
     if (err == SV_OK) {
         err = decide(a, api, &p.decided, &why);
-        if (err == SV_ERR_STATE) {
-            (void) sv_exit_with(err, &why);
-            return SV_EXIT_NO;
-        }
     }
     if (err == SV_OK) {
         p.version = sv_show_number(p.decided, "version");

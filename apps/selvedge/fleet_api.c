@@ -1,4 +1,6 @@
 #include "fleet_api.h"
+
+#include "command.h"
 #include <base/mem.h>
 #include <codec/url.h>
 #include <net/http_client.h>
@@ -177,16 +179,10 @@ static void take_answer(void *arg, const sv_http_reply_view *reply, const sv_why
 static sv_err say_no(const sv_fleet_api *api, int status, const sv_json *problem, sv_why *why) {
     sv_text detail = SV_TEXT("");
     (void) sv_json_text(sv_json_get(problem, "detail"), &detail);
-    bool refused = status == 401 || status == 403;
-    bool late = status == 409 || status == 412;
-    bool unknown = status >= 400 && status < 500;
-    return sv_fail(why,
-                   refused   ? SV_ERR_UNTRUSTED
-                   : late    ? SV_ERR_STATE
-                   : unknown ? SV_ERR_INVALID
-                             : SV_ERR_UNAVAILABLE,
-                   "the fleet server at %s answered %d%s" SV_TEXT_FMT "%s%s", api->url, status,
-                   detail.len > 0 ? ": " : "", SV_TEXT_ARG(detail),
+    sv_err err = sv_status_err(status);
+    bool refused = err == SV_ERR_UNTRUSTED;
+    return sv_fail(why, err, "the fleet server at %s answered %d%s" SV_TEXT_FMT "%s%s", api->url,
+                   status, detail.len > 0 ? ": " : "", SV_TEXT_ARG(detail),
                    refused ? "; the token comes from " : "", refused ? api->token_file : "");
 }
 
@@ -207,8 +203,9 @@ sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, s
         sv_loop_turn(api->loop, TURN_US);
     }
     if (got.status == 0) {
-        return sv_fail(why, SV_ERR_UNAVAILABLE, "no fleet server answers at %s: %s", api->url,
-                       got.why.text);
+        bool refused = got.why.code == SV_ERR_UNTRUSTED;
+        return sv_fail(why, refused ? SV_ERR_UNTRUSTED : SV_ERR_UNAVAILABLE,
+                       "no fleet server answers at %s: %s", api->url, got.why.text);
     }
     bool took = got.status >= 200 && got.status < 300;
     sv_err err = got.status == 204

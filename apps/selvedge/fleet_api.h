@@ -47,8 +47,9 @@ sv_err sv_fleet_api_open(const sv_fleet_place *place, sv_fleet_api **out, sv_why
 void sv_fleet_api_drop(sv_fleet_api **api);
 
 /// The JSON that answers GET `path` (query included). SV_ERR_UNAVAILABLE: nobody answers, or says
-/// that he cannot; SV_ERR_UNTRUSTED: the token opens nothing there; SV_ERR_INVALID: what was asked
-/// for does not exist, in the server's own words.
+/// that he cannot; SV_ERR_UNTRUSTED: the token opens nothing there, or he is not who he should be;
+/// SV_ERR_NOT_FOUND: what was asked for does not exist, in the server's own words; SV_ERR_INVALID:
+/// the question is broken.
 sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_why *why);
 /// The same for a POST of one JSON value.
 sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_json **out,

@@ -361,8 +361,8 @@ sv_err gateway_change(uint16_t port, const char *path, sv_text body, sv_why *why
         if (sv_json_parse(sv_textbuf_text(&got.body), &root, NULL, NULL) == SV_OK) {
             (void) sv_json_text(sv_json_get(root, "detail"), &detail);
         }
-        err = sv_fail(why, SV_ERR_STATE, "%.*s", (int) (detail.len < 300 ? detail.len : 300),
-                      detail.at);
+        err = sv_fail(why, sv_status_err(got.status), "%.*s",
+                      (int) (detail.len < 300 ? detail.len : 300), detail.at);
     }
     sv_textbuf_drop(&got.body);
     return err;

@@ -11,7 +11,7 @@ enum {
 
 /// What is at `path` of the local page; with `json` it is printed as it came.
 sv_err gateway_fetch(uint16_t port, const char *path, bool json, sv_json **out, sv_why *why);
-/// POST; SV_ERR_STATE with the page's own sentence when it refuses.
+/// POST; what the status says (sv_status_err), with the page's own sentence, when it refuses.
 sv_err gateway_change(uint16_t port, const char *path, sv_text body, sv_why *why);
 
 int cmd_gateway_set_aside(int argc, char **argv);

@@ -26,7 +26,7 @@ typedef struct publication {
     sv_loop *loop;
     sv_tls *tls;
     sv_mqtt_client *client;
-    bool up, acknowledged, failed;
+    bool up, acknowledged, failed, shown_out;
     sv_why trouble;
     int64_t sent_us, acked_us;
 } publication;
@@ -49,7 +49,9 @@ static const char ABOUT[] =
     "\n"
     "Exit 0 acknowledged, 2 wrong usage or files, 3 unreachable (name resolution, connection, "
     "TLS,\n"
-    "CONNECT or PUBACK: the sentence says which), 4 refused (a certificate, or not authorised).";
+    "CONNECT or PUBACK: the sentence says which), 4 refused (a certificate, or not authorised, or "
+    "closed\n"
+    "without an answer to CONNECT), 5 a file may not be read.";
 
 static void publication_drop(publication *p) {
     sv_mqtt_client_drop(&p->client);
@@ -67,6 +69,7 @@ static void on_down(void *arg, const sv_why *why, int64_t retry_us) {
     publication *p = arg;
     p->trouble = *why;
     p->failed = true;
+    p->shown_out = p->client != NULL && sv_mqtt_client_was_shown_out(p->client);
 }
 
 static void on_message(void *arg, const sv_mqtt_message *message) {
@@ -172,8 +175,8 @@ static sv_err await(publication *p, sv_why *why) {
         return SV_OK;
     }
     if (p->failed) {
-        return sv_fail(why, p->trouble.code, "not published through %s: %s", p->gateway,
-                       p->trouble.text);
+        return sv_fail(why, p->shown_out ? SV_ERR_UNTRUSTED : p->trouble.code,
+                       "not published through %s: %s", p->gateway, p->trouble.text);
     }
     return sv_fail(why, SV_ERR_UNAVAILABLE, "not published: %s within %g s (--timeout)",
                    p->up ? "the gateway accepted CONNECT and sent no PUBACK"
@@ -209,12 +212,6 @@ static void say_done(const publication *p, bool json) {
     (void) printf("%.*s\n", SV_TEXT_ARG(sv_textbuf_text(&line)));
 }
 
-/// A file of the caller's that is absent or of the wrong kind is wrong usage.
-static int exit_with(sv_err err, const sv_why *why) {
-    int code = sv_exit_with(err, why);
-    return err == SV_ERR_NOT_FOUND || err == SV_ERR_IO ? SV_EXIT_USAGE : code;
-}
-
 int cmd_publish(int argc, char **argv) {
     SV_DEFER(publication_drop) publication p = { .timeout_s = TIMEOUT_S };
     const char *plain[PLAIN_MAX + 1] = { NULL };
@@ -246,7 +243,7 @@ int cmd_publish(int argc, char **argv) {
     err = err == SV_OK ? start(&p, &why) : err;
     err = err == SV_OK ? await(&p, &why) : err;
     if (err != SV_OK) {
-        return exit_with(err, &why);
+        return sv_exit_with(err, &why);
     }
     say_done(&p, json);
     say_goodbye(&p);

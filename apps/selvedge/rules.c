@@ -329,11 +329,7 @@ static int run_verb(const verb *mine, int argc, char **argv) {
         return SV_EXIT_DONE;
     }
     err = err == SV_OK ? run(mine, &a, plain, &why) : err;
-    if (err == SV_OK) {
-        return SV_EXIT_DONE;
-    }
-    int code = sv_exit_with(err, &why);
-    return err == SV_ERR_STATE ? SV_EXIT_NO : code;
+    return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);
 }
 
 static int show_main(int argc, char **argv) {

@@ -41,8 +41,7 @@ int rules_check_main(int argc, char **argv) {
         err = judge(plain[0], &why);
     }
     if (err != SV_OK) {
-        int code = sv_exit_with(err, &why);
-        return err == SV_ERR_NOT_FOUND ? SV_EXIT_USAGE : code;
+        return sv_exit_with(err, &why);
     }
     (void) printf("%s: no faults\n", plain[0]);
     return SV_EXIT_DONE;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What an operator reads in a terminal: the devices and the alerts of a fleet, as tables and as JSON, filtered, page by page, one with all there is to it.
-# [cli-1] [cli-2] [cli-3] [cli-4]
+# [cli-1] [cli-2] [cli-3]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 gateways='gw: north, gw-2: south'

@@ -110,11 +110,9 @@ sv_err sv_certs_push_der(sv_certs *certs, sv_text der, sv_why *why) {
 }
 
 sv_err sv_certs_read(const char *path, sv_certs *out, sv_why *why) {
-    SV_DEFER(sv_bio_drop) BIO *file = BIO_new_file(path, "r");
+    SV_DEFER(sv_bio_drop) BIO *file = NULL;
     SV_DEFER(sv_certs_drop) sv_certs certs = { 0 };
-    if (file == NULL) {
-        return sv_fail_ssl(why, SV_ERR_NOT_FOUND, "cannot open '%s'", path);
-    }
+    SV_TRY(sv_bio_open(path, &file, why));
     X509 *one = NULL;
     while ((one = PEM_read_bio_X509(file, NULL, NULL, NULL)) != NULL) {
         if (certs.count == SV_EST_CERTS_MAX) {

@@ -35,10 +35,8 @@ static bool is_signed_by(X509_CRL *crl, X509 *issuer) {
 }
 
 static sv_err check_issuer(X509_CRL *crl, const char *file, sv_why *why) {
-    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(file, "r");
-    if (bio == NULL) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", file);
-    }
+    SV_DEFER(sv_bio_drop) BIO *bio = NULL;
+    SV_TRY(sv_bio_open(file, &bio, why));
     bool good = false;
     X509 *issuer = NULL;
     while (!good && (issuer = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {

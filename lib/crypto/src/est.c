@@ -81,10 +81,8 @@ sv_err sv_est_certs_add(sv_textbuf *out, X509 *const *certs, size_t count, sv_wh
 
 sv_err sv_est_certs_of_file(const char *path, sv_textbuf *out, sv_why *why) {
     SV_DEFER(sv_certs_drop) sv_certs certs = { 0 };
-    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
-    if (bio == NULL) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", path);
-    }
+    SV_DEFER(sv_bio_drop) BIO *bio = NULL;
+    SV_TRY(sv_bio_open(path, &bio, why));
     X509 *next = NULL;
     while ((next = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
         if (certs.count == SV_EST_CERTS_MAX) {

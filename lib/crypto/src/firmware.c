@@ -1,6 +1,7 @@
 #include "pki_internal.h"
 #include <base/fd.h>
 #include <crypto/firmware.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -26,7 +27,8 @@ static void mapping_drop(mapping *map) {
 static sv_err open_file(const char *path, int *out_fd, uint64_t *out_len, sv_why *why) {
     SV_DEFER(sv_fd_drop) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return sv_fail(why, SV_ERR_NOT_FOUND, "cannot open '%s': %m", path);
+        return sv_fail(why, errno == ENOENT ? SV_ERR_NOT_FOUND : SV_ERR_IO, "cannot open '%s': %m",
+                       path);
     }
     struct stat info;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {

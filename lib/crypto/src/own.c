@@ -1,5 +1,6 @@
 #include "own.h"
 #include "key_hard.h"
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdarg.h>
@@ -39,11 +40,19 @@ sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ...) {
                    reason != NULL ? reason : "");
 }
 
-sv_err sv_cert_of_file(const char *path, X509 **out, sv_why *why) {
-    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
-    if (bio == NULL) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", path);
+sv_err sv_bio_open(const char *path, BIO **out, sv_why *why) {
+    errno = 0;
+    *out = BIO_new_file(path, "r");
+    if (*out == NULL) {
+        return sv_fail_ssl(why, errno == ENOENT ? SV_ERR_NOT_FOUND : SV_ERR_IO, "cannot open '%s'",
+                           path);
     }
+    return SV_OK;
+}
+
+sv_err sv_cert_of_file(const char *path, X509 **out, sv_why *why) {
+    SV_DEFER(sv_bio_drop) BIO *bio = NULL;
+    SV_TRY(sv_bio_open(path, &bio, why));
     X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
     if (certificate == NULL) {
         return sv_fail_ssl(why, SV_ERR_INVALID, "'%s' holds no certificate (PEM)", path);

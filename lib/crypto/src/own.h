@@ -39,6 +39,9 @@ SV_PRINTF(3, 4) sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ..
 #define sv_fail_ssl(why, code, ...) SV_FAIL_AS((sv_fail_ssl), why, code, __VA_ARGS__)
 #endif
 
+/// A file that is read. SV_ERR_NOT_FOUND where there is none, SV_ERR_IO where it cannot be read.
+sv_err sv_bio_open(const char *path, BIO **out, sv_why *why);
+
 /// The first certificate of a PEM file.
 sv_err sv_cert_of_file(const char *path, X509 **out, sv_why *why);
 /// The one CN of a name, through the id grammar.

@@ -12,10 +12,8 @@ static void stack_drop(x509_stack **stack) {
 
 /// Every certificate of a PEM file, in order.
 static sv_err load(const char *path, x509_stack **out, sv_why *why) {
-    SV_DEFER(sv_bio_drop) BIO *bio = BIO_new_file(path, "r");
-    if (bio == NULL) {
-        return sv_fail_ssl(why, SV_ERR_IO, "cannot open '%s'", path);
-    }
+    SV_DEFER(sv_bio_drop) BIO *bio = NULL;
+    SV_TRY(sv_bio_open(path, &bio, why));
     SV_DEFER(stack_drop) x509_stack *stack = sk_X509_new_null();
     X509 *certificate = NULL;
     while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {

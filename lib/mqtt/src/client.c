@@ -95,6 +95,7 @@ static void on_conn_up(void *arg) {
 
 static void on_conn_down(void *arg, const sv_why *why) {
     sv_mqtt_client *client = arg;
+    client->shown_out = false;
     if (client->leaving) {
         close_connection(client);
         return;
@@ -104,6 +105,7 @@ static void on_conn_down(void *arg, const sv_why *why) {
     if (sv_timer_is_set(client->patience)) {
         // TLS 1.3: who refuses our certificate may be gone before we have read that it does.
         bool wordless = sv_text_starts(sv_text_of(why->text), SV_TEXT("closed by "));
+        client->shown_out = wordless;
         (void) sv_fail(
             &early, why->code, "%.250s, before CONNECT was answered%s", why->text,
             wordless ? "; if this certificate counts no more, the other side's log says so" : "");
@@ -413,6 +415,10 @@ void sv_mqtt_client_use(sv_mqtt_client *client, sv_tls *tls) {
     close_connection(client);
     client->failures = 0;
     sv_timer_once(client->retry, 0);
+}
+
+bool sv_mqtt_client_was_shown_out(const sv_mqtt_client *client) {
+    return client->shown_out;
 }
 
 void sv_mqtt_client_stop(sv_mqtt_client *client, bool graceful) {

@@ -39,7 +39,8 @@ struct sv_mqtt_client {
     uint64_t id_steps; ///< how often `last_id` has moved
     uint16_t last_id;
     bool up, dropped, pong_awaited;
-    bool leaving; ///< DISCONNECT is on its way; the server closes, or GOODBYE_US passes
+    bool leaving;   ///< DISCONNECT is on its way; the server closes, or GOODBYE_US passes
+    bool shown_out; ///< closed without a word before CONNECT was answered
 };
 
 /// A packet id that nothing that is out has.

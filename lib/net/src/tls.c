@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <base/mem.h>
 #include <crypto/key_store.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static const char *openssl_reason(void) {
 
 static sv_err readable(const char *path, sv_why *why) {
     if (access(path, R_OK) != 0) {
-        return sv_fail(why, SV_ERR_IO, "cannot read '%s': %m", path);
+        return sv_fail(why, errno == ENOENT ? SV_ERR_NOT_FOUND : SV_ERR_IO, "cannot read '%s': %m",
+                       path);
     }
     ERR_clear_error();
     return SV_OK;

@@ -531,11 +531,15 @@ static void unusable_files_are_named(void **state) {
         sv_err err;
         const char *named;
     } cases[] = {
-        { { .ca = ca, .cert = "/nowhere.crt", .key = hub.key }, SV_ERR_IO, "'/nowhere.crt'" },
+        { { .ca = ca, .cert = "/nowhere.crt", .key = hub.key },
+          SV_ERR_NOT_FOUND,
+          "'/nowhere.crt'" },
         { { .ca = ca, .cert = hub.cert, .key = "/nowhere.key" },
           SV_ERR_NOT_FOUND,
           "'/nowhere.key'" },
-        { { .ca = "/nowhere.ca", .cert = hub.cert, .key = hub.key }, SV_ERR_IO, "'/nowhere.ca'" },
+        { { .ca = "/nowhere.ca", .cert = hub.cert, .key = hub.key },
+          SV_ERR_NOT_FOUND,
+          "'/nowhere.ca'" },
         { { .ca = ca, .cert = hub.cert, .key = other.key }, SV_ERR_INVALID, other.key },
         { { .ca = ca, .cert = hub.key, .key = hub.key }, SV_ERR_INVALID, hub.key },
         { { .ca = hub.key, .cert = hub.cert, .key = hub.key }, SV_ERR_INVALID, hub.key },

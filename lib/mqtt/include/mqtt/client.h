@@ -78,6 +78,10 @@ void sv_mqtt_client_ack(sv_mqtt_client *client, uint64_t ack);
 /// acknowledged is sent again.
 void sv_mqtt_client_use(sv_mqtt_client *client, sv_tls *tls);
 
+/// In `down`: TLS stood, CONNECT was sent, and the other side closed without a word. Who does not
+/// count there is turned away so.
+bool sv_mqtt_client_was_shown_out(const sv_mqtt_client *client);
+
 /// End the connection without a new try; `down` is not called. With `graceful` DISCONNECT is sent
 /// first (no will).
 void sv_mqtt_client_stop(sv_mqtt_client *client, bool graceful);
