@@ -62,5 +62,6 @@ int cmd_device(int argc, char **argv);
 int cmd_notify(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_detect(int argc, char **argv);
+int cmd_update(int argc, char **argv);
 
 #endif

@@ -1,0 +1,44 @@
+// `selvedge update`: who may say which firmware exists, and what they say.
+#include "update.h"
+#include <stdio.h>
+
+bool update_begin(int argc, char **argv, update_page page, const sv_option *options, size_t count,
+                  const char **plain, size_t wanted, int *code) {
+    sv_why why = { 0 };
+    sv_err err = sv_options_parse(argc, argv, options, count, plain, wanted, &why);
+    if (err == SV_ERR_STATE) {
+        sv_options_help(page.usage, page.about, options, count);
+        *code = SV_EXIT_DONE;
+        return false;
+    }
+    if (err == SV_OK && wanted > 0 && plain[wanted - 1] == NULL) {
+        err = sv_fail(&why, SV_ERR_INVALID, "an argument is missing: %s", page.usage);
+    }
+    *code = update_end(err, &why);
+    return err == SV_OK;
+}
+
+int update_end(sv_err err, const sv_why *why) {
+    return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, why);
+}
+
+int cmd_update(int argc, char **argv) {
+    static const sv_command verbs[] = {
+        { "keys", "the keys that sign updates: make, replace, hand on, show", update_keys },
+        { "sign", "say that an image is a release; add your signature to what others began",
+          update_sign },
+        { "publish", "write the repository that devices read; renew what ends soon",
+          update_publish },
+    };
+    return sv_command_run(
+        "selvedge update",
+        "Which firmware exists, for which hardware, and who says so. Devices believe signatures, "
+        "not "
+        "servers:\nk of n release keys, kept offline. docs/guide/updates-keys.md explains the keys "
+        "to somebody new.\n\n"
+        "Begin with:  selvedge update keys init --dir keys\n"
+        "then:        selvedge update sign firmware.img --product lathe-ctl --version 2.1.0 "
+        "--hardware rev-b --keys keys\n"
+        "             selvedge update publish --keys keys --repo repo",
+        verbs, SV_COUNT(verbs), argc, argv);
+}

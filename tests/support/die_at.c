@@ -1,0 +1,72 @@
+// Preloaded into a program: it dies, as by `kill -9`, just before the SV_DIE_AT-th change that it
+// would make to the disk. A test that counts up meets every moment there is.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static long left = -2; ///< -1: for ever
+
+static void spend(void) {
+    if (left == -2) {
+        const char *text = getenv("SV_DIE_AT"); // NOLINT(concurrency-mt-unsafe)
+        left = text != NULL ? strtol(text, NULL, 10) : -1;
+    }
+    if (left > 0 && --left == 0) {
+        (void) kill(getpid(), SIGKILL);
+    }
+}
+
+#define REAL(name) ((typeof(&name)) dlsym(RTLD_NEXT, #name))
+
+int rename(const char *from, const char *to) {
+    spend();
+    return REAL(rename)(from, to);
+}
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) {
+    spend();
+    return REAL(renameat2)(from_dir, from, to_dir, to, flags);
+}
+
+int link(const char *from, const char *to) {
+    spend();
+    return REAL(link)(from, to);
+}
+
+int unlink(const char *path) {
+    spend();
+    return REAL(unlink)(path);
+}
+
+int unlinkat(int dir, const char *path, int flags) {
+    spend();
+    return REAL(unlinkat)(dir, path, flags);
+}
+
+int rmdir(const char *path) {
+    spend();
+    return REAL(rmdir)(path);
+}
+
+int mkdir(const char *path, mode_t mode) {
+    spend();
+    return REAL(mkdir)(path, mode);
+}
+
+int fsync(int fd) {
+    spend();
+    return REAL(fsync)(fd);
+}
+
+ssize_t write(int fd, const void *bytes, size_t len) {
+    if (fd > 2) {
+        spend();
+    }
+    return REAL(write)(fd, bytes, len);
+}
