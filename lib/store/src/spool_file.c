@@ -1,5 +1,6 @@
 #include "spool_file.h"
 
+#include <base/crc.h>
 #include <errno.h>
 #include <stdio.h>
 #include <store/spool.h>
@@ -7,21 +8,6 @@
 #include <unistd.h>
 
 enum { MARK_0 = 0xA5, MARK_1 = 0x5E, AT_CRC = 2, AT_TIME = 6, AT_TOPIC = 14, AT_PAYLOAD = 16 };
-
-static uint32_t crc32_of(const uint8_t *at, size_t len) {
-    static const uint32_t NIBBLES[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= at[i];
-        crc = crc >> 4 ^ NIBBLES[crc & 15];
-        crc = crc >> 4 ^ NIBBLES[crc & 15];
-    }
-    return ~crc;
-}
 
 static void put(uint8_t *at, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) {
@@ -51,8 +37,9 @@ void spool_item_add(sv_textbuf *out, const spool_item *item) {
     sv_textbuf_add(out, item->topic);
     sv_textbuf_add(out, item->payload);
     if (!out->overflowed) {
-        uint8_t *record = (uint8_t *) out->at + start;
-        put(record + AT_CRC, crc32_of(record + AT_TIME, out->len - start - AT_TIME), 4);
+        char *record = out->at + start;
+        sv_text checked = { .at = record + AT_TIME, .len = out->len - start - AT_TIME };
+        put((uint8_t *) record + AT_CRC, sv_crc32(checked), 4);
     }
 }
 
@@ -67,8 +54,9 @@ static bool parse_at(sv_text rest, spool_item *out) {
         || topic + payload > rest.len - SPOOL_HEAD_BYTES) {
         return false;
     }
-    size_t checked = SPOOL_HEAD_BYTES - AT_TIME + topic + payload;
-    if (crc32_of(head + AT_TIME, checked) != get(head + AT_CRC, 4)) {
+    sv_text checked = { .at = rest.at + AT_TIME,
+                        .len = SPOOL_HEAD_BYTES - AT_TIME + topic + payload };
+    if (sv_crc32(checked) != get(head + AT_CRC, 4)) {
         return false;
     }
     *out = (spool_item){
