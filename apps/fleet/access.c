@@ -82,7 +82,7 @@ static bool allow_cookie(sv_fleet *fleet, sv_http_request *request, sv_person *o
         return unauthorized(request, "sign in with a login link, or send an API token");
     }
     sv_why why = { 0 };
-    if (sv_people_session(fleet->db, session, fleet->wall_us(), out, &why) != SV_OK) {
+    if (sv_people_session(fleet->db, session, fleet->believed_us(), out, &why) != SV_OK) {
         return unauthorized(request, why.text);
     }
     const char *mark = sv_http_header(request, "X-Selvedge");

@@ -182,7 +182,7 @@ static sv_err note(certify_job *job, sv_why *why) {
 /// SV_ERR_UNTRUSTED, SV_ERR_STATE: not this one, and nothing of it is written.
 static sv_err keep(certify_job *job, sv_why *why) {
     sv_fleet *fleet = job->certify->fleet;
-    int64_t now_us = fleet->wall_us();
+    int64_t now_us = fleet->believed_us();
     const sv_issued one = { .facts = &job->facts,
                             .role = (sv_role) job->issue.role,
                             .how = certify_how(job) };

@@ -61,8 +61,8 @@ static sv_err find_by_token(sv_fleet *fleet, sv_guess *guess, certify_job *job,
     if (!sv_guess_allows(fleet, guess, key)) {
         return certify_refuse(job, 429, "token: too many wrong ones from here; wait a minute");
     }
-    sv_err err = sv_enrol_find_token(fleet->db, question->user, question->token, fleet->wall_us(),
-                                     &job->pass, &why);
+    sv_err err = sv_enrol_find_token(fleet->db, question->user, question->token,
+                                     fleet->believed_us(), &job->pass, &why);
     if (err == SV_ERR_NOT_FOUND) {
         return refuse_guess(fleet, guess, job, key);
     }
@@ -83,7 +83,7 @@ static sv_err find_by_name(sv_fleet *fleet, certify_job *job) {
     for (size_t i = 0; i < SV_COUNT(job->caller.names) && err == SV_ERR_NOT_FOUND; i++) {
         if (job->caller.names[i][0] != '\0') {
             err = sv_enrol_find_idevid(fleet->db, sv_text_of(job->caller.names[i]),
-                                       fleet->wall_us(), &job->pass, &why);
+                                       fleet->believed_us(), &job->pass, &why);
         }
     }
     job->has_pass = job->pass.seq != 0;
@@ -224,7 +224,7 @@ static sv_err judge_grace(sv_fleet *fleet, certify_job *job, const sv_cert_facts
     sv_textbuf when = SV_TEXTBUF(room);
     job->grace = true;
     sv_time_add(&when, old->not_after_us);
-    if (fleet->wall_us() - old->not_after_us > fleet->config.enrolment.grace_us) {
+    if (fleet->believed_us() - old->not_after_us > fleet->config.enrolment.grace_us) {
         return certify_refuse(job, 403,
                               "certificate: it ended on " SV_TEXT_FMT
                               ", longer ago than is forgiven; "

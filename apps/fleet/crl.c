@@ -94,7 +94,7 @@ static void add(gathering *all, sv_text serial, sv_text id, int64_t from_us, int
     sv_standing now = sv_standing_of(all->fleet->standing, id);
     sv_signer_record record = { .revoked_at_s = now.before_us / SV_TIME_SECOND_US };
     size_t bytes = serial.len / 2;
-    if (from_us >= now.before_us || until_us <= all->fleet->wall_us() || bytes == 0
+    if (from_us >= now.before_us || until_us <= all->fleet->believed_us() || bytes == 0
         || bytes > SV_SIGNER_SERIAL_MAX || sv_hex_parse(serial, record.serial, bytes) != SV_OK
         || all->count == SV_SIGNER_CRL_MAX) {
         return;

@@ -75,7 +75,7 @@ static sv_err check_free(const sv_fleet *fleet, const sv_device *device, const c
                           " AND revoked = 0 LIMIT 1",
                           &stmt, why));
         sv_stmt_bind_str(stmt, 1, id);
-        sv_stmt_bind_int(stmt, 2, fleet->wall_us());
+        sv_stmt_bind_int(stmt, 2, fleet->believed_us());
         sv_err err = sv_stmt_next(stmt, why);
         taken = err == SV_OK;
         sv_stmt_reset(stmt);
@@ -237,7 +237,7 @@ static sv_err note_added(sv_db *db, const sv_enrol_order *order, const sv_enrol_
 
 static sv_err store_one(sv_fleet *fleet, const sv_enrol_order *order, const sv_enrol_wish *wish,
                         sv_enrol_grant *grant, sv_why *why) {
-    int64_t now_us = fleet->wall_us();
+    int64_t now_us = fleet->believed_us();
     *grant = (sv_enrol_grant){ .expires_us = now_us + order->minutes * SV_TIME_MINUTE_US };
     SV_TRY(sv_fleet_medium(close_open(fleet->db, wish->id, now_us, why)));
     if (wish->idevid[0] != '\0') {

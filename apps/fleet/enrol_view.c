@@ -161,7 +161,7 @@ sv_err sv_enrol_list(sv_fleet *fleet, sv_text cursor, size_t limit, sv_json_out 
     sv_err err = sv_stmt_next(row, why);
     for (; err == SV_OK && count < limit; err = sv_stmt_next(row, why), count++) {
         last = sv_stmt_int(row, 0);
-        put_row(row, fleet->wall_us(), out);
+        put_row(row, fleet->believed_us(), out);
     }
     sv_stmt_reset(row);
     sv_json_close_array(out);

@@ -81,7 +81,7 @@ static sv_err look_at(sv_fleet *fleet, sv_stmt *row, all_news *all, sv_why *why)
     bool quiet = false;
     SV_TRY(sv_text_copy(sv_stmt_text(row, 0), id, sizeof id));
     int64_t end_us = sv_stmt_int(row, 2);
-    bool ended = end_us <= fleet->wall_us();
+    bool ended = end_us <= fleet->believed_us();
     const sv_site *site = site_of(fleet, id, &quiet);
     if (site == NULL || quiet
         || sv_standing_allows(fleet->standing, id, sv_stmt_int(row, 1), NULL) != SV_OK) {
@@ -117,7 +117,7 @@ static sv_err look_around(sv_fleet *fleet, all_news *all, sv_why *why) {
                       " WHERE replaced_us IS NULL AND revoked = 0"
                       " AND not_after_us - (not_after_us - not_before_us) / ?2 <= ?1",
                       &row, why));
-    sv_stmt_bind_int(row, 1, fleet->wall_us());
+    sv_stmt_bind_int(row, 1, fleet->believed_us());
     sv_stmt_bind_int(row, 2, SV_ISSUED_LAST_PART);
     sv_err err = sv_stmt_next(row, why);
     for (; err == SV_OK; err = sv_stmt_next(row, why)) {
@@ -142,7 +142,7 @@ static sv_err look_back(sv_fleet *fleet, all_news *all, sv_why *why) {
         " AND c.not_after_us - (c.not_after_us - c.not_before_us) / ?2 <= ?1)"
         " FROM alert a WHERE a.type = 'HEALTH' AND a.rule = ?3 AND a.state < 2",
         &row, why));
-    sv_stmt_bind_int(row, 1, fleet->wall_us());
+    sv_stmt_bind_int(row, 1, fleet->believed_us());
     sv_stmt_bind_int(row, 2, SV_ISSUED_LAST_PART);
     sv_stmt_bind_str(row, 3, SV_EXPIRY_RULE);
     sv_err err = sv_stmt_next(row, why);

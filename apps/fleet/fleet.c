@@ -30,6 +30,7 @@ extern const char sv_fleet_schema_maintenance[];
 extern const char sv_fleet_schema_standing[];
 extern const char sv_fleet_schema_audit[];
 extern const char sv_fleet_schema_enrol[];
+extern const char sv_fleet_schema_belief[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -47,10 +48,12 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "audit", .sql = sv_fleet_schema_audit },
         { .name = "standing", .sql = sv_fleet_schema_standing },
         { .name = "enrol", .sql = sv_fleet_schema_enrol },
+        { .name = "belief", .sql = sv_fleet_schema_belief },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
                        .wall_us = sv_clock_wall_us,
+                       .believed_us = sv_clock_believed_us,
                        .mono_us = sv_clock_monotonic_us };
     *config = (sv_fleet_config){ 0 };
     out->live = sv_live_new();

@@ -36,14 +36,18 @@ typedef struct sv_fleet {
     size_t tries; ///< of rules, under way
     sv_certificates *certificates;
     struct sv_certify *certify;
-    sv_import import;         ///< of the PKI's folder
+    sv_import import;   ///< of the PKI's folder
+    bool clock_doubted; ///< has been said
+    bool belief_kept;   ///< in the database, at belief_kept_us (monotonic)
+    int64_t belief_kept_us;
     int64_t expiry_next_us;   ///< when certificates that end are looked at again (monotonic)
     struct sv_signer *signer; ///< NULL: none is configured
     uint16_t device_port;     ///< of the device door, once it is open
     sv_tls *device_tls;       ///< what peers of the device door are judged by
     sv_throttle throttle;
     sv_fleet_counts counts;
-    int64_t (*wall_us)(void); ///< the clocks; a test brings its own
+    int64_t (*wall_us)(void);     ///< the clocks; a test brings its own
+    int64_t (*believed_us)(void); ///< by it is judged what has ended or is too old [clock-6]
     int64_t (*mono_us)(void);
 } sv_fleet;
 

@@ -41,6 +41,7 @@ static inline void fixture_start(fixture *f) {
         fail_msg("%s", why.text);
     }
     f->fleet.wall_us = fixture_clock;
+    f->fleet.believed_us = fixture_clock;
     f->fleet.mono_us = fixture_clock;
 }
 

@@ -115,7 +115,7 @@ static sv_err ask(const sv_fleet *fleet, const sv_issued_query *query, sv_stmt *
 sv_err sv_issued_list(const sv_fleet *fleet, const sv_issued_query *query, sv_json_out *out,
                       sv_why *why) {
     sv_stmt *row;
-    int64_t now_us = fleet->wall_us();
+    int64_t now_us = fleet->believed_us();
     char room[SV_ISSUED_CURSOR_MAX] = "";
     sv_textbuf next = SV_TEXTBUF(room);
     size_t count = 0;

@@ -1,6 +1,6 @@
 // selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
 #include "asks.h"
-#include "audit_log.h"
+#include "belief.h"
 #include "certify.h"
 #include "clones.h"
 #include "commands.h"
@@ -66,43 +66,10 @@ static void tell_overview(sv_fleet *fleet) {
     }
 }
 
-static void prune(program *p) {
-    sv_why why = { 0 };
-    int64_t now_us = p->fleet.wall_us();
-    int64_t before_ms = (now_us - p->fleet.config.store.retention_us) / 1000;
-    sv_err err = sv_series_prune(p->fleet.db, before_ms, &p->prune_cursor, &why);
-    if (err == SV_OK) {
-        err = sv_inbox_prune(p->fleet.db, before_ms, &why);
-    }
-    if (err == SV_OK) {
-        err = sv_people_prune(p->fleet.db, now_us, &why);
-    }
-    if (err == SV_OK) {
-        err = sv_push_prune(p->fleet.db, now_us, &why);
-    }
-    if (err == SV_OK) {
-        err = sv_commands_prune(p->fleet.db, before_ms, &why);
-    }
-    if (err == SV_OK) {
-        err = sv_notify_prune(&p->fleet, before_ms, &why);
-    }
-    if (err == SV_OK) {
-        err = sv_maintenance_prune(p->fleet.db, before_ms, &why);
-    }
-    if (err == SV_OK) {
-        err = sv_audit_prune(p->fleet.db, now_us, &why);
-    }
-    if (err == SV_OK) {
-        err = sv_enrol_prune(p->fleet.db, before_ms * 1000, &why);
-    }
-    if (err != SV_OK) {
-        SV_LOG(warn, "retention.failed", "%s", why.text);
-    }
-}
-
 static void on_second(void *arg) {
     program *p = arg;
     p->turn++;
+    sv_fleet_belief_turn(&p->fleet);
     sv_fleet_judge(&p->fleet);
     sv_maintenance_turn(&p->fleet);
     sv_offline_turn(&p->fleet);
@@ -120,7 +87,7 @@ static void on_second(void *arg) {
         tell_overview(&p->fleet);
     }
     if (p->turn % PRUNE_TURNS == 0) {
-        prune(p);
+        sv_fleet_prune(&p->fleet, &p->prune_cursor);
     }
 }
 
@@ -276,6 +243,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
         return err;
     }
     SV_TRY(sv_fleet_open(p->loop, config, &p->fleet, why));
+    SV_TRY(sv_fleet_belief_resume(&p->fleet, why));
     SV_TRY(sv_loop_on_signal(p->loop, SIGTERM, on_stop, p, why));
     SV_TRY(sv_loop_on_signal(p->loop, SIGINT, on_stop, p, why));
     SV_TRY(open_operator_door(p, why));

@@ -56,7 +56,7 @@ static void login(sv_visit *v) {
     }
     char session[SV_SECRET_ROOM];
     sv_err err =
-        sv_people_login(v->fleet->db, token, v->fleet->wall_us(), session, &v->person, &why);
+        sv_people_login(v->fleet->db, token, v->fleet->believed_us(), session, &v->person, &why);
     if (err == SV_ERR_UNTRUSTED) {
         sv_access_failed(v->fleet, v->request);
         sv_http_problem(v->request, 401, "Unauthorized", "%s", why.text);
@@ -98,7 +98,8 @@ static void make_link(sv_visit *v) {
     char token[SV_SECRET_ROOM];
     char location[SV_SECRET_ROOM + 16];
     sv_textbuf link = SV_TEXTBUF(location);
-    sv_err err = sv_people_make_link(v->fleet->db, &v->person, v->fleet->wall_us(), token, &why);
+    sv_err err =
+        sv_people_make_link(v->fleet->db, &v->person, v->fleet->believed_us(), token, &why);
     if (err != SV_OK) {
         sv_visit_failure(v, err, &why);
         return;

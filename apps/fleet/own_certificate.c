@@ -68,7 +68,7 @@ static void fail(own *o, const sv_why *why) {
     int64_t wait_us = between(lifetime_us(o) / RETRIES, SV_OWN_RETRY_MIN_US, SV_OWN_RETRY_MAX_US);
     end_question(o);
     o->next_try_us = o->all->fleet->mono_us() + wait_us;
-    int64_t left_us = o->validity.end_us - o->all->fleet->wall_us();
+    int64_t left_us = o->validity.end_us - o->all->fleet->believed_us();
     SV_LOG(warn, "certificate.waits",
            "'%s' is not renewed: %s; it ends in %lld hours; next try in %lld s", o->cert, why->text,
            (long long) (left_us / SV_TIME_HOUR_US), (long long) (wait_us / SV_TIME_SECOND_US));
@@ -147,7 +147,7 @@ static void look_at(own *o) {
     if (sv_validity_of_file(o->cert, &now, NULL) == SV_OK && now.end_us != o->validity.end_us) {
         o->validity = now;
     }
-    if (fleet->wall_us() >= sv_renewal_due_us(&o->validity, o->chance)) {
+    if (fleet->believed_us() >= sv_renewal_due_us(&o->validity, o->chance)) {
         renew(o);
     }
 }

@@ -175,11 +175,14 @@ static sv_err check_order(const sv_standing_order *order, const sv_standing *now
 
 /// Certificates count in whole seconds: the bound is the next one, so that what was issued in this
 /// second is covered too, and above that of every certificate known, should a clock have gone back.
-static int64_t bound(const sv_standing_order *order, const sv_standing *now, int64_t now_us) {
+/// `clock_us`: what the clock says, believed or not; the signer issues by it.
+static int64_t bound(const sv_standing_order *order, const sv_standing *now, int64_t now_us,
+                     int64_t clock_us) {
+    int64_t latest_us = (now_us > clock_us ? now_us : clock_us) + SV_STANDING_AHEAD_US;
     int64_t before_us = order->folder_us > 0 ? order->folder_us
                                              : (now_us / SV_TIME_SECOND_US + 1) * SV_TIME_SECOND_US;
     int64_t known_us = order->known_us + SV_TIME_SECOND_US;
-    if (known_us > before_us && known_us <= now_us + SV_STANDING_AHEAD_US) {
+    if (known_us > before_us && known_us <= latest_us) {
         before_us = known_us;
     }
     return before_us > now->before_us ? before_us : now->before_us;
@@ -238,13 +241,14 @@ sv_err sv_standing_store(sv_fleet *fleet, const sv_standing_order *order, sv_sta
                          sv_why *why) {
     sv_standing_log *log = fleet->standing;
     sv_standing now = coming(log, order->id);
-    int64_t now_us = fleet->wall_us();
+    int64_t now_us = fleet->believed_us();
     SV_TRY(check_order(order, &now, why));
     bool revokes = order->replaces || order->state >= SV_STANDING_REVOKED;
     sv_standing_change change = { .version = log->version + (int64_t) log->pending_count + 1,
                                   .state = order->state,
-                                  .before_us =
-                                      revokes ? bound(order, &now, now_us) : now.before_us };
+                                  .before_us = revokes
+                                                   ? bound(order, &now, now_us, fleet->wall_us())
+                                                   : now.before_us };
     SV_TRY(sv_text_copy(order->id, change.id, sizeof change.id));
     if (is_so(order, &now)) {
         change.version = now.version;

@@ -98,7 +98,7 @@ void sv_standing_turn(sv_fleet *fleet) {
     if (pushing->sign == NULL || pushing->under_way || !is_due(log, mono_us)) {
         return;
     }
-    sv_standing_head head = { .version = log->version, .at_us = fleet->wall_us() };
+    sv_standing_head head = { .version = log->version, .at_us = fleet->believed_us() };
     memcpy(head.hash, log->hash, sizeof head.hash);
     pushing->under_way = true;
     pushing->tried_mono_us = mono_us;
@@ -163,7 +163,7 @@ void sv_standing_give(sv_fleet *fleet, const sv_gateway *gateway, int64_t after,
     } else {
         waiting *w = sv_mem_new(sizeof *w);
         *w = (waiting){ .request = request, .page = page };
-        w->page.head.at_us = fleet->wall_us();
+        w->page.head.at_us = fleet->believed_us();
         page.changes = NULL;
         pushing->sign(pushing->signer, &w->page.head, on_page_signed, w);
     }

@@ -11,20 +11,13 @@ enum {
     GW_CLOCKS_SHOWN = 20, ///< devices with clocks far off that are named
 };
 
-#define SV_CLOCK_LEAP_US SV_TIME_HOUR_US ///< a wall clock that leaps further ahead is doubted
-#define SV_CLOCK_DOUBT_US SV_TIME_DAY_US ///< for so long: time to set it right
-
-/// The wall clock as far as what is kept may be judged by it. One that leaps ahead (a battery, a
-/// false time server) would have everything thrown away as too old.
 typedef struct gw_clock {
-    int64_t believed_us; ///< 0: nothing is known yet
-    int64_t at_us;       ///< monotonic, of believed_us
-    int64_t doubted_us;  ///< monotonic, since when it is ahead; 0: it is believed
-    int64_t wall_us;     ///< as it was asked last; 0: never
-    int64_t wall_at_us;  ///< monotonic, of wall_us
-    bool fresh;          ///< wall_us is from before this program started
-    bool lost;           ///< it says a time before 2020: what follows from wall_us is used instead
-    unsigned steps;      ///< how often it was set by more than SV_CLOCK_APART_US
+    bool doubted;       ///< that the wall clock is ahead of what is believed has been said
+    int64_t wall_us;    ///< as it was asked last; 0: never
+    int64_t wall_at_us; ///< monotonic, of wall_us
+    bool fresh;         ///< wall_us is from before this program started
+    bool lost;          ///< it says a time before 2020: what follows from wall_us is used instead
+    unsigned steps;     ///< how often it was set by more than SV_CLOCK_APART_US
 } gw_clock;
 
 #define GW_OFFSET_US SV_TIME_MINUTE_US ///< how long a device's clock is watched before it is said
@@ -39,9 +32,10 @@ typedef struct gw_offset {
     int64_t best_us, offset_us;
 } gw_offset;
 
-/// What time it is, for judging what is too old; to be asked with every beat.
-int64_t gw_clock_now(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
-int64_t gw_now_us(gw *g);
+/// What time it is, for judging what is too old or has ended (sv_clock_believed_us).
+int64_t gw_now_us(void);
+/// Says once that the clock is doubted, and once that it is no more; with every beat.
+void gw_clock_beat(gw *g);
 /// The wall clock, or, while that says a time before 2020, what it would say had it gone on.
 int64_t gw_clock_wall(gw_clock *clock, int64_t monotonic_us, int64_t wall_us);
 int64_t gw_wall_us(gw *g);

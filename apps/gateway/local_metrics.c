@@ -62,7 +62,7 @@ static void put_gateway(const gw *g, sv_textbuf *out) {
         { "streams", "gauge", "Sensors of devices.", (double) sv_map_count(g->streams) },
         { "front_up", "gauge", "1 while devices can be heard.", gw_front_is_up(g) ? 1 : 0 },
         { "available_ratio", "gauge", "Share of the last 30 days in which devices were served.",
-          gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()) },
+          gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, gw_now_us()) },
         { "store_damaged_total", "counter", "Blocks of readings that could not be read.",
           (double) g->series.damaged },
         { "store_full", "gauge", "1 while the disk is full and nothing is acknowledged.",

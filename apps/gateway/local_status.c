@@ -249,9 +249,8 @@ void gw_local_status(const gw *g, sv_textbuf *text) {
     gw_maintenance_write(g, &out);
     sv_json_add_int(&out, "alerts_open", g->alerts_open);
     sv_json_add_number(&out, "available_day",
-                       gw_availability_share(&g->availability, 1, sv_clock_wall_us()));
-    sv_json_add_number(
-        &out, "available_month",
-        gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()));
+                       gw_availability_share(&g->availability, 1, gw_now_us()));
+    sv_json_add_number(&out, "available_month",
+                       gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, gw_now_us()));
     sv_json_close_object(&out);
 }

@@ -54,7 +54,7 @@ static void on_beat(void *arg) {
     g->readings_before = g->readings;
     g->readings_per_s = 0.6 * g->readings_per_s + 0.4 * now;
     gw_store_look(g);
-    (void) gw_now_us(g);
+    gw_clock_beat(g);
     gw_outbox_beat(g);
     gw_spool_alert_beat(g);
     gw_act_beat(g);

@@ -92,7 +92,7 @@ static void end(gw *g, const gw_work *work, const char *how) {
 }
 
 static bool is_over(gw *g, const gw_work *work) {
-    return gw_now_us(g) / 1000 >= work->said.until_ms || ran_us(&g->maintenance) >= work->ends_us;
+    return gw_now_us() / 1000 >= work->said.until_ms || ran_us(&g->maintenance) >= work->ends_us;
 }
 
 void gw_maintenance_tick(gw *g) {

@@ -1,5 +1,6 @@
 // While somebody works on a device nothing is raised of it.
 #include "ingest_fixture.h"
+#include <base/belief.h>
 
 #define HOUR_MS (SV_TIME_HOUR_US / 1000)
 
@@ -166,15 +167,15 @@ static void its_time_is_over_by_the_clock_also_while_the_gateway_was_off(void **
 static void a_clock_that_leaps_ahead_does_not_end_it(void **state) {
     fixture *f = *state;
     assert_int_equal(tell_hour(f, "d"), GW_EVENT_DONE);
-    // All that was known until now was three hours ago: so is what the clock is believed to say.
-    f->g.clock.believed_us = sv_clock_wall_us() - 3 * SV_TIME_HOUR_US;
-    f->g.clock.at_us = sv_clock_monotonic_us();
+    // All that was known until now was long ago: so is what the clock is believed to say.
+    sv_clock_resume(sv_clock_wall_us() - 2 * SV_BELIEF_ABSENT_US, 0);
     gw_work *work = sv_map_get(f->g.maintenance.of, SV_TEXT("d"));
     work->said.until_ms -= 2 * HOUR_MS;
     gw_ingest_tick(&f->g);
     assert_true(gw_maintenance_is_on(&f->g, "d"));
     heat(f, "d");
     assert_int_equal(open_alerts(f), 0);
+    sv_clock_resume(sv_clock_wall_us(), 0);
 }
 
 // [maintenance-4]

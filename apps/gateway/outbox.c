@@ -23,7 +23,7 @@ static void put_item(gw *g, sv_textbuf *body, gw_item item) {
     sv_writer_add(g->writer, "INSERT INTO outbox (body, average, put) VALUES (?, ?, ?)");
     sv_writer_text(g->writer, sv_textbuf_text(body));
     sv_writer_int(g->writer, item);
-    sv_writer_int(g->writer, gw_now_us(g) / SV_TIME_SECOND_US);
+    sv_writer_int(g->writer, gw_now_us() / SV_TIME_SECOND_US);
     g->outbox.rows[item]++;
     g->outbox.bytes += bytes_of(body->len);
 }
@@ -308,7 +308,6 @@ static sv_err count_dropped(gw *g, sv_why *why) {
 
 sv_err gw_outbox_open(gw *g, sv_why *why) {
     g->outbox = (gw_outbox){ .live = { .last = INT64_MAX } };
-    (void) gw_now_us(g);
     SV_TRY(count_items(g, why));
     return count_dropped(g, why);
 }
@@ -331,6 +330,6 @@ int64_t gw_outbox_oldest_s(const gw *g) {
         put_s = sv_stmt_int(stmt, 0);
         sv_stmt_reset(stmt);
     }
-    int64_t now_s = g->clock.believed_us / SV_TIME_SECOND_US;
+    int64_t now_s = gw_now_us() / SV_TIME_SECOND_US;
     return !gw_outbox_is_known(put_s, now_s) ? -1 : now_s < put_s ? 0 : now_s - put_s;
 }

@@ -224,7 +224,7 @@ static sv_err look_for_old(gw *g, int64_t now_s, int64_t before_s, going *out, s
 
 static sv_err drop_old(gw *g, bool *done, sv_why *why) {
     going what;
-    int64_t now_s = gw_now_us(g) / SV_TIME_SECOND_US;
+    int64_t now_s = gw_now_us() / SV_TIME_SECOND_US;
     int64_t age_s = g->config.fleet.spool.age_us / SV_TIME_SECOND_US;
     SV_TRY(look_for_old(g, now_s, now_s - age_s, &what, why));
     *done = what.upto > 0;

@@ -134,7 +134,7 @@ static int64_t at_most(const gw *g, int64_t rows, int64_t share) {
 /// Kept as they are for longer than they should, though not many newer ones came.
 static bool is_expired(gw *g, const span *rows) {
     int64_t keep_us = g->config.store.retention_us;
-    return rows->first_us < gw_now_us(g) - keep_us - keep_us / 8;
+    return rows->first_us < gw_now_us() - keep_us - keep_us / 8;
 }
 
 static bool is_full(gw *g, const span *rows, bool hurry) {

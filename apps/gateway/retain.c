@@ -67,7 +67,7 @@ static sv_err drop_old(gw *g, gw_kind kind, int64_t keep_us, bool *done, sv_why 
     gw_stretch last;
     int64_t number = 0;
     int64_t nth = kind == GW_SAMPLES ? GW_FOLD_STRETCHES : 1;
-    int64_t now_us = gw_now_us(g);
+    int64_t now_us = gw_now_us();
     SV_TRY(oldest(g, kind, nth, &last, &number, why));
     *done = number == nth && last.received_us < now_us - keep_us;
     while (!*done && nth > 1) {

@@ -14,7 +14,7 @@
 
 bool gw_standing_is_old(const gw *g) {
     const gw_standing *s = &g->standing;
-    return s->at_us > 0 && sv_clock_wall_us() - s->at_us > g->config.standing.max_age_us;
+    return s->at_us > 0 && gw_now_us() - s->at_us > g->config.standing.max_age_us;
 }
 
 sv_err gw_standing_judge(const gw *g, const sv_identity *who, sv_why *why) {
@@ -55,8 +55,7 @@ sv_err gw_standing_admit(gw *g, const sv_identity *who, sv_why *why) {
         err = sv_fail(why, SV_ERR_UNTRUSTED,
                       "'%s' was never seen here, and who counts was last heard %lld h ago "
                       "(standing: max_age)",
-                      who->id,
-                      (long long) ((sv_clock_wall_us() - g->standing.at_us) / SV_TIME_HOUR_US));
+                      who->id, (long long) ((gw_now_us() - g->standing.at_us) / SV_TIME_HOUR_US));
     }
     if (err == SV_OK) {
         meet(g, who->id);
@@ -95,6 +94,15 @@ void gw_standing_open(gw *g, const uint8_t key[16]) {
                                  .table = sv_standings_new(key),
                                  .met = sv_map_new(GW_MET_MAX, key),
                                  .held = sv_map_new(GW_HELD_MAX, key) };
+}
+
+sv_err gw_standing_signed(const gw *g, int64_t *out, sv_why *why) {
+    sv_stmt *row = NULL;
+    SV_TRY(sv_db_stmt(g->db, "SELECT at FROM standing_head", &row, why));
+    sv_err err = sv_stmt_next(row, why);
+    *out = err == SV_OK ? sv_stmt_int(row, 0) : 0;
+    sv_stmt_reset(row);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
 static sv_err restore_head(gw *g, sv_why *why) {

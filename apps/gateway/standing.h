@@ -73,6 +73,8 @@ struct gw;
 void gw_standing_open(struct gw *g, const uint8_t key[16]);
 /// What the database says; before the first message.
 sv_err gw_standing_restore(struct gw *g, sv_why *why);
+/// When the last head that was taken was signed; 0: none was.
+sv_err gw_standing_signed(const struct gw *g, int64_t *out, sv_why *why);
 /// Who signs, and what has changed meanwhile. Once everything else is open.
 void gw_standing_start(struct gw *g);
 /// The CA file was read again.

@@ -70,7 +70,10 @@ static void keep_change(gw *g, const sv_standing_change *change) {
 
 static void note_head(gw *g, const sv_standing_page *page) {
     gw_standing *s = &g->standing;
-    s->at_us = page->head.at_us > s->at_us ? page->head.at_us : s->at_us;
+    sv_clock_signed(page->head.at_us);
+    int64_t now_us = gw_now_us(); // one that is signed for a later time would never be old
+    int64_t at_us = page->head.at_us < now_us ? page->head.at_us : now_us;
+    s->at_us = at_us > s->at_us ? at_us : s->at_us;
     if (!gw_standing_is_old(g)) {
         gw_notice_clear(g, GW_NOTICE_OLD_LOG, g->config.id);
     }
@@ -80,7 +83,7 @@ static void note_head(gw *g, const sv_standing_page *page) {
 /// It ends where this gateway stands, or before: nothing of it is new but when it was signed.
 static gw_page_end look_back(gw *g, const sv_standing_page *page, sv_why *why) {
     gw_standing *s = &g->standing;
-    if (sv_standing_verify(s->trust, &page->head, sv_clock_wall_us(), why) != SV_OK) {
+    if (sv_standing_verify(s->trust, &page->head, gw_now_us(), why) != SV_OK) {
         return GW_PAGE_FALSE;
     }
     bool same = page->head.version == s->version;
@@ -104,7 +107,7 @@ static gw_page_end look_back(gw *g, const sv_standing_page *page, sv_why *why) {
 
 static gw_page_end follow(gw *g, const sv_standing_page *page, sv_why *why) {
     gw_standing *s = &g->standing;
-    if (sv_standing_follow(s->trust, page, s->version, s->hash, sv_clock_wall_us(), why) != SV_OK) {
+    if (sv_standing_follow(s->trust, page, s->version, s->hash, gw_now_us(), why) != SV_OK) {
         return GW_PAGE_FALSE;
     }
     s->version = page->head.version;

@@ -166,6 +166,20 @@ static void an_old_log_goes_on_for_who_was_met_and_for_nobody_else(void **state)
     assert_int_equal(judge(f, "new", 5, &why), SV_OK);
 }
 
+// [standing-25]
+static void a_log_that_is_signed_for_a_later_time_ages_all_the_same(void **state) {
+    fixture *f = *state;
+    const int64_t ahead_us = 365 * SV_TIME_DAY_US;
+    decide(&fleet, "press-1", SV_STANDING_REVOKED, 1000);
+    const sv_standing_page late = page_of(&fleet, 0, 1, -ahead_us);
+    assert_int_equal(take_page(f, &late), GW_PAGE_TAKEN);
+    assert_true(f->g.standing.at_us <= sv_clock_wall_us());
+    const sv_standing_page later = page_of(&fleet, 1, 1, -2 * ahead_us);
+    assert_int_equal(take_page(f, &later), GW_PAGE_KNOWN);
+    assert_true(f->g.standing.at_us <= sv_clock_wall_us());
+    assert_true(sv_clock_believed_us() < sv_clock_wall_us() + SV_TIME_SECOND_US);
+}
+
 // [standing-23]
 static void what_a_quarantined_device_measures_is_set_aside(void **state) {
     fixture *f = *state;
@@ -301,6 +315,7 @@ int main(void) {
         TEST(what_was_had_before_is_known_and_what_is_missing_is_asked_for),
         TEST(a_log_that_goes_back_or_has_another_past_is_not_believed),
         TEST(an_old_log_goes_on_for_who_was_met_and_for_nobody_else),
+        TEST(a_log_that_is_signed_for_a_later_time_ages_all_the_same),
         TEST(what_a_quarantined_device_measures_is_set_aside),
         TEST(a_quarantined_devices_health_is_heard_and_raises_nothing),
         TEST(what_is_set_aside_is_bounded_and_the_oldest_go),

@@ -134,21 +134,27 @@ static sv_err restore_availability(gw *g, int64_t written_us, sv_why *why) {
                              .down_us = sv_stmt_int(stmt, 2) };
         gw_availability_restore(&g->availability, &day, sv_stmt_int(stmt, 3));
     }
-    // A gateway that wakes in 1970 goes on from there.
+    if (err != SV_ERR_NOT_FOUND) {
+        return err;
+    }
+    // A gateway that wakes in 1970 goes on from there, and one that wakes in 2099 doubts it.
+    int64_t signed_us = 0;
+    SV_TRY(gw_standing_signed(g, &signed_us, why));
+    sv_clock_resume(g->availability.mark_wall_us, signed_us);
     g->clock.wall_us = g->availability.mark_wall_us;
     g->clock.wall_at_us = sv_clock_monotonic_us();
     g->clock.fresh = true;
-    gw_availability_start(&g->availability, written_us, gw_wall_us(g), sv_clock_monotonic_us());
-    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+    gw_availability_start(&g->availability, written_us, gw_now_us(), sv_clock_monotonic_us());
+    return SV_OK;
 }
 
 void gw_store_opened(gw *g) {
-    gw_availability_tick(&g->availability, false, gw_wall_us(g), sv_clock_monotonic_us());
+    gw_availability_tick(&g->availability, false, gw_now_us(), sv_clock_monotonic_us());
     gw_store_availability(g); // a mark, however soon this run ends
 }
 
 void gw_store_look(gw *g) {
-    gw_availability_tick(&g->availability, gw_front_is_up(g) && !g->full, gw_wall_us(g),
+    gw_availability_tick(&g->availability, gw_front_is_up(g) && !g->full, gw_now_us(),
                          sv_clock_monotonic_us());
 }
 

@@ -333,9 +333,8 @@ static void put_gateway(const gw *g, sv_json_out *out) {
     sv_json_add_number(out, "spool_fill", gw_outbox_fill(g));
     put_dropped(g, out);
     sv_json_add_bool(out, "full", g->full);
-    sv_json_add_number(
-        out, "available",
-        gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, sv_clock_wall_us()));
+    sv_json_add_number(out, "available",
+                       gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, gw_now_us()));
     sv_json_key(out, "rules");
     gw_site_rules_write(g, out);
     sv_json_close_object(out);

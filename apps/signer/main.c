@@ -139,7 +139,7 @@ static void on_reload(void *arg) {
 static sv_err start(program *p, sv_why *why) {
     p->service = (signer_service){ .config = &p->config,
                                    .journal = JOURNAL_CLOSED,
-                                   .now_us = sv_clock_wall_us };
+                                   .now_us = sv_clock_believed_us };
     SV_TRY(open_authority(&p->config, &p->service.authority, why));
     SV_TRY(journal_open(p->config.pki, &p->service.journal, why));
     SV_TRY(sv_loop_open(&p->loop, why));

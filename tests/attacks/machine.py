@@ -88,12 +88,14 @@ def a_clock_that_jumps_loses_nothing(door):
     check(client.publish(OWN, reading("press-1", 20000, epoch="clock")) == 0, "in 1970 a session ends")
     machine.be(shift_s=YEARS_S)  # 2099
     time.sleep(5)  # two beats: what is old is taken away with each
-    machine.be()
+    check(client.publish(OWN, reading("press-1", 20001, epoch="clock")) == 0, "in 2099 a session ends")
+    check(door.client("press-2").publish("sensors/press-2/x", reading("press-2")) == 0, "in 2099 nobody gets in")
     kept = door.numbers("press-1")
     check(set(kept) >= set(range(1, 501)), f"a clock in 2099 has taken {500 - len(set(kept) & set(range(1, 501)))} readings away")
     door.must_log("clock.doubted", "")
-    check(client.is_closed(1) is not None and door.logged("client.expelled", "has ended"), "in 2099 nobody says why sessions end")
-    time.sleep(0.5)  # the next tick
+    check(not door.logged("client.expelled", "has ended"), "in 2099 sessions end")
+    door.stop(door.gateway)
+    door.launch(env=machine.env)  # one that wakes there holds it against what it knew
     back = door.client()
     check(back.publish(OWN, reading("press-1", 30000, epoch="clock")) == 0, "after the jump nobody gets in")
     print(f"jumps of two hours, to 1970 and to 2099: {len(kept)} readings of a device kept")

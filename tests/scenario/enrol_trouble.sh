@@ -13,9 +13,14 @@ mount -t tmpfs -o size=1m,mode=700 tmpfs "$work/pki"
 mount -t tmpfs -o size=4m tmpfs "$work/disk"
 trap 'umount -l "$work/pki" "$work/disk"; close_all' EXIT
 
+# clock_of NAME SHIFT_S: its machine's clock is so far off
+clock_of() {
+  python3 -c 'import os, struct, sys
+open(sys.argv[1], "r+b" if os.path.exists(sys.argv[1]) else "w+b").write(struct.pack("=qqqqq", 0, int(sys.argv[2]) * 1000000, 0, 0, 0))' "$work/$1.machine" "$2"
+}
 # on NAME SHIFT_S command...: on a machine whose clock is so far off
 on() {
-  python3 -c 'import struct, sys; open(sys.argv[1], "wb").write(struct.pack("=qqqqq", 0, int(sys.argv[2]) * 1000000, 0, 0, 0))' "$work/$1.machine" "$2"
+  clock_of "$1" "$2"
   run "$work/$1.log" env SV_MACHINE="$work/$1.machine" LD_PRELOAD="$SV_BIN/../tests/attacks_machine.so" "${@:3}"
 }
 in_1970=$((60 - $(date +%s)))
@@ -135,6 +140,7 @@ told press-9 2
 stop "$signer"
 signer_at 0
 stop "$fleet"
+sqlite3 "$work/disk/fleet.db" 'DELETE FROM belief' # it has never known better
 fleet_at "$in_1970"
 ends press-9 "$token" 503 clock
 untouched press-9
@@ -145,3 +151,21 @@ stop "$gateway"
 gateway_at "$in_1970"
 works press-9 "$token" || fail "a gateway in 1970: $(cat "$work/said")"
 [ "$(given press-9)" = 1 ] || fail "$(given press-9) certificates"
+
+# And 2099: the fleet server and the gateway leap there, and start there, [clock-1] [clock-3] [clock-6].
+in_2099=$((73 * 365 * 86400))
+token=$(token_of press-10)
+request press-10
+clock_of fleet "$in_2099"
+clock_of gateway "$in_2099"
+within 10 grep -q clock.doubted "$work/fleet.log" || fail "the fleet server does not say that its clock leapt"
+within 10 grep -q clock.doubted "$work/gateway.log" || fail "the gateway does not say that its clock leapt"
+works press-10 "$token" || fail "in 2099: $(cat "$work/said")"
+token=$(token_of press-11)
+request press-11
+stop "$fleet"
+stop "$gateway"
+fleet_at "$in_2099"
+gateway_at "$in_2099"
+works press-11 "$token" || fail "started in 2099: $(cat "$work/said")"
+[ "$(api "$at/certificates?q=press-1" | jq '[.items[] | select(.state == "expired")] | length')" = 0 ] || fail "certificates have ended in 2099"

@@ -208,7 +208,7 @@ static void on_tick(void *arg) {
     sv_timer_once(server->tick, SV_BROKER_TICK_US);
     if (!server->held) {
         enter(server);
-        sv_broker_tick(server->broker, now_us(), sv_clock_wall_us());
+        sv_broker_tick(server->broker, now_us(), sv_clock_believed_us());
         leave(server);
     }
 }
@@ -239,7 +239,7 @@ sv_err sv_mqtt_server_open(sv_loop *loop, const sv_mqtt_server_options *options,
                                 .arg = arg,
                                 .laters = SV_TEXTBUF_HEAP(SV_MQTT_SERVER_LATER_MAX) };
     server->broker =
-        sv_broker_new(&options->limits, &mine, server, key, now_us(), sv_clock_wall_us());
+        sv_broker_new(&options->limits, &mine, server, key, now_us(), sv_clock_believed_us());
     server->tick = sv_timer_new(loop, on_tick, server);
     *out = server;
     return SV_OK;

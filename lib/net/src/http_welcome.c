@@ -48,7 +48,7 @@ sv_err sv_http_peer_judge(http_peer *peer, sv_why *why) {
         SV_TRY(sv_tls_stays(server->tls->ctx, ssl, guest, why));
         peer->round = server->round;
     }
-    if (guest->kind == SV_TLS_KNOWN && guest->identity.not_after_us <= sv_clock_wall_us()) {
+    if (guest->kind == SV_TLS_KNOWN && guest->identity.not_after_us <= sv_clock_believed_us()) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "certificate has expired (%s)", guest->identity.id);
     }
     if (!peer->welcomed) {
@@ -91,7 +91,7 @@ void sv_http_peer_streams(http_peer *peer) {
     if (peer->guest.kind != SV_TLS_KNOWN) {
         return;
     }
-    int64_t left_us = peer->guest.identity.not_after_us - sv_clock_wall_us();
+    int64_t left_us = peer->guest.identity.not_after_us - sv_clock_believed_us();
     int64_t longest_us = INT64_C(1000000) * LOOK_AGAIN_MAX_S; // clocks are set meanwhile
     left_us = left_us < 0 ? 0 : left_us;
     sv_timer_once(peer->deadline, left_us < longest_us ? left_us : longest_us);

@@ -370,6 +370,7 @@ static void a_clock_in_2099_is_told_and_changes_nothing(void **state) {
     device d = device_new(door, 100, 3600);
     unsigned certified = door->certified;
     wrong_by_s = INT64_C(70) * 366 * 86400;
+    sv_clock_resume(0, 0); // it woke there
     start(&d);
     await_word(&d);
     assert_string_equal(d.event, "certificate.waits");
@@ -378,6 +379,18 @@ static void a_clock_in_2099_is_told_and_changes_nothing(void **state) {
     wrong_by_s = 0;
     pass(&d, 2 * SV_TIME_SECOND_US);
     assert_int_equal(door->certified, certified); // and is forgotten when the clock is right
+    device_drop(&d);
+    d = device_new(door, 100, 3600);
+    (void) sv_clock_believed_us();
+    door->date = date_of(true_now_us());
+    wrong_by_s = INT64_C(70) * 366 * 86400; // it has leapt there: the server tells the time
+    start(&d);
+    pass(&d, SV_TIME_SECOND_US);
+    assert_string_equal(d.sentence, "");
+    assert_int_equal(d.sentences, 0);
+    assert_int_equal(door->certified, certified);
+    wrong_by_s = 0;
+    door->date = NULL;
     device_drop(&d);
 }
 

@@ -11,7 +11,7 @@
 sv_err sv_newcomer_expired(const X509 *leaf, bool allow_classic, sv_newcomer *out, sv_why *why) {
     sv_newcomer found = { .kind = SV_NEWCOMER_EXPIRED };
     SV_TRY(sv_identity_of(leaf, allow_classic, &found.identity, why));
-    if (X509_cmp_current_time(X509_get0_notAfter(leaf)) >= 0) {
+    if (!sv_tls_has_ended(leaf)) {
         return sv_fail(why, SV_ERR_STATE, "the certificate of '%s' has not expired",
                        found.identity.id);
     }

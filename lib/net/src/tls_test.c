@@ -14,22 +14,38 @@
 #include <sys/disk.h>
 #include <sys/loop.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PATIENCE_US = 5000000, PATH_ROOM = 128 };
 
 static char folder[] = "/tmp/sv-tls-XXXXXX";
 
-static time_t wrong_by_s; ///< what OpenSSL takes for now
+static time_t wrong_by_s; ///< what this process takes for now
 
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's own name is reserved.
+__attribute__((visibility("default"))) int clock_gettime(clockid_t which, struct timespec *out) {
+    int result = (int) syscall(SYS_clock_gettime, which, out);
+    out->tv_sec += which == CLOCK_REALTIME ? wrong_by_s : 0;
+    return result;
+}
+
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): as above.
 __attribute__((visibility("default"))) time_t time(time_t *out) {
-    time_t now = (time_t) (sv_clock_wall_us() / SV_TIME_SECOND_US) + wrong_by_s;
+    struct timespec now;
+    (void) clock_gettime(CLOCK_REALTIME, &now);
     if (out != NULL) {
-        *out = now;
+        *out = now.tv_sec;
     }
-    return now;
+    return now.tv_sec;
+}
+
+/// It has started with a clock that is so far off, and knows nothing.
+static void wake(time_t off_by_s) {
+    wrong_by_s = off_by_s;
+    sv_clock_resume(0, 0);
 }
 
 static const char *in_folder(const char *name) {
@@ -238,7 +254,7 @@ static void a_server_that_is_not_the_right_one_is_refused(void **state) {
 static void who_woke_in_1970_comes_in_and_is_let_in(void **state) {
     (void) state;
     const time_t year_s = 366 * (time_t) 86400;
-    wrong_by_s = -50 * year_s;
+    wake(-50 * year_s);
     meeting m = usual;
     m.with_crl = true;
     m = meet(m);
@@ -260,10 +276,39 @@ static void who_woke_in_1970_comes_in_and_is_let_in(void **state) {
     assert_int_equal(meet(m).status, 200);
     m.trusted = "stranger";
     assert_int_equal(meet(m).status, 0);
-    wrong_by_s = 50 * year_s;
+    wake(50 * year_s);
     m = meet(usual);
     assert_string_equal(m.why, "TLS: certificate verify failed: certificate has expired");
-    wrong_by_s = 0;
+    wake(0);
+}
+
+// [clock-5]
+static void a_clock_that_leaps_to_2099_ends_no_certificate(void **state) {
+    (void) state;
+    wake(0);
+    assert_string_equal(meet(usual).why, "");
+    wrong_by_s = (time_t) 73 * 366 * 86400;
+    meeting m = usual;
+    m.with_crl = true;
+    m = meet(m);
+    assert_string_equal(m.why, "");
+    assert_string_equal(m.who, "device dev-1");
+    a_server_that_is_not_the_right_one_is_refused(NULL);
+    wake(0);
+}
+
+// [clock-5]
+static void a_clock_that_is_doubted_still_lets_in_what_has_begun_since(void **state) {
+    (void) state;
+    wake(0);
+    sv_clock_resume(sv_clock_wall_us() - 90 * SV_TIME_DAY_US, 0); // it was off for so long
+    assert_true(sv_clock_doubt_us() > 0);
+    meeting m = usual;
+    m.with_crl = true;
+    m = meet(m);
+    assert_string_equal(m.why, "");
+    assert_string_equal(m.who, "device dev-1");
+    wake(0);
 }
 
 static void a_client_that_may_not_come_in_is_refused(void **state) {
@@ -563,6 +608,8 @@ int main(void) {
         cmocka_unit_test(the_open_door_asks_for_no_certificate),
         cmocka_unit_test(a_server_that_is_not_the_right_one_is_refused),
         cmocka_unit_test(who_woke_in_1970_comes_in_and_is_let_in),
+        cmocka_unit_test(a_clock_that_leaps_to_2099_ends_no_certificate),
+        cmocka_unit_test(a_clock_that_is_doubted_still_lets_in_what_has_begun_since),
         cmocka_unit_test(a_client_that_may_not_come_in_is_refused),
         cmocka_unit_test(many_small_records_arrive_whole_and_so_does_the_end),
         cmocka_unit_test(a_plain_stream_goes_on_under_tls),

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/clock.h>
 
 static struct {
     CRYPTO_ONCE once;
@@ -57,6 +58,15 @@ static const X509 *first_of_all(const X509_STORE_CTX *judged, const sv_tls_lenie
     return sk_X509_value(chain, count - 1);
 }
 
+/// By the wall clock it has: of a clock that leapt only what it says of ends is doubted. [clock-5]
+static bool has_begun(X509_STORE_CTX *judged, int fault) {
+    const ASN1_TIME *begins =
+        fault == X509_V_ERR_CERT_NOT_YET_VALID
+            ? X509_get0_notBefore(X509_STORE_CTX_get_current_cert(judged))
+            : X509_CRL_get0_lastUpdate(X509_STORE_CTX_get0_current_crl(judged));
+    return X509_cmp_current_time(begins) < 0;
+}
+
 static int forgive(int good, X509_STORE_CTX *judged) {
     const sv_tls_lenience *l = X509_STORE_CTX_get_ex_data(judged, slots.lenience);
     int fault = X509_STORE_CTX_get_error(judged);
@@ -69,7 +79,9 @@ static int forgive(int good, X509_STORE_CTX *judged) {
         of_beginning && first != NULL && X509_cmp_current_time(X509_get0_notBefore(first)) > 0;
     bool ended =
         fault == X509_V_ERR_CERT_HAS_EXPIRED && X509_STORE_CTX_get_error_depth(judged) == 0;
-    if (good == 0 && (woke_in_1970 || (ended && l->newcomers) || (of_list && l->old_list))) {
+    bool begun = of_beginning && has_begun(judged, fault);
+    if (good == 0
+        && (woke_in_1970 || begun || (ended && l->newcomers) || (of_list && l->old_list))) {
         X509_STORE_CTX_set_error(judged, X509_V_OK);
         return 1;
     }
@@ -85,6 +97,7 @@ static bool verify(X509_STORE_CTX *judged, const sv_tls_lenience *lenience,
         return false;
     }
     X509_STORE_CTX_set_verify_cb(judged, forgive);
+    X509_STORE_CTX_set_time(judged, 0, (time_t) (sv_clock_believed_us() / SV_TIME_SECOND_US));
     sv_err err = sv_profile_verify(judged, profile, why);
     (void) X509_STORE_CTX_set_ex_data(judged, slots.lenience, NULL);
     if (X509_STORE_CTX_get_error(judged) == X509_V_ERR_CERT_REJECTED && lenience->next != NULL) {
@@ -127,12 +140,16 @@ static bool is_manufactured(X509_STORE_CTX *judged, X509_STORE *manufacturers, c
     return good;
 }
 
+bool sv_tls_has_ended(const X509 *certificate) {
+    time_t now = (time_t) (sv_clock_believed_us() / SV_TIME_SECOND_US);
+    return X509_cmp_time(X509_get0_notAfter(certificate), &now) < 0;
+}
+
 sv_tls_standing sv_tls_place(X509_STORE_CTX *judged, const sv_tls_rules *rules,
                              const sv_tls_lenience *lenience, sv_why *why) {
     const sv_profile profile = { .use = rules->use, .allow_classic = rules->allow_classic };
     if (verify(judged, lenience, rules->foreign ? NULL : &profile, why)) {
-        const X509 *leaf = X509_STORE_CTX_get0_cert(judged);
-        bool ended = X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0;
+        bool ended = sv_tls_has_ended(X509_STORE_CTX_get0_cert(judged));
         return ended && lenience->newcomers ? SV_TLS_EXPIRED : SV_TLS_TRUSTED;
     }
     bool ask = lenience->newcomers && rules->manufacturers != NULL

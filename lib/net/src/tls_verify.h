@@ -34,6 +34,8 @@ sv_tls_standing sv_tls_standing_of(const SSL *ssl);
 /// `judged` says why; X509_V_ERR_CERT_REJECTED: the profile's sentence is in `why`.
 sv_tls_standing sv_tls_place(X509_STORE_CTX *judged, const sv_tls_rules *rules,
                              const sv_tls_lenience *lenience, sv_why *why);
+/// By the time that is believed. [clock-5]
+bool sv_tls_has_ended(const X509 *certificate);
 /// The profile's sentence about the handshake of `ssl`; NULL when it had none.
 const char *sv_tls_told(const SSL *ssl);
 

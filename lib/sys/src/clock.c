@@ -1,6 +1,8 @@
 #include <sys/clock.h>
 
+#include <base/belief.h>
 #include <ctype.h>
+#include <pthread.h>
 #include <sys/disk.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -19,6 +21,42 @@ int64_t sv_clock_monotonic_us(void) {
 
 int64_t sv_clock_wall_us(void) {
     return read_us(CLOCK_REALTIME);
+}
+
+/// What this process believes; its threads share it, as they share the clock.
+static struct {
+    pthread_mutex_t lock;
+    sv_belief belief;
+} shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static sv_belief look(void) {
+    (void) pthread_mutex_lock(&shared.lock);
+    (void) sv_belief_now(&shared.belief, read_us(CLOCK_BOOTTIME), read_us(CLOCK_REALTIME));
+    sv_belief now = shared.belief;
+    (void) pthread_mutex_unlock(&shared.lock);
+    return now;
+}
+
+int64_t sv_clock_believed_us(void) {
+    return look().believed_us;
+}
+
+int64_t sv_clock_doubt_us(void) {
+    const sv_belief now = look();
+    return now.doubted ? now.wall_us - now.believed_us : 0;
+}
+
+void sv_clock_resume(int64_t believed_us, int64_t signed_us) {
+    (void) pthread_mutex_lock(&shared.lock);
+    sv_belief_resume(&shared.belief, read_us(CLOCK_BOOTTIME), believed_us, signed_us);
+    (void) pthread_mutex_unlock(&shared.lock);
+}
+
+void sv_clock_signed(int64_t signed_us) {
+    (void) look();
+    (void) pthread_mutex_lock(&shared.lock);
+    sv_belief_signed(&shared.belief, signed_us);
+    (void) pthread_mutex_unlock(&shared.lock);
 }
 
 sv_instant sv_clock_instant(void) {

@@ -14,6 +14,8 @@
 #define SV_TIME_HOUR_US (60 * SV_TIME_MINUTE_US)
 #define SV_TIME_DAY_US (24 * SV_TIME_HOUR_US)
 
+#define SV_CLOCK_PAST_US INT64_C(1577836800000000) ///< 2020-01-01: a clock before that is wrong
+
 /// One moment by the two clocks of a machine.
 typedef struct sv_instant {
     int64_t wall_us;

@@ -4,8 +4,7 @@
 
 #include <base/time.h>
 
-#define SV_CLOCK_PAST_US INT64_C(1577836800000000) ///< 2020-01-01: a clock before that is wrong
-#define SV_CLOCK_FUTURE_US SV_TIME_DAY_US          ///< and one further ahead
+#define SV_CLOCK_FUTURE_US SV_TIME_DAY_US ///< a clock further ahead is wrong, as one before 2020
 /// Within it a time in doubt stands, and no clock has stepped.
 #define SV_CLOCK_APART_US SV_TIME_SECOND_US
 

@@ -11,6 +11,15 @@ int64_t sv_clock_monotonic_us(void);
 /// Microseconds since 1970-01-01 UTC; may jump.
 int64_t sv_clock_wall_us(void);
 
+/// What time it is, for judging what has ended or is too old: the wall clock as far as this process
+/// believes it (base/belief.h). [clock-1]
+int64_t sv_clock_believed_us(void);
+/// By how much the wall clock is ahead of that; 0: it is believed.
+int64_t sv_clock_doubt_us(void);
+/// As sv_belief_resume and sv_belief_signed.
+void sv_clock_resume(int64_t believed_us, int64_t signed_us);
+void sv_clock_signed(int64_t signed_us);
+
 /// Now. The kernel says whether the wall clock is proven (adjtimex(2): synchronised, which every
 /// NTP client tells it and which ends when somebody sets the clock by hand). Where it may not be
 /// asked, the clock is not proven. What the machine slept counts as uptime.
