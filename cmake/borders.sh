@@ -14,6 +14,7 @@ only() { # only <header pattern> <where it may stand>
 only 'jansson' '^lib/codec/'
 only 'yaml' '^lib/codec/'
 only 'zstd' '^lib/codec/'
+only 'kiss_fft' '^lib/detect/'
 only 'sqlite3' '^lib/store/'
 only 'openssl/ssl' '^lib/net/'
 only 'openssl/' '^lib/(crypto|net)/'

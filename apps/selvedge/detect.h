@@ -4,5 +4,6 @@
 
 int cmd_detect_stream(int argc, char **argv);
 int cmd_detect_machine(int argc, char **argv);
+int cmd_detect_vibration(int argc, char **argv);
 
 #endif

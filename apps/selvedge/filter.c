@@ -67,14 +67,23 @@ void sv_filter_print(sv_text cell) {
     (void) putchar('"');
 }
 
-bool sv_filter_is_label(sv_text name) {
-    static const char *const LABELS[] = { "anomaly", "changepoint", "label", "outlier" };
-    for (size_t i = 0; i < SV_COUNT(LABELS); i++) {
-        if (name.len == strlen(LABELS[i]) && strncasecmp(name.at, LABELS[i], name.len) == 0) {
+static bool among(sv_text name, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (name.len == strlen(names[i]) && strncasecmp(name.at, names[i], name.len) == 0) {
             return true;
         }
     }
     return false;
+}
+
+bool sv_filter_is_label(sv_text name) {
+    static const char *const LABELS[] = { "anomaly", "changepoint", "label", "outlier" };
+    return among(name, LABELS, SV_COUNT(LABELS));
+}
+
+bool sv_filter_is_time(sv_text name) {
+    static const char *const TIMES[] = { "timestamp", "time", "datetime", "date" };
+    return among(name, TIMES, SV_COUNT(TIMES));
 }
 
 sv_err sv_filter_end(const sv_filter *filter, sv_why *why) {

@@ -30,6 +30,9 @@ void sv_filter_print(sv_text cell);
 /// A column of labels (`anomaly`, `changepoint`, `label`, `outlier`), which no sensor has measured.
 bool sv_filter_is_label(sv_text name);
 
+/// `timestamp`, `time`, `datetime` or `date`.
+bool sv_filter_is_time(sv_text name);
+
 /// What the program ends with: SV_ERR_IO when the output did not go out, SV_ERR_STATE when
 /// there was no row.
 sv_err sv_filter_end(const sv_filter *filter, sv_why *why);
