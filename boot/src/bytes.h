@@ -37,7 +37,8 @@ static inline bool sv_boot_is_zero(const uint8_t *at, size_t len) {
 /// Two texts that end with NUL.
 static inline bool sv_boot_text_same(const char *left, const char *right) {
     while (*left != '\0' && *left == *right) {
-        left++, right++;
+        left++;
+        right++;
     }
     return *left == *right;
 }

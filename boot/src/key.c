@@ -14,8 +14,9 @@ static bool take_point(const uint8_t point[SV_BOOT_POINT_BYTES], sv_boot_key *ou
     uint8_t copy[SV_BOOT_POINT_BYTES];
     sv_boot_copy(copy, point, sizeof copy);
     const uint8_t one = 1;
-    // Multiplying by one is how BearSSL is asked whether a point lies on the curve.
-    if (point[0] != 4 || br_ec_p256_m31.mul(copy, sizeof copy, &one, 1, BR_EC_secp256r1) != 1) {
+    // Multiplying by one is how BearSSL is asked whether this is a point, uncompressed, of the
+    // curve.
+    if (br_ec_p256_m31.mul(copy, sizeof copy, &one, 1, BR_EC_secp256r1) != 1) {
         return false;
     }
     sv_boot_copy(out->point, point, sizeof out->point);
@@ -105,22 +106,6 @@ bool sv_boot_key_read(const uint8_t *bytes, size_t len, sv_boot_key *out) {
     return len <= SV_BOOT_KEY_TEXT_MAX && read_pem(bytes, len, out);
 }
 
-/// The order of the curve, big-endian.
-static const uint8_t ORDER[32] = {
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
-};
-
-/// 1 … order - 1, as FIPS 186-4 wants r and s.
-static bool is_scalar(const uint8_t at[32]) {
-    for (unsigned i = 0; i < 32; i++) {
-        if (at[i] != ORDER[i]) {
-            return at[i] < ORDER[i] && !sv_boot_is_zero(at, 32);
-        }
-    }
-    return false;
-}
-
 bool sv_boot_key_signed(const sv_boot_key *key, const uint8_t *bytes, size_t len,
                         const uint8_t signature[SV_BOOT_SIGNATURE_BYTES]) {
     uint8_t hash[SV_BOOT_DIGEST_BYTES];
@@ -133,8 +118,7 @@ bool sv_boot_key_signed(const sv_boot_key *key, const uint8_t *bytes, size_t len
     const br_ec_public_key public_key = { .curve = BR_EC_secp256r1,
                                           .q = point,
                                           .qlen = sizeof point };
-    return is_scalar(signature) && is_scalar(signature + 32)
-           && br_ecdsa_i31_vrfy_raw(&br_ec_p256_m31, hash, sizeof hash, &public_key, signature,
-                                    SV_BOOT_SIGNATURE_BYTES)
-                  == 1;
+    return br_ecdsa_i31_vrfy_raw(&br_ec_p256_m31, hash, sizeof hash, &public_key, signature,
+                                 SV_BOOT_SIGNATURE_BYTES)
+           == 1;
 }

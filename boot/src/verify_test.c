@@ -24,9 +24,11 @@ static void ring_make(ring *out) {
 }
 
 static sv_boot_verdict judge(const uint8_t *bytes, const sv_boot_device *device) {
-    ring r;
+    static ring r;
     sv_boot_header header;
-    ring_make(&r);
+    if (r.keys.trusted_count == 0) {
+        ring_make(&r);
+    }
     return sv_boot_header_judge(bytes, SV_BOOT_HEADER_BYTES, &r.keys, device, &header);
 }
 

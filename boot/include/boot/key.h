@@ -20,8 +20,7 @@ typedef struct sv_boot_key {
 /// anything else, and for what is no point of the curve. [boot-4]
 bool sv_boot_key_read(const uint8_t *bytes, size_t len, sv_boot_key *out);
 
-/// Is this the key's signature (r and s, each below the curve's order and not 0) over the SHA-256
-/// of these bytes? [boot-5]
+/// Is this the key's signature over the SHA-256 of these bytes? [boot-5]
 bool sv_boot_key_signed(const sv_boot_key *key, const uint8_t *bytes, size_t len,
                         const uint8_t signature[SV_BOOT_SIGNATURE_BYTES]);
 
