@@ -185,7 +185,8 @@ static sv_err keep(certify_job *job, sv_why *why) {
     int64_t now_us = fleet->believed_us();
     const sv_issued one = { .facts = &job->facts,
                             .role = (sv_role) job->issue.role,
-                            .how = certify_how(job) };
+                            .how = certify_how(job),
+                            .proved = job->proved };
     SV_TRY(sv_issued_check_key(fleet, job->id, job->key_hash, why));
     if (job->has_pass) {
         SV_TRY(sv_enrol_burn(fleet->db, &job->pass, job->facts.serial, now_us, why));

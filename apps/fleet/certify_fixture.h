@@ -137,6 +137,23 @@ static inline void certify_body(const char *id, int key, sv_textbuf *body) {
     sv_est_base64_add(body, sv_textbuf_text(&der));
 }
 
+/// One to follow the certificate of `old`, whose key is number `old_key` and vouches for the next.
+static inline void certify_following(const certify_end *old, int old_key, int key,
+                                     sv_textbuf *body) {
+    char room[SV_CERTIFICATE_MAX];
+    char path[SV_PATH_MAX];
+    sv_textbuf der = SV_TEXTBUF(room);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf pem = SV_TEXTBUF_HEAP(CERTIFY_BODY_MAX);
+    sv_textbuf_add_str(&pem, "-----BEGIN CERTIFICATE-----\n");
+    sv_est_base64_add(&pem, sv_textbuf_text(&old->der));
+    sv_textbuf_add_str(&pem, "-----END CERTIFICATE-----\n");
+    certify_path(path, "followed.crt");
+    assert_int_equal(sv_disk_replace(path, sv_textbuf_text(&pem), 0600, NULL), SV_OK);
+    assert_int_equal(sv_request_follow(certify_keys[key], certify_keys[old_key], path, &der, NULL),
+                     SV_OK);
+    sv_est_base64_add(body, sv_textbuf_text(&der));
+}
+
 // ---- questions, as tests ask them ---------------------------------------------------------------
 
 static inline int certify_setup(void **state) {
@@ -227,17 +244,22 @@ static inline sv_certify_caller caller_of(const certify_end *end, sv_certify_kin
     return caller;
 }
 
+static inline void renew_by(fixture *f, sv_certify_caller caller, const sv_textbuf *body,
+                            certify_end *end) {
+    const sv_certify_question question = { .caller = &caller,
+                                           .again = true,
+                                           .body = sv_textbuf_text(body) };
+    *end = (certify_end){ 0 };
+    sv_certify_ask(f->fleet.certify, &question, certify_ended, end);
+    finish(f);
+}
+
 /// simplereenroll by the certificate `old`.
 static inline void renew(fixture *f, sv_certify_caller caller, const char *cn, int key,
                          certify_end *end) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CERTIFY_BODY_MAX);
     certify_body(cn, key, &body);
-    const sv_certify_question question = { .caller = &caller,
-                                           .again = true,
-                                           .body = sv_textbuf_text(&body) };
-    *end = (certify_end){ 0 };
-    sv_certify_ask(f->fleet.certify, &question, certify_ended, end);
-    finish(f);
+    renew_by(f, caller, &body, end);
 }
 
 static inline int64_t lines(fixture *f, const char *what, const char *outcome) {

@@ -114,19 +114,19 @@ static sv_err read_key(certify_job *job) {
     return sv_textbuf_end(&hex);
 }
 
-static sv_err read_request(certify_job *job, sv_text body) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf der = SV_TEXTBUF_HEAP(SV_PKI_CSR_MAX);
+/// The request as it came, in PEM or DER, into `request`.
+static sv_err read_request(certify_job *job, sv_text body, sv_textbuf *request) {
     sv_why why = { 0 };
     sv_err err = SV_OK;
     if (sv_text_starts(body, SV_TEXT("-----BEGIN"))) {
-        sv_textbuf_add(&der, body); // a file as openssl writes it
+        sv_textbuf_add(request, body); // a file as openssl writes it
     } else {
-        err = sv_est_base64_parse(body, &der, &why);
+        err = sv_est_base64_parse(body, request, &why);
     }
     if (err != SV_OK) {
         return fail_at(job, 400, "request", &why);
     }
-    err = sv_issue_from_csr(sv_textbuf_text(&der), &job->issue, &why);
+    err = sv_issue_from_csr(sv_textbuf_text(request), &job->issue, &why);
     if (err != SV_OK) {
         return fail_at(job, err == SV_ERR_UNTRUSTED ? 403 : 400, "request", &why);
     }
@@ -209,7 +209,8 @@ static sv_err judge_enrol(sv_fleet *fleet, sv_guess *guess, certify_job *job,
     SV_TRY(judge_spelling(fleet, job));
     SV_TRY(judge_site(fleet, job, job->pass.site));
     SV_TRY(certify_judge_standing(fleet, job));
-    SV_TRY(read_request(job, question->body));
+    SV_DEFER(sv_textbuf_drop) sv_textbuf request = SV_TEXTBUF_HEAP(SV_PKI_CSR_MAX);
+    SV_TRY(read_request(job, question->body, &request));
     SV_TRY(judge_id(job));
     return judge_key(fleet, job);
 }
@@ -247,6 +248,31 @@ static sv_err judge_grace(sv_fleet *fleet, certify_job *job, const sv_cert_facts
                                 SV_TEXT_ARG(sv_textbuf_text(&when)));
 }
 
+/// That a gateway has seen the certificate proves nothing about the key that is to be certified.
+/// [enrol-26]
+static sv_err judge_vouched(sv_fleet *fleet, certify_job *job, sv_text request) {
+    sv_vouched vouched = SV_VOUCHED_NOT;
+    sv_why why = { 0 };
+    bool able = false;
+    sv_text der = sv_textbuf_text(&job->caller.certificate);
+    if (sv_request_vouched(request, der, &vouched, &why) != SV_OK) {
+        return fail_at(job, 403, "key", &why);
+    }
+    job->proved = vouched == SV_VOUCHED_SIGNED;
+    if (vouched != SV_VOUCHED_NOT || job->caller.gateway == NULL) {
+        return SV_OK;
+    }
+    if (sv_issued_has_proved(fleet->db, job->id, &able, &why) != SV_OK) {
+        return no_database(job, &why);
+    }
+    return fleet->config.enrolment.relayed_renewal == SV_RELAYED_ANY && !able
+               ? SV_OK
+               : certify_refuse(job, 403,
+                                "key: through a gateway %s renews with the key it has, or with one "
+                                "that this key has signed for; else at the fleet server's own door",
+                                job->id);
+}
+
 static sv_err judge_again(sv_fleet *fleet, certify_job *job, sv_text body) {
     const sv_certify_caller *caller = &job->caller;
     sv_cert_facts old;
@@ -261,7 +287,8 @@ static sv_err judge_again(sv_fleet *fleet, certify_job *job, sv_text body) {
     memcpy(job->id, caller->identity.id, sizeof job->id);
     SV_TRY(judge_site(fleet, job, NULL));
     SV_TRY(certify_judge_standing(fleet, job));
-    SV_TRY(read_request(job, body));
+    SV_DEFER(sv_textbuf_drop) sv_textbuf request = SV_TEXTBUF_HEAP(SV_PKI_CSR_MAX);
+    SV_TRY(read_request(job, body, &request));
     sv_text der = sv_textbuf_text(&caller->certificate);
     if (sv_cert_facts_of_der(der, &old, &why) != SV_OK
         || sv_issue_same_subject(&job->issue, der, &why) != SV_OK) {
@@ -273,6 +300,7 @@ static sv_err judge_again(sv_fleet *fleet, certify_job *job, sv_text body) {
         return fail_at(job, 403, "certificate", &why);
     }
     SV_TRY(judge_key(fleet, job));
+    SV_TRY(judge_vouched(fleet, job, sv_textbuf_text(&request)));
     return caller->kind == SV_CERTIFY_EXPIRED ? judge_grace(fleet, job, &old) : SV_OK;
 }
 

@@ -14,6 +14,7 @@ typedef struct certify_job {
     void *arg;
     sv_certify_caller caller;
     bool again, grace;
+    bool proved; ///< the old key has signed for the new one
     bool has_pass, guessed;
     sv_enrol_pass pass;
     sv_issue issue;

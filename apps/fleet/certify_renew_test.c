@@ -51,6 +51,65 @@ static void after_its_end_a_certificate_is_renewed_for_a_while_with_the_same_key
     fixture_now_us = start_us;
 }
 
+static sv_certify_caller through_gateway(fixture *f, const certify_end *old, sv_certify_kind kind) {
+    sv_certify_caller caller = caller_of(old, kind);
+    caller.gateway = fixture_gateway(f, "gw-a");
+    return caller;
+}
+
+static void renew_proved(fixture *f, const certify_end *old, int old_key, int key, bool relayed,
+                         certify_end *end) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf body = SV_TEXTBUF_HEAP(CERTIFY_BODY_MAX);
+    certify_following(old, old_key, key, &body);
+    renew_by(f,
+             relayed ? through_gateway(f, old, SV_CERTIFY_TRUSTED)
+                     : caller_of(old, SV_CERTIFY_TRUSTED),
+             &body, end);
+}
+
+static const char UNPROVED[] = "key: through a gateway press-1 renews with the key it has, or with "
+                               "one that this key has signed for; else at the fleet server's own "
+                               "door";
+
+// [enrol-26]
+static void a_gateway_cannot_have_a_key_of_its_own_certified_for_a_device(void **state) {
+    fixture *f = *state;
+    certify_end old;
+    certify_end end;
+    certified(f, "press-1", 0, &old);
+    renew(f, through_gateway(f, &old, SV_CERTIFY_TRUSTED), "press-1", 1, &end);
+    expect(&end, 403, UNPROVED);
+    renew_proved(f, &old, 2, 1, true, &end); // signed for by another key than the device's
+    expect(&end, 403, "key: the old certificate's key has not signed for this one");
+    renew_proved(f, &old, 2, 1, false, &end); // a false word is one at the own door too
+    expect(&end, 403, "key: the old certificate's key has not signed for this one");
+    assert_int_equal(certificates(f), 1);
+    assert_int_equal(lines(f, "certificate.renew", "refused"), 3);
+    renew(f, through_gateway(f, &old, SV_CERTIFY_TRUSTED), "press-1", 0, &end);
+    expect(&end, 200, NULL);
+    renew_proved(f, &old, 0, 1, true, &end);
+    expect(&end, 200, NULL);
+    renew(f, caller_of(&end, SV_CERTIFY_TRUSTED), "press-1", 2, &end); // at the own door
+    expect(&end, 200, NULL);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM certificate WHERE proved = 1"), 1);
+}
+
+// [enrol-26]
+static void who_has_proved_its_old_key_once_has_to_for_good(void **state) {
+    fixture *f = *state;
+    certify_end old;
+    certify_end end;
+    f->fleet.config.enrolment.relayed_renewal = SV_RELAYED_ANY;
+    certified(f, "press-1", 0, &old);
+    renew(f, through_gateway(f, &old, SV_CERTIFY_TRUSTED), "press-1", 1, &end);
+    expect(&end, 200, NULL); // any: one that has never done so
+    renew_proved(f, &end, 1, 2, true, &old);
+    expect(&old, 200, NULL);
+    renew(f, through_gateway(f, &old, SV_CERTIFY_TRUSTED), "press-1", 0, &end);
+    expect(&end, 403, UNPROVED);
+    f->fleet.config.enrolment.relayed_renewal = SV_RELAYED_PROVED;
+}
+
 static void decide(fixture *f, const char *id, sv_standing_state state) {
     const sv_standing_order order = { .id = sv_text_of(id), .state = state, .by = "ada" };
     sv_standing_change change;
@@ -199,6 +258,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_certificate_is_renewed_with_its_own_or_a_new_key),
         TEST(after_its_end_a_certificate_is_renewed_for_a_while_with_the_same_key),
+        TEST(a_gateway_cannot_have_a_key_of_its_own_certified_for_a_device),
+        TEST(who_has_proved_its_old_key_once_has_to_for_good),
         TEST(who_is_revoked_or_set_aside_gets_none),
         TEST(what_is_issued_in_the_second_of_a_replacement_counts),
         TEST(what_is_decided_while_the_signer_works_counts),

@@ -121,6 +121,8 @@ static const sv_config_key SIGNER_KEYS[] = {
     { 0 },
 };
 
+static const char *const RELAYED_RENEWALS[] = { "proved", "any", NULL };
+
 static const sv_config_key ENROLMENT_KEYS[] = {
     { .name = "lifetime",
       .type = SV_CONFIG_DURATION,
@@ -141,6 +143,14 @@ static const sv_config_key ENROLMENT_KEYS[] = {
       FIELD(enrolment_section, manufacturers),
       .fallback = "",
       .help = "PEM of the CAs whose certificates devices may show instead of a token" },
+    { .name = "relayed_renewal",
+      .type = SV_CONFIG_CHOICE,
+      FIELD(enrolment_section, relayed_renewal),
+      .fallback = "proved",
+      .choices = RELAYED_RENEWALS,
+      .help = "through a gateway a certificate is renewed with its own key, or with one that the "
+              "old key has signed for (proved); any: also with another, so that every gateway is "
+              "to be trusted with the devices of its site" },
     { 0 },
 };
 

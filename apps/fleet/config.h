@@ -36,6 +36,12 @@ typedef struct sv_fleet_door {
     } tls;
 } sv_fleet_door;
 
+/// What a device that renews through a gateway has to show with another key than its certificate's.
+typedef enum sv_relayed_renewal {
+    SV_RELAYED_PROVED, ///< that its old key signed for it
+    SV_RELAYED_ANY,    ///< nothing, unless it has done so before
+} sv_relayed_renewal;
+
 typedef struct sv_fleet_config {
     char id[SV_ID_ROOM];
     struct {
@@ -52,6 +58,7 @@ typedef struct sv_fleet_config {
         int64_t lifetime_us;             ///< of what devices and gateways get
         int64_t grace_us;                ///< after its end a certificate is renewed for so long
         char manufacturers[SV_PATH_MAX]; ///< PEM of their CA certificates; empty: of none
+        int relayed_renewal;             ///< sv_relayed_renewal
     } enrolment;
     char admin_token_file[SV_PATH_MAX];
     char ports_file[SV_PATH_MAX];

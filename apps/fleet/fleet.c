@@ -31,6 +31,7 @@ extern const char sv_fleet_schema_standing[];
 extern const char sv_fleet_schema_audit[];
 extern const char sv_fleet_schema_enrol[];
 extern const char sv_fleet_schema_belief[];
+extern const char sv_fleet_schema_proved[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -49,6 +50,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "standing", .sql = sv_fleet_schema_standing },
         { .name = "enrol", .sql = sv_fleet_schema_enrol },
         { .name = "belief", .sql = sv_fleet_schema_belief },
+        { .name = "proved", .sql = sv_fleet_schema_proved },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

@@ -24,8 +24,8 @@ sv_err sv_issued_add(sv_db *db, const sv_issued *one, int64_t now_us, sv_why *wh
     SV_TRY(replace_others(db, facts, now_us, why));
     SV_TRY(sv_db_stmt(db,
                       "INSERT INTO certificate (serial, id, role, key_hash, issuer, not_before_us,"
-                      " not_after_us, how, issued_us, revoked, replaced_us)"
-                      " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+                      " not_after_us, how, issued_us, revoked, proved, replaced_us)"
+                      " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
                       " (SELECT ?9 FROM certificate WHERE id = ?2 COLLATE NOCASE AND serial <> ?1"
                       " AND not_before_us > ?6 LIMIT 1) WHERE true"
                       " ON CONFLICT (serial) DO UPDATE SET how = ?8, key_hash = ?4, issuer = ?5",
@@ -40,6 +40,7 @@ sv_err sv_issued_add(sv_db *db, const sv_issued *one, int64_t now_us, sv_why *wh
     sv_stmt_bind_str(stmt, 8, one->how);
     sv_stmt_bind_int(stmt, 9, now_us);
     sv_stmt_bind_int(stmt, 10, one->revoked);
+    sv_stmt_bind_int(stmt, 11, one->proved);
     return sv_stmt_run(stmt, why);
 }
 
@@ -113,6 +114,19 @@ sv_err sv_issued_is_newest(sv_db *db, const char *id, int64_t not_before_us, boo
     sv_err err = sv_stmt_next(row, why);
     sv_stmt_reset(row);
     *out = err == SV_ERR_NOT_FOUND;
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+sv_err sv_issued_has_proved(sv_db *db, const char *id, bool *out, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "SELECT 1 FROM certificate WHERE id = ?1 COLLATE NOCASE AND proved = 1"
+                      " LIMIT 1",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, id);
+    sv_err err = sv_stmt_next(stmt, why);
+    sv_stmt_reset(stmt);
+    *out = err == SV_OK;
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 

@@ -14,6 +14,7 @@ typedef struct sv_issued {
     sv_role role;
     const char *how; ///< "enrolled", "renewed", "grace", "imported"
     bool revoked;    ///< the folder says so
+    bool proved;     ///< the key of the one before has signed for its key
 } sv_issued;
 
 /// In the caller's transaction. Those of the same id from before are replaced by it.
@@ -29,6 +30,8 @@ sv_err sv_issued_check_spelling(const sv_fleet *fleet, const char *id, sv_why *w
 /// Did `id` get one that begins after `not_before_us`?
 sv_err sv_issued_is_newest(sv_db *db, const char *id, int64_t not_before_us, bool *out,
                            sv_why *why);
+/// Has `id` ever renewed with such a signature? Then it can.
+sv_err sv_issued_has_proved(sv_db *db, const char *id, bool *out, sv_why *why);
 /// By how it came.
 bool sv_issued_renews_itself(const char *how);
 /// Has the last part of its time begun?

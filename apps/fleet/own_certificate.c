@@ -118,7 +118,7 @@ static sv_err write_issue(own *o, sv_issue *out, sv_why *why) {
     SV_DEFER(sv_certs_drop) sv_certs now = { 0 };
     SV_TRY(sv_pair_open(o->cert, o->key, &o->pair, why));
     SV_TRY(sv_pair_next_key(&o->pair, false, &o->next_key, why));
-    SV_TRY(sv_request_follow(o->next_key, o->cert, &request, why));
+    SV_TRY(sv_request_follow(o->next_key, NULL, o->cert, &request, why));
     SV_TRY(sv_issue_from_csr(sv_textbuf_text(&request), out, why));
     SV_TRY(sv_certs_read(o->cert, &now, why));
     SV_TRY(sv_issue_add_names_of(out, now.at[0], why));

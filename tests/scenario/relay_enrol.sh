@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A device enrols through its gateway: curl and openssl, then the agent, with the fleet server and its signer behind it; while the fleet server
 # is away both sides say so; a gateway speaks for the devices of its own site alone (attack row 54).
-# [relay-10] [relay-11] [relay-12] [enrol-15]
+# [relay-10] [relay-11] [relay-12] [enrol-15] [enrol-26]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
@@ -82,6 +82,14 @@ says 'lathe-1 is not of site north'
 der=$(openssl x509 -in "$work/keys/press-17.crt" -outform DER | base64 -w0)
 [ "$(curl -s -o "$work/said" -w '%{http_code}' --cacert "$work/pki/ca.crt" --cert "$work/keys/far-gw.crt" --key "$work/keys/far-gw.key" -H "Client-Cert: :$der:" \
   --data-binary "@$work/press-17.csr" "$fleet_url/.well-known/est/simplereenroll")" = 403 ] || fail "another site's gateway renews for press-17: $(cat "$work/said")"
+
+# Nor does press-17's own gateway, with a key of its own: it holds the certificate, and not the key, [enrol-26].
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/evil.key" -subj /CN=press-17 -out "$work/evil.csr" 2>/dev/null
+as_gateway() { curl -s -o "$work/said" -w '%{http_code}' --cacert "$work/pki/ca.crt" --cert "$work/keys/gw.crt" --key "$work/keys/gw.key" -H "Client-Cert: :$der:" \
+  --data-binary "@$1" "$fleet_url/.well-known/est/simplereenroll"; }
+[ "$(as_gateway "$work/evil.csr")" = 403 ] || fail "a gateway renews for press-17 with its own key: $(cat "$work/said")"
+says 'key: through a gateway press-17 renews with the key it has'
+[ "$(as_gateway "$work/press-17.csr")" = 200 ] || fail "the same key does not pass: $(cat "$work/said")"
 
 # The agent, by the line that the operator is given.
 added press-18 north

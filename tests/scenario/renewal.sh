@@ -51,6 +51,8 @@ within 20 renewed 2 || fail "it is not renewed when the fleet server is back"
 kill "$agent"
 wait "$agent" || fail "the agent ends with $?"
 
+[ "$(sqlite3 -readonly "$work/fleet.db" 'SELECT count(*) FROM certificate WHERE proved = 1')" -ge 2 ] || fail "the old keys have not signed for the new ones, [renewal-7]"
+
 # Off until after its end: the same key goes on.
 ended() { ! openssl x509 -in "$work/press-17/press-17.crt" -noout -checkend 0; }
 within 20 ended || fail "the certificate does not end"

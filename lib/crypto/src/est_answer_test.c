@@ -207,7 +207,8 @@ static void a_following_request_has_the_subject_and_the_role_and_no_host_names(v
     SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
     SV_DEFER(sv_textbuf_drop) sv_textbuf der = SV_TEXTBUF_HEAP(SV_PKI_CSR_MAX);
     assert_int_equal(sv_pkey_make(SV_KEY_EC, &key, NULL), SV_OK);
-    assert_int_equal(sv_request_follow(key, in(path, ours, "gateway-1.crt"), &der, NULL), SV_OK);
+    assert_int_equal(sv_request_follow(key, NULL, in(path, ours, "gateway-1.crt"), &der, NULL),
+                     SV_OK);
     static sv_issue asked; // the strict door takes it: no name but its own
     assert_int_equal(sv_issue_from_csr(sv_textbuf_text(&der), &asked, NULL), SV_OK);
     SV_DEFER(sv_req_drop) X509_REQ *request = NULL;

@@ -1,4 +1,5 @@
 #include "pki_internal.h"
+#include "vouch.h"
 #include <crypto/key_store.h>
 #include <crypto/request.h>
 #include <openssl/pem.h>
@@ -66,7 +67,8 @@ static sv_err follow_names(X509_REQ *request, const X509 *current, sv_why *why) 
     return SV_OK;
 }
 
-sv_err sv_request_follow(EVP_PKEY *key, const char *cert_path, sv_textbuf *der, sv_why *why) {
+sv_err sv_request_follow(EVP_PKEY *key, EVP_PKEY *old, const char *cert_path, sv_textbuf *der,
+                         sv_why *why) {
     SV_DEFER(sv_x509_drop) X509 *current = NULL;
     SV_TRY(sv_cert_of_file(cert_path, &current, why));
     SV_DEFER(sv_req_drop) X509_REQ *request = X509_REQ_new();
@@ -75,6 +77,9 @@ sv_err sv_request_follow(EVP_PKEY *key, const char *cert_path, sv_textbuf *der, 
         return sv_fail_ssl(why, SV_ERR_IO, "cannot begin a certificate request");
     }
     SV_TRY(follow_names(request, current, why));
+    if (old != NULL && EVP_PKEY_eq(old, key) != 1) {
+        SV_TRY(sv_vouch(request, key, old, current, why));
+    }
     return finish(request, key, der, why);
 }
 

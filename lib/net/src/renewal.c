@@ -3,6 +3,7 @@
 #include <base/mem.h>
 #include <base/prng.h>
 #include <crypto/est_answer.h>
+#include <crypto/key_store.h>
 #include <crypto/pair.h>
 #include <crypto/random.h>
 #include <crypto/request.h>
@@ -240,10 +241,23 @@ static sv_err ask_time(sv_renewal *r, sv_why *why) {
     return err == SV_OK ? SV_OK : sv_fail(why, err, "the question for the time cannot be asked");
 }
 
+static void key_drop(EVP_PKEY **key) {
+    EVP_PKEY_free(*key);
+}
+
+/// Where the next key is another one, the one in use vouches for it. [renewal-7]
+static sv_err write_request(const sv_renewal *r, bool same_key, sv_textbuf *out, sv_why *why) {
+    SV_DEFER(key_drop) EVP_PKEY *current = NULL;
+    if (!same_key && !r->pair.hard_key) {
+        SV_TRY(sv_key_open(r->pair.key, &current, why));
+    }
+    return sv_request_follow(r->key, current, r->pair.cert, out, why);
+}
+
 static sv_err ask_certificate(sv_renewal *r, bool same_key, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf request = SV_TEXTBUF_HEAP(SV_EST_BODY_MAX);
     SV_TRY(sv_pair_next_key(&r->pair, same_key, &r->key, why));
-    SV_TRY(sv_request_follow(r->key, r->pair.cert, &request, why));
+    SV_TRY(write_request(r, same_key, &request, why));
     SV_TRY(open_door(r, why));
     const sv_est_ask question = { .request = sv_textbuf_text(&request),
                                   .label = r->label[0] != '\0' ? r->label : NULL,

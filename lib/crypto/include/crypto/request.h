@@ -18,9 +18,10 @@ typedef struct sv_applicant {
 sv_err sv_request_new(struct evp_pkey_st *key, const sv_applicant *applicant, sv_textbuf *der,
                       sv_why *why);
 /// One to follow the certificate in a PEM file: the same subject, and the same role URI, as RFC
-/// 7030 §4.2.2 wants it.
-sv_err sv_request_follow(struct evp_pkey_st *key, const char *cert_path, sv_textbuf *der,
-                         sv_why *why);
+/// 7030 §4.2.2 wants it. `old`, that certificate's key, vouches for another `key` in an attribute
+/// of the request (crypto/reissue.h); NULL: nothing does. [renewal-7]
+sv_err sv_request_follow(struct evp_pkey_st *key, struct evp_pkey_st *old, const char *cert_path,
+                         sv_textbuf *der, sv_why *why);
 
 /// A request (PEM) at `out_path` by the key at `where`, which is made when there is none: P-256.
 /// [keys-9]
