@@ -3,15 +3,15 @@
 #include <stdio.h>
 
 bool update_begin(int argc, char **argv, update_page page, const sv_option *options, size_t count,
-                  const char **plain, size_t wanted, int *code) {
+                  const char **plain, size_t least, size_t most, int *code) {
     sv_why why = { 0 };
-    sv_err err = sv_options_parse(argc, argv, options, count, plain, wanted, &why);
+    sv_err err = sv_options_parse(argc, argv, options, count, plain, most, &why);
     if (err == SV_ERR_STATE) {
         sv_options_help(page.usage, page.about, options, count);
         *code = SV_EXIT_DONE;
         return false;
     }
-    if (err == SV_OK && wanted > 0 && plain[wanted - 1] == NULL) {
+    if (err == SV_OK && least > 0 && plain[least - 1] == NULL) {
         err = sv_fail(&why, SV_ERR_INVALID, "an argument is missing: %s", page.usage);
     }
     *code = update_end(err, &why);
@@ -29,6 +29,8 @@ int cmd_update(int argc, char **argv) {
           update_sign },
         { "publish", "write the repository that devices read; renew what ends soon",
           update_publish },
+        { "verify", "would a device believe this repository, bundle or image?", update_verify },
+        { "show", "what is in it, who signed, until when, for which hardware", update_show },
     };
     return sv_command_run(
         "selvedge update",

@@ -9,10 +9,10 @@ typedef struct update_page {
     const char *usage, *about;
 } update_page;
 
-/// Parse, or print the help: true when the verb goes on, else *code is the exit code. Exactly
-/// `wanted` plain arguments are taken.
+/// Parse, or print the help: true when the verb goes on, else *code is the exit code. `least` to
+/// `most` plain arguments are taken.
 bool update_begin(int argc, char **argv, update_page page, const sv_option *options, size_t count,
-                  const char **plain, size_t wanted, int *code);
+                  const char **plain, size_t least, size_t most, int *code);
 /// The exit code; says what was wrong.
 int update_end(sv_err err, const sv_why *why);
 

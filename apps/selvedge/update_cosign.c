@@ -1,6 +1,7 @@
 #include "update_cosign.h"
 #include "show.h"
 #include "update_change.h"
+#include "update_image.h"
 #include <base/time.h>
 #include <codec/canonical.h>
 #include <stdlib.h>
@@ -210,6 +211,23 @@ static sv_err check_root(const update_folder *folder, const update_document *the
                          (long long) settled.metadata->version);
 }
 
+/// They lie beside the file, or beside the folder that it is in, as in a folder of keys.
+static sv_err take_artifacts(const update_folder *folder, const update_document *theirs,
+                             const char *file, sv_why *why) {
+    char beside[SV_PATH_MAX];
+    const char *slash = strrchr(file, '/');
+    int len = slash != NULL ? (int) (slash - file) : 1;
+    static const char *const WAYS[] = { "", "/.." };
+    for (size_t i = 0; i < SV_COUNT(WAYS); i++) {
+        if (snprintf(beside, sizeof beside, "%.*s%s", len, slash != NULL ? file : ".", WAYS[i])
+            >= (int) sizeof beside) {
+            return sv_fail(why, SV_ERR_INVALID, "'%.160s' is too long a path", file);
+        }
+        SV_TRY(update_artifacts_take(folder, theirs, beside, why));
+    }
+    return SV_OK;
+}
+
 sv_err update_take(const update_folder *folder, const char *file, sv_why *why) {
     SV_DEFER(update_document_drop) update_document theirs = { 0 };
     SV_DEFER(update_document_drop) update_document mine = { 0 };
@@ -221,6 +239,7 @@ sv_err update_take(const update_folder *folder, const char *file, sv_why *why) {
         SV_TRY(err);
     }
     SV_TRY(join(&mine, &theirs, &text, why));
+    SV_TRY(take_artifacts(folder, &theirs, file, why));
     SV_TRY(update_pend(folder, theirs.role, sv_textbuf_text(&text), why));
     SV_TRY(update_settle(folder, why));
     return update_tell(folder, theirs.role, why);

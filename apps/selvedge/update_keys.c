@@ -116,7 +116,7 @@ static int init(int argc, char **argv) {
         UPDATE_FOR_OPTION(s.valid),
     };
     int code = 0;
-    if (!update_begin(argc, argv, page, options, SV_COUNT(options), NULL, 0, &code)) {
+    if (!update_begin(argc, argv, page, options, SV_COUNT(options), NULL, 0, 0, &code)) {
         return code;
     }
     sv_why why = { 0 };
@@ -174,7 +174,7 @@ static int make(int argc, char **argv) {
           0 },
     };
     int code = 0;
-    if (!update_begin(argc, argv, page, options, SV_COUNT(options), plain, 1, &code)) {
+    if (!update_begin(argc, argv, page, options, SV_COUNT(options), plain, 1, 1, &code)) {
         return code;
     }
     sv_why why = { 0 };

@@ -63,7 +63,7 @@ int update_keys_delegate(int argc, char **argv) {
         UPDATE_FOR_OPTION(a.valid),
     };
     int code = 0;
-    if (!update_begin(argc, argv, page, options, SV_COUNT(options), plain, 1, &code)) {
+    if (!update_begin(argc, argv, page, options, SV_COUNT(options), plain, 1, 1, &code)) {
         return code;
     }
     sv_why why = { 0 };
@@ -82,7 +82,7 @@ int update_keys_undelegate(int argc, char **argv) {
     const char *plain[2] = { 0 };
     const sv_option options[] = { UPDATE_KEYS_OPTION(dir), UPDATE_FOR_OPTION(valid) };
     int code = 0;
-    if (!update_begin(argc, argv, page, options, SV_COUNT(options), plain, 1, &code)) {
+    if (!update_begin(argc, argv, page, options, SV_COUNT(options), plain, 1, 1, &code)) {
         return code;
     }
     SV_DEFER(update_folder_drop) update_folder *folder = NULL;

@@ -100,7 +100,7 @@ static int run(int argc, char **argv, update_page page, const sv_option *options
                asked *a, size_t wanted, edit *how) {
     const char *plain[3] = { 0 };
     int code = 0;
-    if (!update_begin(argc, argv, page, options, count, plain, wanted, &code)) {
+    if (!update_begin(argc, argv, page, options, count, plain, wanted, wanted, &code)) {
         return code;
     }
     sv_why why = { 0 };

@@ -182,7 +182,7 @@ int update_keys_show(int argc, char **argv) {
     const char *output = "table";
     const sv_option options[] = { UPDATE_KEYS_OPTION(dir), SV_OUTPUT_OPTION(output) };
     int code = 0;
-    if (!update_begin(argc, argv, page, options, SV_COUNT(options), NULL, 0, &code)) {
+    if (!update_begin(argc, argv, page, options, SV_COUNT(options), NULL, 0, 0, &code)) {
         return code;
     }
     sv_why why = { 0 };

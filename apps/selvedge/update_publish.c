@@ -1,5 +1,6 @@
 // `selvedge update publish`
 #include "update.h"
+#include "update_image.h"
 #include "update_repo.h"
 #include <base/fd.h>
 #include <base/mem.h>
@@ -76,6 +77,7 @@ static sv_err publish(const asked *a, sv_why *why) {
     SV_TRY(update_release_load(folder, sv_clock_wall_us(), &release, why));
     SV_TRY(open_repo(a, &lock, metadata, why));
     SV_TRY(update_before_read(&release, metadata, &before, why));
+    SV_TRY(update_artifacts_bring(&release, a->repo, why));
     SV_TRY(update_release_seal(&release, &before, &terms, why));
     SV_TRY(update_repo_write(&release, a->repo, why));
     tell(&release, a->repo);
@@ -110,7 +112,7 @@ int update_publish(int argc, char **argv) {
           false, 0, 0 },
     };
     int code = 0;
-    if (!update_begin(argc, argv, page, options, SV_COUNT(options), NULL, 0, &code)) {
+    if (!update_begin(argc, argv, page, options, SV_COUNT(options), NULL, 0, 0, &code)) {
         return code;
     }
     sv_why why = { 0 };

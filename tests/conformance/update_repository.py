@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What `selvedge update` writes, read by somebody else (update_reader.py): every kind of key, two of three, other keys, a supplier. [repo-1] [repo-2] [repo-4]"""
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -91,12 +92,40 @@ def a_supplier(desk):
     desk.first_root()
     desk.run("keys", "new", "acme", "--keys", "acme", "--key", "ec")
     desk.run("keys", "delegate", "acme", "--paths", "acme-drive/*", "--public", "acme/public/acme.json", "--keys", "keys")
-    expect("nothing yet" in desk.run("publish", "--keys", "keys", "--repo", "repo", code=4), "a role without metadata")
+    expect("signed nothing yet" in desk.run("publish", "--keys", "keys", "--repo", "repo", code=4), "a role without metadata")
     desk.run("sign", "--renew", "acme", "--keys", "acme")
     desk.run("sign", "--take", "acme/pending/acme.json", "--keys", "keys")
     desk.run("publish", "--keys", "keys", "--repo", "repo")
     reader = desk.read()
     expect(set(reader.targets) == {"targets", "acme"}, "both are there")
+
+
+def merkle(leaves):
+    """RFC 6962, over hashes of chunks that have been made already."""
+    if len(leaves) == 1:
+        return leaves[0]
+    left = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + merkle(leaves[:left]) + merkle(leaves[left:])).digest()
+
+
+def an_image(desk):
+    """A plain image is where TUF clients look for it, and in chunks under the root that is signed."""
+    image = os.urandom(5 * 65536 + 77)
+    with open(desk.path("image"), "wb") as file:
+        file.write(image)
+    desk.run("keys", "init", "--dir", "keys")
+    desk.first_root()
+    desk.run("sign", "image", "--product", "press", "--version", "1.0", "--hardware", "a", "--plain", "--keys", "keys")
+    desk.run("publish", "--keys", "keys", "--repo", "repo")
+    entry = desk.read().targets["targets"]["signed"]["targets"]["press/1.0.img"]
+    digest = hashlib.sha256(image).hexdigest()
+    expect(entry["length"] == len(image) and entry["hashes"] == {"sha256": digest}, "length and hash")
+    expect(open(desk.path("repo", "targets", "press", f"{digest}.1.0.img"), "rb").read() == image, "the target's file")
+    raw = next(one for one in entry["custom"]["selvedge"]["encodings"] if one["name"] == "raw")
+    leaves = [hashlib.sha256(b"\0" + image[at:at + 65536]).digest() for at in range(0, len(image), 65536)]
+    expect(raw == {"name": "raw", "length": len(image), "root": merkle(leaves).hex()}, f"the root over its chunks: {raw}")
+    index = open(desk.path("repo", "artifacts", digest, "raw.index"), "rb").read()
+    expect(index[16:].endswith(leaves[-1]) and len(index) == 16 + 36 * len(leaves), "the index")
 
 
 def the_reader_has_eyes(desk):
@@ -119,7 +148,7 @@ def the_reader_has_eyes(desk):
     expect(canonical({"b": [1, None, True], "a": 'x"\\\n'}) == b'{"a":"x\\"\\\\\n","b":[1,null,true]}', "the canonical form")
 
 
-STORIES = (every_kind_of_key, people_in_turn, other_root_keys, a_supplier, the_reader_has_eyes)
+STORIES = (every_kind_of_key, people_in_turn, other_root_keys, a_supplier, an_image, the_reader_has_eyes)
 
 
 def main():

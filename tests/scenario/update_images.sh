@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Images from the release engineer into the repository: plain ones for any TUF client, sealed ones for nobody without the key; what is bent
+# is found, on both sides; a supplier's images by the supplier's keys. [repo-12] [repo-13] [repo-14]
+set -euo pipefail
+source "$SV_SOURCE/tests/support/common.sh"
+cd "$work"
+port=$(free_port)
+
+update() { "$selvedge" update "$@" >said 2>&1 || fail "update $* ended with $?"; }
+# says CODE SENTENCE command...: ends so, and says so
+says() {
+  local rc=0 code=$1 sentence=$2
+  shift 2
+  "$selvedge" update "$@" >said 2>&1 || rc=$?
+  [ "$rc" = "$code" ] || fail "update $* ended with $rc, not $code"
+  grep -qF -- "$sentence" said || fail "update $* does not say '$sentence'"
+}
+
+python3 - <<'PY'
+import random
+random.seed(7)
+old = bytearray(b"".join(random.randbytes(4096) if i % 3 else bytes(4096) for i in range(100)))
+open("old.img", "wb").write(old)
+old[100000:100000] = b"a secret of the house" * 300
+open("new.img", "wb").write(old)
+PY
+
+# Two releases: a plain one, and a sealed one that fetches little on top of it.
+update keys init --dir keys
+update keys new boot --key ec --keys keys
+update sign old.img --product lathe-ctl --version 2.0.0 --hardware rev-b --plain --keys keys
+update sign new.img --product lathe-ctl --version 2.1.0 --hardware rev-b --hardware rev-c --from old.img --notes 'spindle fix' --keys keys
+grep -q 'release counter 2' said || fail "the counter does not go up by itself"
+update publish --keys keys --repo repo
+[ -z "$(find keys/artifacts -type f)" ] || fail "artifacts are left behind"
+
+# Nothing secret is in the repository; what is secret is for its owner alone.
+grep -rqa 'a secret of the house' repo && fail "a sealed image lies open in the repository"
+key=$(sed -n 's/^key //p' keys/content/*.key)
+[ ${#key} = 64 ] || fail "the content key is not where it should be"
+python3 - "$key" <<'PY'
+import os, sys
+key = bytes.fromhex(sys.argv[1])
+for folder, _, names in os.walk("repo"):
+    for name in names:
+        data = open(os.path.join(folder, name), "rb").read()
+        assert key not in data and sys.argv[1].encode() not in data, name
+PY
+[ -z "$(find keys -maxdepth 1 -name '*.key' ! -perm 600)" ] || fail "a private key is open to others"
+[ -z "$(find keys/content -type f ! -perm 600)" ] || fail "a content key is open to others"
+[ "$(find repo/targets -type f | wc -l)" = 1 ] || fail "only the plain image is for other TUF clients"
+
+# Another TUF client gets the plain one.
+run server.log python3 -m http.server -d repo -b 127.0.0.1 "$port"
+"$SV_BIN/selvedge-tuf" --metadata-dir client init keys/root.json
+download() {
+  "$SV_BIN/selvedge-tuf" --metadata-dir client --metadata-url "http://127.0.0.1:$port/metadata" \
+    --target-base-url "http://127.0.0.1:$port/targets" --target-dir got --target-name "$1" download
+}
+within 10 download lathe-ctl/2.0.0.img || fail "the plain image cannot be had"
+cmp old.img got/* || fail "it is another image"
+
+# Everybody can ask.
+says 0 'lathe-ctl/2.1.0.img: lathe-ctl 2.1.0, release counter 2, sealed, signed and whole' verify repo --root keys/root.json
+says 0 'its bytes were not fetched' verify "http://127.0.0.1:$port/" --root keys/root.json
+says 0 'sealed, this image' verify repo --root keys/root.json --image new.img
+says 0 'release counter 2' verify repo --root keys/root.json --hardware rev-c
+grep -q '2\.0\.0' said && fail "what is for other hardware was not left out"
+says 1 'no release for this device' verify repo --root keys/root.json --hardware rev-x
+says 1 'is no release that is signed here' verify repo --root keys/root.json --image keys/root.json
+says 1 "is for hardware rev-b, not for rev-c" verify repo --root keys/root.json --target lathe-ctl/2.0.0.img --hardware rev-c
+says 1 'goes back to nothing older' verify repo --root keys/root.json --target lathe-ctl/2.0.0.img --counter 2
+says 2 "there is no 'none'" verify none --root keys/root.json
+says 0 'for rev-b, rev-c' show repo
+says 0 'with a boot header' show repo
+"$selvedge" update show repo --output json | jq -e '.targets[1].notes == "spindle fix" and (.targets[1].encodings | length) == 3' >/dev/null || fail "show --output json"
+update keys init --dir strangers
+says 1 'of the keys that count have signed it' verify repo --root strangers/root.json
+
+# What is a release stays what it is.
+says 1 'is a release already, with other bytes' sign new.img --product lathe-ctl --version 2.0.0 --hardware rev-b --keys keys
+rm -r keys/artifacts
+
+# One bit anywhere in an image or its index: no.
+for file in repo/artifacts/*/*; do
+  cp "$file" whole
+  python3 - "$file" <<'PY'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[len(data) // 2] ^= 1
+open(sys.argv[1], "wb").write(data)
+PY
+  says 1 "2." verify repo --root keys/root.json
+  cp whole "$file"
+done
+says 0 'signed and whole' verify repo --root keys/root.json
+
+# A supplier signs with keys of his own; what he hands over is judged before anybody else sees it.
+update keys new acme --key ec --keys acme
+update keys delegate acme --paths 'acme-drive/*' --public acme/public/acme.json --keys keys
+says 4 'acme has signed nothing yet' publish --keys keys --repo repo
+update sign old.img --product acme-drive --version 1.0 --hardware drive-1 --plain --role acme --keys acme
+says 0 'enough' sign --take acme/pending/acme.json --keys keys
+cp -r keys keys.before
+printf x | dd of="$(echo keys/artifacts/*/raw)" bs=1 seek=70000 conv=notrunc 2>/dev/null
+says 4 'is not what was signed' publish --keys keys --repo repo
+says 0 'signed and whole' verify repo --root keys/root.json
+rm -r keys
+mv keys.before keys
+update publish --keys keys --repo repo
+says 0 'acme-drive/1.0.img: acme-drive 1.0' verify repo --root keys/root.json
+download acme-drive/1.0.img >said 2>&1 || fail "another client does not get the supplier's image"
+# For what is not his, his word counts nothing.
+printf other >other.img
+update sign other.img --product lathe-ctl --version 9.9 --hardware rev-b --plain --role acme --keys acme
+update sign --take acme/pending/acme.json --keys keys
+update publish --keys keys --repo repo
+download lathe-ctl/9.9.img >said 2>&1 && fail "a supplier speaks for the house"
+says 1 'signed by somebody who may not speak for it' verify repo --root keys/root.json
+update keys undelegate acme --keys keys
+update publish --keys keys --repo repo
+download acme-drive/1.0.img >said 2>&1 && fail "the supplier's image is still believed"
+says 0 'signed and whole' verify repo --root keys/root.json
+# What is withdrawn is no release.
+update sign --withdraw lathe-ctl/2.0.0.img --keys keys
+update publish --keys keys --repo repo
+download lathe-ctl/2.0.0.img >said 2>&1 && fail "a withdrawn image is still a release"
+echo "images are signed, published and judged"
