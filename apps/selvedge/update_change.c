@@ -1,4 +1,5 @@
 #include "update_change.h"
+#include "update_cosign.h"
 #include <base/mem.h>
 #include <base/time.h>
 #include <stdlib.h>
@@ -96,6 +97,12 @@ static int64_t next_version(const update_document *old) {
     return old->metadata->version + (untouched ? 0 : 1);
 }
 
+static sv_err show_pending(const update_folder *folder, const char *role, sv_why *why) {
+    SV_DEFER(update_document_drop) update_document pending = { 0 };
+    SV_TRY(update_newest(folder, role, &pending, why));
+    return update_difference_print(folder, &pending, why);
+}
+
 sv_err update_targets_change(const update_folder *folder, const char *role,
                              const sv_tuf_change *change, int64_t expires_us, sv_why *why) {
     SV_DEFER(update_document_drop) update_document old = { 0 };
@@ -108,6 +115,9 @@ sv_err update_targets_change(const update_folder *folder, const char *role,
     const sv_tuf_head head = { .version = next_version(&old), .expires_us = expires_us };
     SV_TRY(sv_tuf_targets_make(&head, old.metadata, change, &text, why));
     SV_TRY(update_pend(folder, role, sv_textbuf_text(&text), why));
+    if (old.pending) { // which may hold what others want signed
+        SV_TRY(show_pending(folder, role, why));
+    }
     SV_TRY(update_sign_pending(folder, role, &signed_with, why));
     return update_tell(folder, role, why);
 }

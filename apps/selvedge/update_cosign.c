@@ -239,6 +239,9 @@ sv_err update_take(const update_folder *folder, const char *file, sv_why *why) {
         SV_TRY(err);
     }
     SV_TRY(join(&mine, &theirs, &text, why));
+    if (mine.metadata == NULL || mine.metadata->version != theirs.metadata->version) {
+        SV_TRY(update_difference_print(folder, &theirs, why));
+    }
     SV_TRY(take_artifacts(folder, &theirs, file, why));
     SV_TRY(update_pend(folder, theirs.role, sv_textbuf_text(&text), why));
     SV_TRY(update_settle(folder, why));

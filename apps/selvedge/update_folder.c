@@ -148,6 +148,7 @@ static sv_err place_path(const update_folder *folder, const char *place, char *r
 
 const update_key *update_folder_key(const update_folder *folder, const char *id_or_name) {
     const update_key *found = NULL;
+    size_t matches = 0;
     size_t len = strlen(id_or_name);
     for (size_t i = 0; i < folder->key_count; i++) {
         const update_key *key = &folder->keys[i];
@@ -155,10 +156,11 @@ const update_key *update_folder_key(const update_folder *folder, const char *id_
             return key;
         }
         if (len >= UPDATE_SHORT_ID && strncmp(key->id, id_or_name, len) == 0) {
-            found = found == NULL ? key : NULL;
+            found = key;
+            matches++;
         }
     }
-    return found;
+    return matches == 1 ? found : NULL;
 }
 
 sv_err update_folder_key_open(const update_folder *folder, const update_key *key,

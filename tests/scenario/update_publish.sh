@@ -42,7 +42,7 @@ until [ "$finished" = yes ]; do
   cp -a repo.before/. repo/
   if SV_DIE_AT=$moments ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$SV_DIE_AT_SO" "$selvedge" update publish --keys keys --repo repo >said 2>&1; then finished=yes; fi
   refresh client || fail "killed before change $moments: a client does not believe what is there"
-  [ $((moments % 4)) = 1 ] || [ $finished = yes ] || continue
+  [ $((moments % 6)) = 1 ] || [ $finished = yes ] || continue
   update publish --keys keys --repo repo
   refresh client || fail "killed before change $moments: the next publication is not believed"
   [ "$(version client/root.json)" = 5 ] || fail "the client has root $(version client/root.json)"
@@ -59,4 +59,48 @@ rc=0
 "$selvedge" update publish --keys keys --repo repo >said 2>&1 || rc=$?
 [ "$rc" = 1 ] || fail "an older root was published over a newer one (exit $rc)"
 refresh client || fail "and clients noticed"
+
+# Nor older targets over newer ones.
+rm -rf keys repo/* client
+cp -a keys.before keys
+update publish --keys keys --repo repo
+"$SV_BIN/selvedge-tuf" --metadata-dir client init keys.before/metadata/1.root.json
+cp keys/metadata/targets.json older.json
+update sign --renew targets --keys keys
+update publish --keys keys --repo repo
+cp older.json keys/metadata/targets.json
+rc=0
+"$selvedge" update publish --keys keys --repo repo >said 2>&1 || rc=$?
+[ "$rc" = 1 ] || fail "older targets were published over newer ones (exit $rc)"
+grep -q 'Take it in with' said || fail "the way out is not said"
+update sign --take repo/metadata/3.targets.json --keys keys
+update publish --keys keys --repo repo
+refresh client || fail "what was taken in again is not believed"
+
+# Whoever can write to the repository, and has no key, makes no version skip ahead.
+before=$(version repo/metadata/timestamp.json)
+python3 - <<'PY'
+import json
+path = "repo/metadata/timestamp.json"
+document = json.load(open(path))
+document["signed"]["version"] = 9007199254740991
+json.dump(document, open(path, "w"))
+PY
+update publish --keys keys --repo repo
+[ "$(version repo/metadata/timestamp.json)" = $((before + 1)) ] || fail "the timestamp is at $(version repo/metadata/timestamp.json)"
+refresh client || fail "what was mended is not believed"
+
+# Another desk goes on from what the repository has.
+rm keys/metadata/timestamp.json keys/metadata/snapshot.json
+update publish --keys keys --repo repo
+[ "$(version repo/metadata/timestamp.json)" = $((before + 2)) ] || fail "another desk begins again"
+refresh client || fail "another desk is not believed"
+
+# What has ended is not published, and the remedy is said.
+update sign --renew targets --for 1s --keys keys
+ended() { ! "$selvedge" update publish --keys keys --repo other; }
+within 5 ended || fail "what has ended is published"
+"$selvedge" update publish --keys keys --repo repo >said 2>&1 && fail "what has ended is published"
+grep -q 'Renew it with: selvedge update sign --renew targets' said || fail "the remedy is not said"
+refresh client || fail "clients do not go on with what there was"
 echo "killed at $((moments - 1)) moments; clients went on each time"
