@@ -21,7 +21,7 @@ static EC_KEY_METHOD *method; // of the process: EC_KEYs point at it
 static int key_index = -1;
 static int fault_library;
 
-enum { FAULT_NOT_SIGNED = 1 };
+enum { FAULT_NOT_DONE = 1 };
 
 static void release(hard_key *hard) {
     if (atomic_fetch_sub(&hard->owners, 1) == 1) {
@@ -80,15 +80,47 @@ static ECDSA_SIG *on_sign(const unsigned char *digest, int len, const BIGNUM *ki
     }
     fit(digest, len, fitted);
     if (hard->kind->sign(hard->key, fitted, &pair, &why) != SV_OK) {
-        ERR_raise_data(fault_library, FAULT_NOT_SIGNED, "%s: %s", hard->kind->name, why.text);
+        ERR_raise_data(fault_library, FAULT_NOT_DONE, "%s: %s", hard->kind->name, why.text);
         return NULL;
     }
     return signature_of(&pair);
 }
 
+static bool point_of(const EC_POINT *point, const EC_KEY *ec, sv_p256_pair *out) {
+    uint8_t bytes[1 + 2 * SV_P256_BYTES];
+    if (EC_POINT_point2oct(EC_KEY_get0_group(ec), point, POINT_CONVERSION_UNCOMPRESSED, bytes,
+                           sizeof bytes, NULL)
+        != sizeof bytes) {
+        return false;
+    }
+    memcpy(out->first, bytes + 1, SV_P256_BYTES);
+    memcpy(out->second, bytes + 1 + SV_P256_BYTES, SV_P256_BYTES);
+    return true;
+}
+
+static int on_agree(unsigned char **secret, size_t *secret_len, const EC_POINT *with,
+                    const EC_KEY *ec) {
+    hard_key *hard = EC_KEY_get_ex_data(ec, key_index);
+    sv_p256_pair point;
+    sv_why why = { 0 };
+    unsigned char *made = OPENSSL_malloc(SV_P256_BYTES);
+    if (made == NULL || hard == NULL || !point_of(with, ec, &point)) {
+        OPENSSL_free(made);
+        return 0;
+    }
+    if (hard->kind->agree(hard->key, &point, made, &why) != SV_OK) {
+        ERR_raise_data(fault_library, FAULT_NOT_DONE, "%s: %s", hard->kind->name, why.text);
+        OPENSSL_clear_free(made, SV_P256_BYTES);
+        return 0;
+    }
+    *secret = made;
+    *secret_len = SV_P256_BYTES;
+    return 1;
+}
+
 static void prepare(void) {
     static ERR_STRING_DATA words[] = {
-        { FAULT_NOT_SIGNED, "the TPM or token that holds the key did not sign" },
+        { FAULT_NOT_DONE, "the TPM or token that holds the key did not do it" },
         { 0, NULL },
     };
     fault_library = ERR_get_next_error_library();
@@ -100,6 +132,7 @@ static void prepare(void) {
                     const BIGNUM *, const BIGNUM *, EC_KEY *) = NULL;
         EC_KEY_METHOD_get_sign(method, &sign, NULL, NULL);
         EC_KEY_METHOD_set_sign(method, sign, NULL, on_sign);
+        EC_KEY_METHOD_set_compute_key(method, on_agree);
     }
 }
 
@@ -145,5 +178,5 @@ sv_err sv_hard_key(const sv_hard_kind *kind, void *key, const sv_p256_pair *poin
 
 bool sv_hard_is_fault(unsigned long code) {
     (void) pthread_once(&once, prepare);
-    return ERR_GET_LIB(code) == fault_library && ERR_GET_REASON(code) == FAULT_NOT_SIGNED;
+    return ERR_GET_LIB(code) == fault_library && ERR_GET_REASON(code) == FAULT_NOT_DONE;
 }

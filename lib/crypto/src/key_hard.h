@@ -1,5 +1,6 @@
-// A P-256 key that nobody can read: it lies in hardware, which signs with it. This makes an
-// EVP_PKEY of one, for TLS, requests and certificates alike (OpenSSL's EC_KEY_METHOD).
+// A P-256 key that nobody can read: it lies in hardware, which signs with it and agrees on secrets.
+// This makes an EVP_PKEY of one, for TLS, requests, certificates and wrapped keys alike (OpenSSL's
+// EC_KEY_METHOD).
 #ifndef SV_CRYPTO_KEY_HARD_H
 #define SV_CRYPTO_KEY_HARD_H
 
@@ -19,6 +20,8 @@ typedef struct sv_p256_pair {
 typedef struct sv_hard_kind {
     const char *name; ///< "TPM"
     sv_err (*sign)(void *key, const uint8_t digest[SV_P256_BYTES], sv_p256_pair *out, sv_why *why);
+    /// ECDH with the point of somebody else: x of the shared one. The owner wipes `out`.
+    sv_err (*agree)(void *key, const sv_p256_pair *with, uint8_t out[SV_P256_BYTES], sv_why *why);
     void (*drop)(void *key);
 } sv_hard_kind;
 
@@ -26,7 +29,7 @@ typedef struct sv_hard_kind {
 sv_err sv_hard_key(const sv_hard_kind *kind, void *key, const sv_p256_pair *point, EVP_PKEY **out,
                    sv_why *why);
 
-/// Is it OpenSSL's error for a TPM or token that did not sign? Its data is the sentence.
+/// Is it OpenSSL's error for a TPM or token that did not do it? Its data is the sentence.
 bool sv_hard_is_fault(unsigned long code);
 
 #endif

@@ -29,6 +29,16 @@ static sv_err connect_key(token_key *key, sv_why *why) {
     return SV_OK;
 }
 
+static sv_err read_bytes(const sv_token_session *session, CK_OBJECT_HANDLE object,
+                         CK_ATTRIBUTE_TYPE type, void *room, size_t room_bytes, size_t *len,
+                         sv_why *why) {
+    CK_ATTRIBUTE asked = { type, room, room_bytes };
+    SV_TRY(sv_token_judge(session->call->C_GetAttributeValue(session->at, object, &asked, 1),
+                          "describe the key", why));
+    *len = asked.ulValueLen;
+    return SV_OK;
+}
+
 static sv_err sign_once(token_key *key, const uint8_t digest[SV_P256_BYTES], sv_p256_pair *out,
                         sv_why *why) {
     SV_TRY(connect_key(key, why));
@@ -77,6 +87,77 @@ static sv_err token_sign(void *of, const uint8_t digest[SV_P256_BYTES], sv_p256_
     return sv_token_do(&key->uri, sign_job, &asked, why);
 }
 
+// ---- agreeing
+
+/// The shared secret is a key of the session, which is read and forgotten.
+static sv_err read_secret(token_key *key, CK_OBJECT_HANDLE secret, uint8_t out[SV_P256_BYTES],
+                          sv_why *why) {
+    size_t len = 0;
+    sv_err err = read_bytes(&key->session, secret, CKA_VALUE, out, SV_P256_BYTES, &len, why);
+    (void) key->session.call->C_DestroyObject(key->session.at, secret);
+    if (err == SV_OK && len != SV_P256_BYTES) {
+        return sv_fail(why, SV_ERR_INVALID, "the token's secret is not of P-256");
+    }
+    return err;
+}
+
+static sv_err agree_once(token_key *key, const sv_p256_pair *with, uint8_t out[SV_P256_BYTES],
+                         sv_why *why) {
+    SV_TRY(connect_key(key, why));
+    uint8_t point[POINT_BYTES] = { 0x04 };
+    memcpy(point + 1, with->first, SV_P256_BYTES);
+    memcpy(point + 1 + SV_P256_BYTES, with->second, SV_P256_BYTES);
+    CK_ECDH1_DERIVE_PARAMS how = { .kdf = CKD_NULL,
+                                   .public_data_len = sizeof point,
+                                   .public_data = point };
+    CK_MECHANISM mechanism = { CKM_ECDH1_DERIVE, &how, sizeof how };
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL no = CK_FALSE;
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    CK_ULONG bytes = SV_P256_BYTES;
+    CK_ATTRIBUTE wanted[] = {
+        { CKA_CLASS, &class, sizeof class },   { CKA_KEY_TYPE, &type, sizeof type },
+        { CKA_TOKEN, &no, sizeof no },         { CKA_SENSITIVE, &no, sizeof no },
+        { CKA_EXTRACTABLE, &yes, sizeof yes }, { CKA_VALUE_LEN, &bytes, sizeof bytes },
+    };
+    CK_OBJECT_HANDLE secret = 0;
+    CK_RV code = key->session.call->C_DeriveKey(key->session.at, &mechanism, key->object, wanted,
+                                                SV_COUNT(wanted), &secret);
+    if (code == CKR_KEY_FUNCTION_NOT_PERMITTED || code == CKR_KEY_TYPE_INCONSISTENT) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "the token's key may not be used to agree on a secret (CKA_DERIVE), so it "
+                       "receives no sealed images; enrol with a new key");
+    }
+    SV_TRY(sv_token_judge(code, "agree on a secret", why));
+    return read_secret(key, secret, out, why);
+}
+
+typedef struct agreeing {
+    token_key *key;
+    const sv_p256_pair *with;
+    uint8_t *out;
+} agreeing;
+
+static sv_err agree_job(void *arg, sv_why *why) {
+    const agreeing *asked = arg;
+    token_key *key = asked->key;
+    (void) pthread_mutex_lock(&key->turn);
+    sv_err err = agree_once(key, asked->with, asked->out, why);
+    if (err != SV_OK) {
+        sv_token_session_drop(&key->session);
+    }
+    (void) pthread_mutex_unlock(&key->turn);
+    return err;
+}
+
+static sv_err token_agree(void *of, const sv_p256_pair *with, uint8_t out[SV_P256_BYTES],
+                          sv_why *why) {
+    token_key *key = of;
+    agreeing asked = { .key = key, .with = with, .out = out };
+    return sv_token_do(&key->uri, agree_job, &asked, why);
+}
+
 static sv_err close_job(void *arg, sv_why *why) {
     (void) why;
     token_key *key = arg;
@@ -92,17 +173,9 @@ static void token_drop(void *of) {
     free(key);
 }
 
-static const sv_hard_kind TOKEN = { .name = "token", .sign = token_sign, .drop = token_drop };
-
-static sv_err read_bytes(const sv_token_session *session, CK_OBJECT_HANDLE object,
-                         CK_ATTRIBUTE_TYPE type, void *room, size_t room_bytes, size_t *len,
-                         sv_why *why) {
-    CK_ATTRIBUTE asked = { type, room, room_bytes };
-    SV_TRY(sv_token_judge(session->call->C_GetAttributeValue(session->at, object, &asked, 1),
-                          "describe the key", why));
-    *len = asked.ulValueLen;
-    return SV_OK;
-}
+static const sv_hard_kind TOKEN = {
+    .name = "token", .sign = token_sign, .agree = token_agree, .drop = token_drop
+};
 
 static sv_err check_curve(const sv_token_session *session, CK_OBJECT_HANDLE object, sv_why *why) {
     uint8_t curve[64];
@@ -198,6 +271,7 @@ static sv_err generate(const sv_token_session *session, const sv_token_uri *uri,
     CK_ATTRIBUTE open[] = {
         { CKA_TOKEN, &yes, sizeof yes },
         { CKA_VERIFY, &yes, sizeof yes },
+        { CKA_DERIVE, &yes, sizeof yes },
         { CKA_EC_PARAMS, (void *) (uintptr_t) P256, sizeof P256 },
         label,
         id,
@@ -207,6 +281,7 @@ static sv_err generate(const sv_token_session *session, const sv_token_uri *uri,
         { CKA_PRIVATE, &yes, sizeof yes },
         { CKA_SENSITIVE, &yes, sizeof yes },
         { CKA_SIGN, &yes, sizeof yes },
+        { CKA_DERIVE, &yes, sizeof yes },
         { CKA_EXTRACTABLE, &no, sizeof no },
         label,
         id,

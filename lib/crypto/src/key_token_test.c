@@ -1,3 +1,4 @@
+#include "content_key_trial.h"
 #include "key_token.h"
 #include "pki_internal.h"
 #include <base/test.h>
@@ -105,6 +106,15 @@ static void a_key_is_made_on_the_token_once_and_signs_there(void **state) {
     assert_int_equal(sv_key_make(uri("hall", "rsa"), SV_KEY_RSA, &again, &why), SV_ERR_INVALID);
 }
 
+// [keys-10]
+static void a_key_in_the_token_receives_content_keys(void **state) {
+    (void) state;
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *key = made(uri("hall", "receiving"));
+    opens_its_content_key(key, SV_OK, "");
+    opens_its_content_key(key, SV_OK, "");
+    assert_true(signs(key, EVP_sha256()));
+}
+
 static void what_stands_in_the_way_is_told_with_its_remedy(void **state) {
     (void) state;
     char no_pin[URI_ROOM];
@@ -200,6 +210,7 @@ static void a_token_that_is_gone_fails_and_serves_again_when_it_is_back(void **s
     assert_int_equal(rename(in("tokens"), in("gone")), 0);
     assert_int_equal(sv_disk_make_folder(in("tokens"), 0700, NULL), SV_OK);
     assert_false(signs(key, EVP_sha256()));
+    opens_its_content_key(key, SV_ERR_UNAVAILABLE, "there is no token 'hall'");
     assert_non_null(strstr(refused(uri("hall", "away")).text, "there is no token 'hall'"));
     assert_int_equal(rmdir(in("tokens")), 0);
     assert_int_equal(rename(in("gone"), in("tokens")), 0);
@@ -326,6 +337,7 @@ int main(int count, char **args) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_made_on_the_token_once_and_signs_there),
+        cmocka_unit_test(a_key_in_the_token_receives_content_keys),
         cmocka_unit_test(what_stands_in_the_way_is_told_with_its_remedy),
         cmocka_unit_test(a_pin_comes_from_a_file_that_nobody_else_reads),
         cmocka_unit_test(a_wrong_pin_is_told_and_not_repeated),

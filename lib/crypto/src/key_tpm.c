@@ -33,11 +33,12 @@ static const TPM2B_PUBLIC STORAGE_KEY = {
     },
 };
 
-static const TPM2B_PUBLIC SIGNING_KEY = {
+/// It signs, and receives the keys of sealed images.
+static const TPM2B_PUBLIC DEVICE_KEY = {
     .publicArea = {
         .type = TPM2_ALG_ECC,
         .nameAlg = TPM2_ALG_SHA256,
-        .objectAttributes = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_FIXEDTPM
+        .objectAttributes = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT | TPMA_OBJECT_FIXEDTPM
                             | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN
                             | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA,
         .parameters.eccDetail = {
@@ -157,6 +158,48 @@ static sv_err tpm_sign(void *key, const uint8_t digest[SV_P256_BYTES], sv_p256_p
     return sv_tpm_do(sign_job, &(signing){ .key = key, .digest = digest, .out = out }, why);
 }
 
+static sv_err agree_loaded(const sv_tpm *tpm, const tpm_key *key, ESYS_TR object,
+                           const sv_p256_pair *with, uint8_t out[SV_P256_BYTES], sv_why *why) {
+    TPM2B_ECC_POINT point = { .size = 0 }; // counted by the library
+    TPM2B_ECC_POINT *shared = NULL;
+    if ((key->wrapped.open.publicArea.objectAttributes & TPMA_OBJECT_DECRYPT) == 0) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "the TPM's key was made for signing alone, so it receives no sealed images; "
+                       "enrol with a new key");
+    }
+    point.point.x.size = SV_P256_BYTES;
+    point.point.y.size = SV_P256_BYTES;
+    memcpy(point.point.x.buffer, with->first, SV_P256_BYTES);
+    memcpy(point.point.y.buffer, with->second, SV_P256_BYTES);
+    TSS2_RC code = tpm->call->Esys_ECDH_ZGen(tpm->esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                             ESYS_TR_NONE, &point, &shared);
+    SV_TRY(sv_tpm_judge(code, "agree on a secret", why));
+    bool good = number(&shared->point.x, out);
+    explicit_bzero(shared, sizeof *shared);
+    tpm->call->Esys_Free(shared);
+    return good ? SV_OK : sv_fail(why, SV_ERR_INVALID, "the TPM's secret is not of P-256");
+}
+
+typedef struct agreeing {
+    tpm_key *key;
+    const sv_p256_pair *with;
+    uint8_t *out;
+} agreeing;
+
+static sv_err agree_job(const sv_tpm *tpm, void *arg, sv_why *why) {
+    const agreeing *asked = arg;
+    ESYS_TR object = ESYS_TR_NONE;
+    SV_TRY(bring(tpm, asked->key, &object, why));
+    sv_err err = agree_loaded(tpm, asked->key, object, asked->with, asked->out, why);
+    put_away(tpm, asked->key, object);
+    return err;
+}
+
+static sv_err tpm_agree(void *key, const sv_p256_pair *with, uint8_t out[SV_P256_BYTES],
+                        sv_why *why) {
+    return sv_tpm_do(agree_job, &(agreeing){ .key = key, .with = with, .out = out }, why);
+}
+
 static void tpm_drop(void *of) {
     tpm_key *key = of;
     if (key->loaded != NULL) {
@@ -165,7 +208,9 @@ static void tpm_drop(void *of) {
     free(key);
 }
 
-static const sv_hard_kind TPM = { .name = "TPM", .sign = tpm_sign, .drop = tpm_drop };
+static const sv_hard_kind TPM = {
+    .name = "TPM", .sign = tpm_sign, .agree = tpm_agree, .drop = tpm_drop
+};
 
 /// Owns `key` from here on. The TPM is asked for it now, so that what is wrong is told at the
 /// start.
@@ -254,7 +299,7 @@ static sv_err create(const sv_tpm *tpm, ESYS_TR parent, sv_tpm_wrapped *out, sv_
     TPM2B_PRIVATE *sealed = NULL;
     TPM2B_PUBLIC *open = NULL;
     SV_TRY(sv_tpm_judge(tpm->call->Esys_Create(tpm->esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                               ESYS_TR_NONE, &NO_PASSWORD, &SIGNING_KEY, &NO_DATA,
+                                               ESYS_TR_NONE, &NO_PASSWORD, &DEVICE_KEY, &NO_DATA,
                                                &NO_PCRS, &sealed, &open, NULL, NULL, NULL),
                         "make a key", why));
     *out = (sv_tpm_wrapped){ .open = *open, .sealed = *sealed };

@@ -20,6 +20,7 @@
     X(Esys_Create)                                                                                 \
     X(Esys_Load)                                                                                   \
     X(Esys_Sign)                                                                                   \
+    X(Esys_ECDH_ZGen)                                                                              \
     X(Esys_FlushContext)                                                                           \
     X(Esys_ContextSave)                                                                            \
     X(Esys_ContextLoad)                                                                            \

@@ -1,3 +1,4 @@
+#include "content_key_trial.h"
 #include "key_store_internal.h"
 #include "pki_internal.h"
 #include <base/test.h>
@@ -88,6 +89,19 @@ static bool signs(EVP_PKEY *key, const EVP_MD *digest) {
     SV_DEFER(sv_md_ctx_drop) EVP_MD_CTX *verify = EVP_MD_CTX_new();
     return EVP_DigestVerifyInit(verify, NULL, digest, NULL, open) == 1
            && EVP_DigestVerify(verify, signature, len, WORDS, sizeof WORDS) == 1;
+}
+
+// [keys-10]
+static void a_key_in_the_tpm_receives_content_keys(void **state) {
+    (void) state;
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *key = made(place("receiving.tpm"));
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *again = opened(place("receiving.tpm"));
+    opens_its_content_key(key, SV_OK, "");
+    opens_its_content_key(again, SV_OK, "");
+    assert_true(signs(key, EVP_sha256()));
+    use(&another);
+    opens_its_content_key(key, SV_ERR_UNAVAILABLE, "was made in another TPM");
+    use(&tpm);
 }
 
 // [keys-3]
@@ -296,6 +310,7 @@ static void threads_and_processes_share_one_tpm(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_in_the_tpm_receives_content_keys),
         cmocka_unit_test(a_key_made_in_the_tpm_signs_digests_of_every_length),
         cmocka_unit_test(the_file_of_a_key_holds_no_private_key_that_anybody_could_use),
         cmocka_unit_test(a_request_by_the_tpm_proves_that_it_holds_the_key),

@@ -10,8 +10,7 @@
 
 #undef sv_fail_ssl // the analyzers' view of it
 
-/// The sentence of a TPM or token that did not sign, where that is the cause; empties the queue.
-static bool find_hard_reason(char room[SV_WHY_MAX]) {
+bool sv_ssl_hard_reason(char room[SV_WHY_MAX]) {
     const char *data = NULL;
     int flags = 0;
     bool found = false;
@@ -33,7 +32,7 @@ sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ...) {
     va_end(args);
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     char hard_reason[SV_WHY_MAX];
-    if (find_hard_reason(hard_reason)) {
+    if (sv_ssl_hard_reason(hard_reason)) {
         reason = hard_reason;
     }
     return sv_fail(why, code, "%s%s%s", sentence, reason != NULL ? ": " : "",

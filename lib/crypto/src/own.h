@@ -42,6 +42,10 @@ SV_PRINTF(3, 4) sv_err sv_fail_ssl(sv_why *why, sv_err code, const char *fmt, ..
 /// A file that is read. SV_ERR_NOT_FOUND where there is none, SV_ERR_IO where it cannot be read.
 sv_err sv_bio_open(const char *path, BIO **out, sv_why *why);
 
+/// The sentence of a TPM or token that did not do it, where that is the cause; empties OpenSSL's
+/// error queue.
+bool sv_ssl_hard_reason(char room[SV_WHY_MAX]);
+
 /// The first certificate of a PEM file.
 sv_err sv_cert_of_file(const char *path, X509 **out, sv_why *why);
 /// The one CN of a name, through the id grammar.
