@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import enrol_cost
 import flood_latency
+import image_cost
 import rules_cost
 import standing_cost
 from site_programs import POLL_S, Site, SiteError, free_port, stored_counter, wait_until
@@ -516,7 +517,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "enrol", "floods", "identity")
+PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "enrol", "floods", "identity", "image")
 
 
 def options():
@@ -570,6 +571,8 @@ def measure(results, site, asked):
         flood_latency.run(results, BIN, asked.quick)
     if "identity" in parts:
         standing_cost.run(results, site, asked.quick)
+    if "image" in parts:
+        image_cost.run(results, PROBES, asked.quick)
     return good
 
 

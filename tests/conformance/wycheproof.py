@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Signatures of the Wycheproof project against the verifier of update metadata. The vectors are no part of this project: SV_WYCHEPROOF names the folder that holds them,
-and without it nothing is checked. [trust-3]"""
+"""Vectors of the Wycheproof project: signatures against the verifier of update metadata, AES-256-GCM against what seals images. The vectors are no part of this project:
+SV_WYCHEPROOF names the folder that holds them, and without it nothing is checked. [trust-3] [image-9]"""
 import argparse
 import gzip
 import json
@@ -27,33 +27,54 @@ def expected(test, ours):
     return {"valid": {"1"}, "invalid": {"0"}, "acceptable": {"0", "1"}}[test["result"]]
 
 
+def groups_of(name):
+    with gzip.open(os.path.join(os.environ["SV_WYCHEPROOF"], name + ".json.gz")) as file:
+        return json.load(file)["testGroups"]
+
+
+def ask(program, questions):
+    """`questions` are (fields of a line, the test, the answers that are right). Gives how many were answered otherwise."""
+    lines = "".join("\t".join(fields) + "\n" for fields, _, _ in questions)
+    answers = subprocess.run([program], input=lines, capture_output=True, text=True, check=True).stdout.split()
+    assert len(answers) == len(questions), f"{len(answers)} answers to {len(questions)} questions"
+    failed = 0
+    for answer, (_, test, good) in zip(answers, questions):
+        if answer not in good:
+            failed += 1
+            print(f"FAILED {test['tcId']} ({test['comment']}; {test['flags']}): {answer}, the vectors say {test['result']}")
+    return failed
+
+
+def signatures():
+    for name, scheme, ours in FILES:
+        for group in groups_of(name):
+            key = group["publicKey"]["pk"] if scheme == "ed25519" else group["publicKeyPem"]
+            for test in group["tests"]:
+                yield [scheme, key.encode().hex(), test["msg"], test["sig"]], test, expected(test, ours)
+
+
+def sealed_messages():
+    """The one kind that is used: keys of 256 bits, nonces of 96, tags of 128."""
+    for group in groups_of("aes_gcm_test"):
+        if (group["keySize"], group["ivSize"], group["tagSize"]) == (256, 96, 128):
+            for test in group["tests"]:
+                yield [test["key"], test["iv"], test["aad"], test["msg"], test["ct"] + test["tag"]], test, expected(test, True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs")
     parser.add_argument("--verifier", required=True)
+    parser.add_argument("--aead", required=True)
     chosen = parser.parse_args()
-    folder = os.environ.get("SV_WYCHEPROOF", "")
-    if not os.path.isdir(folder):
+    if not os.path.isdir(os.environ.get("SV_WYCHEPROOF", "")):
         print("skipped: SV_WYCHEPROOF names no folder with the vectors of Wycheproof")
         return 77
-    failed = seen = 0
-    for name, scheme, ours in FILES:
-        with gzip.open(os.path.join(folder, name + ".json.gz")) as file:
-            groups = json.load(file)["testGroups"]
-        lines, wanted = [], []
-        for group in groups:
-            key = group["publicKey"]["pk"] if scheme == "ed25519" else group["publicKeyPem"]
-            for test in group["tests"]:
-                lines.append("\t".join([scheme, key.encode().hex(), test["msg"], test["sig"]]))
-                wanted.append((test, expected(test, ours)))
-        answers = subprocess.run([chosen.verifier], input="\n".join(lines) + "\n", capture_output=True, text=True, check=True).stdout.split()
-        assert len(answers) == len(wanted), f"{len(answers)} answers to {len(wanted)} questions"
-        for answer, (test, good) in zip(answers, wanted):
-            seen += 1
-            if answer not in good:
-                failed += 1
-                print(f"FAILED {name} {test['tcId']} ({test['comment']}; {test['flags']}): {answer}, the vectors say {test['result']}")
-    print(f"{seen} signatures, {failed} judged otherwise")
+    failed = 0
+    for what, program, questions in (("signatures", chosen.verifier, list(signatures())), ("sealed messages", chosen.aead, list(sealed_messages()))):
+        wrong = ask(program, questions)
+        print(f"{len(questions)} {what}, {wrong} judged otherwise")
+        failed += wrong + (not questions)
     return 1 if failed else 0
 
 

@@ -115,6 +115,40 @@ static void a_key_in_the_token_receives_content_keys(void **state) {
     assert_true(signs(key, EVP_sha256()));
 }
 
+/// As another program may make one.
+static void make_signing_key(const char *where) {
+    sv_token_uri at;
+    SV_DEFER(sv_token_session_drop) sv_token_session session = { 0 };
+    uint8_t curve[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
+    uint8_t id[] = { 1, 7 };
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL no = CK_FALSE;
+    assert_int_equal(sv_token_uri_parse(sv_text_of(where + strlen("pkcs11:")), &at, NULL), SV_OK);
+    assert_int_equal(sv_token_session_open(&at, true, &session, NULL), SV_OK);
+    CK_MECHANISM mechanism = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_ATTRIBUTE label = { CKA_LABEL, at.object, strlen(at.object) };
+    CK_ATTRIBUTE known = { CKA_ID, id, sizeof id };
+    CK_ATTRIBUTE kept = { CKA_TOKEN, &yes, sizeof yes };
+    CK_ATTRIBUTE open[] = { kept, label, known, { CKA_EC_PARAMS, curve, sizeof curve } };
+    CK_ATTRIBUTE secret[] = {
+        kept, label, known, { CKA_SIGN, &yes, sizeof yes }, { CKA_DERIVE, &no, sizeof no }
+    };
+    CK_OBJECT_HANDLE made[2];
+    assert_int_equal(session.call->C_GenerateKeyPair(session.at, &mechanism, open, SV_COUNT(open),
+                                                     secret, SV_COUNT(secret), &made[0], &made[1]),
+                     CKR_OK);
+}
+
+// [keys-10]
+static void a_key_made_for_signing_alone_says_so(void **state) {
+    (void) state;
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
+    make_signing_key(uri("hall", "signing"));
+    assert_int_equal(sv_key_open(uri("hall", "signing"), &key, NULL), SV_OK);
+    assert_true(signs(key, EVP_sha256()));
+    opens_its_content_key(key, SV_ERR_UNAVAILABLE, "may not be used to agree on a secret");
+}
+
 static void what_stands_in_the_way_is_told_with_its_remedy(void **state) {
     (void) state;
     char no_pin[URI_ROOM];
@@ -338,6 +372,7 @@ int main(int count, char **args) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_made_on_the_token_once_and_signs_there),
         cmocka_unit_test(a_key_in_the_token_receives_content_keys),
+        cmocka_unit_test(a_key_made_for_signing_alone_says_so),
         cmocka_unit_test(what_stands_in_the_way_is_told_with_its_remedy),
         cmocka_unit_test(a_pin_comes_from_a_file_that_nobody_else_reads),
         cmocka_unit_test(a_wrong_pin_is_told_and_not_repeated),
