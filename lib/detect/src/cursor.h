@@ -48,6 +48,15 @@ static inline uint32_t cursor_u32(sv_cursor *in) {
     return at == NULL ? 0 : le32_at(at);
 }
 
+static inline uint64_t cursor_u64(sv_cursor *in) {
+    const uint8_t *at = cursor_take(in, sizeof(uint64_t));
+    uint64_t raw = 0;
+    if (at != NULL) {
+        memcpy(&raw, at, sizeof raw);
+    }
+    return le64toh(raw);
+}
+
 static inline uint16_t cursor_u16(sv_cursor *in) {
     const uint8_t *at = cursor_take(in, sizeof(uint16_t));
     return at == NULL ? 0 : le16_at(at);
@@ -64,12 +73,7 @@ static inline float cursor_float(sv_cursor *in) {
 }
 
 static inline double cursor_double(sv_cursor *in) {
-    const uint8_t *at = cursor_take(in, sizeof(double));
-    uint64_t bits = 0;
-    if (at != NULL) {
-        memcpy(&bits, at, sizeof bits);
-    }
-    bits = le64toh(bits);
+    uint64_t bits = cursor_u64(in);
     double value = 0;
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -123,11 +127,15 @@ static inline void put_float(sv_textbuf *out, float value) {
     put_u32(out, bits);
 }
 
+static inline void put_u64(sv_textbuf *out, uint64_t value) {
+    value = htole64(value);
+    put_bytes(out, &value, sizeof value);
+}
+
 static inline void put_double(sv_textbuf *out, double value) {
     uint64_t bits = 0;
     memcpy(&bits, &value, sizeof bits);
-    bits = htole64(bits);
-    put_bytes(out, &bits, sizeof bits);
+    put_u64(out, bits);
 }
 
 static inline void put_text(sv_textbuf *out, sv_text text) {

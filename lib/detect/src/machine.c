@@ -36,7 +36,6 @@ sv_err sv_machine_detector_start(sv_machine_detector *d, size_t sensors, uint64_
     memset(d, 0, sizeof *d);
     d->sensors = (uint32_t) sensors;
     d->block_rows = (uint32_t) (train_rows / SV_MACHINE_BLOCKS);
-    d->since_change = UINT32_MAX;
     return SV_OK;
 }
 
@@ -121,10 +120,10 @@ static double judge_together(const sv_machine_detector *d, const double *x, doub
     return (cbrt(distance / n) - (1 - spread)) / sqrt(spread) / OFF;
 }
 
-static void shares(sv_machine_detector *d, const double *x, const double *by) {
+static void shares(sv_machine_detector *d, const double *x, const double *solved) {
     double sum = 0;
     for (size_t j = 0; j < d->sensors; j++) {
-        d->share[j] = fmax(x[j] * by[j], 0);
+        d->share[j] = fmax(x[j] * solved[j], 0);
         sum += d->share[j];
     }
     for (size_t j = 0; j < d->sensors; j++) {
@@ -154,7 +153,7 @@ static double judge_row(sv_machine_detector *d, const double *values) {
         }
     }
     double together = judge_together(d, x, solved);
-    shares(d, x, together > far ? solved : x);
+    shares(d, x, solved);
     return fmax(far, together);
 }
 
@@ -173,12 +172,13 @@ static bool episode(sv_machine_detector *d, bool off) {
 // ---- change points ------------------------------------------------------------------------------
 
 /// After a change the new mean is measured first, over CHANGE_BLOCKS; then it follows slowly.
-static bool shifted(sv_machine_sensor *sensor, double value, double settled_rows, double rows) {
+static bool shifted(sv_machine_sensor *sensor, double value, double rows) {
     double measured = CHANGE_BLOCKS * rows;
     double weight = 2 / rows;
     sensor->quick += weight * (value - sensor->quick);
-    if (settled_rows <= measured) {
-        sensor->base += (value - sensor->base) / settled_rows;
+    sensor->settled += 1;
+    if (sensor->settled <= measured) {
+        sensor->base += (value - sensor->base) / sensor->settled;
         return false;
     }
     double usual =
@@ -190,18 +190,15 @@ static bool shifted(sv_machine_sensor *sensor, double value, double settled_rows
 
 static bool change(sv_machine_detector *d, const double *values) {
     bool any = false;
-    d->since_change += d->since_change < UINT32_MAX;
     for (size_t j = 0; j < d->sensors; j++) {
         sv_machine_sensor *sensor = &d->sensor[j];
         if (sensor->scale > 0 && isfinite(values[j])) {
-            double value = in_units(sensor, values[j]);
-            any |= shifted(sensor, value, d->since_change, d->block_rows);
+            any |= shifted(sensor, in_units(sensor, values[j]), d->block_rows);
         }
     }
     for (size_t j = 0; any && j < d->sensors; j++) {
-        d->sensor[j].base = d->sensor[j].quick;
+        d->sensor[j].settled = 0;
     }
-    d->since_change = any ? 0 : d->since_change;
     return any;
 }
 

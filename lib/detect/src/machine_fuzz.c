@@ -44,12 +44,12 @@ static void take_in(const uint8_t *bytes, size_t len) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static uint8_t room[SV_MACHINE_SAVE_BYTES_MAX];
-    enum { SUM_BYTES = 8 };
     take_in(data, size);
-    if (size >= SUM_BYTES && size <= sizeof room) {
+    if (size >= SV_STATE_SUM_BYTES && size <= sizeof room) {
         memcpy(room, data, size);
-        sv_state_out out = { .at = room, .len = size - SUM_BYTES, .cap = size };
-        take_in(room, sv_state_out_end(&out));
+        sv_textbuf out = sv_state_room(room, size);
+        out.len = size - SV_STATE_SUM_BYTES;
+        take_in(room, sv_state_seal(&out));
     }
     return 0;
 }

@@ -129,6 +129,7 @@ static void settle(sv_machine_sensor *sensor, const double *blocks, double block
         }
     }
     sensor->base = sensor->level;
+    sensor->settled = SV_MACHINE_TRAIN_ROWS_MAX; // it was measured while it was learnt
 }
 
 /// How the sensors' steps from block to block go together.

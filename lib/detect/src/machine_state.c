@@ -11,7 +11,7 @@ enum {
 };
 
 // Both structs are doubles alone, and are written as such.
-_Static_assert(SENSOR_FIELDS == 11 && BLOCK_FIELDS == 3, "a new field needs a new version");
+_Static_assert(SENSOR_FIELDS == 12 && BLOCK_FIELDS == 3, "a new field needs a new version");
 
 static size_t full_blocks(const sv_machine_detector *d) {
     uint64_t full = d->rows / d->block_rows;
@@ -23,69 +23,68 @@ static bool learning(const sv_machine_detector *d) {
 }
 
 /// A block without rows has no mean; the state holds numbers alone, and there a spread below 0.
-static void put_blocks(sv_state_out *out, const sv_machine_detector *d, size_t sensor) {
+static void put_blocks(sv_textbuf *out, const sv_machine_detector *d, size_t sensor) {
     for (size_t i = 0; i < full_blocks(d); i++) {
         bool any = isfinite(d->mean[sensor][i]);
         double block[2] = { any ? d->mean[sensor][i] : 0, any ? d->spread[sensor][i] : -1 };
-        sv_state_put_f64s(out, block, SV_COUNT(block));
+        sv_state_put(out, block, SV_COUNT(block));
     }
 }
 
-static void get_blocks(sv_state_in *in, sv_machine_detector *d, size_t sensor) {
+static void get_blocks(sv_cursor *in, sv_machine_detector *d, size_t sensor) {
     for (size_t i = 0; i < full_blocks(d); i++) {
         double block[2];
-        sv_state_get_f64s(in, block, SV_COUNT(block));
+        sv_state_get(in, block, SV_COUNT(block));
         d->mean[sensor][i] = block[1] < 0 ? SV_NAN : block[0];
         d->spread[sensor][i] = block[1] < 0 ? SV_NAN : block[1];
     }
 }
 
 size_t sv_machine_detector_save(const sv_machine_detector *d, uint8_t *room, size_t room_bytes) {
-    sv_state_out out = { .at = room, .cap = room_bytes };
-    sv_state_put_u32(&out, VERSION);
-    sv_state_put_u32(&out, d->sensors);
-    sv_state_put_u32(&out, d->block_rows);
-    sv_state_put_u64(&out, d->rows);
-    sv_state_put_u32(&out, d->over);
-    sv_state_put_u32(&out, d->under);
-    sv_state_put_u32(&out, d->since_change);
-    sv_state_put_u32(&out, d->anomaly);
+    sv_textbuf out = sv_state_room(room, room_bytes);
+    put_u32(&out, VERSION);
+    put_u32(&out, d->sensors);
+    put_u32(&out, d->block_rows);
+    put_u64(&out, d->rows);
+    put_u32(&out, d->over);
+    put_u32(&out, d->under);
+    put_u32(&out, d->anomaly);
     for (size_t j = 0; j < d->sensors; j++) {
         if (learning(d)) {
-            sv_state_put_f64s(&out, &d->filling[j].rows, BLOCK_FIELDS);
+            sv_state_put(&out, &d->filling[j].rows, BLOCK_FIELDS);
             put_blocks(&out, d, j);
         } else {
-            sv_state_put_f64s(&out, &d->sensor[j].centre, SENSOR_FIELDS);
+            sv_state_put(&out, &d->sensor[j].centre, SENSOR_FIELDS);
         }
     }
     if (!learning(d)) {
-        sv_state_put_f64s(&out, d->factor, SV_PACKED_COUNT(d->sensors));
+        sv_state_put(&out, d->factor, SV_PACKED_COUNT(d->sensors));
     }
-    return sv_state_out_end(&out);
+    return sv_state_seal(&out);
 }
 
-static void get_sensor(sv_state_in *in, sv_machine_sensor *sensor) {
-    sv_state_get_f64s(in, &sensor->centre, SENSOR_FIELDS);
-    bool known = sensor->noise > 0 && sensor->drift >= 0 && sensor->doubt >= 0 && sensor->peak >= 0;
-    in->broken |= sensor->scale < 0 || (sensor->scale > 0 && !known);
+static void get_sensor(sv_cursor *in, sv_machine_sensor *sensor) {
+    sv_state_get(in, &sensor->centre, SENSOR_FIELDS);
+    bool known = sensor->noise > 0 && sensor->drift >= 0 && sensor->doubt >= 0 && sensor->peak >= 0
+                 && sensor->settled >= 0;
+    in->failed |= sensor->scale < 0 || (sensor->scale > 0 && !known);
 }
 
-static void get_factor(sv_state_in *in, sv_machine_detector *d) {
-    sv_state_get_f64s(in, d->factor, SV_PACKED_COUNT(d->sensors));
+static void get_factor(sv_cursor *in, sv_machine_detector *d) {
+    sv_state_get(in, d->factor, SV_PACKED_COUNT(d->sensors));
     for (size_t j = 0; j < d->sensors; j++) {
-        in->broken |= !(d->factor[sv_packed_at(j, j)] > 0);
+        in->failed |= !(d->factor[sv_packed_at(j, j)] > 0);
     }
 }
 
-static void get_head(sv_state_in *in, sv_machine_detector *d) {
-    d->sensors = sv_state_get_u32(in);
-    d->block_rows = sv_state_get_u32(in);
-    d->rows = sv_state_get_u64(in);
-    d->over = sv_state_get_u32(in);
-    d->under = sv_state_get_u32(in);
-    d->since_change = sv_state_get_u32(in);
-    d->anomaly = sv_state_get_u32(in) != 0;
-    in->broken |= d->sensors == 0 || d->sensors > SV_MACHINE_SENSORS_MAX || d->block_rows < 2
+static void get_head(sv_cursor *in, sv_machine_detector *d) {
+    d->sensors = cursor_u32(in);
+    d->block_rows = cursor_u32(in);
+    d->rows = cursor_u64(in);
+    d->over = cursor_u32(in);
+    d->under = cursor_u32(in);
+    d->anomaly = cursor_u32(in) != 0;
+    in->failed |= d->sensors == 0 || d->sensors > SV_MACHINE_SENSORS_MAX || d->block_rows < 2
                   || d->block_rows > SV_MACHINE_TRAIN_ROWS_MAX / SV_MACHINE_BLOCKS;
 }
 
@@ -93,31 +92,22 @@ sv_err sv_machine_detector_load(sv_machine_detector *d, const uint8_t *bytes, si
                                 sv_why *why) {
     static const sv_machine_detector EMPTY;
     sv_machine_detector read = EMPTY;
-    sv_state_in in = sv_state_in_begin(bytes, len);
-    if (in.broken) {
-        return sv_fail(why, SV_ERR_INVALID, "the state of a machine was cut or has changed");
-    }
-    uint32_t version = sv_state_get_u32(&in);
-    if (version != VERSION) {
-        return sv_fail(why, SV_ERR_INVALID, "the state of a machine is of version %#x, not %#x",
-                       version, (unsigned) VERSION);
-    }
+    sv_cursor in = { .at = NULL };
+    SV_TRY(sv_state_open(bytes, len, VERSION, "machine", &in, why));
     get_head(&in, &read);
-    for (size_t j = 0; j < read.sensors && !in.broken; j++) {
+    for (size_t j = 0; j < read.sensors && !in.failed; j++) {
         if (learning(&read)) {
-            sv_state_get_f64s(&in, &read.filling[j].rows, BLOCK_FIELDS);
-            in.broken |= read.filling[j].rows < 0 || read.filling[j].squares < 0;
+            sv_state_get(&in, &read.filling[j].rows, BLOCK_FIELDS);
+            in.failed |= read.filling[j].rows < 0 || read.filling[j].squares < 0;
             get_blocks(&in, &read, j);
         } else {
             get_sensor(&in, &read.sensor[j]);
         }
     }
-    if (!in.broken && !learning(&read)) {
+    if (!in.failed && !learning(&read)) {
         get_factor(&in, &read);
     }
-    if (!sv_state_in_end(&in)) {
-        return sv_fail(why, SV_ERR_INVALID, "the state of a machine makes no sense");
-    }
+    SV_TRY(sv_state_close(&in, "machine", why));
     *d = read;
     return SV_OK;
 }

@@ -83,8 +83,14 @@ static void there_is_a_factor_of_rows_that_say_nothing(void **state) {
     sv_packed_factor(factor, N, 0.25);
     assert_true(isfinite(sv_packed_distance(factor, N, x, solved)));
     for (size_t i = 0; i < SV_PACKED_COUNT(N); i++) {
-        factor[i] = 1e300; // and a product that no double holds
+        factor[i] = 1e300; // a product that no double holds
     }
+    sv_packed_factor(factor, N, 0.25);
+    assert_true(isfinite(sv_packed_distance(factor, N, x, solved)));
+    for (size_t i = 0; i < SV_PACKED_COUNT(N); i++) {
+        factor[i] = 5; // and sums that no rows have
+    }
+    factor[sv_packed_at(0, 0)] = factor[sv_packed_at(1, 1)] = 1;
     sv_packed_factor(factor, N, 0.25);
     assert_true(isfinite(sv_packed_distance(factor, N, x, solved)));
 }

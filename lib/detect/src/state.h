@@ -1,38 +1,29 @@
-// The bytes of a detector's state: little-endian, of one version, with a checksum at their end.
+// The bytes of a detector's state: a version, numbers in little-endian, a checksum at the end.
 #ifndef SV_DETECT_STATE_H
 #define SV_DETECT_STATE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "cursor.h"
 
-/// Written into `at`, or read from it. Once something did not fit, or was not there, `broken` stays
-/// set, and zeroes are read.
-typedef struct sv_state_out {
-    uint8_t *at;
-    size_t len, cap;
-    bool broken;
-} sv_state_out;
+enum { SV_STATE_SUM_BYTES = 4 };
 
-typedef struct sv_state_in {
-    const uint8_t *at;
-    size_t pos, len;
-    bool broken;
-} sv_state_in;
+static inline sv_textbuf sv_state_room(uint8_t *room, size_t room_bytes) {
+    return (sv_textbuf){ .at = (char *) room, .cap = room_bytes };
+}
 
-void sv_state_put_u32(sv_state_out *out, uint32_t value);
-void sv_state_put_u64(sv_state_out *out, uint64_t value);
-void sv_state_put_f64s(sv_state_out *out, const double *values, size_t count);
-/// The checksum, and how many bytes there are; 0 when they did not fit.
-size_t sv_state_out_end(sv_state_out *out);
+void sv_state_put(sv_textbuf *out, const double *values, size_t count);
 
-/// What sv_state_out_end has ended; `broken` from the start where the checksum says so.
-sv_state_in sv_state_in_begin(const uint8_t *at, size_t len);
-uint32_t sv_state_get_u32(sv_state_in *in);
-uint64_t sv_state_get_u64(sv_state_in *in);
-/// A value that is not a number or infinite breaks it.
-void sv_state_get_f64s(sv_state_in *in, double *values, size_t count);
-/// Whole, and nothing is left over.
-bool sv_state_in_end(const sv_state_in *in);
+/// The checksum, and how many bytes there are with it; 0 when they did not fit.
+size_t sv_state_seal(sv_textbuf *out);
+
+/// What stands behind the version of sealed bytes. SV_ERR_INVALID: they were cut or have changed,
+/// or come from another version of `what`.
+sv_err sv_state_open(const uint8_t *bytes, size_t len, uint32_t version, const char *what,
+                     sv_cursor *out, sv_why *why);
+
+/// A value that is not finite fails the cursor.
+void sv_state_get(sv_cursor *in, double *values, size_t count);
+
+/// SV_ERR_INVALID when the cursor failed, or something is left over.
+sv_err sv_state_close(const sv_cursor *in, const char *what, sv_why *why);
 
 #endif

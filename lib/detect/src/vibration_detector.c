@@ -112,28 +112,28 @@ _Static_assert(CHANNEL_FIELDS == 1 + 2 * FEATURES + SV_VIBRATION_PAIRS,
 
 size_t sv_vibration_detector_save(const sv_vibration_detector *d, uint8_t *room,
                                   size_t room_bytes) {
-    sv_state_out out = { .at = room, .cap = room_bytes };
-    sv_state_put_u32(&out, VERSION);
-    sv_state_put_u32(&out, d->channels);
-    sv_state_put_u32(&out, d->learnt);
+    sv_textbuf out = sv_state_room(room, room_bytes);
+    put_u32(&out, VERSION);
+    put_u32(&out, d->channels);
+    put_u32(&out, d->learnt);
     for (size_t i = 0; i < d->channels; i++) {
         const sv_vibration_channel *c = &d->channel[i];
-        sv_state_put_f64s(&out, &c->windows, 1);
-        sv_state_put_f64s(&out, c->mean, FEATURES);
-        sv_state_put_f64s(&out, c->spread, FEATURES);
-        sv_state_put_f64s(&out, c->pairs, SV_VIBRATION_PAIRS);
+        sv_state_put(&out, &c->windows, 1);
+        sv_state_put(&out, c->mean, FEATURES);
+        sv_state_put(&out, c->spread, FEATURES);
+        sv_state_put(&out, c->pairs, SV_VIBRATION_PAIRS);
     }
-    return sv_state_out_end(&out);
+    return sv_state_seal(&out);
 }
 
-static void get_channel(sv_state_in *in, sv_vibration_channel *c, bool learnt) {
-    sv_state_get_f64s(in, &c->windows, 1);
-    sv_state_get_f64s(in, c->mean, FEATURES);
-    sv_state_get_f64s(in, c->spread, FEATURES);
-    sv_state_get_f64s(in, c->pairs, SV_VIBRATION_PAIRS);
-    in->broken |= c->windows < 0;
+static void get_channel(sv_cursor *in, sv_vibration_channel *c, bool learnt) {
+    sv_state_get(in, &c->windows, 1);
+    sv_state_get(in, c->mean, FEATURES);
+    sv_state_get(in, c->spread, FEATURES);
+    sv_state_get(in, c->pairs, SV_VIBRATION_PAIRS);
+    in->failed |= c->windows < 0;
     for (size_t i = 0; i < FEATURES; i++) {
-        in->broken |= learnt && (c->spread[i] <= 0 || c->pairs[sv_packed_at(i, i)] <= 0);
+        in->failed |= learnt && (c->spread[i] <= 0 || c->pairs[sv_packed_at(i, i)] <= 0);
     }
 }
 
@@ -141,24 +141,15 @@ sv_err sv_vibration_detector_load(sv_vibration_detector *d, const uint8_t *bytes
                                   sv_why *why) {
     static const sv_vibration_detector EMPTY;
     sv_vibration_detector read = EMPTY;
-    sv_state_in in = sv_state_in_begin(bytes, len);
-    if (in.broken) {
-        return sv_fail(why, SV_ERR_INVALID, "the state of a vibration was cut or has changed");
-    }
-    uint32_t version = sv_state_get_u32(&in);
-    if (version != VERSION) {
-        return sv_fail(why, SV_ERR_INVALID, "the state of a vibration is of version %#x, not %#x",
-                       version, (unsigned) VERSION);
-    }
-    read.channels = sv_state_get_u32(&in);
-    read.learnt = sv_state_get_u32(&in) != 0;
-    in.broken |= read.channels == 0 || read.channels > SV_VIBRATION_CHANNELS_MAX;
-    for (size_t i = 0; i < read.channels && !in.broken; i++) {
+    sv_cursor in = { .at = NULL };
+    SV_TRY(sv_state_open(bytes, len, VERSION, "vibration", &in, why));
+    read.channels = cursor_u32(&in);
+    read.learnt = cursor_u32(&in) != 0;
+    in.failed |= read.channels == 0 || read.channels > SV_VIBRATION_CHANNELS_MAX;
+    for (size_t i = 0; i < read.channels && !in.failed; i++) {
         get_channel(&in, &read.channel[i], read.learnt);
     }
-    if (!sv_state_in_end(&in)) {
-        return sv_fail(why, SV_ERR_INVALID, "the state of a vibration makes no sense");
-    }
+    SV_TRY(sv_state_close(&in, "vibration", why));
     *d = read;
     return SV_OK;
 }

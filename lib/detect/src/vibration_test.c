@@ -1,4 +1,3 @@
-#include "state.h"
 #include <base/num.h>
 #include <base/prng.h>
 #include <base/test.h>
@@ -52,6 +51,17 @@ static void a_sine_has_its_strength_no_impacts_and_one_band(void **state) { // [
             assert_true(i == band ? f[SV_VIBRATION_BAND + i] > -1e-4
                                   : f[SV_VIBRATION_BAND + i] < log(1e-5));
         }
+    }
+}
+
+static void a_tone_between_two_bins_stays_in_its_band(void **state) { // [detect-40]
+    (void) state;
+    double x[WINDOW];
+    double f[FEATURES];
+    sine(32 * 7 + 16.5, 1, x);
+    features_of(x, f);
+    for (size_t i = 0; i < SV_VIBRATION_BANDS; i++) {
+        assert_true(i == 7 || f[SV_VIBRATION_BAND + i] < log(1e-5));
     }
 }
 
@@ -143,6 +153,12 @@ static void any_samples_have_features(void **state) { // [detect-42]
         }
         features_of(x, f);
     }
+    double x[WINDOW];
+    double f[FEATURES];
+    for (size_t i = 0; i < WINDOW; i++) {
+        x[i] = i == 0 ? 1.7e308 : -1.7e308; // a difference that no double holds
+    }
+    features_of(x, f);
 }
 
 static void features_have_names(void **state) {
@@ -233,6 +249,29 @@ static void a_fault_is_found_with_its_channel_and_what_stands_out(void **state) 
     }
 }
 
+static void features_that_are_each_a_little_off_are_a_fault_together(void **state) { // [detect-44]
+    (void) state;
+    sv_prng prng = { .state = 8 };
+    double f[FEATURES];
+    const double *rows[SV_VIBRATION_CHANNELS_MAX] = { f };
+    assert_int_equal(sv_vibration_detector_start(&d, 1, NULL), SV_OK);
+    for (unsigned i = 0; i < 200; i++) {
+        for (size_t k = 0; k < FEATURES; k++) {
+            f[k] = sv_prng_normal(&prng);
+        }
+        sv_vibration_detector_learn(&d, 0, f);
+    }
+    assert_int_equal(sv_vibration_detector_settle(&d, NULL), SV_OK);
+    for (size_t k = 0; k < FEATURES; k++) {
+        f[k] = k % 2 == 0 ? 4.5 : -4.5;
+    }
+    sv_vibration_verdict v = sv_vibration_detector_judge(&d, rows);
+    assert_true(v.fault && fabs(v.deviation) < 6);
+    memset(f, 0, sizeof f);
+    f[3] = 4.5;
+    assert_false(sv_vibration_detector_judge(&d, rows).fault);
+}
+
 static void too_little_to_learn_from_is_said(void **state) { // [detect-45]
     (void) state;
     sv_why why;
@@ -310,6 +349,7 @@ static int begin(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sine_has_its_strength_no_impacts_and_one_band),
+        cmocka_unit_test(a_tone_between_two_bins_stays_in_its_band),
         cmocka_unit_test(noise_is_spread_over_all_bands_and_as_unsteady_as_noise_is),
         cmocka_unit_test(impacts_show_in_kurtosis_crest_and_envelope),
         cmocka_unit_test(the_unit_and_the_zero_of_a_sensor_change_the_strength_alone),
@@ -318,6 +358,7 @@ int main(void) {
         cmocka_unit_test(features_have_names),
         cmocka_unit_test(a_healthy_machine_is_left_alone_at_another_load),
         cmocka_unit_test(a_fault_is_found_with_its_channel_and_what_stands_out),
+        cmocka_unit_test(features_that_are_each_a_little_off_are_a_fault_together),
         cmocka_unit_test(too_little_to_learn_from_is_said),
         cmocka_unit_test(windows_that_are_all_alike_can_be_learnt),
         cmocka_unit_test(saved_and_loaded_it_judges_and_learns_the_same),

@@ -39,7 +39,7 @@ typedef struct sv_machine_sensor {
     double level, doubt;    ///< what is usual now, and its variance
     double smooth, quick;   ///< the value, smoothed over one block and over half of one
     double deviation, peak; ///< how far off, in standard deviations, and at most of late
-    double base;            ///< the mean since the last change point
+    double base, settled;   ///< the mean since the last change point, and the rows of this sensor
 } sv_machine_sensor;
 
 /// A block that is being filled: rows, mean and squares about it.
@@ -50,7 +50,7 @@ typedef struct sv_machine_block {
 typedef struct sv_machine_detector {
     uint32_t sensors, block_rows;
     uint64_t rows; ///< taken so far
-    uint32_t over, under, since_change;
+    uint32_t over, under;
     bool anomaly;
     sv_machine_sensor sensor[SV_MACHINE_SENSORS_MAX];
     double factor[SV_MACHINE_PAIRS_MAX];
