@@ -29,6 +29,7 @@ int cmd_update(int argc, char **argv) {
           update_sign },
         { "publish", "write the repository that devices read; renew what ends soon",
           update_publish },
+        { "bundle", "one release in one file, for a device without a network", update_bundle },
         { "verify", "would a device believe this repository, bundle or image?", update_verify },
         { "show", "what is in it, who signed, until when, for which hardware", update_show },
     };

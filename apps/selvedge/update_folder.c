@@ -204,7 +204,7 @@ sv_err update_folder_key_make(update_folder *folder, const update_wish *wish, sv
                        wish->name);
     }
     if (update_folder_key(folder, wish->name) != NULL) {
-        return sv_fail(why, SV_ERR_STATE, "'%s' has a key called %s already; choose another --name",
+        return sv_fail(why, SV_ERR_STATE, "'%s' has a key called %s already; choose another name",
                        folder->dir, wish->name);
     }
     (void) snprintf(file, sizeof file, "%s.key", wish->name);

@@ -20,15 +20,20 @@ sv_err update_public_read(const char *path, sv_tuf_public *out, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(UPDATE_PUBLIC_MAX);
     SV_DEFER(sv_json_drop) sv_json *value = NULL;
     sv_why inner = { 0 };
-    SV_TRY(sv_disk_read(path, &text, why));
-    sv_err err = sv_json_parse(sv_textbuf_text(&text), &value, NULL, &inner);
+    sv_err err = sv_disk_read(path, &text, &inner);
+    if (err == SV_ERR_NOT_FOUND || err == SV_ERR_IO) {
+        return sv_fail(why, err, "%s", inner.text);
+    }
+    if (err == SV_OK) {
+        err = sv_json_parse(sv_textbuf_text(&text), &value, NULL, &inner);
+    }
     if (err == SV_OK) {
         err = sv_tuf_public_read(value, out, &inner);
     }
-    return err == SV_OK
-               ? SV_OK
-               : sv_fail(why, err, "'%.120s' is no public key as `keys new` writes it: %.200s",
-                         path, inner.text);
+    return err == SV_OK ? SV_OK
+                        : sv_fail(why, SV_ERR_INVALID,
+                                  "'%.120s' is no public key as `keys new` writes it: %.200s", path,
+                                  inner.text);
 }
 
 static sv_err top_role(const char *text, sv_tuf_type *out, sv_why *why) {

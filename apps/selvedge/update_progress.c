@@ -15,7 +15,7 @@ void update_progress_tell(update_progress *progress, uint64_t done, uint64_t all
     int64_t now_us = sv_clock_monotonic_us();
     bool terminal = isatty(STDERR_FILENO) == 1;
     int64_t pause_us = !progress->said ? PATIENCE_US : terminal ? TERMINAL_US : FILE_US;
-    if (all == 0 || now_us - progress->said_us < pause_us) {
+    if (progress->what == NULL || all == 0 || now_us - progress->said_us < pause_us) {
         return;
     }
     (void) fprintf(stderr, "%s%s: %llu %%%s", terminal ? "\r" : "", progress->what,

@@ -85,14 +85,20 @@ static sv_err open_place(const update_place *place, update_source *source, sv_wh
                                   "'%.120s': %.240s", place->where, inner.text);
 }
 
+/// What is too long is no root.
+static sv_err read_root(const char *path, sv_textbuf *out, sv_why *why) {
+    sv_err err = sv_disk_read(path, out, why);
+    return err == SV_ERR_NO_SPACE ? SV_ERR_INVALID : err;
+}
+
 static sv_err first_root(const update_place *place, update_source *source, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SV_TUF_ROOT_MAX + 1);
     sv_why inner = { 0 };
-    SV_TRY(place->root != NULL ? sv_disk_read(place->root, &bytes, why)
+    SV_TRY(place->root != NULL ? read_root(place->root, &bytes, why)
                                : fetch(source, "1.root.json", SV_TUF_ROOT_MAX, &bytes, why));
     sv_err err = sv_trust_root_check(sv_textbuf_text(&bytes), &inner);
     if (err != SV_OK) {
-        return sv_fail(why, err, "'%.160s': %.200s",
+        return sv_fail(why, err, "'%.160s' is no root to trust: %.200s",
                        place->root != NULL ? place->root : "1.root.json", inner.text);
     }
     return keep(source, "root.json", sv_textbuf_text(&bytes), why);

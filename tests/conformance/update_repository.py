@@ -8,6 +8,10 @@ import subprocess
 import sys
 import tempfile
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from update_reader import Reader, Refused, canonical
 
 
@@ -128,6 +132,28 @@ def an_image(desk):
     expect(index[16:].endswith(leaves[-1]) and len(index) == 16 + 36 * len(leaves), "the index")
 
 
+def a_sealed_image(desk):
+    """A sealed image opens with its content key, by AES-GCM of somebody else's, and is nowhere in the open."""
+    image = os.urandom(2 * 65536 + 5)
+    with open(desk.path("image"), "wb") as file:
+        file.write(image)
+    desk.run("keys", "init", "--dir", "keys")
+    desk.first_root()
+    desk.run("sign", "image", "--product", "press", "--version", "1.0", "--hardware", "a", "--keys", "keys")
+    desk.run("publish", "--keys", "keys", "--repo", "repo")
+    expect(desk.read().targets["targets"]["signed"]["targets"]["press/1.0.img"]["custom"]["selvedge"]["sealed"] is True, "it says so")
+    expect(not os.path.exists(desk.path("repo", "targets")), "nothing of it is for other clients")
+    digest = hashlib.sha256(image)
+    key_file = desk.path("keys", "content", f"{digest.hexdigest()}.key")
+    secret = bytes.fromhex(next(line.split()[1] for line in open(key_file) if line.startswith("key ")))
+    key = HKDF(hashes.SHA256(), 32, None, b"selvedge image 1\nraw\n" + digest.digest()).derive(secret)
+    stored = open(desk.path("repo", "artifacts", digest.hexdigest(), "raw"), "rb").read()
+    opened = b"".join(
+        AESGCM(key).decrypt(i.to_bytes(12, "big"), stored[i * 65552:(i + 1) * 65552], digest.digest() + i.to_bytes(8, "big") + (3).to_bytes(8, "big"))
+        for i in range(3))
+    expect(opened == image, "what comes out is the image")
+
+
 def the_reader_has_eyes(desk):
     """What is bent is refused: else the rest proves nothing."""
     desk.run("keys", "init", "--dir", "keys", "--key", "ec")
@@ -148,7 +174,7 @@ def the_reader_has_eyes(desk):
     expect(canonical({"b": [1, None, True], "a": 'x"\\\n'}) == b'{"a":"x\\"\\\\\n","b":[1,null,true]}', "the canonical form")
 
 
-STORIES = (every_kind_of_key, people_in_turn, other_root_keys, a_supplier, an_image, the_reader_has_eyes)
+STORIES = (every_kind_of_key, people_in_turn, other_root_keys, a_supplier, an_image, a_sealed_image, the_reader_has_eyes)
 
 
 def main():

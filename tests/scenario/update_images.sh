@@ -71,6 +71,8 @@ says 1 'is no release that is signed here' verify repo --root keys/root.json --i
 says 1 "is for hardware rev-b, not for rev-c" verify repo --root keys/root.json --target lathe-ctl/2.0.0.img --hardware rev-c
 says 1 'goes back to nothing older' verify repo --root keys/root.json --target lathe-ctl/2.0.0.img --counter 2
 says 2 "there is no 'none'" verify none --root keys/root.json
+says 1 'it is no ustar archive' verify new.img --root keys/root.json
+says 2 'is no public key' keys add root --public new.img --keys keys
 says 0 'for rev-b, rev-c' show repo
 says 0 'with a boot header' show repo
 "$selvedge" update show repo --output json | jq -e '.targets[1].notes == "spindle fix" and (.targets[1].encodings | length) == 3' >/dev/null || fail "show --output json"
@@ -121,6 +123,17 @@ update keys undelegate acme --keys keys
 update publish --keys keys --repo repo
 download acme-drive/1.0.img >said 2>&1 && fail "the supplier's image is still believed"
 says 0 'signed and whole' verify repo --root keys/root.json
+# What somebody has left in pending/ is shown to who signs on top of it.
+python3 - <<'PY'
+import json, os
+document = json.load(open("keys/metadata/targets.json"))
+document["signatures"] = []
+document["signed"]["version"] += 1
+document["signed"]["targets"]["evil/1.img"] = {"length": 1, "hashes": {"sha256": "0" * 64}}
+json.dump(document, open("keys/pending/targets.json", "w"))
+PY
+says 0 'new evil/1.img' sign --renew targets --keys keys
+update sign --withdraw evil/1.img --keys keys
 # What is withdrawn is no release.
 update sign --withdraw lathe-ctl/2.0.0.img --keys keys
 update publish --keys keys --repo repo

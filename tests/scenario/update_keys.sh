@@ -7,6 +7,8 @@ mkdir guide && cd guide
 head -c 200000 /dev/urandom >firmware.img
 head -c 100000 /dev/urandom >drive.img
 export PATH=$SV_BIN:$PATH
+selvedge pki init --dir ../pki >/dev/null 2>&1
+selvedge pki issue --dir ../pki --id press-1 --out . >/dev/null 2>&1
 
 awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$SV_SOURCE/docs/guide/updates-keys.md" >../lines
 [ "$(wc -l <../lines)" -gt 50 ] || fail "the guide has only $(wc -l <../lines) lines to try"

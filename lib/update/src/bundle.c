@@ -240,7 +240,7 @@ static sv_err read_list(sv_bundle *bundle, sv_why *why) {
             return cut_short("its end", why);
         }
         SV_TRY(file->read(file->arg, at, block, sizeof block, why));
-        if (memcmp(block, END, sizeof block) == 0) {
+        if (memcmp(block, END, sizeof block) == 0 && bundle->count > 0) {
             return check_end(bundle, at, why);
         }
         at += sizeof block;
@@ -276,9 +276,6 @@ sv_err sv_bundle_open(const sv_image_bytes *file, sv_bundle **out, sv_why *why) 
     SV_DEFER(sv_bundle_drop) sv_bundle *bundle = sv_mem_new(sizeof *bundle);
     bundle->file = file;
     SV_TRY(read_list(bundle, why));
-    if (bundle->count == 0) {
-        return sv_fail(why, SV_ERR_INVALID, "the bundle is empty");
-    }
     SV_TRY(read_target(bundle, why));
     *out = bundle;
     bundle = NULL;

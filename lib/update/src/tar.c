@@ -145,8 +145,7 @@ sv_err sv_tar_read(const uint8_t block[SV_TAR_BLOCK_BYTES], sv_tar_member *out, 
     (void) snprintf(shown, sizeof shown, "%s", member.name);
     clean(shown);
     if (memcmp(block + MAGIC_AT, MAGIC, MAGIC_BYTES) != 0) {
-        return sv_fail(why, SV_ERR_INVALID, "it is no ustar archive where '%.80s' should begin",
-                       shown);
+        return sv_fail(why, SV_ERR_INVALID, "it is no ustar archive");
     }
     if (block[TYPE_AT] != '0') {
         return sv_fail(why, SV_ERR_INVALID, "'%.160s' is %s; a bundle has plain files alone", shown,
