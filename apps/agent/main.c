@@ -1,88 +1,37 @@
 #include "agent.h"
 #include "enrol.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/daemon.h>
 #include <sys/log.h>
 
-enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_MACHINE = 5, HELP_BYTES_MAX = 16384 };
-
-typedef struct arguments {
-    const char *config;
-    bool check_only, help, version;
-} arguments;
-
-static int print_help(void) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf keys = SV_TEXTBUF_HEAP(HELP_BYTES_MAX);
-    sv_config_help(SV_AGENT_KEYS, &keys);
-    (void) printf("usage: selvedge-agent --config FILE [--check-config]\n"
-                  "       selvedge-agent enrol ID --at HOST:PORT --pin sha256:...\n\n"
-                  "Sends this device's readings and health to its gateway. 'enrol' gets its\n"
-                  "certificate first, and says more with --help.\n\n"
-                  "  --config FILE    the configuration\n"
-                  "  --check-config   say what is wrong with it and end\n"
-                  "  --version        print the version and end\n"
-                  "  --help           print this and end\n\n"
-                  "Exit codes: 0 done, 2 wrong usage or configuration, 5 this machine.\n\n"
-                  "Keys of the configuration:\n" SV_TEXT_FMT,
-                  SV_TEXT_ARG(sv_textbuf_text(&keys)));
-    return EXIT_DONE;
+static void list_keys(sv_textbuf *out) {
+    sv_config_help(SV_AGENT_KEYS, out);
 }
 
-static bool parse_arguments(int argc, char **argv, arguments *out) {
-    static const struct option OPTIONS[] = {
-        { "config", required_argument, NULL, 'c' },
-        { "check-config", no_argument, NULL, 'k' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'v' },
-        { NULL, 0, NULL, 0 },
-    };
-    for (int option = 0; (option = getopt_long(argc, argv, "c:h", OPTIONS, NULL)) != -1;) {
-        out->config = option == 'c' ? optarg : out->config;
-        out->check_only = out->check_only || option == 'k';
-        out->help = out->help || option == 'h';
-        out->version = out->version || option == 'v';
-        if (option == '?') {
-            return false;
-        }
-    }
-    if (optind < argc) {
-        (void) fprintf(stderr, "selvedge-agent: \"%s\" is not an option\n", argv[optind]);
-        return false;
-    }
-    if (out->config == NULL && !out->help && !out->version) {
-        (void) fprintf(stderr, "selvedge-agent: name the configuration with --config FILE\n");
-        return false;
-    }
-    return true;
-}
-
-static int exit_code_of(sv_err err) {
-    return err == SV_ERR_IO || err == SV_ERR_NOT_FOUND || err == SV_ERR_NO_SPACE ? EXIT_MACHINE
-                                                                                 : EXIT_USAGE;
-}
-
-static int fail(sv_err err, const sv_why *why) {
-    (void) fprintf(stderr, "selvedge-agent: %s\n", why->text);
-    return exit_code_of(err);
-}
+static const sv_daemon DAEMON = {
+    .name = "selvedge-agent",
+    .usage = "selvedge-agent --config FILE [--check-config]\n"
+             "       selvedge-agent enrol ID --at HOST:PORT --pin sha256:...",
+    .about = "Sends this device's readings and health to its gateway. 'enrol' gets its\n"
+             "certificate first, and says more with --help.",
+    .keys = list_keys,
+};
 
 static int read_config(const char *path, sv_agent_config *out) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX);
     sv_why why;
-    sv_err err = sv_disk_read(path, &yaml, &why);
-    if (err != SV_OK) {
-        (void) fprintf(stderr, "selvedge-agent: %s\n", why.text);
-        return EXIT_USAGE;
+    if (sv_disk_read(path, &yaml, &why) != SV_OK) {
+        return sv_daemon_fail(&DAEMON, SV_ERR_INVALID, &why);
     }
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = path };
     if (sv_agent_config_read(sv_textbuf_text(&yaml), out, &faults) != SV_OK) {
         (void) fprintf(stderr, SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&faults.text)));
-        return EXIT_USAGE;
+        return SV_DAEMON_USAGE;
     }
-    return EXIT_DONE;
+    return SV_DAEMON_DONE;
 }
 
 static void on_signal(void *agent) {
@@ -112,31 +61,24 @@ static sv_err run(const sv_agent_config *config, sv_why *why) {
 }
 
 int main(int argc, char **argv) {
-    arguments args = { 0 };
+    sv_daemon_asked asked;
     if (argc > 1 && strcmp(argv[1], "enrol") == 0) {
         return sv_agent_enrol(argc - 1, argv + 1);
     }
-    if (!parse_arguments(argc, argv, &args)) {
-        return EXIT_USAGE;
-    }
-    if (args.help) {
-        return print_help();
-    }
-    if (args.version) {
-        (void) printf("selvedge-agent %s\n", SV_VERSION);
-        return EXIT_DONE;
+    int early = sv_daemon_read(&DAEMON, argc, argv, &asked);
+    if (early >= 0) {
+        return early;
     }
     static sv_agent_config config;
-    int code = read_config(args.config, &config);
-    if (code != EXIT_DONE) {
+    int code = read_config(asked.config, &config);
+    if (code != SV_DAEMON_DONE) {
         return code;
     }
-    if (args.check_only) {
-        (void) printf("configuration is fine\n");
-        return EXIT_DONE;
+    if (asked.check) {
+        return sv_daemon_fine(asked.config);
     }
-    sv_log_open("selvedge-agent", SV_LOG_info);
+    sv_log_open(DAEMON.name, SV_LOG_info);
     sv_why why = { 0 };
     sv_err err = run(&config, &why);
-    return err == SV_OK ? EXIT_DONE : fail(err, &why);
+    return err == SV_OK ? SV_DAEMON_DONE : sv_daemon_fail(&DAEMON, err, &why);
 }

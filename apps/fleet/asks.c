@@ -29,14 +29,6 @@ sv_asks *sv_asks_new(void) {
     return sv_mem_new(sizeof(sv_asks));
 }
 
-size_t sv_asks_open(const sv_asks *asks) {
-    size_t count = 0;
-    for (size_t i = 0; i < SV_ASKS_MAX; i++) {
-        count += asks->places[i].id[0] != '\0';
-    }
-    return count;
-}
-
 /// Its place is free before whoever waits hears of it: he may ask again at once.
 static void end(open_ask *ask, int status, const char *why, const sv_json *answer) {
     open_ask over = *ask;

@@ -53,6 +53,5 @@ sv_err sv_asks_answer(sv_fleet *fleet, const sv_gateway *gateway, sv_text body, 
 sv_err sv_asks_text(const sv_asks *asks, const sv_gateway *gateway, sv_text id, sv_text *out);
 /// What nobody has answered in time ends with 504. Once a second.
 void sv_asks_turn(sv_fleet *fleet);
-size_t sv_asks_open(const sv_asks *asks);
 
 #endif

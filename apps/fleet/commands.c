@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include <codec/json.h>
+#include <store/json.h>
 
 static const char *const STATE_NAMES[SV_COMMAND_STATE__COUNT] = {
     "queued", "sent", "refused", "unsent", "answered", "failed",
@@ -251,23 +252,6 @@ sv_err sv_commands_take(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_t
     "id, device, name, payload, rule, alert, asker, state, asked_ms, until_ms, sent_ms, ended_ms," \
     " why, answer"
 
-static void put_words(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
-    sv_text text = sv_stmt_text(stmt, column);
-    if (text.len > 0) {
-        sv_json_add_text(out, key, text);
-    } else {
-        sv_json_add_null(out, key);
-    }
-}
-
-static void put_time(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
-    if (sv_stmt_is_null(stmt, column)) {
-        sv_json_add_null(out, key);
-    } else {
-        sv_json_add_int(out, key, sv_stmt_int(stmt, column));
-    }
-}
-
 static const char *state_now(sv_stmt *stmt, int64_t now_ms) {
     int64_t state = sv_stmt_int(stmt, 7);
     bool over = state > SV_COMMAND_SENT;
@@ -282,21 +266,16 @@ static void put_command(sv_json_out *out, sv_stmt *stmt, int64_t now_ms) {
     sv_json_add_text(out, "name", sv_stmt_text(stmt, 2));
     sv_json_key(out, "payload");
     sv_json_put_raw(out, sv_stmt_text(stmt, 3));
-    put_words(out, "rule", stmt, 4);
-    put_words(out, "alert", stmt, 5);
-    put_words(out, "by", stmt, 6);
+    sv_stmt_add_text(stmt, 4, out, "rule");
+    sv_stmt_add_text(stmt, 5, out, "alert");
+    sv_stmt_add_text(stmt, 6, out, "by");
     sv_json_add_str(out, "state", state_now(stmt, now_ms));
-    put_time(out, "asked_at", stmt, 8);
-    put_time(out, "until", stmt, 9);
-    put_time(out, "sent_at", stmt, 10);
-    put_time(out, "ended_at", stmt, 11);
-    put_words(out, "why", stmt, 12);
-    sv_json_key(out, "answer");
-    if (sv_stmt_is_null(stmt, 13)) {
-        sv_json_put_null(out);
-    } else {
-        sv_json_put_raw(out, sv_stmt_text(stmt, 13));
-    }
+    sv_stmt_add_int(stmt, 8, out, "asked_at");
+    sv_stmt_add_int(stmt, 9, out, "until");
+    sv_stmt_add_int(stmt, 10, out, "sent_at");
+    sv_stmt_add_int(stmt, 11, out, "ended_at");
+    sv_stmt_add_text(stmt, 12, out, "why");
+    sv_stmt_add_raw(stmt, 13, out, "answer");
     sv_json_close_object(out);
 }
 

@@ -76,8 +76,26 @@ void sv_enrol_write(const sv_fleet *fleet, const sv_enrol_wish *wish, const sv_e
 sv_err sv_enrol_withdraw(sv_fleet *fleet, sv_text id, const char *user, const char *from,
                          sv_why *why);
 
-/// All, the newest first; [enrol-5]
-sv_err sv_enrol_list(sv_fleet *fleet, sv_text cursor, size_t limit, sv_json_out *out, sv_why *why);
+/// What has become of what was added.
+typedef enum sv_enrol_state {
+    SV_ENROL_OPEN,
+    SV_ENROL_USED,
+    SV_ENROL_EXPIRED,
+    SV_ENROL_WITHDRAWN,
+    SV_ENROL_STATE__COUNT
+} sv_enrol_state;
+
+const char *sv_enrol_state_name(sv_enrol_state state);
+
+typedef struct sv_enrol_query {
+    const char *id; ///< of this one alone; NULL: of all
+    int state;      ///< a sv_enrol_state; -1: any
+    size_t limit;
+    sv_text cursor; ///< empty: from the newest
+} sv_enrol_query;
+
+/// The newest first. SV_ERR_INVALID for a cursor that is none of ours. [enrol-5]
+sv_err sv_enrol_list(sv_fleet *fleet, const sv_enrol_query *query, sv_json_out *out, sv_why *why);
 
 // ---- using one ----------------------------------------------------------------------------------
 

@@ -154,18 +154,26 @@ void sv_enrol_door_add(sv_visit *v) {
 }
 
 void sv_enrol_door_list(sv_visit *v) {
+    const char *states[SV_ENROL_STATE__COUNT + 1] = { NULL };
+    char id[SV_VISIT_WORD_MAX];
     char cursor[SV_VISIT_WORD_MAX];
     int64_t limit = SV_ENROL_LIMIT_DEFAULT;
-    if (!sv_visit_word(v, "cursor", cursor)
+    sv_enrol_query query = { .state = -1 };
+    for (int i = 0; i < SV_ENROL_STATE__COUNT; i++) {
+        states[i] = sv_enrol_state_name((sv_enrol_state) i);
+    }
+    if (!sv_visit_word(v, "id", id) || !sv_visit_word(v, "cursor", cursor)
+        || !sv_visit_choice(v, "state", states, &query.state)
         || !sv_visit_number(v, "limit", SV_ENROL_LIMIT_MAX, &limit)) {
         return;
     }
+    query.id = id[0] != '\0' ? id : NULL;
+    query.cursor = sv_text_of(cursor);
+    query.limit = limit > 0 ? (size_t) limit : 1;
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
-    sv_err err =
-        sv_enrol_list(v->fleet, sv_text_of(cursor), limit > 0 ? (size_t) limit : 1, &out, &why);
-    sv_visit_json(v, err, &json, &why);
+    sv_visit_json(v, sv_enrol_list(v->fleet, &query, &out, &why), &json, &why);
 }
 
 void sv_enrol_door_withdraw(sv_visit *v) {

@@ -39,13 +39,18 @@ static sv_err find(fixture *f, const char *id, const char *token, sv_enrol_pass 
                                why);
 }
 
-static sv_json *listed(fixture *f, const char *cursor, size_t limit) {
+static sv_json *listed_so(fixture *f, const sv_enrol_query *query) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(JSON_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_json *root = NULL;
-    assert_int_equal(sv_enrol_list(&f->fleet, sv_text_of(cursor), limit, &out, NULL), SV_OK);
+    assert_int_equal(sv_enrol_list(&f->fleet, query, &out, NULL), SV_OK);
     assert_int_equal(sv_json_parse(sv_textbuf_text(&json), &root, NULL, NULL), SV_OK);
     return root;
+}
+
+static sv_json *listed(fixture *f, const char *cursor, size_t limit) {
+    const sv_enrol_query all = { .state = -1, .cursor = sv_text_of(cursor), .limit = limit };
+    return listed_so(f, &all);
 }
 
 static sv_text word(const sv_json *object, const char *key) {
@@ -124,6 +129,56 @@ static void a_token_ends_with_its_time_and_when_it_is_withdrawn_or_given_anew(vo
     assert_int_equal(fixture_count(f, "SELECT count(*) FROM event_log WHERE about = 'press-17'"
                                       " AND what = 'enrolment.withdraw' AND who = 'bob'"),
                      1);
+}
+
+static size_t count_of(fixture *f, const char *id, int state) {
+    const sv_enrol_query query = { .id = id, .state = state, .limit = 500 };
+    SV_DEFER(sv_json_drop) sv_json *root = listed_so(f, &query);
+    return sv_json_count(sv_json_get(root, "items"));
+}
+
+// [enrol-5]
+static void of_many_one_device_and_one_state_are_found(void **state) {
+    fixture *f = *state;
+    sv_enrol_pass pass;
+    sv_why why = { 0 };
+    sv_enrol_grant first = added(f, "press-1", "north");
+    for (int i = 0; i < 600; i++) {
+        char id[SV_ID_ROOM];
+        (void) snprintf(id, sizeof id, "drill-%d", i);
+        (void) added(f, id, "north");
+    }
+    (void) added(f, "press-2", "north");
+    (void) added(f, "press-2", "north"); // anew: the one from before is withdrawn
+    assert_int_equal(find(f, "press-1", first.token, &pass, &why), SV_OK);
+    assert_int_equal(sv_enrol_burn(f->fleet.db, &pass, "AB", fixture_now_us, &why), SV_OK);
+    assert_int_equal(count_of(f, "press-1", -1), 1);
+    assert_int_equal(count_of(f, "press-1", SV_ENROL_USED), 1);
+    assert_int_equal(count_of(f, "press-1", SV_ENROL_OPEN), 0);
+    assert_int_equal(count_of(f, "press-2", -1), 2);
+    assert_int_equal(count_of(f, "press-2", SV_ENROL_OPEN), 1);
+    assert_int_equal(count_of(f, "press", -1), 0);
+    assert_int_equal(count_of(f, NULL, SV_ENROL_USED), 1);
+    assert_int_equal(count_of(f, NULL, SV_ENROL_WITHDRAWN), 1);
+
+    // By cursor to the end: each open one once, though what is not open lies between.
+    char cursor[32] = "";
+    size_t seen = 0;
+    for (unsigned pages = 0; pages == 0 || cursor[0] != '\0'; pages++) {
+        const sv_enrol_query open = { .state = SV_ENROL_OPEN,
+                                      .limit = 100,
+                                      .cursor = sv_text_of(cursor) };
+        SV_DEFER(sv_json_drop) sv_json *root = listed_so(f, &open);
+        seen += sv_json_count(sv_json_get(root, "items"));
+        assert_true(pages < 7);
+        assert_int_equal(sv_text_copy(word(root, "next"), cursor, sizeof cursor), SV_OK);
+    }
+    assert_int_equal(seen, 601);
+
+    fixture_now_us += 61 * SV_TIME_MINUTE_US;
+    assert_int_equal(count_of(f, NULL, SV_ENROL_OPEN), 0);
+    assert_int_equal(count_of(f, NULL, SV_ENROL_EXPIRED), 500);
+    fixture_now_us -= 61 * SV_TIME_MINUTE_US;
 }
 
 // [enrol-13]
@@ -416,6 +471,7 @@ int main(void) {
         TEST(with_a_makers_certificate_the_line_is_a_request),
         TEST(a_token_is_for_one_id_and_kept_as_its_hash_alone),
         TEST(a_token_ends_with_its_time_and_when_it_is_withdrawn_or_given_anew),
+        TEST(of_many_one_device_and_one_state_are_found),
         TEST(of_two_servers_on_one_database_one_burns_a_token),
         TEST(what_was_not_committed_burnt_nothing),
         TEST(all_are_added_or_none_and_the_sentence_says_why),

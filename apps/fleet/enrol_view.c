@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <store/json.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,69 +100,81 @@ void sv_enrol_write(const sv_fleet *fleet, const sv_enrol_wish *wish, const sv_e
 
 // ---- the list -----------------------------------------------------------------------------------
 
-static const char *state_of(sv_stmt *row, int64_t now_us) {
-    if (!sv_stmt_is_null(row, 6)) {
-        return "used";
-    }
-    if (!sv_stmt_is_null(row, 7)) {
-        return "withdrawn";
-    }
-    return sv_stmt_int(row, 4) <= now_us ? "expired" : "open";
+const char *sv_enrol_state_name(sv_enrol_state state) {
+    static const char *const NAMES[SV_ENROL_STATE__COUNT] = { "open", "used", "expired",
+                                                              "withdrawn" };
+    return NAMES[state];
 }
+
+/// A sv_enrol_state; ?1 is the time.
+#define STATE                                                                                      \
+    "CASE WHEN used_us IS NOT NULL THEN 1 WHEN withdrawn_us IS NOT NULL THEN 3"                    \
+    " WHEN expires_us <= ?1 THEN 2 ELSE 0 END"
 
 static void put_last(sv_stmt *row, sv_json_out *out) {
     sv_json_key(out, "last");
-    if (sv_stmt_is_null(row, 8)) {
+    if (sv_stmt_is_null(row, 7)) {
         sv_json_put_null(out);
         return;
     }
     sv_json_open_object(out);
-    sv_json_add_int(out, "at", sv_stmt_int(row, 8) / 1000);
-    sv_json_add_text(out, "peer", sv_stmt_text(row, 9));
-    sv_json_add_text(out, "outcome", sv_stmt_text(row, 10));
+    sv_json_add_int(out, "at", sv_stmt_int(row, 7) / 1000);
+    sv_json_add_text(out, "peer", sv_stmt_text(row, 8));
+    sv_json_add_text(out, "outcome", sv_stmt_text(row, 9));
     sv_json_close_object(out);
 }
 
-static void put_row(sv_stmt *row, int64_t now_us, sv_json_out *out) {
+static void put_row(sv_stmt *row, sv_json_out *out) {
     sv_json_open_object(out);
     sv_json_add_text(out, "id", sv_stmt_text(row, 1));
     sv_json_add_text(out, "site", sv_stmt_text(row, 2));
     sv_json_add_int(out, "created", sv_stmt_int(row, 3) / 1000);
     sv_json_add_int(out, "expires", sv_stmt_int(row, 4) / 1000);
     sv_json_add_text(out, "by", sv_stmt_text(row, 5));
-    sv_json_add_str(out, "state", state_of(row, now_us));
-    if (sv_stmt_is_null(row, 11)) {
-        sv_json_add_null(out, "idevid");
-    } else {
-        sv_json_add_text(out, "idevid", sv_stmt_text(row, 11));
-    }
+    sv_json_add_str(out, "state", sv_enrol_state_name((sv_enrol_state) sv_stmt_int(row, 6)));
+    sv_stmt_add_text(row, 10, out, "idevid");
     put_last(row, out);
     sv_json_close_object(out);
 }
 
-sv_err sv_enrol_list(sv_fleet *fleet, sv_text cursor, size_t limit, sv_json_out *out, sv_why *why) {
+#define LIST(of)                                                                                   \
+    "SELECT seq, id, site, created_us, expires_us, user, " STATE                                   \
+    ", last_us, last_from, last_outcome, idevid FROM enrolment_token WHERE " of                    \
+    " seq < ?2 AND (?3 < 0 OR " STATE " = ?3) ORDER BY seq DESC LIMIT ?4"
+
+/// Of one device there are few, and an index leads to them.
+static sv_err find_rows(sv_fleet *fleet, const sv_enrol_query *query, uint64_t before,
+                        sv_stmt **row, sv_why *why) {
+    if (query->id != NULL) {
+        SV_TRY(sv_db_stmt(fleet->db, LIST("id = ?5 AND"), row, why));
+        sv_stmt_bind_str(*row, 5, query->id);
+    } else {
+        SV_TRY(sv_db_stmt(fleet->db, LIST(""), row, why));
+    }
+    sv_stmt_bind_int(*row, 1, fleet->believed_us());
+    sv_stmt_bind_int(*row, 2, (int64_t) before);
+    sv_stmt_bind_int(*row, 3, query->state);
+    sv_stmt_bind_int(*row, 4, (int64_t) query->limit + 1);
+    return SV_OK;
+}
+
+sv_err sv_enrol_list(sv_fleet *fleet, const sv_enrol_query *query, sv_json_out *out, sv_why *why) {
     sv_stmt *row;
     uint64_t before = INT64_MAX;
-    if (cursor.len > 0 && sv_text_u64(cursor, INT64_MAX, &before) != SV_OK) {
+    if (query->cursor.len > 0 && sv_text_u64(query->cursor, INT64_MAX, &before) != SV_OK) {
         return sv_fail(why, SV_ERR_INVALID, "cursor '" SV_TEXT_FMT "' is not one of ours",
-                       SV_TEXT_ARG(cursor));
+                       SV_TEXT_ARG(query->cursor));
     }
-    SV_TRY(sv_db_stmt(fleet->db,
-                      "SELECT seq, id, site, created_us, expires_us, user, used_us, withdrawn_us,"
-                      " last_us, last_from, last_outcome, idevid FROM enrolment_token"
-                      " WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
-                      &row, why));
-    sv_stmt_bind_int(row, 1, (int64_t) before);
-    sv_stmt_bind_int(row, 2, (int64_t) limit + 1);
+    SV_TRY(find_rows(fleet, query, before, &row, why));
     int64_t last = 0;
     size_t count = 0;
     sv_json_open_object(out);
     sv_json_key(out, "items");
     sv_json_open_array(out);
     sv_err err = sv_stmt_next(row, why);
-    for (; err == SV_OK && count < limit; err = sv_stmt_next(row, why), count++) {
+    for (; err == SV_OK && count < query->limit; err = sv_stmt_next(row, why), count++) {
         last = sv_stmt_int(row, 0);
-        put_row(row, fleet->believed_us(), out);
+        put_row(row, out);
     }
     sv_stmt_reset(row);
     sv_json_close_array(out);

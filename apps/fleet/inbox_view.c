@@ -1,27 +1,13 @@
 // What the inbox holds, one, in pages, and counted.
 #include "inbox.h"
 
+#include <store/json.h>
+
 static const char *const STATE_NAMES[] = { "open", "acknowledged", "cleared" };
 
 #define COLUMNS                                                                                    \
     "id, device, site, sensor, type, severity, message, value, raw, unit, state, raised_ms,"       \
     " updated_ms, cleared_ms, acknowledged_ms, acknowledged_by, nullif(rule, '')"
-
-static void put_text(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
-    if (sv_stmt_is_null(stmt, column)) {
-        sv_json_add_null(out, key);
-    } else {
-        sv_json_add_text(out, key, sv_stmt_text(stmt, column));
-    }
-}
-
-static void put_int(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
-    if (sv_stmt_is_null(stmt, column)) {
-        sv_json_add_null(out, key);
-    } else {
-        sv_json_add_int(out, key, sv_stmt_int(stmt, column));
-    }
-}
 
 static void put_alert(sv_json_out *out, sv_stmt *stmt) {
     sv_json_open_object(out);
@@ -30,18 +16,18 @@ static void put_alert(sv_json_out *out, sv_stmt *stmt) {
     sv_json_add_text(out, "site", sv_stmt_text(stmt, 2));
     sv_json_add_text(out, "sensor", sv_stmt_text(stmt, 3));
     sv_json_add_text(out, "type", sv_stmt_text(stmt, 4));
-    put_text(out, "rule", stmt, 16);
+    sv_stmt_add_text(stmt, 16, out, "rule");
     sv_json_add_text(out, "severity", sv_stmt_text(stmt, 5));
     sv_json_add_text(out, "message", sv_stmt_text(stmt, 6));
     sv_json_add_number(out, "value", sv_stmt_number(stmt, 7));
     sv_json_add_number(out, "raw", sv_stmt_number(stmt, 8));
-    put_text(out, "unit", stmt, 9);
+    sv_stmt_add_text(stmt, 9, out, "unit");
     sv_json_add_str(out, "state", STATE_NAMES[sv_stmt_int(stmt, 10) % 3]);
-    put_int(out, "raised_at", stmt, 11);
-    put_int(out, "updated_at", stmt, 12);
-    put_int(out, "cleared_at", stmt, 13);
-    put_int(out, "acknowledged_at", stmt, 14);
-    put_text(out, "acknowledged_by", stmt, 15);
+    sv_stmt_add_int(stmt, 11, out, "raised_at");
+    sv_stmt_add_int(stmt, 12, out, "updated_at");
+    sv_stmt_add_int(stmt, 13, out, "cleared_at");
+    sv_stmt_add_int(stmt, 14, out, "acknowledged_at");
+    sv_stmt_add_text(stmt, 15, out, "acknowledged_by");
     sv_json_close_object(out);
 }
 

@@ -24,22 +24,16 @@
 #include "views.h"
 
 #include <codec/json.h>
-#include <getopt.h>
 #include <net/http_server.h>
 #include <net/tls.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/daemon.h>
 #include <sys/log.h>
 
-enum {
-    EXIT_USAGE = 2,
-    EXIT_MACHINE = 5,
-    CONNECTIONS_MAX = 1024,
-    STRANGERS_MAX = 256,
-    PRUNE_TURNS = 60
-};
+enum { CONNECTIONS_MAX = 1024, STRANGERS_MAX = 256, PRUNE_TURNS = 60 };
 
 typedef struct program {
     const char *config_path;
@@ -285,67 +279,14 @@ static void stop(program *p) {
 
 // ---- command line -------------------------------------------------------------------------------
 
-static const char USAGE[] =
-    "Usage: selvedge-fleet --config FILE\n"
-    "\n"
-    "The fleet server: registry, alert inbox, API and dashboard.\n"
-    "\n"
-    "  --config FILE    the configuration, YAML\n"
-    "  --check-config   only say what is wrong with it: exit 0 when nothing is, else 2\n"
-    "  --version        print the version\n"
-    "  --help           print this\n"
-    "\n"
-    "Signals: SIGHUP reads again both doors' certificates, the device door's revocation list, and\n"
-    "the sections notify and offline; SIGTERM ends.\n";
-
-enum { HELP_BYTES_MAX = 64 * 1024 };
-
-static int print_help(void) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf help = SV_TEXTBUF_HEAP(HELP_BYTES_MAX);
-    sv_textbuf_add_str(&help, USAGE);
-    sv_textbuf_add_str(&help, "\nKeys of the configuration:\n\n");
-    sv_fleet_config_help(&help);
-    if (sv_textbuf_end(&help) != SV_OK || fputs(help.at, stdout) == EOF) {
-        return EXIT_MACHINE;
-    }
-    return EXIT_SUCCESS;
-}
-
-typedef struct options {
-    const char *config;
-    bool check;
-} options;
-
-/// -1: go on; else the exit code.
-static int read_options(int argc, char **argv, options *out) {
-    static const struct option LONG[] = { { "config", required_argument, NULL, 'c' },
-                                          { "check-config", no_argument, NULL, 'k' },
-                                          { "version", no_argument, NULL, 'v' },
-                                          { "help", no_argument, NULL, 'h' },
-                                          { 0 } };
-    for (int option; (option = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            out->config = optarg;
-            break;
-        case 'k':
-            out->check = true;
-            break;
-        case 'v':
-            return puts("selvedge-fleet " SV_VERSION) == EOF ? EXIT_MACHINE : EXIT_SUCCESS;
-        case 'h':
-            return print_help();
-        default:
-            (void) fputs(USAGE, stderr);
-            return EXIT_USAGE;
-        }
-    }
-    if (out->config == NULL || optind < argc) {
-        (void) fputs(USAGE, stderr);
-        return EXIT_USAGE;
-    }
-    return -1;
-}
+static const sv_daemon DAEMON = {
+    .name = "selvedge-fleet",
+    .usage = "selvedge-fleet --config FILE [--check-config]",
+    .about = "The fleet server: registry, alert inbox, API and dashboard.",
+    .notes = "Signals: SIGHUP reads again both doors' certificates, the device door's revocation "
+             "list, and\nthe sections notify and offline; SIGTERM ends.\n",
+    .keys = sv_fleet_config_help,
+};
 
 static int serve(const char *path, sv_fleet_config *config) {
     program p = { .config_path = path };
@@ -358,25 +299,27 @@ static int serve(const char *path, sv_fleet_config *config) {
         SV_LOG(error, "fleet.failed", "%s", why.text);
     }
     stop(&p);
-    return err == SV_OK ? EXIT_SUCCESS : err == SV_ERR_INVALID ? EXIT_USAGE : EXIT_MACHINE;
+    return err == SV_OK            ? SV_DAEMON_DONE
+           : err == SV_ERR_INVALID ? SV_DAEMON_USAGE
+                                   : SV_DAEMON_MACHINE;
 }
 
 int main(int argc, char **argv) {
-    options chosen = { 0 };
-    int code = read_options(argc, argv, &chosen);
-    if (code >= 0) {
-        return code;
+    sv_daemon_asked asked;
+    int early = sv_daemon_read(&DAEMON, argc, argv, &asked);
+    if (early >= 0) {
+        return early;
     }
-    sv_log_open("selvedge-fleet", SV_LOG_info);
+    sv_log_open(DAEMON.name, SV_LOG_info);
     SV_DEFER(sv_textbuf_drop) sv_textbuf faults = SV_TEXTBUF_HEAP(FAULTS_BYTES_MAX);
     sv_fleet_config config = { 0 };
-    if (sv_fleet_config_load(chosen.config, &config, &faults) != SV_OK) {
+    if (sv_fleet_config_load(asked.config, &config, &faults) != SV_OK) {
         (void) fprintf(stderr, SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&faults)));
-        return EXIT_USAGE;
+        return SV_DAEMON_USAGE;
     }
-    if (chosen.check) {
+    if (asked.check) {
         sv_fleet_config_drop(&config);
-        return EXIT_SUCCESS;
+        return sv_daemon_fine(asked.config);
     }
-    return serve(chosen.config, &config);
+    return serve(asked.config, &config);
 }

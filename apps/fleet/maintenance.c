@@ -3,6 +3,7 @@
 #include <base/mem.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <store/json.h>
 #include <string.h>
 #include <sys/log.h>
 
@@ -294,16 +295,8 @@ static void write_row(sv_stmt *row, sv_json_out *out) {
     sv_json_add_int(out, "until", sv_stmt_int(row, 2));
     sv_json_add_text(out, "by", sv_stmt_text(row, 3));
     sv_json_add_text(out, "why", sv_stmt_text(row, 4));
-    if (sv_stmt_is_null(row, 5)) {
-        sv_json_add_null(out, "ended");
-    } else {
-        sv_json_add_int(out, "ended", sv_stmt_int(row, 5));
-    }
-    if (sv_stmt_is_null(row, 6)) {
-        sv_json_add_null(out, "ended_by");
-    } else {
-        sv_json_add_text(out, "ended_by", sv_stmt_text(row, 6));
-    }
+    sv_stmt_add_int(row, 5, out, "ended");
+    sv_stmt_add_text(row, 6, out, "ended_by");
     sv_json_close_object(out);
 }
 

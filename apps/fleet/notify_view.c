@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <store/json.h>
 #include <string.h>
 
 enum { HOUR_TEXT_ROOM = 16, MINUTES_AN_HOUR = 60 };
@@ -19,27 +20,18 @@ static const char *const STATES[SV_NOTICE_STATE__COUNT] = {
     "SELECT id, channel, route, kind, site, type, sensor, severity, state, count, title, made_ms," \
     " due_ms, done_ms, tries, error, body, seq FROM notice "
 
-static void put_optional(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
-    sv_text text = sv_stmt_text(stmt, column);
-    if (text.len > 0) {
-        sv_json_add_text(out, key, text);
-    } else {
-        sv_json_add_null(out, key);
-    }
-}
-
 static void put_cause(sv_json_out *out, sv_stmt *stmt) {
     int64_t kind = sv_stmt_int(stmt, 3);
     int64_t severity = sv_stmt_int(stmt, 7);
     bool fits = kind >= 0 && kind < SV_NOTICE_KIND__COUNT;
     sv_json_add_str(out, "event", sv_notice_kind_name(fits ? (sv_notice_kind) kind : 0));
-    put_optional(out, "site", stmt, 4);
+    sv_stmt_add_text(stmt, 4, out, "site");
     if (kind == SV_NOTICE_TEST) {
         sv_json_add_null(out, "type");
         sv_json_add_null(out, "sensor");
     } else {
-        put_optional(out, "type", stmt, 5);
-        put_optional(out, "sensor", stmt, 6);
+        sv_stmt_add_text(stmt, 5, out, "type");
+        sv_stmt_add_text(stmt, 6, out, "sensor");
     }
     fits = severity >= 0 && severity < SV_SEVERITY__COUNT;
     sv_json_add_str(out, "severity", sv_severity_name(fits ? (sv_severity) severity : 0));
@@ -51,10 +43,10 @@ static void put_notice(sv_json_out *out, sv_stmt *stmt, bool whole) {
     sv_json_open_object(out);
     sv_json_add_text(out, "id", sv_stmt_text(stmt, 0));
     sv_json_add_text(out, "channel", sv_stmt_text(stmt, 1));
-    put_optional(out, "route", stmt, 2);
+    sv_stmt_add_text(stmt, 2, out, "route");
     put_cause(out, stmt);
     sv_json_add_str(out, "state", STATES[state >= 0 && state < SV_NOTICE_STATE__COUNT ? state : 0]);
-    put_optional(out, "title", stmt, 10);
+    sv_stmt_add_text(stmt, 10, out, "title");
     sv_json_add_int(out, "made_at", sv_stmt_int(stmt, 11));
     if (state < SV_NOTICE_SENT) {
         sv_json_add_int(out, "due_at", sv_stmt_int(stmt, 12));
@@ -63,7 +55,7 @@ static void put_notice(sv_json_out *out, sv_stmt *stmt, bool whole) {
         sv_json_add_int(out, "done_at", sv_stmt_int(stmt, 13));
     }
     sv_json_add_int(out, "tries", sv_stmt_int(stmt, 14));
-    put_optional(out, "error", stmt, 15);
+    sv_stmt_add_text(stmt, 15, out, "error");
     if (whole) {
         sv_json_add_text(out, "text", sv_stmt_text(stmt, 16));
     }

@@ -43,14 +43,6 @@ void sv_push_drop(sv_push **push) {
     free(old);
 }
 
-size_t sv_push_streams(const sv_push *push) {
-    size_t count = 0;
-    for (size_t i = 0; i < push->places; i++) {
-        count += push->streams[i].events != NULL;
-    }
-    return count;
-}
-
 bool sv_push_reaches(const sv_push *push, const sv_gateway *gateway) {
     for (size_t i = 0; i < push->places; i++) {
         if (push->streams[i].events != NULL && push->streams[i].gateway == gateway) {

@@ -50,7 +50,6 @@ void sv_push_tell(struct sv_fleet *fleet, const sv_gateway *gateway, const char 
 /// End the open stream of a gateway.
 void sv_push_end(struct sv_fleet *fleet, const sv_gateway *gateway);
 sv_err sv_push_prune(sv_db *db, int64_t now_us, sv_why *why);
-size_t sv_push_streams(const sv_push *push);
 /// The gateway keeps its stream open now.
 bool sv_push_reaches(const sv_push *push, const sv_gateway *gateway);
 

@@ -1,5 +1,6 @@
 // What people at the machine see of commands: `GET /v1/commands`, the status, the metrics.
 #include "act_own.h"
+#include <store/json.h>
 #include <string.h>
 
 enum { TEXT_MAX = 8 * 1024 * 1024 };
@@ -12,15 +13,6 @@ static void put_time(sv_json_out *out, const char *key, sv_stmt *stmt, int colum
     }
 }
 
-static void put_words(sv_json_out *out, const char *key, sv_stmt *stmt, int column) {
-    sv_text value = sv_stmt_text(stmt, column);
-    if (value.len == 0) {
-        sv_json_add_null(out, key);
-    } else {
-        sv_json_add_text(out, key, value);
-    }
-}
-
 static void put_row(sv_json_out *out, sv_stmt *stmt) {
     sv_json_open_object(out);
     sv_json_add_text(out, "id", sv_stmt_text(stmt, 0));
@@ -28,21 +20,16 @@ static void put_row(sv_json_out *out, sv_stmt *stmt) {
     sv_json_add_text(out, "name", sv_stmt_text(stmt, 2));
     sv_json_key(out, "payload");
     sv_json_put_raw(out, sv_stmt_text(stmt, 3));
-    put_words(out, "rule", stmt, 4);
-    put_words(out, "alert", stmt, 5);
-    put_words(out, "by", stmt, 6);
+    sv_stmt_add_text(stmt, 4, out, "rule");
+    sv_stmt_add_text(stmt, 5, out, "alert");
+    sv_stmt_add_text(stmt, 6, out, "by");
     put_time(out, "at", stmt, 7);
     put_time(out, "until", stmt, 8);
     sv_json_add_str(out, "state", gw_command_state_name((gw_command_state) sv_stmt_int(stmt, 9)));
     put_time(out, "sent", stmt, 10);
     put_time(out, "ended", stmt, 11);
-    put_words(out, "why", stmt, 12);
-    sv_json_key(out, "answer");
-    if (sv_stmt_is_null(stmt, 13)) {
-        sv_json_put_null(out);
-    } else {
-        sv_json_put_raw(out, sv_stmt_text(stmt, 13));
-    }
+    sv_stmt_add_text(stmt, 12, out, "why");
+    sv_stmt_add_raw(stmt, 13, out, "answer");
     sv_json_close_object(out);
 }
 

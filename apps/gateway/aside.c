@@ -8,10 +8,6 @@
 
 enum { LIMIT_ROOM = 8 };
 
-const gw_aside_of *gw_aside_find(const gw *g, sv_text device) {
-    return sv_map_get(g->aside.of, device);
-}
-
 static gw_aside_of *of_device(gw *g, sv_text device) {
     gw_aside_of *of = sv_map_get(g->aside.of, device);
     if (of != NULL) {

@@ -39,8 +39,6 @@ void gw_aside_close(struct gw *g);
 void gw_aside_take(struct gw *g, sv_text topic, sv_text payload);
 /// Nothing is kept of this device any more.
 void gw_aside_forget(struct gw *g, const char *device);
-/// NULL: nothing was set aside of it.
-const gw_aside_of *gw_aside_find(const struct gw *g, sv_text device);
 
 /// `GET /v1/set-aside`: how much there is of whom; with `device` its messages, the newest first.
 void gw_aside_show(struct gw *g, sv_http_request *request);

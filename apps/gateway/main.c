@@ -1,50 +1,61 @@
 #include "explain.h"
 #include "gateway.h"
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/clock.h>
+#include <sys/daemon.h>
 #include <sys/disk.h>
 #include <sys/log.h>
 
-enum { EXIT_USAGE = 2, EXIT_MACHINE = 5, BEAT_US = 2000000 };
+enum { BEAT_US = 2000000 };
 
-static const char HELP[] =
-    "usage: selvedge-gateway --config FILE [--check-config [--device ID] [--sensor NAME]]\n"
-    "       selvedge-gateway --config FILE --print-mosquitto-config --acl FILE\n"
-    "                        --broker-cert FILE --broker-key FILE --data DIR\n"
-    "       selvedge-gateway --help | --version\n\n"
-    "The MQTT server of a site's devices: keeps their readings, raises alerts, sends up what\n"
-    "matters. With broker: it stands behind another MQTT server instead.\n\n"
-    "  --config FILE               the configuration (YAML, keys below)\n"
-    "  --check-config              say everything that is wrong with it, or what each device\n"
-    "                              would get and where that stands, and end\n"
-    "  --device ID, --sensor NAME  only of this one\n"
-    "  --print-mosquitto-config    print the configuration of a mosquitto for this site; its\n"
-    "                              access list is written to the file --acl\n\n"
-    "Signals: SIGHUP reads the rules and the certificates again, SIGTERM ends.\n"
-    "Exit codes: 0 done, 2 wrong usage or configuration, 5 this machine (disk full, port "
-    "taken).\n\n"
-    "A small site:\n\n"
-    "  id: gateway-1\n"
-    "  site: pune\n"
-    "  listen: {port: 8883}\n"
-    "  tls: {ca: ca.crt, cert: gateway-1.crt, key: gateway-1.key}\n"
-    "  store: {path: /var/lib/selvedge/gateway.db}\n"
-    "  fleet: {url: 'https://fleet.example:8444'}\n"
-    "  thresholds:\n"
-    "    default: {high: 80, low: 10}\n"
-    "    sensors: {vibration: {high: 7.1, severity: critical}}\n"
-    "    devices: {press-1: {high: 50, low: 20}}\n\n"
-    "Keys:\n\n";
-
-typedef struct options {
-    const char *config;
-    bool check, print;
+/// Beside what every daemon takes.
+static struct {
+    bool print;
     const char *device, *sensor; ///< to be explained; NULL: all that are named
     gw_mosquitto_options mosquitto;
-} options;
+} more;
+
+static const sv_daemon_option MORE[] = {
+    { .name = "device", .text = &more.device },
+    { .name = "sensor", .text = &more.sensor },
+    { .name = "print-mosquitto-config", .flag = &more.print },
+    { .name = "acl", .text = &more.mosquitto.acl },
+    { .name = "broker-cert", .text = &more.mosquitto.cert },
+    { .name = "broker-key", .text = &more.mosquitto.key },
+    { .name = "data", .text = &more.mosquitto.data },
+};
+
+static const sv_daemon DAEMON = {
+    .name = "selvedge-gateway",
+    .usage = "selvedge-gateway --config FILE [--check-config [--device ID] [--sensor NAME]]\n"
+             "       selvedge-gateway --config FILE --print-mosquitto-config --acl FILE\n"
+             "                        --broker-cert FILE --broker-key FILE --data DIR",
+    .about =
+        "The MQTT server of a site's devices: keeps their readings, raises alerts, sends up what\n"
+        "matters. With broker: it stands behind another MQTT server instead. --check-config "
+        "says\nalso what each device would get, and where that stands.",
+    .own =
+        "  --device ID, --sensor NAME  only of this one\n"
+        "  --print-mosquitto-config    print the configuration of a mosquitto for this site; its\n"
+        "                              access list is written to the file --acl\n",
+    .notes = "Signals: SIGHUP reads the rules and the certificates again, SIGTERM ends.\n\n"
+             "A small site:\n\n"
+             "  id: gateway-1\n"
+             "  site: pune\n"
+             "  listen: {port: 8883}\n"
+             "  tls: {ca: ca.crt, cert: gateway-1.crt, key: gateway-1.key}\n"
+             "  store: {path: /var/lib/selvedge/gateway.db}\n"
+             "  fleet: {url: 'https://fleet.example:8444'}\n"
+             "  thresholds:\n"
+             "    default: {high: 80, low: 10}\n"
+             "    sensors: {vibration: {high: 7.1, severity: critical}}\n"
+             "    devices: {press-1: {high: 50, low: 20}}\n\n",
+    .keys = gw_config_help,
+    .options = MORE,
+    .option_count = SV_COUNT(MORE),
+};
 
 static const char *config_path;
 
@@ -210,7 +221,7 @@ static int run(gw *g) {
     close_all(g);
     if (err != SV_OK) {
         (void) fprintf(stderr, "selvedge-gateway: %s\n", why.text);
-        return EXIT_MACHINE;
+        return SV_DAEMON_MACHINE;
     }
     return g->exit_code > 0 ? g->exit_code : 0;
 }
@@ -221,7 +232,7 @@ static int print_mosquitto(const gw_config *config, const gw_mosquitto_options *
         (void) fputs("selvedge-gateway: --print-mosquitto-config needs --acl, --broker-cert, "
                      "--broker-key and --data\n",
                      stderr);
-        return EXIT_USAGE;
+        return SV_DAEMON_USAGE;
     }
     SV_DEFER(sv_textbuf_drop) sv_textbuf acl = SV_TEXTBUF_HEAP(16384);
     SV_DEFER(sv_textbuf_drop) sv_textbuf conf = SV_TEXTBUF_HEAP(16384);
@@ -230,118 +241,47 @@ static int print_mosquitto(const gw_config *config, const gw_mosquitto_options *
     sv_why why = { 0 };
     if (sv_disk_replace(mosquitto->acl, sv_textbuf_text(&acl), 0600, &why) != SV_OK) {
         (void) fprintf(stderr, "selvedge-gateway: %s\n", why.text);
-        return EXIT_MACHINE;
+        return SV_DAEMON_MACHINE;
     }
     (void) fwrite(conf.at, 1, conf.len, stdout);
-    return fflush(stdout) == 0 ? 0 : EXIT_MACHINE;
+    return fflush(stdout) == 0 ? 0 : SV_DAEMON_MACHINE;
 }
 
-static int check(const gw_config *config, const options *opts) {
+static int check(const gw_config *config) {
     sv_why why = { 0 };
-    if ((opts->device != NULL && sv_id_check("device id", sv_text_of(opts->device), &why) != SV_OK)
-        || (opts->sensor != NULL
-            && sv_id_check("sensor", sv_text_of(opts->sensor), &why) != SV_OK)) {
+    if ((more.device != NULL && sv_id_check("device id", sv_text_of(more.device), &why) != SV_OK)
+        || (more.sensor != NULL && sv_id_check("sensor", sv_text_of(more.sensor), &why) != SV_OK)) {
         (void) fprintf(stderr, "selvedge-gateway: %s\n", why.text);
-        return EXIT_USAGE;
+        return SV_DAEMON_USAGE;
     }
     SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(GW_LOCAL_MAX);
-    gw_explain(config, opts->device, opts->sensor, &told);
+    gw_explain(config, more.device, more.sensor, &told);
     (void) fwrite(told.at, 1, told.len, stdout);
-    return fflush(stdout) == 0 ? 0 : EXIT_MACHINE;
-}
-
-static int print_help(void) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf keys = SV_TEXTBUF_HEAP(65536);
-    gw_config_help(&keys);
-    (void) fputs(HELP, stdout);
-    (void) fwrite(keys.at, 1, keys.len, stdout);
-    return 0;
-}
-
-/// -1: go on.
-static int read_options(int argc, char **argv, options *out) {
-    static const struct option LONG[] = {
-        { "config", required_argument, NULL, 'c' },
-        { "check-config", no_argument, NULL, 'k' },
-        { "device", required_argument, NULL, 'i' },
-        { "sensor", required_argument, NULL, 's' },
-        { "print-mosquitto-config", no_argument, NULL, 'p' },
-        { "acl", required_argument, NULL, 'a' },
-        { "broker-cert", required_argument, NULL, 'b' },
-        { "broker-key", required_argument, NULL, 'y' },
-        { "data", required_argument, NULL, 'd' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'v' },
-        { 0 },
-    };
-    for (int got = 0; (got = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
-        switch (got) {
-        case 'c':
-            out->config = optarg;
-            break;
-        case 'k':
-            out->check = true;
-            break;
-        case 'i':
-            out->device = optarg;
-            break;
-        case 's':
-            out->sensor = optarg;
-            break;
-        case 'p':
-            out->print = true;
-            break;
-        case 'a':
-            out->mosquitto.acl = optarg;
-            break;
-        case 'b':
-            out->mosquitto.cert = optarg;
-            break;
-        case 'y':
-            out->mosquitto.key = optarg;
-            break;
-        case 'd':
-            out->mosquitto.data = optarg;
-            break;
-        case 'h':
-            return print_help();
-        case 'v':
-            (void) puts("selvedge-gateway " SV_VERSION);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
-    }
-    if (!out->check && (out->device != NULL || out->sensor != NULL)) {
-        (void) fputs("selvedge-gateway: --device and --sensor go with --check-config\n", stderr);
-        return EXIT_USAGE;
-    }
-    if (out->config == NULL || optind < argc) {
-        (void) fputs("selvedge-gateway: give --config FILE; --help explains\n", stderr);
-        return EXIT_USAGE;
-    }
-    return -1;
+    return fflush(stdout) == 0 ? 0 : SV_DAEMON_MACHINE;
 }
 
 int main(int argc, char **argv) {
-    options opts = { .check = false };
-    int early = read_options(argc, argv, &opts);
+    sv_daemon_asked asked;
+    int early = sv_daemon_read(&DAEMON, argc, argv, &asked);
     if (early >= 0) {
         return early;
     }
+    if (!asked.check && (more.device != NULL || more.sensor != NULL)) {
+        (void) fputs("selvedge-gateway: --device and --sensor go with --check-config\n", stderr);
+        return SV_DAEMON_USAGE;
+    }
     static gw g;
     sv_why why = { 0 };
-    sv_log_open("selvedge-gateway", SV_LOG_info);
-    config_path = opts.config;
-    if (gw_config_load(opts.config, &g.config, &why) != SV_OK) {
-        (void) fprintf(stderr, "selvedge-gateway: %s\n", why.text);
-        return EXIT_USAGE;
+    sv_log_open(DAEMON.name, SV_LOG_info);
+    config_path = asked.config;
+    if (gw_config_load(asked.config, &g.config, &why) != SV_OK) {
+        return sv_daemon_fail(&DAEMON, SV_ERR_INVALID, &why);
     }
     int code = 0;
-    if (opts.print) {
-        code = print_mosquitto(&g.config, &opts.mosquitto);
+    if (more.print) {
+        code = print_mosquitto(&g.config, &more.mosquitto);
     } else {
-        code = opts.check ? check(&g.config, &opts) : run(&g);
+        code = asked.check ? check(&g.config) : run(&g);
     }
     gw_config_drop(&g.config);
     return code;

@@ -237,8 +237,8 @@ static void what_is_set_aside_is_bounded_and_the_oldest_go(void **state) {
     }
     gw_aside_take(&f->g, SV_TEXT("sensors/large/t"), (sv_text){ .at = room, .len = sizeof room });
     for (int restarted = 0; restarted < 2; restarted++) {
-        const gw_aside_of *many = gw_aside_find(&f->g, SV_TEXT("many"));
-        const gw_aside_of *of = gw_aside_find(&f->g, SV_TEXT("large"));
+        const gw_aside_of *many = sv_map_get(f->g.aside.of, SV_TEXT("many"));
+        const gw_aside_of *of = sv_map_get(f->g.aside.of, SV_TEXT("large"));
         assert_int_equal(many->rows, GW_ASIDE_ROWS_MAX);
         assert_int_equal(many->dropped, 10);
         assert_int_equal(of->rows, GW_ASIDE_BYTES_MAX / (GW_ASIDE_PAYLOAD_MAX + 15));
@@ -254,7 +254,7 @@ static void what_is_set_aside_is_bounded_and_the_oldest_go(void **state) {
     assert_int_equal(ask(f, "SELECT min(n) FROM aside WHERE device = 'many'"), 11);
     gw_aside_forget(&f->g, "many");
     assert_int_equal(ask(f, "SELECT count(*) FROM aside"), f->g.aside.rows);
-    assert_null(gw_aside_find(&f->g, SV_TEXT("many")));
+    assert_null(sv_map_get(f->g.aside.of, SV_TEXT("many")));
 }
 
 // [standing-24]

@@ -1,24 +1,21 @@
 // `selvedge device`: `add` lets one have a certificate, `command` asks a device to do something,
 // `commands` shows what it was asked, `maintenance` says that somebody works on it.
-#include "command.h"
 #include "device_add.h"
 #include "device_list.h"
 #include "device_maintenance.h"
 #include "device_standing.h"
-#include "fleet_api.h"
+#include "fleet_verb.h"
 #include "show.h"
 #include <codec/encode.h>
 #include <model/id.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { AGAIN_US = 300000, COMMANDS_SHOWN = 50 };
+enum { AGAIN_US = 300000, COMMANDS_SHOWN = 50, COMMANDS_MAX = 1000000 };
 
 typedef struct asked {
-    sv_fleet_place place;
-    const char *plain[4]; ///< device, name, payload
-    int64_t within_s;
-    bool wait, json;
+    sv_fleet_asked fleet; ///< device, name, payload
+    int64_t within_s, limit;
+    bool wait;
 } asked;
 
 // ---- asking -------------------------------------------------------------------------------------
@@ -26,11 +23,11 @@ typedef struct asked {
 static sv_err send_command(sv_fleet_api *api, const asked *a, sv_json **out, sv_why *why) {
     char room[SV_FLEET_API_PATH_MAX];
     sv_textbuf path = SV_TEXTBUF(room);
-    sv_textbuf_addf(&path, "/api/v1/devices/%s/commands/%s?within=%lld", a->plain[0], a->plain[1],
-                    (long long) a->within_s);
+    sv_textbuf_addf(&path, "/api/v1/devices/%s/commands/%s?within=%lld", a->fleet.plain[0],
+                    a->fleet.plain[1], (long long) a->within_s);
     SV_TRY(sv_textbuf_end(&path));
-    return sv_fleet_api_post(api, room, sv_text_of(a->plain[2] != NULL ? a->plain[2] : "null"), out,
-                             why);
+    return sv_fleet_api_post(
+        api, room, sv_text_of(a->fleet.plain[2] != NULL ? a->fleet.plain[2] : "null"), out, why);
 }
 
 static bool is_over(const sv_json *command) {
@@ -57,8 +54,8 @@ static sv_err wait_for(sv_fleet_api *api, sv_text id, sv_json **out, sv_why *why
 
 static void show_queued(const asked *a, const sv_json *command) {
     sv_text id = sv_show_words(command, "id");
-    (void) printf("queued: %s for %s, id " SV_TEXT_FMT ", until ", a->plain[1], a->plain[0],
-                  SV_TEXT_ARG(id));
+    (void) printf("queued: %s for %s, id " SV_TEXT_FMT ", until ", a->fleet.plain[1],
+                  a->fleet.plain[0], SV_TEXT_ARG(id));
     sv_show_time(command, "until");
     (void) puts("");
 }
@@ -79,19 +76,17 @@ static void show_end(const sv_json *command) {
     (void) puts("");
 }
 
-static sv_err ask(const asked *a, bool *done, sv_why *why) {
-    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
+static sv_err ask(void *arg, sv_fleet_api *api, sv_why *why) {
+    asked *a = arg;
     SV_DEFER(sv_json_drop) sv_json *queued = NULL;
     SV_DEFER(sv_json_drop) sv_json *ended = NULL;
-    SV_TRY(sv_fleet_api_open(&a->place, &api, why));
     SV_TRY(send_command(api, a, &queued, why));
     if (a->wait) {
         SV_TRY(wait_for(api, sv_show_words(queued, "id"), &ended, why));
     }
-    *done = !a->wait || sv_text_is(sv_show_words(ended, "state"), "answered");
-    if (a->json) {
-        sv_show_json(a->wait ? ended : queued);
-        (void) puts("");
+    a->fleet.no = a->wait && !sv_text_is(sv_show_words(ended, "state"), "answered");
+    if (a->fleet.json) {
+        sv_fleet_show_json(a->wait ? ended : queued);
     } else if (a->wait) {
         show_end(ended);
     } else {
@@ -100,18 +95,19 @@ static sv_err ask(const asked *a, bool *done, sv_why *why) {
     return SV_OK;
 }
 
-static sv_err check(asked *a, const char *output, sv_why *why) {
+static const char NAME_BOTH[] =
+    "name the device and the command: selvedge device command press-1 stop";
+
+static sv_err check(void *arg, sv_why *why) {
+    const asked *a = arg;
     SV_DEFER(sv_json_drop) sv_json *payload = NULL;
     sv_why fault = { .text = "" };
-    SV_TRY(sv_output_parse(output, &a->json, why));
-    if (a->plain[0] == NULL || a->plain[1] == NULL) {
-        return sv_fail(why, SV_ERR_INVALID,
-                       "name the device and the command: selvedge device command press-1 stop");
+    if (a->fleet.plain[1] == NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "%s", NAME_BOTH);
     }
-    SV_TRY(sv_id_check("device id", sv_text_of(a->plain[0]), why));
-    SV_TRY(sv_id_check("name of the command", sv_text_of(a->plain[1]), why));
-    if (a->plain[2] != NULL
-        && sv_json_parse(sv_text_of(a->plain[2]), &payload, NULL, &fault) != SV_OK) {
+    SV_TRY(sv_id_check("name of the command", sv_text_of(a->fleet.plain[1]), why));
+    if (a->fleet.plain[2] != NULL
+        && sv_json_parse(sv_text_of(a->fleet.plain[2]), &payload, NULL, &fault) != SV_OK) {
         return sv_fail(why, SV_ERR_INVALID, "what goes with the command is no JSON: %s",
                        fault.text);
     }
@@ -120,7 +116,6 @@ static sv_err check(asked *a, const char *output, sv_why *why) {
 
 static int command(int argc, char **argv) {
     asked a = { .within_s = 600 };
-    const char *output = "table";
     const sv_option options[] = {
         { .name = "within",
           .value = "SECONDS",
@@ -133,38 +128,30 @@ static int command(int argc, char **argv) {
           .kind = SV_OPTION_FLAG,
           .target = &a.wait,
           .help = "until the device has answered, or it is too late" },
-        SV_FLEET_PLACE_OPTIONS(a.place),
-        SV_OUTPUT_OPTION(output),
     };
-    bool done = false;
-    sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 3, &why);
-    if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge device command DEVICE NAME [JSON] [--wait]",
-                        "Ask a device to do something, through its gateway. What goes with it is "
-                        "any JSON, at most 4 kB; simulated\nmachines know start, stop and ping. "
-                        "Exit 0: queued, or with --wait answered; 1: the device or its gateway\n"
-                        "did not do it, or nobody answered in time; 2: no such device; 3: nobody "
-                        "answers here; 4: the token is refused.\n\n"
-                        "  selvedge device command lathe-01 stop --wait",
-                        options, SV_COUNT(options));
-        return SV_EXIT_DONE;
-    }
-    if (err == SV_OK) {
-        err = check(&a, output, &why);
-    }
-    if (err == SV_OK) {
-        err = ask(&a, &done, &why);
-    }
-    if (err != SV_OK) {
-        return sv_exit_with(err, &why);
-    }
-    return done ? SV_EXIT_DONE : SV_EXIT_NO;
+    const sv_fleet_verb verb = {
+        .usage = "selvedge device command DEVICE NAME [JSON] [--wait]",
+        .about = "Ask a device to do something, through its gateway. What goes with it is any "
+                 "JSON, at most 4 kB; simulated\nmachines know start, stop and ping. Exit 0: "
+                 "queued, or with --wait answered; 1: the device or its gateway\ndid not do it, or "
+                 "nobody answered in time; 2: no such device; 3: nobody answers here; 4: the token "
+                 "is refused.\n\n"
+                 "  selvedge device command lathe-01 stop --wait",
+        .options = options,
+        .option_count = SV_COUNT(options),
+        .plain_max = 3,
+        .first = "device id",
+        .missing = NAME_BOTH,
+        .check = check,
+        .ask = ask,
+    };
+    return sv_fleet_verb_run(&verb, &a.fleet, &a, argc, argv);
 }
 
 // ---- showing ------------------------------------------------------------------------------------
 
-static void show_line(const sv_json *one) {
+static void show_line(const sv_json *one, void *arg) {
+    (void) arg;
     sv_text name = sv_show_words(one, "name");
     sv_text state = sv_show_words(one, "state");
     sv_text rule = sv_show_words(one, "rule");
@@ -183,59 +170,41 @@ static void show_line(const sv_json *one) {
     (void) puts("");
 }
 
-static sv_err show(const asked *a, sv_why *why) {
-    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
-    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+static sv_err show(void *arg, sv_fleet_api *api, sv_why *why) {
+    const asked *a = arg;
     char path[SV_FLEET_API_PATH_MAX];
-    (void) snprintf(path, sizeof path, "/api/v1/devices/%s/commands?limit=%d", a->plain[0],
-                    COMMANDS_SHOWN);
-    SV_TRY(sv_fleet_api_open(&a->place, &api, why));
-    SV_TRY(sv_fleet_api_get(api, path, &root, why));
-    const sv_json *items = sv_json_get(root, "items");
-    if (a->json) {
-        sv_show_json(items);
-        (void) puts("");
-        return SV_OK;
-    }
-    for (size_t i = 0; i < sv_json_count(items); i++) {
-        show_line(sv_json_at(items, i));
-    }
-    if (sv_json_count(items) == 0) {
-        (void) printf("%s was never asked for anything\n", a->plain[0]);
-    }
-    return SV_OK;
+    char none[SV_FLEET_API_PATH_MAX];
+    (void) snprintf(path, sizeof path, "/api/v1/devices/%s/commands?", a->fleet.plain[0]);
+    (void) snprintf(none, sizeof none, "%s was never asked for anything", a->fleet.plain[0]);
+    const sv_fleet_list all = { .path = path, .limit = a->limit, .line = show_line, .none = none };
+    return sv_fleet_list_show(api, &all, a->fleet.json, why);
 }
 
 static int commands(int argc, char **argv) {
-    asked a = { .json = false };
-    const char *output = "table";
+    asked a = { .limit = COMMANDS_SHOWN };
     const sv_option options[] = {
-        SV_FLEET_PLACE_OPTIONS(a.place),
-        SV_OUTPUT_OPTION(output),
+        { .name = "limit",
+          .value = "N",
+          .kind = SV_OPTION_INT,
+          .target = &a.limit,
+          .min = 1,
+          .max = COMMANDS_MAX,
+          .help = "how many, the newest [50]" },
     };
-    sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 1, &why);
-    if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge device commands DEVICE",
-                        "The last 50 things a device was asked for, the newest first: by whom or "
-                        "by which rule, and what became of it.\n\n"
-                        "  selvedge device commands lathe-01",
-                        options, SV_COUNT(options));
-        return SV_EXIT_DONE;
-    }
-    if (err == SV_OK) {
-        err = sv_output_parse(output, &a.json, &why);
-    }
-    if (err == SV_OK && a.plain[0] == NULL) {
-        err = sv_fail(&why, SV_ERR_INVALID, "name the device: selvedge device commands press-1");
-    }
-    if (err == SV_OK) {
-        err = sv_id_check("device id", sv_text_of(a.plain[0]), &why);
-    }
-    if (err == SV_OK) {
-        err = show(&a, &why);
-    }
-    return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);
+    const sv_fleet_verb verb = {
+        .usage = "selvedge device commands DEVICE",
+        .about =
+            "What a device was asked for, the newest first: by whom or by which rule, and what "
+            "became of it.\n\n"
+            "  selvedge device commands lathe-01",
+        .options = options,
+        .option_count = SV_COUNT(options),
+        .plain_max = 1,
+        .first = "device id",
+        .missing = "name the device: selvedge device commands press-1",
+        .ask = show,
+    };
+    return sv_fleet_verb_run(&verb, &a.fleet, &a, argc, argv);
 }
 
 int cmd_device(int argc, char **argv) {

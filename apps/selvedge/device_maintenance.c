@@ -1,26 +1,23 @@
 #include "device_maintenance.h"
-#include "command.h"
-#include "fleet_api.h"
+#include "fleet_verb.h"
 #include "show.h"
 #include <base/time.h>
 #include <model/maintenance.h>
 #include <stdio.h>
 
 typedef struct asked {
-    sv_fleet_place place;
-    const char *plain[2]; ///< device
+    sv_fleet_asked fleet; ///< device
     const char *site, *length, *reason;
     int64_t for_s; ///< 0: not said
-    bool end, json;
+    bool end;
 } asked;
 
 static const char *name_of(const asked *a) {
-    return a->site != NULL ? a->site : a->plain[0];
+    return a->site != NULL ? a->site : a->fleet.plain[0];
 }
 
-static sv_err put_path(const asked *a, char room[SV_FLEET_API_PATH_MAX], sv_why *why) {
+static sv_err put_path(const asked *a, char room[SV_FLEET_API_PATH_MAX]) {
     sv_textbuf path = { .at = room, .cap = SV_FLEET_API_PATH_MAX };
-    (void) why;
     sv_textbuf_addf(&path, "/api/v1/%s/%s/maintenance", a->site != NULL ? "sites" : "devices",
                     name_of(a));
     return sv_textbuf_end(&path);
@@ -66,9 +63,8 @@ static void show_past(const sv_json *one) {
 
 static void show(const asked *a, const sv_json *root) {
     const sv_json *items = sv_json_get(root, "items");
-    if (a->json) {
-        sv_show_json(root);
-        (void) puts("");
+    if (a->fleet.json) {
+        sv_fleet_show_json(root);
         return;
     }
     show_now(a, sv_json_get(root, "now"));
@@ -93,9 +89,8 @@ static sv_err begin(const asked *a, sv_fleet_api *api, const char *path, sv_why 
                                          .content_type = "application/json",
                                          .body = sv_textbuf_text(&body) };
     SV_TRY(sv_fleet_api_send(api, &errand, &now, why));
-    if (a->json) {
-        sv_show_json(now);
-        (void) puts("");
+    if (a->fleet.json) {
+        sv_fleet_show_json(now);
     } else {
         show_now(a, now);
     }
@@ -106,18 +101,17 @@ static sv_err end(const asked *a, sv_fleet_api *api, const char *path, sv_why *w
     SV_DEFER(sv_json_drop) sv_json *nothing = NULL;
     const sv_fleet_api_errand errand = { .method = "DELETE", .path = path };
     SV_TRY(sv_fleet_api_send(api, &errand, &nothing, why));
-    if (!a->json) {
+    if (!a->fleet.json) {
         (void) printf("ended: what is wrong with %s is raised again\n", name_of(a));
     }
     return SV_OK;
 }
 
-static sv_err ask(const asked *a, sv_why *why) {
-    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
+static sv_err ask(void *arg, sv_fleet_api *api, sv_why *why) {
+    const asked *a = arg;
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     char path[SV_FLEET_API_PATH_MAX];
-    SV_TRY(put_path(a, path, why));
-    SV_TRY(sv_fleet_api_open(&a->place, &api, why));
+    SV_TRY(put_path(a, path));
     if (a->for_s > 0) {
         return begin(a, api, path, why);
     }
@@ -148,9 +142,9 @@ static sv_err read_length(asked *a, sv_why *why) {
     return sv_maintenance_check_why(sv_text_of(a->reason != NULL ? a->reason : ""), why);
 }
 
-static sv_err check(asked *a, const char *output, sv_why *why) {
-    SV_TRY(sv_output_parse(output, &a->json, why));
-    if ((a->plain[0] != NULL) == (a->site != NULL)) {
+static sv_err check(void *arg, sv_why *why) {
+    asked *a = arg;
+    if ((a->fleet.plain[0] != NULL) == (a->site != NULL)) {
         return sv_fail(why, SV_ERR_INVALID,
                        "name the device, or a site: selvedge device maintenance press-1 --for 2h");
     }
@@ -162,8 +156,7 @@ static sv_err check(asked *a, const char *output, sv_why *why) {
 }
 
 int cmd_device_maintenance(int argc, char **argv) {
-    asked a = { .json = false };
-    const char *output = "table";
+    asked a = { .end = false };
     const sv_option options[] = {
         { .name = "for",
           .value = "TIME",
@@ -181,26 +174,19 @@ int cmd_device_maintenance(int argc, char **argv) {
           .kind = SV_OPTION_TEXT,
           .target = &a.site,
           .help = "instead of a device: all devices of this site" },
-        SV_FLEET_PLACE_OPTIONS(a.place),
-        SV_OUTPUT_OPTION(output),
     };
-    sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 1, &why);
-    if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge device maintenance DEVICE [--for TIME [--why TEXT] | --end]",
-                        "Somebody works on a device, or on all of a site: nothing is raised of it "
-                        "until the time is over, or --end.\nReadings go on, and so do alerts that "
-                        "are open; what is wrong still at the end is raised then. Without --for "
-                        "and\n--end: who works on it now, and who did.\n\n"
-                        "  selvedge device maintenance press-1 --for 2h --why bearing",
-                        options, SV_COUNT(options));
-        return SV_EXIT_DONE;
-    }
-    if (err == SV_OK) {
-        err = check(&a, output, &why);
-    }
-    if (err == SV_OK) {
-        err = ask(&a, &why);
-    }
-    return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);
+    const sv_fleet_verb verb = {
+        .usage = "selvedge device maintenance DEVICE [--for TIME [--why TEXT] | --end]",
+        .about = "Somebody works on a device, or on all of a site: nothing is raised of it until "
+                 "the time is over, or --end.\nReadings go on, and so do alerts that are open; "
+                 "what is wrong still at the end is raised then. Without --for and\n--end: who "
+                 "works on it now, and who did.\n\n"
+                 "  selvedge device maintenance press-1 --for 2h --why bearing",
+        .options = options,
+        .option_count = SV_COUNT(options),
+        .plain_max = 1,
+        .check = check,
+        .ask = ask,
+    };
+    return sv_fleet_verb_run(&verb, &a.fleet, &a, argc, argv);
 }

@@ -1,6 +1,5 @@
 #include "device_standing.h"
-#include "command.h"
-#include "fleet_api.h"
+#include "fleet_verb.h"
 #include "show.h"
 #include <base/time.h>
 #include <inttypes.h>
@@ -301,22 +300,19 @@ int cmd_device_retire(int argc, char **argv) {
 // ---- replace ------------------------------------------------------------------------------------
 
 typedef struct swap {
-    sv_fleet_place place;
-    const char *plain[2]; ///< device
+    sv_fleet_asked fleet; ///< device
     int64_t minutes;
-    bool json;
 } swap;
 
-static sv_err replace(const swap *w, sv_why *why) {
-    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
+static sv_err replace(void *arg, sv_fleet_api *api, sv_why *why) {
+    const swap *w = arg;
     SV_DEFER(sv_json_drop) sv_json *item = NULL;
     char path[SV_FLEET_API_PATH_MAX];
     char body[64];
-    (void) snprintf(path, sizeof path, "/api/v1/devices/%s/replacement", w->plain[0]);
+    (void) snprintf(path, sizeof path, "/api/v1/devices/%s/replacement", w->fleet.plain[0]);
     (void) snprintf(body, sizeof body, "{\"minutes\":%" PRId64 "}", w->minutes);
-    SV_TRY(sv_fleet_api_open(&w->place, &api, why));
     SV_TRY(sv_fleet_api_post(api, path, sv_text_of(body), &item, why));
-    if (w->json) {
+    if (w->fleet.json) {
         sv_show_json(item);
     } else {
         sv_show_plain(sv_show_words(item, "command"));
@@ -325,13 +321,12 @@ static sv_err replace(const swap *w, sv_why *why) {
     (void) fprintf(stderr,
                    "the old certificates of %s count no more; type the line on the new device. The "
                    "token works once and is shown only now\n",
-                   w->plain[0]);
+                   w->fleet.plain[0]);
     return SV_OK;
 }
 
 int cmd_device_replace(int argc, char **argv) {
     swap w = { .minutes = MINUTES };
-    const char *output = "table";
     const sv_option options[] = {
         { .name = "minutes",
           .value = "N",
@@ -340,30 +335,18 @@ int cmd_device_replace(int argc, char **argv) {
           .min = 1,
           .max = MINUTES_MAX,
           .help = "how long the token works [1440]" },
-        SV_FLEET_PLACE_OPTIONS(w.place),
-        SV_OUTPUT_OPTION(output),
     };
-    sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), w.plain, 1, &why);
-    if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge device replace DEVICE [--minutes N]",
-                        "Another machine takes the place of a device: its old certificates are "
-                        "revoked at once, its history stays, and\na line to type on the new one "
-                        "is printed.\n\n  selvedge device replace press-17",
-                        options, SV_COUNT(options));
-        return SV_EXIT_DONE;
-    }
-    if (err == SV_OK) {
-        err = sv_output_parse(output, &w.json, &why);
-    }
-    if (err == SV_OK && w.plain[0] == NULL) {
-        err = sv_fail(&why, SV_ERR_INVALID, "name the device: selvedge device replace press-17");
-    }
-    if (err == SV_OK) {
-        err = sv_id_check("device id", sv_text_of(w.plain[0]), &why);
-    }
-    if (err == SV_OK) {
-        err = replace(&w, &why);
-    }
-    return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);
+    const sv_fleet_verb replacing = {
+        .usage = "selvedge device replace DEVICE [--minutes N]",
+        .about = "Another machine takes the place of a device: its old certificates are revoked at "
+                 "once, its history stays, and\na line to type on the new one is printed.\n\n"
+                 "  selvedge device replace press-17",
+        .options = options,
+        .option_count = SV_COUNT(options),
+        .plain_max = 1,
+        .first = "device id",
+        .missing = "name the device: selvedge device replace press-17",
+        .ask = replace,
+    };
+    return sv_fleet_verb_run(&replacing, &w.fleet, &w, argc, argv);
 }

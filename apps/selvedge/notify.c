@@ -1,20 +1,17 @@
 // `selvedge notify`: `test` sends a test to people, `list` shows what became of messages, `retry`
 // sends one that was given up again.
-#include "command.h"
-#include "fleet_api.h"
+#include "fleet_verb.h"
 #include "show.h"
 #include <codec/encode.h>
-#include <model/id.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { AGAIN_US = 300000, MESSAGES_SHOWN = 50 };
+enum { AGAIN_US = 300000, MESSAGES_SHOWN = 50, MESSAGES_MAX = 1000000 };
 
 typedef struct asked {
-    sv_fleet_place place;
-    const char *plain[2];
+    sv_fleet_asked fleet;
     const char *state;
-    bool channel, json;
+    int64_t limit;
+    bool channel;
 } asked;
 
 static sv_err ask_about(sv_fleet_api *api, sv_text id, const char *verb, sv_json **out,
@@ -57,77 +54,59 @@ static void show_end(const sv_json *message) {
 static sv_err start_test(sv_fleet_api *api, const asked *a, sv_json **out, sv_why *why) {
     char path[SV_FLEET_API_PATH_MAX];
     (void) snprintf(path, sizeof path, "/api/v1/notify/%s/%s/test",
-                    a->channel ? "channels" : "routes", a->plain[0]);
+                    a->channel ? "channels" : "routes", a->fleet.plain[0]);
     return sv_fleet_api_post(api, path, SV_TEXT("null"), out, why);
 }
 
-static sv_err send_test(const asked *a, bool *all_sent, sv_why *why) {
-    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
+static sv_err send_test(void *arg, sv_fleet_api *api, sv_why *why) {
+    asked *a = arg;
     SV_DEFER(sv_json_drop) sv_json *started = NULL;
-    SV_TRY(sv_fleet_api_open(&a->place, &api, why));
     SV_TRY(start_test(api, a, &started, why));
     const sv_json *items = sv_json_get(started, "items");
-    *all_sent = true;
-    (void) printf("%s", a->json ? "[" : "");
+    (void) printf("%s", a->fleet.json ? "[" : "");
     for (size_t i = 0; i < sv_json_count(items); i++) {
         SV_DEFER(sv_json_drop) sv_json *ended = NULL;
         SV_TRY(wait_for(api, sv_show_words(sv_json_at(items, i), "id"), &ended, why));
-        *all_sent = *all_sent && sv_text_is(sv_show_words(ended, "state"), "sent");
-        if (a->json) {
+        a->fleet.no = a->fleet.no || !sv_text_is(sv_show_words(ended, "state"), "sent");
+        if (a->fleet.json) {
             (void) printf("%s", i > 0 ? "," : "");
             sv_show_json(ended);
         } else {
             show_end(ended);
         }
     }
-    (void) printf("%s", a->json ? "]\n" : "");
+    (void) printf("%s", a->fleet.json ? "]\n" : "");
     return SV_OK;
 }
 
 static int test(int argc, char **argv) {
-    asked a = { .json = false };
-    const char *output = "table";
+    asked a = { .channel = false };
     const sv_option options[] = {
         { .name = "channel",
           .kind = SV_OPTION_FLAG,
           .target = &a.channel,
           .help = "NAME is a channel; else a route, of which every channel is tried" },
-        SV_FLEET_PLACE_OPTIONS(a.place),
-        SV_OUTPUT_OPTION(output),
     };
-    bool all_sent = false;
-    sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 1, &why);
-    if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge notify test NAME [--channel]",
-                        "Send a test the way alerts go, once, and say what became of it. Exit 0: "
-                        "every channel took it; 1: one did not;\n2: no such route; 3: the fleet "
-                        "server does not answer; 4: the token is refused.\n\n"
-                        "  selvedge notify test night",
-                        options, SV_COUNT(options));
-        return SV_EXIT_DONE;
-    }
-    if (err == SV_OK) {
-        err = sv_output_parse(output, &a.json, &why);
-    }
-    if (err == SV_OK && a.plain[0] == NULL) {
-        err = sv_fail(&why, SV_ERR_INVALID, "name the route: selvedge notify test night");
-    }
-    if (err == SV_OK) {
-        err = sv_id_check("name", sv_text_of(a.plain[0]), &why);
-    }
-    if (err == SV_OK) {
-        err = send_test(&a, &all_sent, &why);
-    }
-    if (err != SV_OK) {
-        return sv_exit_with(err, &why);
-    }
-    return all_sent ? SV_EXIT_DONE : SV_EXIT_NO;
+    const sv_fleet_verb verb = {
+        .usage = "selvedge notify test NAME [--channel]",
+        .about = "Send a test the way alerts go, once, and say what became of it. Exit 0: every "
+                 "channel took it; 1: one did not;\n2: no such route; 3: the fleet server does not "
+                 "answer; 4: the token is refused.\n\n"
+                 "  selvedge notify test night",
+        .options = options,
+        .option_count = SV_COUNT(options),
+        .plain_max = 1,
+        .first = "name",
+        .missing = "name the route: selvedge notify test night",
+        .ask = send_test,
+    };
+    return sv_fleet_verb_run(&verb, &a.fleet, &a, argc, argv);
 }
 
 // ---- list ---------------------------------------------------------------------------------------
 
-static void show_line(const sv_json *one) {
+static void show_line(const sv_json *one, void *arg) {
+    (void) arg;
     sv_text state = sv_show_words(one, "state");
     sv_text channel = sv_show_words(one, "channel");
     sv_text error = sv_show_words(one, "error");
@@ -140,96 +119,74 @@ static void show_line(const sv_json *one) {
     (void) puts("");
 }
 
-static sv_err show(const asked *a, sv_why *why) {
-    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
-    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+static sv_err show(void *arg, sv_fleet_api *api, sv_why *why) {
+    const asked *a = arg;
     char room[SV_FLEET_API_PATH_MAX];
     sv_textbuf path = SV_TEXTBUF(room);
-    sv_textbuf_addf(&path, "/api/v1/notifications?limit=%d&state=", MESSAGES_SHOWN);
-    sv_percent_add(&path, sv_text_of(a->state));
-    SV_TRY(sv_textbuf_end(&path));
-    SV_TRY(sv_fleet_api_open(&a->place, &api, why));
-    SV_TRY(sv_fleet_api_get(api, room, &root, why));
-    const sv_json *items = sv_json_get(root, "items");
-    if (a->json) {
-        sv_show_json(items);
-        (void) puts("");
-        return SV_OK;
+    sv_textbuf_add_str(&path, "/api/v1/notifications?");
+    sv_fleet_path_add(&path, "state", a->state);
+    if (sv_textbuf_end(&path) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID, "--state is too long");
     }
-    for (size_t i = 0; i < sv_json_count(items); i++) {
-        show_line(sv_json_at(items, i));
-    }
-    if (sv_json_count(items) == 0) {
-        (void) puts("there are none");
-    }
-    return SV_OK;
+    const sv_fleet_list messages = {
+        .path = room, .limit = a->limit, .line = show_line, .none = "there are none"
+    };
+    return sv_fleet_list_show(api, &messages, a->fleet.json, why);
 }
 
 static int list(int argc, char **argv) {
-    asked a = { .state = "all" };
-    const char *output = "table";
+    asked a = { .state = "all", .limit = MESSAGES_SHOWN };
     const sv_option options[] = {
         { .name = "state",
           .value = "STATE",
           .kind = SV_OPTION_TEXT,
           .target = &a.state,
           .help = "gathering, waiting, sent or failed [all]" },
-        SV_FLEET_PLACE_OPTIONS(a.place),
-        SV_OUTPUT_OPTION(output),
+        { .name = "limit",
+          .value = "N",
+          .kind = SV_OPTION_INT,
+          .target = &a.limit,
+          .min = 1,
+          .max = MESSAGES_MAX,
+          .help = "how many, the newest [50]" },
     };
-    sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 0, &why);
-    if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge notify list [--state failed]",
-                        "The last 50 messages, the newest first: over which channel, and what "
-                        "became of each.\n\n"
-                        "  selvedge notify list --state failed",
-                        options, SV_COUNT(options));
-        return SV_EXIT_DONE;
-    }
-    if (err == SV_OK) {
-        err = sv_output_parse(output, &a.json, &why);
-    }
-    if (err == SV_OK) {
-        err = show(&a, &why);
-    }
-    return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);
+    const sv_fleet_verb verb = {
+        .usage = "selvedge notify list [--state failed]",
+        .about = "Messages, the newest first: over which channel, and what became of each.\n\n"
+                 "  selvedge notify list --state failed",
+        .options = options,
+        .option_count = SV_COUNT(options),
+        .ask = show,
+    };
+    return sv_fleet_verb_run(&verb, &a.fleet, &a, argc, argv);
 }
 
 // ---- retry --------------------------------------------------------------------------------------
 
-static sv_err send_again(const asked *a, sv_why *why) {
-    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
+static sv_err send_again(void *arg, sv_fleet_api *api, sv_why *why) {
+    const asked *a = arg;
     SV_DEFER(sv_json_drop) sv_json *message = NULL;
-    SV_TRY(sv_fleet_api_open(&a->place, &api, why));
-    SV_TRY(ask_about(api, sv_text_of(a->plain[0]), "/retry", &message, why));
-    show_end(message);
+    SV_TRY(ask_about(api, sv_text_of(a->fleet.plain[0]), "/retry", &message, why));
+    if (a->fleet.json) {
+        sv_fleet_show_json(message);
+    } else {
+        show_end(message);
+    }
     return SV_OK;
 }
 
 static int retry(int argc, char **argv) {
-    asked a = { .json = false };
-    const sv_option options[] = { SV_FLEET_PLACE_OPTIONS(a.place) };
-    sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), a.plain, 1, &why);
-    if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge notify retry ID",
-                        "Send a message that was given up again, with the id it had.\n\n"
-                        "  selvedge notify retry 0f8fad5bd9cb469fa16570867728950e",
-                        options, SV_COUNT(options));
-        return SV_EXIT_DONE;
-    }
-    if (err == SV_OK && a.plain[0] == NULL) {
-        err = sv_fail(&why, SV_ERR_INVALID,
-                      "name the message: selvedge notify list --state failed shows them");
-    }
-    if (err == SV_OK) {
-        err = sv_id_check("id", sv_text_of(a.plain[0]), &why);
-    }
-    if (err == SV_OK) {
-        err = send_again(&a, &why);
-    }
-    return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);
+    asked a = { .channel = false };
+    const sv_fleet_verb verb = {
+        .usage = "selvedge notify retry ID",
+        .about = "Send a message that was given up again, with the id it had.\n\n"
+                 "  selvedge notify retry 0f8fad5bd9cb469fa16570867728950e",
+        .plain_max = 1,
+        .first = "id",
+        .missing = "name the message: selvedge notify list --state failed shows them",
+        .ask = send_again,
+    };
+    return sv_fleet_verb_run(&verb, &a.fleet, &a, argc, argv);
 }
 
 int cmd_notify(int argc, char **argv) {

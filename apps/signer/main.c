@@ -3,21 +3,14 @@
 #include "door.h"
 
 #include <crypto/key_store.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/clock.h>
+#include <sys/daemon.h>
 #include <sys/log.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_MACHINE = 5, HELP_BYTES_MAX = 16384 };
-
-typedef struct arguments {
-    const char *config;
-    bool check_only, help, version;
-} arguments;
 
 typedef struct program {
     sv_loop *loop;
@@ -27,64 +20,31 @@ typedef struct program {
     bool failed;
 } program;
 
-static int print_help(void) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf keys = SV_TEXTBUF_HEAP(HELP_BYTES_MAX);
-    sv_config_help(SIGNER_KEYS, &keys);
-    (void) printf("usage: selvedge-signer --config FILE [--check-config]\n\n"
-                  "Holds the issuing key and makes certificates, as far as its own policy allows,\n"
-                  "for the one program of this machine that may ask: the fleet server.\n\n"
-                  "  --config FILE    the configuration\n"
-                  "  --check-config   say what is wrong with it and end\n"
-                  "  --version        print the version and end\n"
-                  "  --help           print this and end\n\n"
-                  "SIGHUP: read the issuing certificate and key again (selvedge pki rotate).\n"
-                  "Exit codes: 0 done, 2 wrong usage or configuration, 5 this machine.\n\n"
-                  "Keys of the configuration:\n" SV_TEXT_FMT,
-                  SV_TEXT_ARG(sv_textbuf_text(&keys)));
-    return EXIT_DONE;
+static void list_keys(sv_textbuf *out) {
+    sv_config_help(SIGNER_KEYS, out);
 }
 
-static bool parse_arguments(int argc, char **argv, arguments *out) {
-    static const struct option options[] = {
-        { "config", required_argument, NULL, 'c' },
-        { "check-config", no_argument, NULL, 'k' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'v' },
-        { NULL, 0, NULL, 0 },
-    };
-    for (int option = 0; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        out->config = option == 'c' ? optarg : out->config;
-        out->check_only = out->check_only || option == 'k';
-        out->help = out->help || option == 'h';
-        out->version = out->version || option == 'v';
-        if (option == '?') {
-            return false;
-        }
-    }
-    if (optind < argc) {
-        (void) fprintf(stderr, "selvedge-signer: \"%s\" is not an option\n", argv[optind]);
-        return false;
-    }
-    if (out->config == NULL && !out->help && !out->version) {
-        (void) fprintf(stderr, "selvedge-signer: name the configuration with --config FILE\n");
-        return false;
-    }
-    return true;
-}
+static const sv_daemon DAEMON = {
+    .name = "selvedge-signer",
+    .usage = "selvedge-signer --config FILE [--check-config]",
+    .about = "Holds the issuing key and makes certificates, as far as its own policy allows,\n"
+             "for the one program of this machine that may ask: the fleet server.",
+    .notes = "SIGHUP: read the issuing certificate and key again (selvedge pki rotate).\n",
+    .keys = list_keys,
+};
 
 static int read_config(const char *path, signer_config *out) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX);
     sv_why why;
     if (sv_disk_read(path, &yaml, &why) != SV_OK) {
-        (void) fprintf(stderr, "selvedge-signer: %s\n", why.text);
-        return EXIT_USAGE;
+        return sv_daemon_fail(&DAEMON, SV_ERR_INVALID, &why);
     }
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = path };
     if (signer_config_read(sv_textbuf_text(&yaml), out, &faults) != SV_OK) {
         (void) fprintf(stderr, SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&faults.text)));
-        return EXIT_USAGE;
+        return SV_DAEMON_USAGE;
     }
-    return EXIT_DONE;
+    return SV_DAEMON_DONE;
 }
 
 static void on_stop(void *arg) {
@@ -161,7 +121,7 @@ static void stop(program *p) {
 }
 
 static int run(program *p) {
-    sv_log_open("selvedge-signer", SV_LOG_info);
+    sv_log_open(DAEMON.name, SV_LOG_info);
     sv_why why = { 0 };
     sv_err err = start(p, &why);
     if (err == SV_OK) {
@@ -171,32 +131,24 @@ static int run(program *p) {
     }
     stop(p);
     if (err != SV_OK) {
-        (void) fprintf(stderr, "selvedge-signer: %s\n", why.text);
-        return err == SV_ERR_INVALID ? EXIT_USAGE : EXIT_MACHINE;
+        return sv_daemon_fail(&DAEMON, err, &why);
     }
-    return p->failed ? EXIT_MACHINE : EXIT_DONE;
+    return p->failed ? SV_DAEMON_MACHINE : SV_DAEMON_DONE;
 }
 
 int main(int argc, char **argv) {
-    arguments args = { 0 };
-    if (!parse_arguments(argc, argv, &args)) {
-        return EXIT_USAGE;
-    }
-    if (args.help) {
-        return print_help();
-    }
-    if (args.version) {
-        (void) printf("selvedge-signer %s\n", SV_VERSION);
-        return EXIT_DONE;
+    sv_daemon_asked asked;
+    int early = sv_daemon_read(&DAEMON, argc, argv, &asked);
+    if (early >= 0) {
+        return early;
     }
     static program p;
-    int code = read_config(args.config, &p.config);
-    if (code != EXIT_DONE) {
+    int code = read_config(asked.config, &p.config);
+    if (code != SV_DAEMON_DONE) {
         return code;
     }
-    if (args.check_only) {
-        (void) printf("configuration is fine\n");
-        return EXIT_DONE;
+    if (asked.check) {
+        return sv_daemon_fine(asked.config);
     }
     code = run(&p);
     // Nothing that libraries do at exit is among the calls that are left.

@@ -199,6 +199,27 @@ case_ 2 'a number is wanted' backtest --config faulty.yaml
 case_ 2 nowhere.db backtest --config good.yaml --store nowhere.db
 case_ 2 nowhere.csv.gz backtest --config good.yaml --replay nowhere.csv.gz --device press-1
 
+# The daemons. [cli-5]
+daemon() { # daemon CODE SENTENCE NAME OPTIONS...
+  local wanted=$1 sentence=$2 code=0
+  shift 2
+  "$SV_BIN/selvedge-$1" "${@:2}" >out 2>said </dev/null || code=$?
+  [ "$code" = "$wanted" ] || fail "exit $code, not $wanted: selvedge-$*: $(cat said)"
+  grep -q -e "$sentence" out said || fail "not told '$sentence': selvedge-$*: $(cat out said)"
+}
+for name in agent fleet gateway signer; do
+  daemon 0 "^selvedge-$name [0-9]" $name --version
+  daemon 0 '^Keys of the configuration:' $name --help
+  daemon 2 'name the configuration with --config FILE' $name
+  daemon 2 'nonsense' $name --config good.yaml --nonsense
+  daemon 2 'nowhere.yaml' $name --config nowhere.yaml
+  daemon 2 'good.yaml:1:' $name --config good.yaml --check-config
+done
+daemon 0 'fleet.yaml: no faults' fleet --config fleet.yaml --check-config
+daemon 0 'signer.yaml: no faults' signer --config signer.yaml --check-config
+daemon 5 . fleet --config fleet.yaml
+daemon 5 . signer --config signer.yaml
+
 # pilot
 case_ 2 'holds other things' pilot --dir pki
 

@@ -82,6 +82,10 @@ code=0
 SELVEDGE_TPM=swtpm:host=127.0.0.1,port=1 "$SV_BIN/selvedge-agent" --config "$work/press-1.yaml" >"$work/said" 2>&1 || code=$?
 [ $code != 0 ] || fail "an agent starts without its TPM"
 grep -q "no TPM answers at 'swtpm:host=127.0.0.1,port=1'" "$work/said" || fail "a TPM that is away is not said"
+# In our sentence alone, unless somebody wants to hear the libraries too.
+if grep -q '^ERROR\|^WARNING' "$work/said"; then fail "a library talks: $(cat "$work/said")"; fi
+SELVEDGE_TPM=swtpm:host=127.0.0.1,port=1 TSS2_LOG=all+error "$SV_BIN/selvedge-agent" --config "$work/press-1.yaml" >"$work/said" 2>&1 || true
+grep -q '^ERROR' "$work/said" || fail "TSS2_LOG is not heeded"
 
 # Who has a key in a file pays nothing for it.
 issue press-3

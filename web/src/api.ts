@@ -23,6 +23,7 @@ export type DeviceDetail = Omit<Device, "alerts"> & {
   certificate: { serial: string; not_before: number | string; not_after: number | string; revoked: boolean } | null;
 };
 export type Standing = { state: "active" | "quarantined" | "revoked" | "retired"; since: number | null; reason: string | null; by: string | null };
+export type Page<T> = { items: T[]; next: string | null };
 export type Enrolment = {
   id: string; site: string; created: number; expires: number; by: string; state: "open" | "used" | "expired" | "withdrawn"; last: { at: number; peer: string; outcome: string } | null;
 };

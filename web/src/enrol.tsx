@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { call, type DeviceDetail, type Enrolment, type EnrolmentMade } from "./api";
+import { call, query, type DeviceDetail, type Enrolment, type EnrolmentMade, type Page } from "./api";
 import { exact, span, useNow } from "./format";
 import { on } from "./live";
 import { useLoad } from "./load";
@@ -35,8 +35,8 @@ function useProgress(made: EnrolmentMade) {
   useEffect(() => {
     let alive = true;
     let timer = 0;
-    const look = () => Promise.all([call<{ items: Enrolment[] }>("/enrolments?limit=500"), call<DeviceDetail>(`/devices/${encodeURIComponent(made.id)}`)])
-      .then(([list, found]) => { if (alive) { setEnrolment(list.items.find((e) => e.id === made.id)); setDevice(found); setError(""); } }, (e) => alive && setError(e.message))
+    const look = () => Promise.all([call<Page<Enrolment>>("/enrolments" + query({ id: made.id, limit: 1 })), call<DeviceDetail>(`/devices/${encodeURIComponent(made.id)}`)])
+      .then(([list, found]) => { if (alive) { setEnrolment(list.items[0]); setDevice(found); setError(""); } }, (e) => alive && setError(e.message))
       .finally(() => { if (alive) timer = window.setTimeout(look, pollMs); });
     look();
     return () => { alive = false; clearTimeout(timer); };
@@ -153,20 +153,31 @@ function OpenRow({ item, may, again }: { item: Enrolment; may: boolean; again: (
   );
 }
 
+const waiting = { state: "open", limit: 50 };
+
 /* Who may enrol, and has not; what was used or ended stands in the record. */
 export function Enrolments({ may }: { may: boolean }) {
-  const { data, error, again } = useLoad<{ items: Enrolment[] }>("/enrolments?limit=500");
+  const { data, error, again } = useLoad<Page<Enrolment>>("/enrolments" + query(waiting));
+  const [older, setOlder] = useState<Page<Enrolment> | null>(null);
+  const [failure, setFailure] = useState("");
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === "visible" && again(), 5000);
     return () => clearInterval(timer);
   }, []);
-  const open = (data?.items ?? []).filter((i) => i.state === "open");
+  const first = data?.items ?? [];
+  const open = [...first, ...(older?.items ?? []).filter((i) => !first.some((f) => f.id === i.id))];
+  const next = older ? older.next : data?.next;
+  const more = () => next && call<Page<Enrolment>>("/enrolments" + query({ ...waiting, cursor: next }))
+    .then((page) => { setOlder({ ...page, items: [...(older?.items ?? []), ...page.items] }); setFailure(""); }, (e) => setFailure(e.message));
+  const withdrawn = (id: string) => { setOlder(older && { ...older, items: older.items.filter((i) => i.id !== id) }); again(); };
   return (
     <section aria-labelledby="h-open">
       <h2 id="h-open">Waiting to enrol</h2>
       {error && <Failed error={error} retry={again} />}
       {data && open.length === 0 && <p class="dim">No device has a line that it has not used.</p>}
-      {open.length > 0 && <ul class="entries">{open.slice(0, 50).map((i) => <OpenRow key={i.id} item={i} may={may} again={again} />)}</ul>}
+      {open.length > 0 && <ul class="entries">{open.map((i) => <OpenRow key={i.id} item={i} may={may} again={() => withdrawn(i.id)} />)}</ul>}
+      {next && <button type="button" class="more" onClick={more}>Show older</button>}
+      {failure && <p class="error" role="alert">{failure}</p>}
     </section>
   );
 }

@@ -1,12 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { call, query, type Certificate, type Recorded } from "./api";
+import { call, query, type Certificate, type Page, type Recorded } from "./api";
 import { count, exact, span, useNow } from "./format";
 import { Enrolments } from "./enrol";
 import { useLoad } from "./load";
 import { Chips, Empty, Failed, State, Time } from "./parts";
 import { go, setQuery, usePlace } from "./router";
 
-type Page<T> = { items: T[]; next: string | null };
 
 const looks: Record<Certificate["state"], [string, string]> = {
   valid: ["healthy", "Valid"], expiring: ["warning", "Ends soon"], expired: ["critical", "Expired"], revoked: ["offline", "Revoked"], replaced: ["unknown", "Replaced"],

@@ -35,6 +35,25 @@ async function change(page, act, reason) {
   await page.locator("dialog button[type=submit]").click();
 }
 
+/* More lines than a page holds: the oldest is found by itself while somebody watches it, and in the list page by page. */
+async function manyLines(page, open) {
+  const ask = (method, path, body) => page.evaluate(([m, p, b]) => fetch("/api/v1" + p, { method: m, headers: { "X-Selvedge": "1", "Content-Type": "application/json" }, body: b && JSON.stringify(b) }).then((r) => r.status), [method, path, body]);
+  const asked = page.waitForRequest((r) => /\/enrolments\?id=watched-1&/.test(r.url()), { timeout: 15000 }).then(() => true, () => false);
+  await add(page, open, "watched-1");
+  check(await asked, "who watches a line asks for it alone");
+  const site = await page.locator(`[data-line="watched-1"] h2`).innerText().then((words) => words.split(" at ")[1]);
+  const later = Array.from({ length: 55 }, (_, i) => `later-${i}`);
+  check((await ask("POST", "/enrolments", { devices: later.map((id) => ({ id, site })) })) === 201, "55 more may enrol");
+  await open(page, "/identity", "[data-enrolment]");
+  check((await page.locator("[data-enrolment]").count()) === 50, "the newest 50 lines are shown");
+  check((await page.locator("[data-enrolment=watched-1]").count()) === 0, "the oldest is not among them");
+  await page.locator("section[aria-labelledby=h-open] .more").click();
+  check(await page.waitForSelector("[data-enrolment=watched-1]", { timeout: 15000 }).then(() => true, () => false), "and comes with the older ones");
+  await page.locator("[data-enrolment=watched-1] [data-act=withdraw]").click();
+  check(await page.waitForSelector("[data-enrolment=watched-1]", { state: "detached", timeout: 15000 }).then(() => true, () => false), "withdrawn, it is gone from the list");
+  for (const id of later) await ask("DELETE", `/enrolments/${id}`);
+}
+
 export async function identities(page, open, bin) {
   const home = mkdtempSync(join(tmpdir(), "identity."));
   const id = "newcomer-1";
@@ -88,6 +107,7 @@ export async function identities(page, open, bin) {
     }
     await page.setViewportSize({ width: 1440, height: 900 });
     await page.emulateMedia({ colorScheme: "light" });
+    await manyLines(page, open);
   } finally {
     agent?.kill("SIGTERM");
     rmSync(home, { recursive: true, force: true });

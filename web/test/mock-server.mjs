@@ -188,7 +188,12 @@ function api(req, res, url) {
   }
   const body = (then) => { let text = ""; req.on("data", (part) => (text += part)); req.on("end", () => then(JSON.parse(text || "{}"))); };
   if (path === "/enrolments" && req.method === "POST") return body(({ devices, minutes }) => json(201, { items: devices.map((d) => makeLine(d, minutes)) }));
-  if (path === "/enrolments") return json(200, { items: lines.filter((l) => (!q.get("state") || l.state === q.get("state")) && (!q.get("id") || l.id === q.get("id"))) });
+  if (path === "/enrolments") {
+    const found = lines.filter((l) => (!q.get("state") || l.state === q.get("state")) && (!q.get("id") || l.id === q.get("id")));
+    const from = Number(q.get("cursor") ?? 0);
+    const to = from + Number(q.get("limit") ?? 100);
+    return json(200, { items: found.slice(from, to), next: to < found.length ? String(to) : null });
+  }
   if (path.startsWith("/enrolments/")) { lines.splice(lines.findIndex((l) => l.id === path.slice(12)), 1); return res.writeHead(204).end(); }
   if (path === "/certificates") {
     const found = certificates().filter((c) => (!q.get("state") || c.state === q.get("state")) && (!q.get("q") || `${c.id} ${c.serial}`.includes(q.get("q"))));

@@ -45,10 +45,17 @@ static sv_err find(void *from, const char *name, void *out, sv_why *why) {
     return SV_OK;
 }
 
+/// These libraries write what goes wrong to stderr themselves, and take only the environment's word
+/// on how much. Ours says it in a sentence; who has set TSS2_LOG wants to hear them.
+static void keep_quiet(void) {
+    (void) setenv("TSS2_LOG", "all+none", 0); // NOLINT(concurrency-mt-unsafe): once, at the start
+}
+
 static sv_err load(sv_tpm_functions *to, sv_why *why) {
     void *esys = NULL;
     void *mu = NULL;
     void *tcti = NULL;
+    keep_quiet();
     SV_TRY(library("libtss2-esys.so.0", &esys, why));
     SV_TRY(library("libtss2-mu.so.0", &mu, why));
     SV_TRY(library("libtss2-tctildr.so.0", &tcti, why));
