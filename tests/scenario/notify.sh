@@ -54,17 +54,17 @@ hooks() { jq -s 'length' "$work/hooks"; }
 none_waits() { api GET 'notifications?state=waiting' | jq -e '.items == []' && api GET 'notifications?state=gathering' | jq -e '.items == []'; }
 fate() { api GET "alerts/$(echo -n "$1" | md5sum | cut -d' ' -f1)/timeline" | jq -e "any(.items[]; $2)"; }
 
-# 400 devices, one cause: one signed message, which names twenty and counts the rest.
-alerts raised 1 400
+# 100 devices, one cause: one signed message, which names twenty and counts the rest.
+alerts raised 1 100
 within 20 hooked '.body.notice.event == "raised"' || fail "nobody is told: $(tail -n 5 "$work/fleet.log")"
 within 10 none_waits || fail "something waits still"
 [ "$(hooks)" = 1 ] || fail "a storm of one cause became $(hooks) messages"
-hooked '.signed and .path == "/hook" and .body.notice.count == 400 and (.body.notice.alerts | length) == 20 and .id == .body.id
-  and (.body.title | startswith("warning: 400 devices at site north: HIGH temperature, first press-"))' >/dev/null || fail "another message: $(cat "$work/hooks")"
-fate press-400 '.event == "notified" and .channel == "hook" and .about == "raised"' >/dev/null || fail "its fate is not on the alert's timeline"
+hooked '.signed and .path == "/hook" and .body.notice.count == 100 and (.body.notice.alerts | length) == 20 and .id == .body.id
+  and (.body.title | startswith("warning: 100 devices at site north: HIGH temperature, first press-"))' >/dev/null || fail "another message: $(cat "$work/hooks")"
+fate press-100 '.event == "notified" and .channel == "hook" and .about == "raised"' >/dev/null || fail "its fate is not on the alert's timeline"
 [ ! -s "$work/mails" ] || fail "a route was taken that does not fit"
-alerts cleared 1 400
-within 20 hooked '.body.notice.event == "recovered" and .body.notice.count == 400' || fail "the end is not told"
+alerts cleared 1 100
+within 20 hooked '.body.notice.event == "recovered" and .body.notice.count == 100' || fail "the end is not told"
 [ "$(hooks)" = 2 ] || fail "the end came $(($(hooks) - 1)) times"
 
 # [notify-9] A mail, under TLS and with the password, whole and without defects.

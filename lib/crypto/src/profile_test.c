@@ -1,104 +1,5 @@
 // Chains that OpenSSL takes and the profile does not; and those of `selvedge pki`, which it takes.
-#include "own.h"
-
-#include <base/mem.h>
-#include <crypto/profile.h>
-#include <crypto/test.h>
-#include <openssl/core_names.h>
-#include <openssl/err.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/disk.h>
-
-typedef STACK_OF(X509) stack;
-
-static void stack_drop(stack **owned) {
-    sk_X509_pop_free(*owned, X509_free);
-}
-
-static sv_forged root, issuing;
-
-static const sv_forgery ROOT = { .cn = "root",
-                                 .extensions = { { NID_basic_constraints, "critical,CA:TRUE" },
-                                                 { NID_key_usage, "critical,keyCertSign" } } };
-
-#define LEAF_EXTENSIONS                                                                            \
-    { NID_basic_constraints, "critical,CA:FALSE" },                                                \
-        { NID_key_usage, "critical,digitalSignature" }, {                                          \
-        NID_ext_key_usage, "clientAuth"                                                            \
-    }
-
-static const sv_forgery LEAF = { .cn = "press-1", .extensions = { LEAF_EXTENSIONS } };
-
-static sv_forgery issuing_forgery(void) {
-    sv_forgery forgery = ROOT;
-    forgery.cn = "issuing";
-    forgery.extensions[0].value = "critical,CA:TRUE,pathlen:0";
-    return forgery;
-}
-
-static int make_chain(void **state) {
-    (void) state;
-    root = sv_forge(&ROOT, NULL);
-    const sv_forgery forgery = issuing_forgery();
-    issuing = sv_forge(&forgery, &root);
-    return 0;
-}
-
-static int drop_chain(void **state) {
-    (void) state;
-    sv_forged_drop(&root);
-    sv_forged_drop(&issuing);
-    return 0;
-}
-
-/// OpenSSL alone, and with the profile, about leaf, between and anchor.
-static sv_err judge(X509 *leaf, X509 *between, X509 *anchor, const sv_profile *profile,
-                    sv_why *why) {
-    SV_DEFER(sv_trust_drop) X509_STORE *store = X509_STORE_new();
-    SV_DEFER(sv_trust_ctx_drop) X509_STORE_CTX *context = X509_STORE_CTX_new();
-    SV_DEFER(stack_drop) stack *sent = sk_X509_new_null();
-    if (between != NULL) {
-        assert_true(X509_up_ref(between) == 1 && sk_X509_push(sent, between) > 0);
-    }
-    assert_int_equal(X509_STORE_add_cert(store, anchor), 1);
-    assert_int_equal(X509_STORE_CTX_init(context, store, leaf, sent), 1);
-    return sv_profile_verify(context, profile, why);
-}
-
-static const sv_profile CLIENT = { .use = SV_PROFILE_CLIENT };
-
-typedef struct odd {
-    const char *what;
-    sv_forgery forgery;
-    const char *said;
-    sv_profile profile;
-} odd;
-
-static void must_refuse(const odd *o, X509 *leaf, X509 *between, X509 *anchor) {
-    sv_why why = { 0 };
-    if (judge(leaf, between, anchor, NULL, &why) != SV_OK) {
-        fail_msg("%s: OpenSSL refuses it by itself: %s", o->what, why.text);
-    }
-    if (judge(leaf, between, anchor, &o->profile, &why) != SV_ERR_UNTRUSTED) {
-        fail_msg("%s is taken", o->what);
-    }
-    if (strstr(why.text, o->said) == NULL
-        || (strstr(why.text, "wanted") == NULL && strstr(why.text, "accepted") == NULL)) {
-        fail_msg("%s: %s", o->what, why.text);
-    }
-}
-
-static EVP_PKEY *key_of(const char *kind) {
-    EVP_PKEY *key = NULL;
-    if (strcmp(kind, "rsa") == 0) {
-        key = EVP_RSA_gen(1024);
-    } else {
-        key = EVP_EC_gen(kind);
-    }
-    assert_non_null(key);
-    return key;
-}
+#include "profile_fixture.h"
 
 /// P-256, but spelt out in numbers.
 static EVP_PKEY *spelt_out_key(void) {
@@ -415,79 +316,6 @@ static void what_openssl_refuses_stays_refused(void **state) {
     sv_forged_drop(&leaf);
 }
 
-// [profile-2]
-static void good_chains_are_taken(void **state) {
-    (void) state;
-    const struct {
-        sv_forgery forgery;
-        sv_profile profile;
-    } CASES[] = {
-        { LEAF, CLIENT },
-        { LEAF, { .use = SV_PROFILE_ROLE } },
-        { LEAF, { .use = SV_PROFILE_PATH } },
-        { { .cn = "x", .extensions = { { NID_ext_key_usage, "serverAuth" } } },
-          { .use = SV_PROFILE_SERVER } },
-        { { .cn = "x" }, { .use = SV_PROFILE_PATH } },
-        { { .cn = "x", .serial = "01", .extensions = { LEAF_EXTENSIONS } }, CLIENT },
-        { { .cn = "x",
-            .serial = "7fffffffffffffffffffffffffffffffffffffff",
-            .extensions = { LEAF_EXTENSIONS } },
-          CLIENT },
-        { { .cn = "x", .digest = EVP_sha384(), .extensions = { LEAF_EXTENSIONS } }, CLIENT },
-        { { .cn = "x", .key = key_of("P-384"), .extensions = { LEAF_EXTENSIONS } }, CLIENT },
-        { { .cn = "x", .v1 = true },
-          { .use = SV_PROFILE_CLIENT, .allow_classic = true } }, // [profile-4]
-        { { .cn = "x", .v1 = true }, { .use = SV_PROFILE_ROLE, .allow_classic = true } },
-    };
-    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
-        sv_forged leaf = sv_forge(&CASES[i].forgery, &issuing);
-        sv_why why = { 0 };
-        if (judge(leaf.certificate, issuing.certificate, root.certificate, &CASES[i].profile, &why)
-            != SV_OK) {
-            fail_msg("case %zu: %s", i, why.text);
-        }
-        sv_forged_drop(&leaf);
-    }
-}
-
-static void must_verify(const char *dir, const char *id, const char *ca) {
-    char trusted[160], leaf[160];
-    sv_identity who;
-    sv_why why = { 0 };
-    (void) snprintf(trusted, sizeof trusted, "%s/%s", dir, ca);
-    (void) snprintf(leaf, sizeof leaf, "%s/out/%s.crt", dir, id);
-    if (sv_pki_verify(trusted, leaf, &who, &why) != SV_OK) {
-        fail_msg("%s", why.text);
-    }
-    assert_string_equal(who.id, id);
-}
-
-/// Whatever `selvedge pki` makes, with every kind of key. [profile-2]
-static void our_own_certificates_are_of_the_profile(void **state) {
-    (void) state;
-    static const sv_key_kind KINDS[] = { SV_KEY_EC, SV_KEY_RSA, SV_KEY_ED25519 };
-    static const char *const IDS[] = { "press-1", "gateway-1", "fleet-1", "panel-1" };
-    static const sv_role ROLES[] = { SV_ROLE_DEVICE, SV_ROLE_GATEWAY, SV_ROLE_SERVER, SV_ROLE_APP };
-    for (size_t i = 0; i < SV_COUNT(KINDS); i++) {
-        char dir[] = "/tmp/sv-profile-XXXXXX";
-        char out[64], pki[64];
-        assert_non_null(mkdtemp(dir));
-        (void) snprintf(out, sizeof out, "%s/out", dir);
-        (void) snprintf(pki, sizeof pki, "%s/pki", dir);
-        const sv_pki_setup setup = { .dir = pki, .key = KINDS[i], .root_passphrase = "only tests" };
-        assert_int_equal(sv_pki_init(&setup, NULL), SV_OK);
-        for (size_t k = 0; k < SV_COUNT(IDS); k++) {
-            const sv_pki_leaf leaf = {
-                .id = IDS[k], .role = ROLES[k], .key = KINDS[i], .out = out
-            };
-            assert_int_equal(sv_pki_issue(pki, &leaf, NULL), SV_OK);
-            must_verify(dir, IDS[k], "pki/ca.crt");
-            must_verify(dir, IDS[k], "pki/root/root.crt");
-        }
-        assert_int_equal(sv_disk_remove_tree(dir, NULL), SV_OK);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_leaves_are_refused_with_what_is_wanted),
@@ -497,8 +325,6 @@ int main(void) {
         cmocka_unit_test(a_certificate_with_too_many_extensions_is_refused),
         cmocka_unit_test(an_authority_that_is_not_the_issuer_is_refused),
         cmocka_unit_test(what_openssl_refuses_stays_refused),
-        cmocka_unit_test(good_chains_are_taken),
-        cmocka_unit_test(our_own_certificates_are_of_the_profile),
     };
     return cmocka_run_group_tests(tests, make_chain, drop_chain);
 }

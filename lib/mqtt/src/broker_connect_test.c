@@ -2,10 +2,6 @@
 
 static const sv_mqtt_version VERSIONS[] = { SV_MQTT_V311, SV_MQTT_V5 };
 
-static uint64_t bit(unsigned identifier) {
-    return UINT64_C(1) << identifier;
-}
-
 static site_link *open_app(site *here, size_t number, const char *id) {
     site_link *link = &here->links[number];
     sv_identity identity = site_identity(id, SV_ROLE_APP);

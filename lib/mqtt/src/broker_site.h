@@ -473,6 +473,20 @@ static inline void site_ping(site_link *link) {
     site_bytes(link, (sv_text){ .at = "\xC0\0", .len = 2 });
 }
 
+static inline uint64_t bit(unsigned identifier) {
+    return UINT64_C(1) << identifier;
+}
+
+/// An MQTT 5 client whose session stays for an hour.
+static inline sv_mqtt_connect connect5(const char *id) {
+    sv_mqtt_connect connect = { .version = SV_MQTT_V5,
+                                .client_id = sv_text_of(id),
+                                .keepalive_s = 60 };
+    connect.properties.present = bit(SV_MQTT_P_SESSION_EXPIRY);
+    connect.properties.session_expiry_s = 3600;
+    return connect;
+}
+
 static inline sv_broker_counts site_count(const site *here) {
     return sv_broker_count(here->broker);
 }
