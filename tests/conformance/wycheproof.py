@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Vectors of the Wycheproof project: signatures against the verifier of update metadata, AES-256-GCM against what seals images. The vectors are no part of this project:
-SV_WYCHEPROOF names the folder that holds them, and without it nothing is checked. [trust-3] [image-9]"""
+"""Vectors of the Wycheproof project: signatures against the verifiers of update metadata and of boot headers, AES-256-GCM against what seals images. The vectors are no part of this project:
+SV_WYCHEPROOF names the folder that holds them, and without it nothing is checked. [trust-3] [boot-5] [image-9]"""
 import argparse
 import gzip
 import json
@@ -11,7 +11,7 @@ import sys
 # (file, scheme, whether the vectors' own word counts). A salt of no bytes is valid RSA-PSS, and refused here on purpose. The two salts that are taken, 32 bytes and the
 # largest that fits, are "changed" ones for vectors of another length.
 FILES = [
-    ("ed25519_test", "ed25519", True), ("ecdsa_secp256r1_sha256_test", "ecdsa-sha2-nistp256", True),
+    ("ed25519_test", "ed25519", True), ("ecdsa_secp256r1_sha256_test", "ecdsa-sha2-nistp256", True), ("ecdsa_secp256r1_sha256_test", "boot", True),
     ("rsa_pss_2048_sha256_mgf1_32_test", "rsassa-pss-sha256", True), ("rsa_pss_3072_sha256_mgf1_32_test", "rsassa-pss-sha256", True),
     ("rsa_pss_2048_sha256_mgf1_0_test", "rsassa-pss-sha256", False),
 ]
@@ -45,12 +45,39 @@ def ask(program, questions):
     return failed
 
 
+def integer(der):
+    """The bytes of a DER INTEGER that is not negative and written as short as it can be, and what follows; None when it is none."""
+    if len(der) < 3 or der[0] != 2 or not 1 <= der[1] <= 33 or len(der) < 2 + der[1]:
+        return None
+    body = der[2:2 + der[1]]
+    if body[0] >= 0x80 or (len(body) > 1 and body[0] == 0 and body[1] < 0x80):
+        return None
+    return body.lstrip(b"\0"), der[2 + der[1]:]
+
+
+def r_and_s(der):
+    """The 64 bytes that a boot header has in place of this signature; none for what is not DER to the last bit, or does not fit: a boot header cannot hold it."""
+    if len(der) < 2 or der[0] != 0x30 or der[1] != len(der) - 2 or der[1] >= 0x80:
+        return b""
+    r = integer(der[2:])
+    s = integer(r[1]) if r else None
+    if not s or s[1] or len(r[0]) > 32 or len(s[0]) > 32:
+        return b""
+    return r[0].rjust(32, b"\0") + s[0].rjust(32, b"\0")
+
+
+def question(scheme, group, test):
+    if scheme == "boot":
+        return group["publicKeyPem"].encode().hex(), r_and_s(bytes.fromhex(test["sig"])).hex()
+    return (group["publicKey"]["pk"] if scheme == "ed25519" else group["publicKeyPem"]).encode().hex(), test["sig"]
+
+
 def signatures():
     for name, scheme, ours in FILES:
         for group in groups_of(name):
-            key = group["publicKey"]["pk"] if scheme == "ed25519" else group["publicKeyPem"]
             for test in group["tests"]:
-                yield [scheme, key.encode().hex(), test["msg"], test["sig"]], test, expected(test, ours)
+                key, signature = question(scheme, group, test)
+                yield [scheme, key, test["msg"], signature], test, expected(test, ours)
 
 
 def sealed_messages():
