@@ -4,6 +4,7 @@
 #include <string.h>
 #include <update/boot_header.h>
 
+_Static_assert((int) SV_TARGET_HARDWARE_MAX == (int) SV_BOOT_HARDWARE_MAX, "as many ids");
 _Static_assert((int) SV_P256_SIGNATURE_BYTES == (int) SV_BOOT_SIGNATURE_BYTES, "r and s");
 
 /// Which member it is that no header can have.
@@ -47,5 +48,51 @@ sv_err sv_boot_header_sign(sv_boot_header *header, struct evp_pkey_st *key,
         return sv_fail(why, SV_ERR_UNTRUSTED, "a boot loader would not take this header: %s",
                        sv_boot_verdict_text(verdict));
     }
+    return SV_OK;
+}
+
+static bool same_hardware(const sv_target *target, const sv_boot_header *header) {
+    if (target->hardware_count != header->hardware_count) {
+        return false;
+    }
+    for (size_t i = 0; i < target->hardware_count; i++) {
+        if (strcmp(target->hardware[i], header->hardware[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+sv_err sv_boot_header_of(const sv_target *target, sv_boot_header *out, sv_why *why) {
+    sv_boot_header header;
+    if (target->boot_len == 0) {
+        return sv_fail(why, SV_ERR_NOT_FOUND, "%s %s has no boot header", target->product,
+                       target->version);
+    }
+    sv_boot_verdict verdict = sv_boot_header_read(target->boot, target->boot_len, &header);
+    if (verdict != SV_BOOT_GOOD) {
+        return sv_fail(why, SV_ERR_INVALID, "%s %s: %s", target->product, target->version,
+                       sv_boot_verdict_text(verdict));
+    }
+    const struct {
+        const char *what;
+        bool same;
+    } members[] = {
+        { "length", header.image_bytes == target->length },
+        { "digest", memcmp(header.digest, target->digest, sizeof header.digest) == 0 },
+        { "product", strcmp(header.product, target->product) == 0 },
+        { "version", strcmp(header.version, target->version) == 0 },
+        { "hardware", same_hardware(target, &header) },
+        { "slot class", strcmp(header.slot, target->slot) == 0 },
+        { "counter", header.counter == target->counter },
+    };
+    for (size_t i = 0; i < SV_COUNT(members); i++) {
+        if (!members[i].same) {
+            return sv_fail(why, SV_ERR_INVALID,
+                           "%s %s: its boot header says another %s than its target entry",
+                           target->product, target->version, members[i].what);
+        }
+    }
+    *out = header;
     return SV_OK;
 }

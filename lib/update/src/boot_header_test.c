@@ -103,11 +103,52 @@ static void a_key_that_no_boot_loader_takes_signs_nothing(void **state) { // [bo
     }
 }
 
+/// A release of which target entry and boot header say the same, or not.
+static void a_header_says_what_its_target_entry_says(void **state) { // [boot-17]
+    (void) state;
+    static const char *const MEMBERS[] = { "length",   "digest",   "product",    "version",
+                                           "hardware", "hardware", "slot class", "counter" };
+    SV_DEFER(sv_key_drop) struct evp_pkey_st *key = new_key(SV_KEY_EC, "entry.key");
+    sv_boot_header said = release();
+    sv_boot_header read;
+    sv_target good = { .length = 4096,
+                       .digest = { 1, 2, 3 },
+                       .product = "lathe-ctl",
+                       .version = "2.1.0",
+                       .hardware = { "rev-b" },
+                       .hardware_count = 1,
+                       .slot = "rootfs",
+                       .counter = 3 };
+    assert_int_equal(sv_boot_header_of(&good, &read, NULL), SV_ERR_NOT_FOUND);
+    assert_int_equal(sv_boot_header_sign(&said, key, good.boot, NULL), SV_OK);
+    good.boot_len = SV_BOOT_HEADER_BYTES;
+    assert_int_equal(sv_boot_header_of(&good, &read, NULL), SV_OK);
+    assert_string_equal(read.version, "2.1.0");
+    for (size_t i = 0; i < SV_COUNT(MEMBERS); i++) {
+        static sv_target bent;
+        bent = good;
+        bent.length += i == 0;
+        bent.digest[31] ^= i == 1;
+        bent.product[0] ^= i == 2;
+        bent.version[0] ^= i == 3;
+        bent.hardware[0][0] ^= i == 4;
+        bent.hardware_count += i == 5;
+        bent.slot[0] ^= i == 6;
+        bent.counter -= i == 7;
+        sv_why why = { 0 };
+        assert_int_equal(sv_boot_header_of(&bent, &read, &why), SV_ERR_INVALID);
+        assert_non_null(strstr(why.text, MEMBERS[i]));
+    }
+    good.boot_len--;
+    assert_int_equal(sv_boot_header_of(&good, &read, NULL), SV_ERR_INVALID);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_boot_loader_takes_what_was_signed_here),
         cmocka_unit_test(what_cannot_be_signed_is_refused_by_its_name),
         cmocka_unit_test(a_key_that_no_boot_loader_takes_signs_nothing),
+        cmocka_unit_test(a_header_says_what_its_target_entry_says),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
