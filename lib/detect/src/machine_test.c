@@ -180,6 +180,27 @@ static void a_machine_sampled_twice_as_often_is_judged_alike(void **state) { // 
     assert_true(found[0] > 150 && found[1] > 150);
 }
 
+static void units_and_offsets_of_sensors_change_nothing(void **state) { // [detect-25]
+    (void) state;
+    static sv_machine_detector other;
+    plant p = { .prng = { .state = 41 } };
+    assert_int_equal(sv_machine_detector_start(&d, SENSORS, TRAIN, NULL), SV_OK);
+    other = d;
+    for (unsigned i = 0; i < TRAIN + 400; i++) {
+        double row[SENSORS];
+        double elsewhere[SENSORS];
+        next(&p, row);
+        row[1] += i > TRAIN + 200 ? 0.05 : 0;
+        for (size_t j = 0; j < SENSORS; j++) {
+            elsewhere[j] = 20 - 1.8 * row[j];
+        }
+        sv_machine_verdict a = sv_machine_detector_take(&d, row);
+        sv_machine_verdict b = sv_machine_detector_take(&other, elsewhere);
+        assert_true(fabs(a.score - b.score) < 1e-6 && a.anomaly == b.anomaly);
+        assert_true(a.changepoint == b.changepoint && a.top == b.top);
+    }
+}
+
 // ---- whatever comes -----------------------------------------------------------------------------
 
 static double odd(sv_prng *prng) {
@@ -356,6 +377,7 @@ int main(void) {
         cmocka_unit_test(one_row_that_is_off_is_no_anomaly),
         cmocka_unit_test(what_somebody_calls_normal_is_normal),
         cmocka_unit_test(a_machine_sampled_twice_as_often_is_judged_alike),
+        cmocka_unit_test(units_and_offsets_of_sensors_change_nothing),
         cmocka_unit_test(any_values_give_a_score),
         cmocka_unit_test(a_sensor_that_says_nothing_is_no_evidence),
         cmocka_unit_test(a_sensor_that_was_not_there_to_be_learnt_never_counts),
