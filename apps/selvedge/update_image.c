@@ -110,32 +110,103 @@ static sv_err put(void *arg, sv_text stored, sv_why *why) {
     return SV_OK;
 }
 
-/// Chunks go to a neighbour of `path`, which takes its place when they are whole.
 static sv_err write_chunks(const sv_image_encoding *what, const char *path, sv_encoding *out,
                            sv_textbuf *index, sv_why *why) {
-    char fresh[SV_PATH_MAX + sizeof ".new"];
-    (void) snprintf(fresh, sizeof fresh, "%s.new", path);
     SV_DEFER(sv_fd_drop)
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0) {
-        return sv_fail(why, SV_ERR_IO, "cannot create '%s': %m", fresh);
+        return sv_fail(why, SV_ERR_IO, "cannot create '%s': %m", path);
     }
-    outlet to = { .fd = fd, .path = fresh };
+    outlet to = { .fd = fd, .path = path };
     sv_image_encoding with = *what;
     with.sink = (sv_image_sink){ .arg = &to, .put = put };
     SV_TRY(sv_image_encode(&with, out, index, why));
-    if (fsync(fd) != 0 || rename(fresh, path) != 0) {
-        return sv_fail(why, SV_ERR_IO, "cannot keep '%s': %m", path);
+    return fsync(fd) == 0 ? SV_OK : sv_fail(why, SV_ERR_IO, "cannot sync '%s': %m", path);
+}
+
+// ---- opened again -------------------------------------------------------------------------------
+
+static sv_err compare_chunk(making *m, sv_image_reader *reader, update_file *stored, uint64_t chunk,
+                            sv_why *why) {
+    uint8_t packed[SV_CHUNK_STORED_MAX];
+    uint8_t opened[SV_CHUNK_BYTES];
+    uint8_t wanted[SV_CHUNK_BYTES];
+    size_t bytes = 0;
+    sv_image_range range = sv_image_stored(sv_image_reader_index(reader), chunk);
+    SV_TRY(stored->bytes.read(stored, range.at, packed, (size_t) range.bytes, why));
+    sv_text text = { .at = (const char *) packed, .len = (size_t) range.bytes };
+    SV_TRY(sv_image_chunk_open(reader, chunk, text, opened, &bytes, why));
+    SV_TRY(m->file.bytes.read(&m->file, chunk * SV_CHUNK_BYTES, wanted, bytes, why));
+    return memcmp(opened, wanted, bytes) == 0
+               ? SV_OK
+               : sv_fail(why, SV_ERR_IO, "chunk %llu is not the image's",
+                         (unsigned long long) chunk);
+}
+
+/// What devices will open is opened once before it is signed: every chunk of it is the image's.
+/// [repo-15]
+static sv_err open_again(making *m, const sv_image_encoding *what, const char *path,
+                         const sv_encoding *made, sv_text index, sv_why *why) {
+    SV_DEFER(update_file_drop) update_file stored = { .fd = -1 };
+    SV_DEFER(sv_image_reader_drop) sv_image_reader *reader = NULL;
+    const sv_image_opening opening = { .target = &m->image->target,
+                                       .encoding = made,
+                                       .index = index,
+                                       .content_key = m->image->plain ? NULL : m->key.bytes,
+                                       .old = what->old,
+                                       .old_digest = what->old_digest };
+    sv_why inner = { 0 };
+    SV_TRY(update_file_open(path, &stored, why));
+    sv_err err = sv_image_reader_open(&opening, &reader, &inner);
+    for (uint64_t i = 0; err == SV_OK && i < sv_chunk_count(m->image->target.length); i++) {
+        err = compare_chunk(m, reader, &stored, i, &inner);
     }
-    return SV_OK;
+    return err == SV_OK
+               ? SV_OK
+               : sv_fail(why, SV_ERR_IO,
+                         "'%.200s' does not open to the image it was made of: %.140s. Is the "
+                         "disk sound?",
+                         path, inner.text);
+}
+
+// ---- all of one ---------------------------------------------------------------------------------
+
+static sv_err keep_index(const making *m, const char *name, sv_text index, sv_why *why) {
+    char file[FILE_ROOM];
+    char path[SV_PATH_MAX];
+    (void) snprintf(file, sizeof file, "%s.index", name);
+    SV_TRY(update_artifact_path(m->folder->dir, m->image->target.digest, file, path, why));
+    return sv_disk_replace(path, index, 0644, why);
+}
+
+static sv_err write_and_open(making *m, const sv_image_encoding *what, const char *path,
+                             sv_encoding *made, sv_textbuf *index, sv_why *why) {
+    SV_TRY(write_chunks(what, path, made, index, why));
+    if (!m->image->plain) {
+        SV_TRY(save_key(m, why));
+    }
+    return open_again(m, what, path, made, sv_textbuf_text(index), why);
+}
+
+/// Chunks go to a neighbour of `path`, which takes its place when they are what they should be.
+static sv_err fill(making *m, const sv_image_encoding *what, const char *path, sv_encoding *made,
+                   sv_textbuf *index, sv_why *why) {
+    char fresh[SV_PATH_MAX + sizeof ".new"];
+    (void) snprintf(fresh, sizeof fresh, "%s.new", path);
+    sv_err err = write_and_open(m, what, fresh, made, index, why);
+    if (err == SV_OK && rename(fresh, path) != 0) {
+        err = sv_fail(why, SV_ERR_IO, "cannot keep '%s': %m", path);
+    }
+    if (err != SV_OK) {
+        (void) unlink(fresh);
+    }
+    return err;
 }
 
 static sv_err make_encoding(making *m, sv_image_encoding *what, sv_why *why) {
     char name[SV_ENCODING_NAME_ROOM];
-    char file[FILE_ROOM];
     char path[SV_PATH_MAX];
     sv_target *target = &m->image->target;
-    sv_encoding *made = &target->encodings[target->encoding_count];
     SV_DEFER(sv_textbuf_drop)
     sv_textbuf index = SV_TEXTBUF_HEAP((size_t) sv_image_index_bytes(target->length) + 1);
     sv_encoding called = { .kind = what->kind };
@@ -148,17 +219,23 @@ static sv_err make_encoding(making *m, sv_image_encoding *what, sv_why *why) {
     what->key = m->image->plain ? NULL : &m->key;
     SV_TRY(update_artifact_path(m->folder->dir, target->digest, name, path, why));
     update_progress_begin(&m->file.progress, name);
-    sv_err err = write_chunks(what, path, made, &index, why);
+    sv_err err = fill(m, what, path, &target->encodings[target->encoding_count], &index, why);
     update_progress_end(&m->file.progress);
     SV_TRY(err);
-    if (!m->image->plain) {
-        SV_TRY(save_key(m, why));
-    }
-    (void) snprintf(file, sizeof file, "%s.index", name);
-    SV_TRY(update_artifact_path(m->folder->dir, target->digest, file, path, why));
-    SV_TRY(sv_disk_replace(path, sv_textbuf_text(&index), 0644, why));
+    SV_TRY(keep_index(m, name, sv_textbuf_text(&index), why));
     target->encoding_count++;
     return SV_OK;
+}
+
+static bool has_delta(const sv_target *target, const uint8_t from[SV_TARGET_HASH_BYTES]) {
+    for (size_t i = 0; i < target->encoding_count; i++) {
+        const sv_encoding *encoding = &target->encodings[i];
+        if (encoding->kind == SV_ENCODING_DELTA
+            && memcmp(encoding->from, from, SV_TARGET_HASH_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static sv_err make_delta(making *m, const char *from, sv_why *why) {
@@ -168,6 +245,12 @@ static sv_err make_delta(making *m, const char *from, sv_why *why) {
     SV_TRY(update_file_digest(&old, digest, why));
     if (memcmp(digest, m->image->target.digest, sizeof digest) == 0) {
         return sv_fail(why, SV_ERR_INVALID, "--from '%s' is the image itself", from);
+    }
+    if (has_delta(&m->image->target, digest)) {
+        return sv_fail(why, SV_ERR_INVALID, "--from '%s' has the bytes of another --from", from);
+    }
+    if (m->image->target.encoding_count == SV_TARGET_ENCODINGS_MAX) {
+        return sv_fail(why, SV_ERR_INVALID, "an image can have %d --from at most", UPDATE_FROM_MAX);
     }
     update_progress_begin(&old.progress, "delta");
     sv_image_encoding what = { .kind = SV_ENCODING_DELTA, .old = &old.bytes, .old_digest = digest };

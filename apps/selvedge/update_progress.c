@@ -29,4 +29,5 @@ void update_progress_end(update_progress *progress) {
     if (progress->said && isatty(STDERR_FILENO) == 1) {
         (void) fprintf(stderr, "\r%s: done \n", progress->what);
     }
+    progress->what = NULL;
 }

@@ -52,6 +52,29 @@ static sv_err open_repo(const asked *a, int *lock, char metadata[SV_PATH_MAX], s
     return sv_disk_lock(path, lock, why);
 }
 
+/// In time for who has to fetch keys from a safe.
+static void warn_of_end(const update_release *release, const update_document *document) {
+    char room[40];
+    char remedy[UPDATE_REMEDY_ROOM];
+    sv_textbuf end = SV_TEXTBUF(room);
+    if (document->metadata->expires_us - release->now_us < UPDATE_WARNING_DAYS * SV_TIME_DAY_US) {
+        sv_time_add(&end, document->metadata->expires_us);
+        update_remedy(release, document->role, remedy);
+        (void) fprintf(stderr,
+                       "note: %s ends at " SV_TEXT_FMT
+                       ", and nothing is published then. Renew it with: %s\n",
+                       document->role, SV_TEXT_ARG(sv_textbuf_text(&end)), remedy);
+    }
+}
+
+static void warn_of_ends(const update_release *release) {
+    const update_document *document = NULL;
+    warn_of_end(release, &release->root);
+    for (size_t i = 0; (document = update_release_targets(release, i)) != NULL; i++) {
+        warn_of_end(release, document);
+    }
+}
+
 static void tell(const update_release *release, const char *repo) {
     char room[40];
     sv_textbuf end = SV_TEXTBUF(room);
@@ -81,6 +104,7 @@ static sv_err publish(const asked *a, sv_why *why) {
     SV_TRY(update_release_seal(&release, &before, &terms, why));
     SV_TRY(update_repo_write(&release, a->repo, why));
     tell(&release, a->repo);
+    warn_of_ends(&release);
     return SV_OK;
 }
 

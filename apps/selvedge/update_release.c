@@ -22,26 +22,31 @@ const update_document *update_release_targets(const update_release *release, siz
 
 // ---- loading ------------------------------------------------------------------------------------
 
+void update_remedy(const update_release *release, const char *role, char room[UPDATE_REMEDY_ROOM]) {
+    bool ours = sv_tuf_name_is_top(sv_text_of(role));
+    (void) snprintf(room, UPDATE_REMEDY_ROOM, "%sselvedge update sign --renew %.64s --keys %.60s%s",
+                    ours ? "" : "(its holder) ", role, ours ? release->folder->dir : "THEIRS",
+                    ours ? "" : "; or take it out: selvedge update keys undelegate");
+}
+
 static sv_err judge(const update_release *release, const update_document *document,
                     const sv_tuf_voucher *by, sv_why *why) {
     char room[40];
+    char remedy[UPDATE_REMEDY_ROOM];
     sv_textbuf end = SV_TEXTBUF(room);
     sv_why inner = { 0 };
+    update_remedy(release, document->role, remedy);
     if (sv_tuf_check(document->metadata, by, &inner) != SV_OK) {
-        return sv_fail(why, SV_ERR_UNTRUSTED,
-                       "%s version %lld: %.120s. Sign it with: selvedge update sign --renew %s "
-                       "--keys %.60s",
-                       document->role, (long long) document->metadata->version, inner.text,
-                       document->role, release->folder->dir);
+        return sv_fail(why, SV_ERR_UNTRUSTED, "%s version %lld: %.90s. Sign it with: %s",
+                       document->role, (long long) document->metadata->version, inner.text, remedy);
     }
     if (document->metadata->expires_us <= release->now_us) {
         sv_time_add(&end, document->metadata->expires_us);
         return sv_fail(why, SV_ERR_UNTRUSTED,
                        "%s version %lld ended at " SV_TEXT_FMT
-                       ": no device would believe it. Renew it with: selvedge update sign --renew "
-                       "%s --keys %.60s",
+                       ": no device would believe it. Renew it with: %s",
                        document->role, (long long) document->metadata->version,
-                       SV_TEXT_ARG(sv_textbuf_text(&end)), document->role, release->folder->dir);
+                       SV_TEXT_ARG(sv_textbuf_text(&end)), remedy);
     }
     return SV_OK;
 }

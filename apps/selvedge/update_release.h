@@ -5,7 +5,11 @@
 
 #include "update_documents.h"
 
-enum { UPDATE_DAYS_SNAPSHOT = 30, UPDATE_DAYS_TIMESTAMP = 7 };
+enum {
+    UPDATE_DAYS_SNAPSHOT = 30,
+    UPDATE_DAYS_TIMESTAMP = 7,
+    UPDATE_WARNING_DAYS = 30, ///< before root or targets end
+};
 
 typedef struct update_release {
     const update_folder *folder;
@@ -41,6 +45,10 @@ typedef struct update_terms {
 /// otherwise; and always a new timestamp. Keeps both in the folder of keys. [repo-6]
 sv_err update_release_seal(update_release *release, const update_before *before,
                            const update_terms *terms, sv_why *why);
+
+enum { UPDATE_REMEDY_ROOM = 200 };
+/// How a role is signed again: by us, or by the supplier whose it is.
+void update_remedy(const update_release *release, const char *role, char room[UPDATE_REMEDY_ROOM]);
 
 /// All targets files, `targets` first.
 const update_document *update_release_targets(const update_release *release, size_t index);

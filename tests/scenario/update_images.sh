@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Images from the release engineer into the repository: plain ones for any TUF client, sealed ones for nobody without the key; what is bent
-# is found, on both sides; a supplier's images by the supplier's keys. [repo-12] [repo-13] [repo-14]
+# is found, on both sides; a supplier's images by the supplier's keys. [repo-12] [repo-13] [repo-14] [repo-15]
+# shellcheck disable=SC1091,SC2154 # what the sourced files set
 set -euo pipefail
 source "$SV_SOURCE/tests/support/common.sh"
 cd "$work"
@@ -31,6 +32,15 @@ update keys new boot --key ec --keys keys
 update sign old.img --product lathe-ctl --version 2.0.0 --hardware rev-b --plain --keys keys
 update sign new.img --product lathe-ctl --version 2.1.0 --hardware rev-b --hardware rev-c --from old.img --notes 'spindle fix' --keys keys
 grep -q 'release counter 2' said || fail "the counter does not go up by itself"
+# What a disk that lies has kept is not signed. [repo-15]
+for file in raw.new zstd.new; do
+  rc=0
+  SV_FLIP=$file ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$SV_DIE_AT_SO" "$selvedge" update sign old.img --product lathe-ctl --version 2.0.1 --hardware rev-b --plain --keys keys >said 2>&1 || rc=$?
+  [ $rc = 5 ] || fail "a disk that lies: ended with $rc"
+  grep -q 'does not open to the image it was made of' said || fail "what is wrong is not said"
+done
+says 2 'is the image itself' sign new.img --product lathe-ctl --version 2.1.0 --hardware rev-b --from new.img --keys keys
+says 2 'has the bytes of another' sign new.img --product lathe-ctl --version 2.1.0 --hardware rev-b --from old.img --from old.img --keys keys
 update publish --keys keys --repo repo
 [ -z "$(find keys/artifacts -type f)" ] || fail "artifacts are left behind"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A repository is published whole or not at all: whenever the publisher is killed, clients go on. [repo-6] [repo-7] [repo-8] [repo-9]
+# shellcheck disable=SC1091,SC2154 # what the sourced files set
 set -euo pipefail
 source "$SV_SOURCE/tests/support/common.sh"
 cd "$work"
@@ -95,6 +96,14 @@ rm keys/metadata/timestamp.json keys/metadata/snapshot.json
 update publish --keys keys --repo repo
 [ "$(version repo/metadata/timestamp.json)" = $((before + 2)) ] || fail "another desk begins again"
 refresh client || fail "another desk is not believed"
+
+# What ends soon is told in time.
+update sign --renew targets --for 29d --keys keys
+update publish --keys keys --repo repo
+grep -q 'note: targets ends at' said || fail "nobody was told that targets ends soon"
+update sign --renew targets --for 31d --keys keys
+update publish --keys keys --repo repo
+grep -q 'note: ' said && fail "somebody was told too early"
 
 # What has ended is not published, and the remedy is said.
 update sign --renew targets --for 1s --keys keys

@@ -1,11 +1,13 @@
 // Preloaded into a program: it dies, as by `kill -9`, just before the SV_DIE_AT-th change that it
-// would make to the disk. A test that counts up meets every moment there is.
+// would make to the disk. A test that counts up meets every moment there is. With SV_FLIP, what is
+// written to files whose name ends so is not what is on the disk afterwards.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -64,9 +66,27 @@ int fsync(int fd) {
     return REAL(fsync)(fd);
 }
 
+/// Does the file end like SV_FLIP?
+static int is_flipped(int fd) {
+    const char *wanted = getenv("SV_FLIP"); // NOLINT(concurrency-mt-unsafe)
+    char link_name[64];
+    char path[1024];
+    (void) snprintf(link_name, sizeof link_name, "/proc/self/fd/%d", fd);
+    ssize_t len = wanted != NULL ? readlink(link_name, path, sizeof path - 1) : -1;
+    if (len < 0 || (size_t) len < strlen(wanted)) {
+        return 0;
+    }
+    path[len] = '\0';
+    return strcmp(path + len - strlen(wanted), wanted) == 0;
+}
+
 ssize_t write(int fd, const void *bytes, size_t len) {
     if (fd > 2) {
         spend();
+    }
+    if (fd > 2 && len > 1 && is_flipped(fd)) {
+        const unsigned char bent = (unsigned char) (*(const unsigned char *) bytes ^ 1);
+        return REAL(write)(fd, &bent, 1);
     }
     return REAL(write)(fd, bytes, len);
 }
