@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -83,14 +82,25 @@ static sv_textbuf load(const char *path, size_t bytes_max) {
     return text;
 }
 
+/// The most that this program has had in memory since it began, in MB of 1024 kB.
+static double peak_mb(void) {
+    char line[256];
+    double kb = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, "VmHWM:", 6) == 0) {
+            kb = strtod(line + 6, NULL);
+        }
+    }
+    must(status != NULL && fclose(status) == 0, "cannot read /proc/self/status");
+    return kb / 1024.0;
+}
+
 static void say(const job *j, double ms, uint64_t stored) {
-    struct rusage usage;
-    (void) getrusage(RUSAGE_SELF, &usage);
     double mib = (double) j->image.length / (1024.0 * 1024.0);
     (void) printf("{\"ms_per_mib\":%.4f,\"bytes\":%llu,\"index_bytes\":%llu,\"peak_mb\":%.1f}\n",
                   ms / mib, (unsigned long long) stored,
-                  (unsigned long long) sv_image_index_bytes(j->image.length),
-                  (double) usage.ru_maxrss / 1024.0);
+                  (unsigned long long) sv_image_index_bytes(j->image.length), peak_mb());
 }
 
 static void save_entry(const job *j, const sv_encoding *made) {

@@ -78,12 +78,41 @@ static void it_is_one_whole_frame(void **state) {
     assert_non_null(strstr(why.text, "not one zstd frame"));
 }
 
+/// One object serves thousands of frames, and some of them come from strangers.
+static void a_broken_frame_spoils_no_other(void **state) {
+    (void) state;
+    static uint8_t out[PLAIN_BYTES];
+    uint8_t before[PLAIN_BYTES];
+    SV_DEFER(sv_unpacker_drop) sv_unpacker *unpacker = sv_unpacker_new();
+    (void) pack((sv_text){ 0 });
+    memcpy(before, plain, sizeof before);
+    const sv_text prefix = text_of(before, sizeof before);
+    for (size_t turn = 0; turn < 3; turn++) {
+        size_t len = pack(prefix);
+        const sv_text frame = text_of(packed, len);
+        assert_int_equal(sv_unpacker_unpack(unpacker, frame, (sv_text){ 0 }, out, sizeof out, NULL),
+                         SV_ERR_INVALID);
+        assert_int_equal(sv_unpacker_unpack(unpacker, frame, prefix, out, 10, NULL),
+                         SV_ERR_INVALID);
+        packed[len - 1] ^= 0x55;
+        (void) (sv_unpacker_unpack(unpacker, frame, prefix, out, sizeof out, NULL) == SV_OK);
+        packed[len - 1] ^= 0x55;
+        assert_int_equal(sv_unpacker_unpack(unpacker, frame, prefix, out, sizeof out, NULL), SV_OK);
+        assert_memory_equal(out, plain, sizeof out);
+        len = pack((sv_text){ 0 }); // a prefix is for one frame
+        assert_int_equal(sv_unpacker_unpack(unpacker, text_of(packed, len), (sv_text){ 0 }, out,
+                                            sizeof out, NULL),
+                         SV_OK);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_holds_what_was_packed),
         cmocka_unit_test(a_prefix_that_both_have_is_not_sent),
         cmocka_unit_test(it_stops_at_the_size_that_was_told),
         cmocka_unit_test(it_is_one_whole_frame),
+        cmocka_unit_test(a_broken_frame_spoils_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 // Memory does not grow with the image but for the index, which its owner may map: 36 bytes per
 // 64 KiB, and 8 bytes per 16 MiB here.
 //
-// How an encoding is made: image_encode.h.
+// A reader and an index are used by one thread at a time. How an encoding is made: image_encode.h.
 #ifndef SV_UPDATE_IMAGE_H
 #define SV_UPDATE_IMAGE_H
 
