@@ -32,11 +32,11 @@ def sign(key, message, digest=None):
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def header(key, image=IMAGE, signer=None, **but):
-    """The header of docs/spec/boot.md, byte for byte."""
+def header(key, image=IMAGE, signer=None, length=None, digest=None, **but):
+    """The header of docs/spec/boot.md, byte for byte; length and digest of an image that is not at hand."""
     said = {**LIKE, **but}
     room = lambda name: name.encode().ljust(64, b"\0")
-    head = b"SvBt" + struct.pack("<IIIQII", 1, 1024, 0, len(image), said["counter"], len(said["hardware"])) + hashlib.sha256(image).digest()
+    head = b"SvBt" + struct.pack("<IIIQII", 1, 1024, 0, length or len(image), said["counter"], len(said["hardware"])) + (digest or hashlib.sha256(image).digest())
     head += room(said["product"]) + room(said["version"]) + room(said["slot"])
     head += b"".join(map(room, said["hardware"]))
     head = head.ljust(928, b"\0") + hashlib.sha256(spki(key)).digest()
@@ -193,9 +193,30 @@ def what_cannot_be_judged_is_no_yes(b):
         b.expect(what, code, sentence, *arguments)
 
 
+def memory_stays_flat(b):
+    """[boot-16]"""
+    peaks, image, chunk = [], b.file("zeros", b""), bytes(1 << 16)
+    for chunks in 1, 4096:
+        os.truncate(image, chunks * len(chunk))
+        digest = hashlib.sha256()
+        for _ in range(chunks):
+            digest.update(chunk)
+        head = b.file("head", header(b.ours, length=chunks * len(chunk), digest=digest.digest()))
+        child = os.posix_spawn(b.program, [b.program, image, "--header", head, "--key", b.key], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+        _, status, usage = os.wait4(child, 0)
+        peaks.append(usage.ru_maxrss)  # what this program itself has is in both of them
+        b.count += 1
+        if status != 0:
+            b.failed += 1
+            print(f"FAILED {chunks} chunks of zeros are not judged: status {status}")
+    if peaks[1] > peaks[0] + 4096:
+        b.failed += 1
+        print(f"FAILED an image of 256 MiB takes {peaks[1]} kB, one of 64 KiB {peaks[0]} kB")
+
+
 STORIES = [
     what_is_signed_for_this_device_may_be_started, an_image_that_was_cut_flipped_lengthened_or_emptied_is_refused, a_header_that_was_changed_is_refused, who_may_not_sign_signs_nothing,
-    a_signature_for_something_else_is_refused, an_old_release_does_not_come_back, signatures_of_other_kinds_are_refused, what_cannot_be_judged_is_no_yes,
+    a_signature_for_something_else_is_refused, an_old_release_does_not_come_back, signatures_of_other_kinds_are_refused, what_cannot_be_judged_is_no_yes, memory_stays_flat,
 ]
 
 
