@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/clock.h>
+#include <update/boot_header.h>
 
 enum { JSON_MAX = 4096 };
 
@@ -57,6 +58,16 @@ static sv_err fits(const asked *a, const char *path, const sv_target *target, sv
     return SV_OK;
 }
 
+/// A release whose boot header is another's would be installed and then not started.
+static sv_err judge_boot(const char *path, const sv_target *target, sv_why *why) {
+    sv_boot_header header;
+    sv_why inner = { 0 };
+    if (target->boot_len == 0 || sv_boot_header_of(target, &header, &inner) == SV_OK) {
+        return SV_OK;
+    }
+    return sv_fail(why, SV_ERR_UNTRUSTED, "'%.120s': %.240s", path, inner.text);
+}
+
 static sv_err judge_bytes(const verifying *v, const char *path, const sv_target *target,
                           sv_why *why) {
     bool bundle = v->source->bundle != NULL;
@@ -100,6 +111,7 @@ static sv_err verify_image(verifying *v, const char *path, bool alone, sv_why *w
     if (err != SV_OK) {
         return alone ? err : SV_OK;
     }
+    SV_TRY(judge_boot(path, target, why));
     if (v->a->image == NULL) {
         SV_TRY(judge_bytes(v, path, target, why));
     }
