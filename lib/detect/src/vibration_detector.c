@@ -98,7 +98,9 @@ sv_vibration_detector_judge(const sv_vibration_detector *d,
         }
         sv_vibration_verdict v = judge(&d->channel[i], features[i]);
         v.channel = i;
-        worst = v.far > worst.far ? v : worst;
+        if (v.far > worst.far) {
+            worst = v;
+        }
     }
     worst.score = worst.far > 0 ? 1 - 1 / (1 + worst.far) : 0;
     worst.fault = worst.far >= 1;
