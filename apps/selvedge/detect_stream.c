@@ -9,11 +9,10 @@
 #include <string.h>
 
 static const char ABOUT[] =
-    "Judges the values of one sensor, row by row, as a gateway would: nothing is configured, "
-    "nothing "
-    "is\nlooked up ahead. In: a header, then a time and a value per row. Out: timestamp, value,\n"
-    "anomaly_score (0 usual to 1), alert (1 where an episode begins), expected_low, expected_high, "
-    "reason.\n\n"
+    "Judges the values of one sensor, row by row, by the rows before it alone; nothing is "
+    "configured. In: a\nheader, then a time and a value per row. Out: timestamp, value, "
+    "anomaly_score (0 to 1, above 0 where\nsomething unusual begins), alert (1 once per episode), "
+    "expected_low, expected_high, reason.\n\n"
     "  selvedge detect stream < values.csv > scores.csv\n\n"
     "A value that is missing or no number is scored 0. What cannot be read is told on stderr. Exit "
     "1: there\nwas no row.";
@@ -59,7 +58,9 @@ static void judge_row(run *r, sv_text time, sv_text cell) {
     sv_textbuf reason = SV_TEXTBUF(room);
     if (timed) {
         sv_stream_detector_take(&r->detector, at_us, value, r->sensitivity, &verdict);
-        sv_stream_reason_add(&reason, &verdict, value);
+        if (verdict.score > 0) {
+            sv_stream_reason_add(&reason, &verdict);
+        }
     }
     print_row(time, cell, &verdict, sv_textbuf_text(&reason));
 }
