@@ -29,7 +29,8 @@ typedef struct gw_config {
         char socket[100]; ///< path of the unix socket for local programs; empty: none
         int64_t keepalive_us, packet_bytes, connections, session_us;
         int64_t queue_messages, queue_bytes;
-        int classic; ///< GW_CLASSIC_REFUSE or _ALLOW
+        int64_t rate_bytes; ///< a second, of one client; 0: no bound
+        int classic;        ///< GW_CLASSIC_REFUSE or _ALLOW
     } listen;
     struct {
         char bind[64];

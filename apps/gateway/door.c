@@ -125,6 +125,14 @@ static void on_event(void *arg, sv_broker_event event, const sv_broker_peer *who
                  who->local ? "local" : who->address, id, why == NULL ? "" : why->text);
 }
 
+/// [mqtt-25]
+static void on_slowed(void *arg, const sv_broker_peer *who) {
+    const gw *g = arg;
+    SV_LOG(warn, "client.slowed",
+           "%s sends more than %lld KiB a second (listen.rate) and is read from more slowly",
+           who->identity.id, (long long) (g->config.listen.rate_bytes / 1024));
+}
+
 static void on_refused(void *arg, const sv_why *why) {
     (void) arg;
     SV_LOG(warn, "link.refused", "%s", why->text);
@@ -201,7 +209,7 @@ sv_err gw_door_open(gw *g, sv_why *why) {
                                                 .named = named,
                                                 .event = on_event,
                                                 .refused = on_refused,
-
+                                                .slowed = on_slowed,
                                                 .parted = gw_door_parted };
     const gw_config *c = &g->config;
     SV_TRY(open_tls(g, &g->door_tls, why));
@@ -211,6 +219,7 @@ sv_err gw_door_open(gw *g, sv_why *why) {
         .tls = g->door_tls,
         .path = c->listen.socket[0] == '\0' ? NULL : c->listen.socket,
         .limits = limits_of(c),
+        .bytes_per_s = (size_t) c->listen.rate_bytes,
     };
     SV_TRY(set_room(c, &options, why));
     SV_TRY(sv_mqtt_server_open(g->loop, &options, &HOOKS, g, &g->door, why));

@@ -168,6 +168,11 @@ static void put_door_now(const sv_mqtt_server_counts *counts, sv_textbuf *out) {
         { "door_queued_bytes", "gauge", "Their bytes.", (double) counts->broker.queued_bytes },
         { "door_handshakes", "gauge", "TLS handshakes under way.",
           (double) counts->tls.handshakes },
+        { "door_slowed", "gauge",
+          "Clients that are not read from now, for they have sent too much.",
+          (double) counts->tls.slowed },
+        { "door_slowed_total", "counter", "How often that began.",
+          (double) counts->tls.slowed_total },
     };
     put_plain(metrics, SV_COUNT(metrics), out);
 }

@@ -45,6 +45,8 @@ static void put_front(const gw *g, sv_json_out *out) {
         sv_json_add_int(out, "denied", (int64_t) counts.broker.events[SV_BROKER_DENIED]);
         sv_json_key(out, "denied_most");
         gw_denials_write(g, out);
+        sv_json_add_int(out, "slowed", (int64_t) counts.tls.slowed);
+        sv_json_add_int(out, "slowed_total", (int64_t) counts.tls.slowed_total);
         sv_json_add_int(out, "refused",
                         (int64_t) (counts.broker.events[SV_BROKER_REFUSED] + counts.tls.refused
                                    + counts.local.refused));

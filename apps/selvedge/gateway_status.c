@@ -104,6 +104,10 @@ static void show_front(const sv_json *root) {
     (void) printf("          %.0f refused, %.0f denied, %.0f dropped since the start\n",
                   number(root, "front", "refused"), number(root, "front", "denied"),
                   number(root, "front", "dropped"));
+    if (number(root, "front", "slowed_total") > 0) {
+        (void) printf("          clients sent too much %.0f times and were slowed down, %.0f now\n",
+                      number(root, "front", "slowed_total"), number(root, "front", "slowed"));
+    }
     const sv_json *most = sv_json_get(sv_json_get(root, "front"), "denied_most");
     for (size_t i = 0; i < sv_json_count(most) && i < DENIED_SHOWN; i++) {
         double count = 0;

@@ -6,9 +6,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
-from door import PUBACK, check, connect_packet, keeps_latency, main, publish_packet, reading, wait_until
+from door import PUBACK, Closed, check, connect_packet, keeps_latency, main, publish_packet, reading, wait_until
 
 HALF_OPEN, STORM_DEVICES = 10000, 300
 CALM_S, FLOOD_S = 1.5, 2
@@ -184,6 +185,48 @@ def renegotiation_and_key_updates_get_nothing(door):  # row 18
     check(b"no renegotiation" in told.stderr.lower(), f"renegotiation is not refused: {told.stderr[-300:]}")
 
 
+def who_sends_too_much_is_read_from_slowly(door):  # row 20
+    rate, seconds = 128 * 1024, 3
+    door.stop(door.gateway)
+    door.configure(listen=f"rate: {rate // 1024}KiB", group_ms=2)
+    door.gateway = door.launch()
+    probe, start = door.probe(every_ms=20), time.monotonic()
+    time.sleep(CALM_S)
+    neighbour, fast, over = door.client("press-2"), door.client(), threading.Event()
+
+    def pour():
+        n = 0
+        while not over.is_set():
+            n += 1
+            try:
+                fast.send(publish_packet("sensors/press-1/level", reading("press-1", n, epoch="fast") + " " * 8000, 0, n))
+            except (OSError, Closed):
+                over.set()
+
+    before, flooded, kept = door.metric('door_bytes_total{way="in"}'), time.monotonic(), 0
+    thread = threading.Thread(target=pour)
+    thread.start()
+    while time.monotonic() < flooded + seconds:
+        kept += 1
+        check(neighbour.publish("sensors/press-2/level", reading("press-2", kept, epoch="beside")) == 0, "a neighbour of a flood is refused")
+    came, ended = door.metric('door_bytes_total{way="in"}') - before, time.monotonic()
+    front, alive = door.gateway_status()["front"], not over.is_set()
+    over.set()
+    check(alive, "who sends too much is disconnected")
+    most = rate * (ended - flooded + 1) + 256 * 1024  # a second that was saved up, and what the others send
+    check(rate * seconds / 2 < came < most, f"{came} bytes came in {ended - flooded:.1f} s, {most:.0f} at most wanted")
+    check(front["slowed_total"] > 0 and door.metric("door_slowed_total") > 0, "it is not counted")
+    door.must_log("client.slowed", "press-1 sends more than 128 KiB a second")
+    check(len(door.logged("client.slowed")) == 1, "it is told more than once")
+    check(kept > 20, f"a neighbour has sent {kept} readings in {seconds} s")
+    fast.close()
+    thread.join()
+    neighbour.close()
+    latencies = probe.end()
+    print(f"a flood: {came / (ended - flooded) / 1024:.0f} KiB/s of it are read, a neighbour sends {kept} readings meanwhile")
+    keeps_latency(latencies, (start, flooded), (flooded, ended), "a flood")
+
+
 def soft_limit(door):
     lines = open(f"/proc/{door.gateway.pid}/limits", encoding="utf-8").read().splitlines()
     return next(line.split()[3:5] for line in lines if line.startswith("Max open files"))
@@ -225,7 +268,7 @@ def descriptors_run_out(door):  # row 57, mosquitto: reload without free descrip
 
 
 STORIES = [renegotiation_and_key_updates_get_nothing, ten_thousand_sockets, ten_thousand_client_hellos, a_subscriber_that_stops_reading,
-           everybody_comes_back_at_once, who_is_slow_is_closed, descriptors_run_out]
+           everybody_comes_back_at_once, who_is_slow_is_closed, who_sends_too_much_is_read_from_slowly, descriptors_run_out]
 
 if __name__ == "__main__":
-    sys.exit(main(STORIES, group_ms=2))
+    sys.exit(main(STORIES, listen="rate: 1GiB", group_ms=2))

@@ -346,6 +346,10 @@ static sv_mqtt_reason check_client(sv_broker *broker, const sv_broker_client *cl
     return SV_MQTT_SUCCESS;
 }
 
+const sv_broker_peer *sv_broker_who(const sv_broker_client *client) {
+    return &client->peer;
+}
+
 size_t sv_broker_bytes(sv_broker *broker, sv_broker_client *client, sv_text arrived, int64_t now_us,
                        bool *out_closed) {
     size_t taken = 0;

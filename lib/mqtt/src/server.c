@@ -186,6 +186,14 @@ static void link_unwelcome(void *owner, const sv_why *why) {
     leave(server);
 }
 
+static void link_slowed(void *owner) {
+    const guest *mine = owner;
+    const sv_mqtt_server *server = mine->server;
+    if (server->hooks.slowed != NULL) {
+        server->hooks.slowed(server->arg, sv_broker_who(mine->client));
+    }
+}
+
 static void link_refused(void *arg, const char *peer, const sv_why *why) {
     sv_mqtt_server *server = arg;
     if (server->hooks.refused != NULL) {
@@ -257,6 +265,7 @@ sv_err sv_mqtt_server_start(sv_mqtt_server *server, sv_why *why) {
                                                .drained = link_drained,
                                                .down = link_down,
                                                .unwelcome = link_unwelcome,
+                                               .slowed = link_slowed,
                                                .refused = link_refused,
                                                .parted = link_parted };
     const sv_mqtt_server_options *o = &server->options;
@@ -268,7 +277,8 @@ sv_err sv_mqtt_server_start(sv_mqtt_server *server, sv_why *why) {
                                           .tls = o->tls,
                                           .links_max = o->links_max,
                                           .handshakes_max = o->handshakes_max,
-                                          .arrived_max = arrived_max };
+                                          .arrived_max = arrived_max,
+                                          .bytes_per_s = o->bytes_per_s };
         SV_TRY(sv_listener_open(server->loop, &tcp, &EVENTS, server, &server->tls, why));
     }
     if (o->path != NULL) {

@@ -156,11 +156,13 @@ static void set_up(sv_listener *listener) {
     listener->review = (sv_review){ .listener = listener };
     TAILQ_INIT(&listener->again);
     TAILQ_INIT(&listener->dirty);
+    TAILQ_INIT(&listener->slowed);
     listener->rest = sv_timer_new(loop, rested, listener);
     listener->deadline = sv_timer_new(loop, sv_handshake_deadline, listener);
     listener->parting = sv_timer_new(loop, sv_links_parting, listener);
     listener->work = sv_timer_new(loop, sv_handshake_work, listener);
     listener->more = sv_timer_new(loop, sv_links_more, listener);
+    listener->pay = sv_timer_new(loop, sv_links_pay, listener);
     if (event_assign(&listener->door, base, listener->fd, EV_READ | EV_PERSIST, door_opens,
                      listener)
             != 0
@@ -222,6 +224,7 @@ sv_err sv_listener_open(sv_loop *loop, const sv_listener_options *options,
     listener->links_max = options->links_max;
     listener->handshakes_max = options->handshakes_max > 0 ? options->handshakes_max : 1;
     listener->arrived_max = options->arrived_max;
+    listener->bytes_per_s = (int64_t) options->bytes_per_s;
     listener->handshake_us = SV_LISTENER_HANDSHAKE_US;
     listener->fd = sv_fd_take(&fd);
     sv_err err = hire(listener, why);
@@ -254,7 +257,9 @@ sv_listener_counts sv_listener_count(const sv_listener *listener) {
                                  .handshakes = listener->count[SV_LINK_HALF_OPEN],
                                  .accepted = listener->accepted,
                                  .refused = listener->refused,
-                                 .shed = listener->shed };
+                                 .shed = listener->shed,
+                                 .slowed = listener->slowed_count,
+                                 .slowed_total = listener->slowed_total };
 }
 
 static void free_listener(sv_listener *listener) {
@@ -263,6 +268,7 @@ static void free_listener(sv_listener *listener) {
     sv_timer_drop(&listener->parting);
     sv_timer_drop(&listener->work);
     sv_timer_drop(&listener->more);
+    sv_timer_drop(&listener->pay);
     sv_map_drop(&listener->by_address);
     free(listener->path);
     free(listener);
@@ -327,5 +333,6 @@ void sv_listener_drop(sv_listener **listener) {
     sv_timer_stop(gone->parting);
     sv_timer_stop(gone->work);
     sv_timer_stop(gone->more);
+    sv_timer_stop(gone->pay);
     sv_listener_leave(gone);
 }

@@ -83,7 +83,7 @@ typedef struct owner {
     char *heard;
     size_t heard_len;
     size_t shown_len; ///< of the newest `bytes`
-    int drained, downs, unwelcome;
+    int drained, downs, unwelcome, slowed;
     char why[SV_WHY_MAX];
 } owner;
 
@@ -151,6 +151,11 @@ static inline void on_drained(void *arg) {
     o->drained++;
 }
 
+static inline void on_slowed(void *arg) {
+    owner *o = arg;
+    o->slowed++;
+}
+
 static inline void on_down(void *arg, const sv_why *why) {
     owner *o = arg;
     o->downs++;
@@ -203,6 +208,7 @@ static const sv_listener_events EVENTS = {
     .up = on_up,
     .bytes = on_bytes,
     .drained = on_drained,
+    .slowed = on_slowed,
     .down = on_down,
     .unwelcome = on_unwelcome,
     .refused = on_refused,

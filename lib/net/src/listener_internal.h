@@ -1,7 +1,7 @@
 // The parts of a listener: the door (listener.c), which handshake is next (listener_handshake.c)
 // and where it comes from (listener_source.c), its steps on the worker's thread (listener_shake.c),
 // a link's life (listener_link.c), what is read and sent (listener_stream.c) out of the bytes it
-// holds (link_bytes.h), and whether it may stay (listener_review.c).
+// holds (link_bytes.h), how fast (listener_rate.c), and whether it may stay (listener_review.c).
 //
 // Every callback of the loop is bracketed by enter and leave. A link or listener that its owner
 // closes in between is taken apart at once and freed when the outermost bracket ends.
@@ -104,14 +104,18 @@ struct sv_link {
     bool waited;    ///< something was left at the end of a turn: `drained` is due
     bool paused;    ///< not read from since the listener is held
     bool answered;  ///< leaving: the other side has shown that it is there
+    bool slowed;    ///< in `slowed`: not read from until it has paid for what it sent
     bool mute;      ///< sending has failed; what has arrived is still read, up to the end
     struct event readable, writable;
     link_bytes kept; ///< arrived, not taken by the owner
     link_bytes out;
+    int64_t budget, paid_us;    ///< bytes it may send, and as of when; below zero: it owes
+    int64_t slowed_us;          ///< when that was last told; 0: never
     int64_t since_us;           ///< when it came into its state
     TAILQ_ENTRY(sv_link) place; ///< in the list of its state
     TAILQ_ENTRY(sv_link) turn;  ///< in `ready` or `again`
     TAILQ_ENTRY(sv_link) send;
+    TAILQ_ENTRY(sv_link) pay;
     char peer[SV_LISTENER_PEER_ROOM];
 };
 
@@ -123,6 +127,7 @@ struct sv_listener {
     void *arg;
     sv_tls *tls; ///< NULL on a unix socket
     size_t links_max, handshakes_max, arrived_max;
+    int64_t bytes_per_s;
     int64_t handshake_us;
     int fd;
     char *path; ///< of the unix socket, and which file that is
@@ -134,9 +139,10 @@ struct sv_listener {
     sv_timer *parting;  ///< of the oldest leaving link
     sv_timer *work;     ///< a look at what the worker has done
     sv_timer *more;     ///< the links in `again`
+    sv_timer *pay;      ///< the links in `slowed`
     sv_link_list links[SV_LINK__STATES];
     size_t count[SV_LINK__STATES];
-    sv_link_list again, dirty;
+    sv_link_list again, dirty, slowed;
     sv_worker *worker; ///< NULL on a unix socket
     sv_map *by_address;
     TAILQ_HEAD(sv_sources, sv_source) sources;
@@ -145,8 +151,8 @@ struct sv_listener {
     TAILQ_HEAD(sv_shakes, sv_shake) idle, finished;
     sv_review review;
     unsigned round; ///< one more with each new context
-    uint64_t accepted, refused, shed;
-    size_t again_count;
+    uint64_t accepted, refused, shed, slowed_total;
+    size_t again_count, slowed_count;
     bool accepting;
     bool crowded; ///< accepting rests until a half-open link has made room
     bool starved; ///< out of descriptors, and told so
@@ -181,6 +187,11 @@ void sv_link_read_turn(sv_link *link);
 /// Reads from it in the next turn, whatever the socket says.
 void sv_link_read_again(sv_link *link);
 void sv_link_read_no_more(sv_link *link);
+/// A link that has come up may send so much at once.
+void sv_link_rate_begin(sv_link *link);
+/// It has sent `len` bytes. True: that was too much, and it is not read from until it has paid.
+bool sv_link_rate_spend(sv_link *link, size_t len);
+void sv_link_rate_forget(sv_link *link);
 /// What a leaving link's other side still sends is read and forgotten, up to the end.
 void sv_link_hear_out(sv_link *link);
 void sv_link_send_turn(sv_link *link);
@@ -192,6 +203,7 @@ void sv_link_free(sv_link *link);
 void sv_links_flush(sv_listener *listener);
 void sv_links_more(void *arg);
 void sv_links_parting(void *arg);
+void sv_links_pay(void *arg);
 
 /// The other side of a half-open link has sent something.
 void sv_handshake_ready(sv_link *link);

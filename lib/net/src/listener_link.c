@@ -77,6 +77,7 @@ void sv_link_move(sv_link *link, sv_link_state state) {
         sv_source_leave(link);
     }
     sv_review_forget(link);
+    sv_link_rate_forget(link);
     TAILQ_REMOVE(&listener->links[link->state], link, place);
     listener->count[link->state]--;
     TAILQ_INSERT_TAIL(&listener->links[state], link, place);
@@ -201,6 +202,7 @@ void sv_link_up(sv_link *link, const sv_identity *identity) {
         return;
     }
     link->owner = owner;
+    sv_link_rate_begin(link);
     if (link->ssl != NULL && SSL_has_pending(link->ssl) == 1) {
         sv_link_read_again(link); // it came with the last of the handshake
     }

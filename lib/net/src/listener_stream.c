@@ -163,6 +163,8 @@ void sv_link_read_turn(sv_link *link) {
         sv_link_down(link, &why);
     } else if (link->kept.len > listener->arrived_max) {
         too_much(link);
+    } else if (sv_link_rate_spend(link, len)) {
+        return; // the rest waits in the network
     } else if (len == sizeof listener->scratch) {
         sv_link_read_again(link); // TLS may hold what the socket will not tell of
     }

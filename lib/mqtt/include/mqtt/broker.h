@@ -150,6 +150,8 @@ sv_err sv_broker_restore(sv_broker *broker, sv_broker_kind kind, sv_text key, sv
 /// there are SV_BROKER_SESSIONS_MAX already.
 sv_broker_client *sv_broker_open_client(sv_broker *broker, void *link, const sv_identity *identity,
                                         const char *address, int64_t now_us);
+/// Who it is, as the hooks are told.
+const sv_broker_peer *sv_broker_who(const sv_broker_client *client);
 /// Takes whole packets from the front of `arrived`; returns how many bytes it took. After `close`
 /// was called for this client it must not be used any more: *out_closed (never NULL) says so.
 size_t sv_broker_bytes(sv_broker *broker, sv_broker_client *client, sv_text arrived, int64_t now_us,

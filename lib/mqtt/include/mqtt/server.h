@@ -29,6 +29,9 @@ typedef struct sv_mqtt_server_hooks {
     void (*event)(void *arg, sv_broker_event event, const sv_broker_peer *who, const sv_why *why);
     /// A link that never came as far as CONNECT; the sentence has the peer's address.
     void (*refused)(void *arg, const sv_why *why);
+    /// A client over TCP sends more than `bytes_per_s`, and is read from more slowly; now and then.
+    /// May be NULL.
+    void (*slowed)(void *arg, const sv_broker_peer *who);
     /// A connection that this server ended is gone for good; see sv_listener_events. May be NULL.
     void (*parted)(void *arg, const char *address, bool answered);
 } sv_mqtt_server_hooks;
@@ -40,6 +43,7 @@ typedef struct sv_mqtt_server_options {
     const char *path; ///< of the unix socket; NULL: none
     sv_broker_limits limits;
     size_t links_max, handshakes_max;
+    size_t bytes_per_s; ///< of each client over TCP, see sv_listener_options; 0: no bound
 } sv_mqtt_server_options;
 
 typedef struct sv_mqtt_server_counts {

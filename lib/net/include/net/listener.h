@@ -22,7 +22,9 @@
 enum {
     SV_LISTENER_HANDSHAKE_US = 10 * 1000000,
     SV_LISTENER_TURN_BYTES = 64 * 1024, ///< read from one link before the others have their turn
-    SV_LISTENER_PEER_ROOM = 64,         ///< "192.0.2.7:50123", "[2001:db8::1]:50123", "local"
+    SV_LISTENER_SLOWED_AGAIN_US =
+        60 * 1000000,           ///< so long nobody hears again of a link that is slowed
+    SV_LISTENER_PEER_ROOM = 64, ///< "192.0.2.7:50123", "[2001:db8::1]:50123", "local"
 };
 
 typedef struct sv_listener sv_listener;
@@ -39,6 +41,9 @@ typedef struct sv_listener_events {
     /// Looks at what has arrived and returns how many bytes it took; it is asked again about the
     /// rest until it takes nothing, and then with more.
     size_t (*bytes)(void *owner, sv_text arrived);
+    /// More came than `bytes_per_s` allows, and the link is read from more slowly: the first time,
+    /// and again after SV_LISTENER_SLOWED_AGAIN_US. May be NULL.
+    void (*slowed)(void *owner);
     /// What was waiting has gone out (called after sv_link_waiting was above zero at the end of a
     /// turn). May be NULL.
     void (*drained)(void *owner);
@@ -65,11 +70,16 @@ typedef struct sv_listener_options {
     size_t links_max; ///< up at once; more are closed at accept
     size_t handshakes_max;
     size_t arrived_max; ///< bytes kept of a link that `bytes` has not taken; more end it
+    size_t bytes_per_s; ///< of each link; beyond that it is not read from for a while, so that it
+                        ///< waits in the network. It may be silent for a second and send that at
+                        ///< once. 0: no bound
 } sv_listener_options;
 
 typedef struct sv_listener_counts {
     size_t links, handshakes;         ///< now
     uint64_t accepted, refused, shed; ///< since the start; shed: for want of room, not refused
+    size_t slowed;                    ///< links that are not read from now
+    uint64_t slowed_total;            ///< how often that began
 } sv_listener_counts;
 
 /// SV_ERR_STATE when the address is taken or the path is somebody's (the sentence names it).
