@@ -11,6 +11,7 @@
 #include "push.h"
 #include "site_rules.h"
 #include "standing_push.h"
+#include "standing_return.h"
 #include "uplink.h"
 
 #include <codec/json.h>
@@ -26,9 +27,13 @@ static const struct {
     const char *path;
     sv_uplink_fn *take;
 } ROUTES[] = {
-    { "/v1/readings", sv_uplink_readings }, { "/v1/alerts", sv_uplink_alert },
-    { "/v1/health", sv_uplink_health },     { "/v1/ledger", sv_ledger_take },
-    { "/v1/commands", sv_commands_take },   { "/v1/standing", sv_standing_take_report },
+    { "/v1/readings", sv_uplink_readings },
+    { "/v1/alerts", sv_uplink_alert },
+    { "/v1/health", sv_uplink_health },
+    { "/v1/ledger", sv_ledger_take },
+    { "/v1/commands", sv_commands_take },
+    { "/v1/standing", sv_standing_take_report },
+    { "/v1/standing/lines", sv_standing_take_lines },
     { "/v1/clones", sv_clones_take },
 };
 

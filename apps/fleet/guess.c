@@ -1,48 +1,24 @@
 #include "guess.h"
 
-#include "inbox.h"
+#include "own_alert.h"
 
 #include <crypto/random.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/log.h>
 
 bool sv_guess_allows(const sv_fleet *fleet, const sv_guess *guess, const char *key) {
     return sv_throttle_allows(&guess->throttle, key, fleet->mono_us());
 }
 
-static sv_err store(sv_fleet *fleet, const sv_alert *alert, sv_why *why) {
-    SV_TRY(sv_db_begin(fleet->db, why));
-    sv_err err = sv_inbox_take(fleet->db, alert, "", "", why);
-    if (err != SV_OK) {
-        sv_db_rollback(fleet->db);
-        return err;
-    }
-    return sv_db_commit(fleet->db, why);
-}
-
-/// About this server itself: nobody else is there to be named.
 static void tell(sv_fleet *fleet, sv_guess *guess, sv_alert_event event, const char *message) {
-    sv_alert alert = { .type = SV_ALERT_SECURITY,
-                       .severity = SV_SEVERITY_WARNING,
-                       .event = event,
-                       .value = (double) NAN,
-                       .raw = (double) NAN,
-                       .at_us = fleet->wall_us() };
     sv_why why = { 0 };
-    (void) snprintf(alert.id, sizeof alert.id, "%s", guess->alert);
-    (void) snprintf(alert.device_id, sizeof alert.device_id, "%s", fleet->config.id);
-    (void) snprintf(alert.rule, sizeof alert.rule, "%s", SV_GUESS_RULE);
-    (void) snprintf(alert.message, sizeof alert.message, "%s", message);
-    if (store(fleet, &alert, &why) != SV_OK) {
+    bool told =
+        sv_own_alert_tell(fleet, guess->alert, SV_GUESS_RULE, event, message, &why) == SV_OK;
+    if (!told) {
         SV_LOG(error, "enrolment.unalerted", "%s", why.text);
-        guess->alert[0] = '\0';
-        return;
     }
-    sv_fleet_tell_alert(fleet, sv_text_of(alert.id));
-    if (event == SV_ALERT_CLEARED) {
+    if (!told || event == SV_ALERT_CLEARED) {
         guess->alert[0] = '\0';
     }
 }
@@ -88,17 +64,5 @@ void sv_guess_turn(sv_fleet *fleet, sv_guess *guess) {
 }
 
 sv_err sv_guess_load(sv_fleet *fleet, sv_guess *guess, sv_why *why) {
-    sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(fleet->db,
-                      "SELECT id FROM alert WHERE type = 'SECURITY' AND device = ?1 AND rule = ?2"
-                      " AND state < 2",
-                      &stmt, why));
-    sv_stmt_bind_str(stmt, 1, fleet->config.id);
-    sv_stmt_bind_str(stmt, 2, SV_GUESS_RULE);
-    sv_err err = sv_stmt_next(stmt, why);
-    if (err == SV_OK) {
-        err = sv_text_copy(sv_stmt_text(stmt, 0), guess->alert, sizeof guess->alert);
-    }
-    sv_stmt_reset(stmt);
-    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+    return sv_own_alert_find(fleet, SV_GUESS_RULE, guess->alert, why);
 }

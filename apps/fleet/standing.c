@@ -44,8 +44,8 @@ static sv_err take_row(sv_standing_log *log, sv_stmt *row, sv_why *why) {
     return SV_OK;
 }
 
-static sv_err read_hash(sv_db *db, int64_t version, uint8_t out[SV_STANDING_HASH_BYTES],
-                        sv_why *why) {
+sv_err sv_standing_hash_at(sv_db *db, int64_t version, uint8_t out[SV_STANDING_HASH_BYTES],
+                           sv_why *why) {
     sv_stmt *stmt;
     memset(out, 0, SV_STANDING_HASH_BYTES);
     if (version == 0) {
@@ -77,7 +77,7 @@ static sv_err load(sv_db *db, sv_standing_log *log, sv_why *why) {
             return err;
         }
     }
-    return err == SV_ERR_NOT_FOUND ? read_hash(db, log->version, log->hash, why) : err;
+    return err == SV_ERR_NOT_FOUND ? sv_standing_hash_at(db, log->version, log->hash, why) : err;
 }
 
 sv_err sv_standing_log_open(sv_db *db, sv_standing_log **out, sv_why *why) {
@@ -188,9 +188,11 @@ static int64_t bound(const sv_standing_order *order, const sv_standing *now, int
     return before_us > now->before_us ? before_us : now->before_us;
 }
 
-static sv_err add_row(sv_db *db, const sv_standing_change *change, const sv_standing_order *order,
-                      int64_t now_us, const uint8_t hash[SV_STANDING_HASH_BYTES], sv_why *why) {
+sv_err sv_standing_add_row(sv_db *db, const sv_standing_change *change,
+                           const sv_standing_order *order, int64_t at_us,
+                           uint8_t hash[SV_STANDING_HASH_BYTES], sv_why *why) {
     sv_stmt *stmt;
+    SV_TRY(sv_standing_chain(hash, change, why));
     SV_TRY(sv_db_stmt(db,
                       "INSERT INTO standing (version, id, state, before_us, reason, who, at_us,"
                       " hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -201,7 +203,7 @@ static sv_err add_row(sv_db *db, const sv_standing_change *change, const sv_stan
     sv_stmt_bind_int(stmt, 4, change->before_us);
     sv_stmt_bind_text(stmt, 5, sv_text_of(order->reason));
     sv_stmt_bind_text(stmt, 6, sv_text_of(order->by));
-    sv_stmt_bind_int(stmt, 7, now_us);
+    sv_stmt_bind_int(stmt, 7, at_us);
     sv_stmt_bind_bytes(stmt, 8, (sv_text){ (const char *) hash, SV_STANDING_HASH_BYTES });
     return sv_stmt_run(stmt, why);
 }
@@ -261,8 +263,7 @@ sv_err sv_standing_store(sv_fleet *fleet, const sv_standing_order *order, sv_sta
     }
     uint8_t hash[SV_STANDING_HASH_BYTES];
     memcpy(hash, log->pending_count > 0 ? log->pending_hash : log->hash, sizeof hash);
-    SV_TRY(sv_standing_chain(hash, &change, why));
-    SV_TRY(sv_fleet_medium(add_row(fleet->db, &change, order, now_us, hash, why)));
+    SV_TRY(sv_fleet_medium(sv_standing_add_row(fleet->db, &change, order, now_us, hash, why)));
     SV_TRY(sv_fleet_medium(add_event(fleet->db, &change, order, now_us, why)));
     memcpy(log->pending_hash, hash, sizeof hash);
     log->pending[log->pending_count++] = change;
@@ -280,8 +281,7 @@ static void end_streams(sv_fleet *fleet, const char *id) {
     }
 }
 
-/// What it means for this server itself.
-static void apply(sv_fleet *fleet, const sv_standing_change *change) {
+void sv_standing_apply(sv_fleet *fleet, const sv_standing_change *change) {
     sv_standing_log *log = fleet->standing;
     sv_device *device = sv_registry_device(fleet->registry, sv_text_of(change->id));
     if (sv_standings_set(log->table, change) != SV_OK) {
@@ -306,7 +306,7 @@ void sv_standing_settle(sv_fleet *fleet, bool committed) {
     log->version += (int64_t) count;
     memcpy(log->hash, log->pending_hash, sizeof log->hash);
     for (size_t i = 0; i < count; i++) {
-        apply(fleet, &log->pending[i]);
+        sv_standing_apply(fleet, &log->pending[i]);
     }
     sv_standing_turn(fleet);
 }
@@ -380,7 +380,7 @@ sv_err sv_standing_page_read(const sv_standing_log *log, sv_db *db, int64_t afte
         }
     }
     SV_TRY(err == SV_ERR_NOT_FOUND ? SV_OK : err);
-    SV_TRY(sv_fleet_medium(read_hash(db, last, page.head.hash, why)));
+    SV_TRY(sv_fleet_medium(sv_standing_hash_at(db, last, page.head.hash, why)));
     *out = page;
     page.changes = NULL;
     return SV_OK;

@@ -24,4 +24,14 @@ struct sv_standing_log {
     sv_standing_folder folder;
 };
 
+/// What a decision that holds from now on means for this server itself.
+void sv_standing_apply(struct sv_fleet *fleet, const sv_standing_change *change);
+/// h(version) of the log. [standing-4]
+sv_err sv_standing_hash_at(sv_db *db, int64_t version, uint8_t out[SV_STANDING_HASH_BYTES],
+                           sv_why *why);
+/// A row behind the others: `hash` becomes that with the change.
+sv_err sv_standing_add_row(sv_db *db, const sv_standing_change *change,
+                           const sv_standing_order *order, int64_t at_us,
+                           uint8_t hash[SV_STANDING_HASH_BYTES], sv_why *why);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "fleet.h"
 #include "standing_own.h"
+#include "standing_return.h"
 
 #include <base/mem.h>
 #include <codec/encode.h>
@@ -179,18 +180,13 @@ sv_err sv_standing_take_report(sv_fleet *fleet, sv_gateway *gateway, sv_text bod
     if (!sv_json_int(sv_json_get(root, "version"), &version) || version < 0) {
         return sv_fail(why, SV_ERR_INVALID, "the body must be {\"version\":<number>}");
     }
-    if (version > fleet->standing->version) {
-        SV_LOG(error, "standing.behind",
-               "gateway %s holds version %" PRId64 " of the standing, the log here ends at "
-               "%" PRId64 ": this database is older than what the gateway holds",
-               gateway->id, version, fleet->standing->version);
-    }
     if (version != gateway->standing_version || gateway->standing_at_us == 0) {
         gateway->standing_version = version;
         gateway->standing_at_us = fleet->wall_us();
     }
-    sv_textbuf_add_str(answer, "{}");
-    return SV_OK;
+    sv_text hash = SV_TEXT("");
+    (void) sv_json_text(sv_json_get(root, "hash"), &hash);
+    return sv_standing_compare(fleet, gateway, version, hash, answer, why);
 }
 
 static void write_gateway(const sv_fleet *fleet, const sv_gateway *gateway, sv_json_out *out) {

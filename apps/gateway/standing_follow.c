@@ -3,6 +3,7 @@
 #include "aside.h"
 #include "gateway.h"
 #include "standing_own.h"
+#include <codec/encode.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,7 @@ static void note_head(gw *g, const sv_standing_page *page) {
         gw_notice_clear(g, GW_NOTICE_OLD_LOG, g->config.id);
     }
     keep_head(g);
+    gw_standing_keep_signed(g, &page->head);
 }
 
 /// It ends where this gateway stands, or before: nothing of it is new but when it was signed.
@@ -117,6 +119,7 @@ static gw_page_end follow(gw *g, const sv_standing_page *page, sv_why *why) {
                    SV_STANDING_IDS_MAX);
         }
         keep_change(g, &page->changes[i]);
+        gw_standing_keep_line(g, &page->changes[i]);
     }
     note_head(g, page);
     sv_writer_hurry(g->writer);
@@ -190,14 +193,19 @@ static void told(void *arg, const sv_http_reply_view *reply, const sv_why *why) 
     (void) why;
     // What came while this was under way is to be told all the same.
     g->standing.to_tell |= reply->status == 0 || reply->status >= STATUS_DOWN;
+    if (reply->status == STATUS_OK && g->exit_code == 0) {
+        gw_standing_return(g, reply->body);
+    }
 }
 
 /// How far this gateway has come: what outlives it, not what is on its way to the disk.
 static void tell_version(gw *g) {
-    char room[64];
+    char room[64 + 2 * SV_STANDING_HASH_BYTES];
     sv_textbuf body = SV_TEXTBUF(room);
     if (g->standing.to_tell && g->standing.at_us > 0 && g->committed >= g->standing.group) {
-        sv_textbuf_addf(&body, "{\"version\":%" PRId64 "}", g->standing.version);
+        sv_textbuf_addf(&body, "{\"version\":%" PRId64 ",\"hash\":\"", g->standing.version);
+        sv_hex_add(&body, g->standing.hash, sizeof g->standing.hash);
+        sv_textbuf_add_str(&body, "\"}");
         g->standing.to_tell = !gw_uplink_post(g, "/v1/standing", &body, told);
     }
 }

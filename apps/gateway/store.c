@@ -21,6 +21,7 @@ extern const char gw_schema_spool_alert[];
 extern const char gw_schema_site_rules[];
 extern const char gw_schema_maintenance[];
 extern const char gw_schema_standing[];
+extern const char gw_schema_standing_line[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -185,7 +186,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "site-rules", gw_schema_site_rules },
                                            { "seen", gw_schema_seen },
                                            { "maintenance", gw_schema_maintenance },
-                                           { "standing", gw_schema_standing } };
+                                           { "standing", gw_schema_standing },
+                                           { "standing line", gw_schema_standing_line } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
