@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # One release in one file: taken with the very same checks as from a server; whatever is wrong with it is found. [repo-10] [repo-11]
-# shellcheck disable=SC1091,SC2154 # what the sourced files set
 set -euo pipefail
 source "$SV_SOURCE/tests/support/common.sh"
 cd "$work"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Images from the release engineer into the repository: plain ones for any TUF client, sealed ones for nobody without the key; what is bent
 # is found, on both sides; a supplier's images by the supplier's keys. [repo-12] [repo-13] [repo-14] [repo-15]
-# shellcheck disable=SC1091,SC2154 # what the sourced files set
 set -euo pipefail
 source "$SV_SOURCE/tests/support/common.sh"
 cd "$work"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # The guide about the keys of updates, line by line as printed; then keys that nobody can copy: in a token and in a TPM. [repo-1] [repo-3] [repo-9]
-# shellcheck disable=SC1091,SC2154 # what the sourced files set
 set -euo pipefail
 source "$SV_SOURCE/tests/support/common.sh"
 cd "$work"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # A repository is published whole or not at all: whenever the publisher is killed, clients go on. [repo-6] [repo-7] [repo-8] [repo-9]
-# shellcheck disable=SC1091,SC2154 # what the sourced files set
 set -euo pipefail
 source "$SV_SOURCE/tests/support/common.sh"
 cd "$work"
