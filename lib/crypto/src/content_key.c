@@ -85,13 +85,63 @@ sv_err sv_content_wrap(const uint8_t key[SV_CONTENT_KEY_BYTES], sv_text certific
                          len);
 }
 
+// ---- what is opened at all
+
+/// The next element of `rest` has this tag: its content, and `rest` behind it. Definite lengths
+/// alone, as DER has them.
+static bool take(sv_text *rest, uint8_t tag, sv_text *out) {
+    const unsigned char *at = (const unsigned char *) rest->at;
+    long len = 0;
+    int number = 0;
+    int class = 0;
+    if (rest->len == 0 || (uint8_t) rest->at[0] != tag
+        || (ASN1_get_object(&at, &len, &number, &class, (long) rest->len) & 0x81) != 0) {
+        return false;
+    }
+    size_t head = (size_t) (at - (const unsigned char *) rest->at);
+    *out = (sv_text){ .at = (const char *) at, .len = (size_t) len };
+    rest->at += head + (size_t) len;
+    rest->len -= head + (size_t) len;
+    return true;
+}
+
+/// pkcs7-data, then aes-256-gcm up to its nonce of 12 bytes; behind that a tag of 16 bytes is
+/// announced, and 32 bytes of content.
+static bool is_gcm(sv_text content) {
+    static const char BEGIN[] =
+        "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\x30\x1e\x06\x09\x60\x86"
+        "\x48\x01\x65\x03\x04\x01\x2e\x30\x11\x04\x0c";
+    static const char END[] = "\x02\x01\x10\x80\x20";
+    enum { BEGIN_BYTES = sizeof BEGIN - 1, NONCE_BYTES = 12, END_BYTES = sizeof END - 1 };
+    return content.len == BEGIN_BYTES + NONCE_BYTES + END_BYTES + SV_CONTENT_KEY_BYTES
+           && memcmp(content.at, BEGIN, BEGIN_BYTES) == 0
+           && memcmp(content.at + BEGIN_BYTES + NONCE_BYTES, END, END_BYTES) == 0;
+}
+
+/// OpenSSL says which kind of CMS it is, but not how its content is encrypted: whoever puts CBC, or
+/// a short tag, in GCM's place turns the receiver into an oracle for the very same key. So the
+/// elements are walked: version, receivers, content, tag, and nothing behind it.
+static bool is_sealed_whole(sv_text der) {
+    enum { SEQUENCE = 0x30, SET = 0x31, OID = 0x06, INTEGER = 0x02, OCTETS = 0x04, ZERO = 0xa0 };
+    sv_text info;
+    sv_text inner;
+    sv_text skipped;
+    sv_text content;
+    sv_text tag;
+    return take(&der, SEQUENCE, &info) && der.len == 0 && take(&info, OID, &skipped)
+           && take(&info, ZERO, &inner) && info.len == 0 && take(&inner, SEQUENCE, &info)
+           && inner.len == 0 && take(&info, INTEGER, &skipped) && take(&info, SET, &skipped)
+           && take(&info, SEQUENCE, &content) && is_gcm(content) && take(&info, OCTETS, &tag)
+           && tag.len == 16 && info.len == 0;
+}
+
 static bool is_oaep(CMS_RecipientInfo *receiver) {
     X509_ALGOR *how = NULL;
     return CMS_RecipientInfo_ktri_get0_algs(receiver, NULL, NULL, &how) == 1
            && OBJ_obj2nid(how->algorithm) == NID_rsaesOaep;
 }
 
-/// What a stranger could make of CMS is larger than what is made here: PKCS#1 v1.5, whose answers
+/// What a stranger could make of CMS is more than what is made here: PKCS#1 v1.5, whose answers
 /// give keys away, content that nothing vouches for, receivers by the dozen.
 static bool is_ours(CMS_ContentInfo *cms) {
     STACK_OF(CMS_RecipientInfo) *receivers = CMS_get0_RecipientInfos(cms);
@@ -107,15 +157,16 @@ static bool is_ours(CMS_ContentInfo *cms) {
 static sv_err read_cms(sv_text der, CMS_ContentInfo **out, sv_why *why) {
     const unsigned char *at = (const unsigned char *) der.at;
     SV_DEFER(cms_drop)
-    CMS_ContentInfo *cms = der.len == 0 || der.len > SV_CONTENT_CMS_MAX
+    CMS_ContentInfo *cms = der.len > SV_CONTENT_CMS_MAX || !is_sealed_whole(der)
                                ? NULL
                                : d2i_CMS_ContentInfo(NULL, &at, (long) der.len);
     if (cms == NULL || at != (const unsigned char *) der.at + der.len || !is_ours(cms)) {
         ERR_clear_error();
-        return sv_fail(why, SV_ERR_INVALID,
-                       "%zu bytes are not a wrapped content key: CMS AuthEnvelopedData for one "
-                       "receiver by ECDH or RSA-OAEP",
-                       der.len);
+        return sv_fail(
+            why, SV_ERR_INVALID,
+            "%zu bytes are not a wrapped content key: CMS AuthEnvelopedData, AES-256-GCM, "
+            "for one receiver by ECDH or RSA-OAEP",
+            der.len);
     }
     *out = cms;
     cms = NULL;

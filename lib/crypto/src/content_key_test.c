@@ -4,7 +4,7 @@
 #include <openssl/cms.h>
 #include <openssl/rsa.h>
 
-enum { KINDS = 4 };
+enum { KINDS = 4, CONTENT_AND_TAG = 2 + 11 + 32 + 34 + 18 };
 
 static const uint8_t KEY[SV_CONTENT_KEY_BYTES] = { 1, 2, 3, 31, 0, 255 };
 
@@ -187,7 +187,7 @@ static void cms_that_gives_keys_away_is_not_touched(void **state) { // [image-15
     assert_int_equal(asked(ec, sv_textbuf_text(&cms), NULL), SV_ERR_INVALID);
     strange(EVP_aes_256_gcm(), ec, 1, false, "0123456789abcdef0123456789abcde", &cms);
     assert_int_equal(asked(ec, sv_textbuf_text(&cms), &why), SV_ERR_INVALID);
-    assert_non_null(strstr(why.text, "32 bytes, not 31"));
+    assert_non_null(strstr(why.text, "not a wrapped content key"));
     strange(EVP_aes_256_gcm(), ec, 1, false, "", &cms);
     assert_int_not_equal(asked(ec, sv_textbuf_text(&cms), NULL), SV_OK);
     sv_textbuf_clear(&cms);
@@ -198,6 +198,56 @@ static void cms_that_gives_keys_away_is_not_touched(void **state) { // [image-15
     assert_int_equal(asked(ec, (sv_text){ 0 }, NULL), SV_ERR_INVALID);
 }
 
+/// The bytes from `at` on become `len` others, and what lies around them gets shorter or longer:
+/// the two-byte lengths of the message, and the content's of one byte.
+static void splice(sv_textbuf *cms, size_t at, size_t gone, const char *put, size_t len) {
+    char rest[256];
+    size_t behind = cms->len - at - gone;
+    size_t content = cms->len - CONTENT_AND_TAG;
+    int by = (int) len - (int) gone;
+    assert_true(behind <= sizeof rest);
+    memcpy(rest, cms->at + at + gone, behind);
+    static const size_t LENGTHS[] = { 2, 4 + 13 + 2, 4 + 13 + 4 + 2 };
+    for (size_t i = 0; i < SV_COUNT(LENGTHS); i++) {
+        unsigned char *two = (unsigned char *) cms->at + LENGTHS[i];
+        int was = two[0] << 8 | two[1];
+        two[0] = (unsigned char) ((was + by) >> 8);
+        two[1] = (unsigned char) (was + by);
+    }
+    if (at < cms->len - 18) { // not the tag, which is behind the content
+        cms->at[content + 1] = (char) (cms->at[content + 1] + by);
+    }
+    cms->len = at;
+    sv_textbuf_add(cms, (sv_text){ .at = put, .len = len });
+    sv_textbuf_add(cms, (sv_text){ .at = rest, .len = behind });
+}
+
+/// The same key for the content, another way to encrypt it: one whose faults can be told apart.
+static void nothing_else_is_put_in_gcm_s_place(void **state) { // [image-15]
+    (void) state;
+    static const char CBC[] = "\x30\x1d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a\x04\x10"
+                              "0123456789abcdef";
+    const device *ec = &devices[0];
+    SV_DEFER(sv_textbuf_drop) sv_textbuf cms = SV_TEXTBUF_HEAP(SV_CONTENT_CMS_MAX);
+    wrap(ec, &cms);
+    size_t content = cms.len - CONTENT_AND_TAG;
+    assert_int_equal(cms.at[content], 0x30);
+    splice(&cms, content + 2 + 11, 32, CBC, sizeof CBC - 1);
+    assert_int_equal(asked(ec, sv_textbuf_text(&cms), NULL), SV_ERR_INVALID);
+
+    sv_textbuf_clear(&cms);
+    wrap(ec, &cms);
+    char short_tag[] = "\x04\x04....";
+    memcpy(short_tag + 2, cms.at + cms.len - 16, 4);
+    splice(&cms, cms.len - 18, 18, short_tag, 6); // four bytes are guessed in time
+    assert_int_equal(asked(ec, sv_textbuf_text(&cms), NULL), SV_ERR_INVALID);
+
+    sv_textbuf_clear(&cms);
+    wrap(ec, &cms);
+    splice(&cms, cms.len - 18, 18, cms.at + cms.len - 18, 18); // nothing changes so
+    assert_int_equal(asked(ec, sv_textbuf_text(&cms), NULL), SV_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_device_s_key_opens_it),
@@ -205,6 +255,7 @@ int main(void) {
         cmocka_unit_test(an_ed25519_device_is_told_why_not),
         cmocka_unit_test(what_was_changed_on_the_way_is_refused),
         cmocka_unit_test(cms_that_gives_keys_away_is_not_touched),
+        cmocka_unit_test(nothing_else_is_put_in_gcm_s_place),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
