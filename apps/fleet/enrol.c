@@ -170,9 +170,22 @@ static sv_err close_open(sv_db *db, const char *id, int64_t now_us, sv_why *why)
     return sv_stmt_run(stmt, why);
 }
 
-/// Two devices cannot wait for the same manufacturer's certificate.
-static sv_err check_idevid(sv_db *db, const sv_enrol_wish *wish, sv_why *why) {
+/// What waited for it until its time was over makes room.
+static sv_err close_expired(sv_db *db, const sv_enrol_wish *wish, int64_t now_us, sv_why *why) {
     sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "UPDATE enrolment_token SET withdrawn_us = ?2 WHERE idevid = ?1"
+                      " AND used_us IS NULL AND withdrawn_us IS NULL AND expires_us <= ?2",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, wish->idevid);
+    sv_stmt_bind_int(stmt, 2, now_us);
+    return sv_stmt_run(stmt, why);
+}
+
+/// Two devices cannot wait for the same manufacturer's certificate.
+static sv_err check_idevid(sv_db *db, const sv_enrol_wish *wish, int64_t now_us, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_fleet_medium(close_expired(db, wish, now_us, why)));
     SV_TRY(sv_db_stmt(db,
                       "SELECT id FROM enrolment_token WHERE idevid = ?1 AND used_us IS NULL"
                       " AND withdrawn_us IS NULL",
@@ -241,7 +254,7 @@ static sv_err store_one(sv_fleet *fleet, const sv_enrol_order *order, const sv_e
     *grant = (sv_enrol_grant){ .expires_us = now_us + order->minutes * SV_TIME_MINUTE_US };
     SV_TRY(sv_fleet_medium(close_open(fleet->db, wish->id, now_us, why)));
     if (wish->idevid[0] != '\0') {
-        SV_TRY(check_idevid(fleet->db, wish, why));
+        SV_TRY(check_idevid(fleet->db, wish, now_us, why));
     } else {
         sv_random_token(grant->token);
     }
@@ -292,11 +305,38 @@ sv_err sv_enrol_add(sv_fleet *fleet, const sv_enrol_order *order, sv_enrol_grant
 
 // ---- withdrawing --------------------------------------------------------------------------------
 
-static sv_err withdraw(sv_fleet *fleet, const char *id, const sv_audit_event *event, sv_why *why) {
+/// Nobody has ever heard of it, and it has had no certificate: it was added by mistake.
+static sv_err never_was(const sv_fleet *fleet, const char *id, bool *out, sv_why *why) {
+    const sv_device *device = sv_registry_device(fleet->registry, sv_text_of(id));
+    sv_stmt *stmt;
+    *out = device != NULL && sv_device_is_awaited(device) && device->stream_count == 0
+           && device->maintenance == NULL;
+    if (!*out) {
+        return SV_OK;
+    }
+    SV_TRY(sv_db_stmt(fleet->db, "SELECT 1 FROM certificate WHERE id = ?1 COLLATE NOCASE LIMIT 1",
+                      &stmt, why));
+    sv_stmt_bind_str(stmt, 1, id);
+    sv_err err = sv_stmt_next(stmt, why);
+    sv_stmt_reset(stmt);
+    *out = err == SV_ERR_NOT_FOUND;
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+static sv_err forget(sv_db *db, const char *id, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "DELETE FROM device WHERE id = ?1", &stmt, why));
+    sv_stmt_bind_str(stmt, 1, id);
+    return sv_stmt_run(stmt, why);
+}
+
+static sv_err withdraw(sv_fleet *fleet, const char *id, bool mistake, const sv_audit_event *event,
+                       sv_why *why) {
     SV_TRY(sv_fleet_medium(close_open(fleet->db, id, event->at_us, why)));
     if (sv_db_changes(fleet->db) == 0) {
         return sv_fail(why, SV_ERR_NOT_FOUND, "nothing is open for %s", id);
     }
+    SV_TRY(mistake ? sv_fleet_medium(forget(fleet->db, id, why)) : SV_OK);
     return sv_fleet_medium(sv_audit_add(fleet->db, event, why));
 }
 
@@ -311,13 +351,19 @@ sv_err sv_enrol_withdraw(sv_fleet *fleet, sv_text id, const char *user, const ch
                                    .from = from,
                                    .what = "enrolment.withdraw",
                                    .about = room };
+    bool mistake = false;
+    SV_TRY(sv_fleet_medium(never_was(fleet, room, &mistake, why)));
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-    sv_err err = withdraw(fleet, room, &event, why);
+    sv_err err = withdraw(fleet, room, mistake, &event, why);
     if (err != SV_OK) {
         sv_db_rollback(fleet->db);
         return err;
     }
-    return sv_fleet_medium(sv_db_commit(fleet->db, why));
+    SV_TRY(sv_fleet_medium(sv_db_commit(fleet->db, why)));
+    if (mistake) {
+        sv_registry_forget(fleet->registry, sv_text_of(room));
+    }
+    return SV_OK;
 }
 
 sv_err sv_enrol_prune(sv_db *db, int64_t before_us, sv_why *why) {

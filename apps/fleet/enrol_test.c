@@ -313,6 +313,35 @@ static void who_does_not_count_any_more_is_not_added(void **state) {
                                   "key: selvedge device replace press-1");
 }
 
+static sv_err withdraw(fixture *f, const char *id) {
+    return sv_enrol_withdraw(&f->fleet, sv_text_of(id), "ada", "192.0.2.7", NULL);
+}
+
+// [enrol-5]
+static void who_was_added_by_mistake_is_gone_when_that_is_withdrawn(void **state) {
+    fixture *f = *state;
+    sv_device *device = NULL;
+    added(f, "press-2", "north");
+    added(f, "press-17", "north");
+    added(f, "press-3", "north");
+    assert_int_equal(withdraw(f, "press-17"), SV_OK);
+    for (int restart = 0; restart < 2; restart++) {
+        assert_null(sv_registry_device(f->fleet.registry, SV_TEXT("press-17")));
+        assert_non_null(sv_registry_device(f->fleet.registry, SV_TEXT("press-2")));
+        assert_int_equal(sv_registry_device_count(f->fleet.registry), 2);
+        sv_fleet_drop(&f->fleet);
+        fixture_start(f);
+    }
+    added(f, "press-17", "south"); // where it belongs
+    // Of who has been here all is kept.
+    assert_int_equal(sv_registry_bind(f->fleet.registry, fixture_gateway(f, "gw-a"),
+                                      SV_TEXT("press-3"), &device, NULL),
+                     SV_OK);
+    device->last_seen_us = fixture_now_us;
+    assert_int_equal(withdraw(f, "press-3"), SV_OK);
+    assert_non_null(sv_registry_device(f->fleet.registry, SV_TEXT("press-3")));
+}
+
 static bool is_awaited(fixture *f, const char *id) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(JSON_MAX);
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
@@ -372,6 +401,14 @@ static void a_manufacturers_name_is_waited_for_by_one_device(void **state) {
     assert_int_equal(sv_enrol_find_token(f->fleet.db, SV_TEXT("press-1"), SV_TEXT(""),
                                          fixture_now_us, &pass, &why),
                      SV_ERR_NOT_FOUND);
+    // Nobody came in time: the name is free again.
+    int64_t start_us = fixture_now_us;
+    fixture_now_us += 2 * SV_TIME_HOUR_US;
+    assert_int_equal(add(f, &second, 1, &grant, &why), SV_OK);
+    assert_int_equal(
+        sv_enrol_find_idevid(f->fleet.db, SV_TEXT("SN 0815"), fixture_now_us, &pass, &why), SV_OK);
+    assert_string_equal(pass.id, "press-2");
+    fixture_now_us = start_us;
 }
 
 // [enrol-5]
@@ -426,6 +463,13 @@ static void the_address_is_the_gateways_door_or_our_own(void **state) {
     (void) snprintf(config->devices.address, sizeof config->devices.address, "fleet.acme:443");
     sv_enrol_address(&f->fleet, SV_TEXT("south"), at);
     assert_string_equal(at, "fleet.acme:443");
+    // One that only says where readings go does not hide another's door.
+    memcpy(config->gateways[1].site, "north", sizeof "north");
+    config->gateways[0].door[0] = '\0';
+    (void) snprintf(config->gateways[0].mqtt, sizeof config->gateways[0].mqtt, "gw-a.local:8883");
+    (void) snprintf(config->gateways[1].door, sizeof config->gateways[1].door, "gw-b.local:8444");
+    sv_enrol_address(&f->fleet, SV_TEXT("north"), at);
+    assert_string_equal(at, "gw-b.local:8444");
 }
 
 // [enrol-4]
@@ -478,6 +522,7 @@ int main(void) {
         TEST(who_has_a_certificate_or_was_here_is_not_added_again),
         TEST(who_does_not_count_any_more_is_not_added),
         TEST(who_was_added_is_in_the_list_at_once_and_after_a_restart),
+        TEST(who_was_added_by_mistake_is_gone_when_that_is_withdrawn),
         TEST(a_manufacturers_name_is_waited_for_by_one_device),
         TEST(the_list_is_paged_and_says_what_was_tried_last),
         TEST(the_address_is_the_gateways_door_or_our_own),

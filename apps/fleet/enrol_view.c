@@ -36,16 +36,19 @@ static void own_address(const sv_fleet *fleet, char out[SV_FLEET_ADDRESS_ROOM]) 
                     fleet->device_port);
 }
 
-/// The first gateway of the site that says where it can be reached.
+/// The first gateway of the site with a door, else the first that says where readings go.
 static const sv_fleet_gateway_site *way_to(const sv_fleet *fleet, sv_text site) {
+    const sv_fleet_gateway_site *way = NULL;
     for (size_t i = 0; i < fleet->config.gateway_count; i++) {
         const sv_fleet_gateway_site *gateway = &fleet->config.gateways[i];
-        if (sv_text_is(site, gateway->site)
-            && (gateway->door[0] != '\0' || gateway->mqtt[0] != '\0')) {
+        if (sv_text_is(site, gateway->site) && gateway->door[0] != '\0') {
             return gateway;
         }
+        if (sv_text_is(site, gateway->site) && gateway->mqtt[0] != '\0' && way == NULL) {
+            way = gateway;
+        }
     }
-    return NULL;
+    return way;
 }
 
 void sv_enrol_address(const sv_fleet *fleet, sv_text site, char out[SV_FLEET_ADDRESS_ROOM]) {

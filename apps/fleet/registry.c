@@ -396,6 +396,18 @@ static void drop_device(sv_device *device) {
     free(device);
 }
 
+void sv_registry_forget(sv_registry *registry, sv_text id) {
+    sv_device *device = sv_map_remove(registry->devices_by_id, id);
+    if (device == NULL) {
+        return;
+    }
+    size_t place = device_place(registry, device->id);
+    registry->device_count--;
+    memmove(registry->devices + place, registry->devices + place + 1,
+            (registry->device_count - place) * sizeof(sv_device *));
+    drop_device(device);
+}
+
 void sv_registry_drop(sv_registry **registry) {
     sv_registry *old = *registry;
     *registry = NULL;

@@ -140,6 +140,8 @@ sv_err sv_registry_bind(sv_registry *registry, sv_gateway *gateway, sv_text id, 
 /// It counts with the site's first gateway until one speaks for it.
 sv_err sv_registry_admit(sv_registry *registry, sv_text id, sv_text site, int64_t added_us,
                          sv_device **out, sv_why *why);
+/// A device that was admitted and of which nobody has heard; its row is gone. Not in a transaction.
+void sv_registry_forget(sv_registry *registry, sv_text id);
 /// The stream, made if it is new; it has a row when this returns. Errors as above.
 sv_err sv_registry_stream(sv_registry *registry, sv_device *device, sv_text sensor, sv_text unit,
                           sv_stream **out, sv_why *why);

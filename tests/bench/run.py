@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import connection_cost
 import enrol_cost
 import flood_latency
 import image_cost
@@ -571,6 +572,7 @@ def measure(results, site, asked):
         flood_latency.run(results, BIN, asked.quick)
     if "identity" in parts:
         standing_cost.run(results, site, asked.quick)
+        connection_cost.run(results, site, asked.quick)
     if "image" in parts:
         image_cost.run(results, PROBES, asked.quick)
     return good

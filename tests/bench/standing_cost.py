@@ -25,6 +25,7 @@ class Fleet:
         self.device, self.operator = free_port(), free_port()
         self.store = site.dir / f"fleet-{self.device}.db"
         self.names = [f"gw-{name}" for name in SITES]
+        self.gateways = {}
         for name in self.names:
             if not site.cert(name).exists():
                 site.issue(name, "gateway", "--ip", "127.0.0.1")
@@ -59,7 +60,7 @@ class Fleet:
                 f"id: {name}\nsite: {place}\nlisten: {{bind: 127.0.0.1, port: {port}}}\nhttp: {{port: {free_port()}}}\n"
                 f"tls: {self.site.tls(name)}\nstore: {{path: {self.site.dir}/{name}-{port}.db}}\nfleet: {{url: 'https://127.0.0.1:{self.device}', every: 1s}}\n"
             )
-            self.site.start(name, self.site.bin / "selvedge-gateway", "--config", self.site.dir / f"{name}.yaml")
+            self.gateways[name] = self.site.start(name, self.site.bin / "selvedge-gateway", "--config", self.site.dir / f"{name}.yaml")
             self.site.wait_port(port, name)
             ports[name] = port
         wait_until(self.all_follow, "three gateways that follow the log", 30)
