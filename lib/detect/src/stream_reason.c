@@ -45,9 +45,9 @@ void sv_stream_reason_add(sv_textbuf *out, const sv_stream_verdict *verdict) {
         add_value(out, verdict, " at this hour");
         break;
     case SV_STREAM_LEVEL:
-        sv_textbuf_addf(out, "step of %+.4g: so far from the usual the last ", verdict->amount);
+        sv_textbuf_addf(out, "step of %+.4g: the last ", verdict->amount);
         add_span(out, verdict->span_us);
-        sv_textbuf_add_str(out, " have not been");
+        sv_textbuf_add_str(out, " lie further from the usual than ever");
         break;
     case SV_STREAM_NOISE:
         sv_textbuf_addf(out, "noise %.2g times the usual over the last ", verdict->amount);

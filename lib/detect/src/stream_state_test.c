@@ -227,7 +227,8 @@ static void a_place_that_was_called_normal_outlives_others(void **state) {
     sv_stream_place_keep_odd(&d, values);
     assert_true(fabs((double) values[0] - sinh(5)) < 0.1);
     for (int i = 0; i < 10 * SV_STREAM_PLACES; i++) {
-        const float other[SV_STREAM_SIGHTS] = { (float) -i, 0, 0, 0, 0 };
+        int row = i / 20;
+        const float other[SV_STREAM_SIGHTS] = { (float) (i % 20), (float) -row, 0, 0, 0 };
         (void) sv_stream_place_take(&d, other, 0.001F);
     }
     assert_true(sv_stream_place_take(&d, odd, 0.001F) < 0.01F);
