@@ -104,7 +104,7 @@ static void push_row(const sv_recipe *recipe, const double *row, float *features
 
 unsigned sv_recipe_regime(const sv_recipe *recipe, const double *row) {
     unsigned nearest = 0;
-    double least = INFINITY;
+    double least = HUGE_VAL;
     for (unsigned i = 0; i < recipe->regimes; i++) {
         double far = 0;
         for (size_t s = 0; s < recipe->settings; s++) {
