@@ -27,6 +27,7 @@ import flood_latency
 import image_cost
 import rules_cost
 import standing_cost
+import trust_cost
 from site_programs import POLL_S, Site, SiteError, free_port, stored_counter, wait_until
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -518,7 +519,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "enrol", "floods", "identity", "image")
+PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "enrol", "floods", "identity", "image", "trust")
 
 
 def options():
@@ -575,6 +576,8 @@ def measure(results, site, asked):
         connection_cost.run(results, site, asked.quick)
     if "image" in parts:
         image_cost.run(results, PROBES, asked.quick)
+    if "trust" in parts:
+        trust_cost.run(results, BIN, PROBES, asked.quick)
     return good
 
 

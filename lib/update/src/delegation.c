@@ -115,6 +115,7 @@ static bool speaks_for(const sv_json *role, sv_text path, sv_text hash) {
 
 static void fill(sv_tuf_child *child, const sv_json *keys, const sv_json *role) {
     child->by = (sv_tuf_voucher){ .keys = keys, .keyids = sv_json_get(role, "keyids") };
+    child->terminating = false;
     (void) sv_json_int(sv_json_get(role, "threshold"), &child->by.threshold);
 }
 

@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STACK_MAX = SV_TRUST_VISITS_MAX * SV_TUF_CHILDREN_MAX };
-
 typedef struct walk {
-    sv_tuf_child *stack; ///< whom to ask next is last
+    sv_tuf_child *stack; ///< whom to ask next is last; at most VISITS_MAX times CHILDREN_MAX
     size_t depth;
 } walk;
 
@@ -40,17 +38,21 @@ static sv_trust_visit *add_visit(sv_trust *trust, const char *name, sv_tuf_metad
     return visit;
 }
 
-/// Those behind a terminating role are not asked any more.
+/// Those behind a terminating role are not asked any more. The first child is to be on top.
 static void push(walk *w, const sv_tuf_metadata *targets, sv_text path) {
-    SV_DEFER(sv_mem_drop)
-    sv_tuf_child *children = sv_mem_array(SV_TUF_CHILDREN_MAX, sizeof *children);
+    w->stack = sv_mem_resize(w->stack, (w->depth + SV_TUF_CHILDREN_MAX) * sizeof *w->stack);
+    sv_tuf_child *children = w->stack + w->depth;
     size_t count = sv_tuf_children(targets, path, children);
     if (count > 0 && children[count - 1].terminating) {
-        w->depth = 0;
+        memmove(w->stack, children, count * sizeof *children);
+        children = w->stack;
     }
-    for (size_t i = count; i > 0 && w->depth < STACK_MAX; i--) {
-        w->stack[w->depth++] = children[i - 1];
+    for (size_t i = 0; i < count / 2; i++) {
+        sv_tuf_child other = children[i];
+        children[i] = children[count - 1 - i];
+        children[count - 1 - i] = other;
     }
+    w->depth = (size_t) (children - w->stack) + count;
 }
 
 static bool found_in(const sv_trust_visit *visit, sv_text path, sv_trust_target *out) {
@@ -72,7 +74,7 @@ sv_err sv_trust_find(sv_trust *trust, sv_text path, sv_trust_target *out, sv_why
     if (trust->targets == NULL) {
         return sv_fail(why, SV_ERR_STATE, "the metadata has not been refreshed");
     }
-    SV_DEFER(walk_drop) walk w = { .stack = sv_mem_array(STACK_MAX, sizeof *w.stack) };
+    SV_DEFER(walk_drop) walk w = { .depth = 0 };
     sv_trust_visits_forget(trust);
     sv_trust_visit *visit = add_visit(trust, "targets", trust->targets);
     for (;;) {
