@@ -172,7 +172,7 @@ static void a_machine_sampled_twice_as_often_is_judged_alike(void **state) { // 
     size_t found[2];
     for (unsigned twice = 0; twice < 2; twice++) {
         plant p = { .prng = { .state = 6 } };
-        learn_from(&p, TRAIN << twice);
+        learn_from(&p, (uint64_t) TRAIN << twice);
         (void) go_on(&p, 100U << twice, STILL);
         outcome off = go_on(&p, 200U << twice, (const double[SENSORS]){ 3, 0, 0, 0 });
         found[twice] = off.anomalies >> twice;
@@ -205,7 +205,7 @@ static void units_and_offsets_of_sensors_change_nothing(void **state) { // [dete
 
 static double odd(sv_prng *prng) {
     static const double ODD[] = { 0,      1,     -1,     1e308,    -1e308,    1e-308,
-                                  SV_NAN, 1e150, 5e-324, INFINITY, -INFINITY, 42 };
+                                  SV_NAN, 1e150, 5e-324, HUGE_VAL, -HUGE_VAL, 42 };
     return ODD[sv_prng_next(prng) % SV_COUNT(ODD)];
 }
 

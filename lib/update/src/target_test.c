@@ -211,7 +211,7 @@ static void one_encoding_has_one_name(void **state) { // [image-4]
         "delta:0X" FROM,
         "delta:BA7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     };
-    static const char *const RIGHT[] = { "raw", "zstd", "delta:" HASH };
+    static const char *const RIGHT[] = { "raw", "zstd", ("delta:" HASH) };
     for (size_t i = 0; i < SV_COUNT(WRONG); i++) {
         sv_encoding e = { .length = 5 };
         sv_why why = { 0 };
