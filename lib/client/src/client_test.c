@@ -75,10 +75,10 @@ static void a_wrong_option_is_refused_with_its_value(void **state) {
         { options(), SELVEDGE_INVALID, "host, cert_file and key_file are needed" },
         { options(), SELVEDGE_INVALID, "keepalive_s is 3601; at most 3600" },
         { options(), SELVEDGE_INVALID, "queue_bytes is 4095; 4096 to 268435456 are taken" },
-        { options(), SELVEDGE_IO, "cannot open 'nowhere.crt'" },
+        { options(), SELVEDGE_NOT_FOUND, "cannot open 'nowhere.crt'" },
         { options(), SELVEDGE_INVALID, "holds no certificate" },
         { options(), SELVEDGE_INVALID, "holds no private key" },
-        { options(), SELVEDGE_IO, "cannot read 'nowhere.ca'" },
+        { options(), SELVEDGE_NOT_FOUND, "cannot read 'nowhere.ca'" },
     };
     cases[0].with.size = 0;
     cases[1].with.host = NULL;
@@ -382,7 +382,7 @@ static void files_that_do_not_serve_leave_a_client_as_it_was(void **state) {
     assert_int_equal(selvedge_client_reload(client, &error), SELVEDGE_INVALID);
     assert_non_null(strstr(error.text, "is for 'press-2', and this is 'press-1'"));
     assert_int_equal(unlink(mine), 0);
-    assert_int_equal(selvedge_client_reload(client, &error), SELVEDGE_IO);
+    assert_int_equal(selvedge_client_reload(client, &error), SELVEDGE_NOT_FOUND);
     assert_int_equal(selvedge_client_reload(NULL, &error), SELVEDGE_INVALID);
     assert_string_equal(selvedge_client_id(client), "press-1");
     assert_int_equal(selvedge_client_close(&client, 0, NULL), SELVEDGE_OK);

@@ -149,9 +149,9 @@ SELVEDGE_API const char *selvedge_client_version(void);
 /// "unavailable", for a log; never NULL.
 SELVEDGE_API const char *selvedge_code_name(selvedge_code code);
 
-/// Reads the certificates and starts connecting; does not wait for it. SELVEDGE_INVALID and
-/// SELVEDGE_IO say what is wrong with an option or a file. `*client` is yours until close; it is
-/// NULL after a failure.
+/// Reads the certificates and starts connecting; does not wait for it. SELVEDGE_INVALID,
+/// SELVEDGE_NOT_FOUND and SELVEDGE_IO say what is wrong with an option or a file. `*client` is
+/// yours until close; it is NULL after a failure.
 SELVEDGE_CHECKED selvedge_code selvedge_client_open(const selvedge_options *options,
                                                     selvedge_client **client,
                                                     selvedge_error *error);
@@ -203,9 +203,9 @@ SELVEDGE_CHECKED selvedge_code selvedge_client_flush(selvedge_client *client, in
 
 /// For a certificate that was renewed: reads the three files of the options again, by the same
 /// names, and goes on with them. The connection says good-bye and comes back; `connection` hears of
-/// the new one. Nothing that was accepted is lost. A failure (SELVEDGE_INVALID, SELVEDGE_IO: a
-/// file, or the id is another) leaves everything as it was. From any thread, also inside a
-/// callback.
+/// the new one. Nothing that was accepted is lost. A failure (SELVEDGE_INVALID, SELVEDGE_NOT_FOUND,
+/// SELVEDGE_IO: a file, or the id is another) leaves everything as it was. From any thread, also
+/// inside a callback.
 SELVEDGE_CHECKED selvedge_code selvedge_client_reload(selvedge_client *client,
                                                       selvedge_error *error);
 
