@@ -23,6 +23,7 @@ only 'p11-kit/' '^lib/crypto/'
 only 'event2/(bufferevent|http|dns|buffer|util)' '^lib/net/'
 only 'bearssl' '^boot/'
 only 'seccomp' '^lib/sys/'
+only 'xgboost/' '^apps/train/'
 only 'linux/landlock' '^lib/sys/'
 only 'event2/event\.h' '^lib/(sys|net)/'
 # What runs before an operating system has the headers of the compiler, BearSSL's and its own.

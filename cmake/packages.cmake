@@ -23,3 +23,7 @@ find_library(BEARSSL_LIBRARY NAMES libbearssl.a REQUIRED)
 find_path(BEARSSL_INCLUDE bearssl.h REQUIRED)
 add_library(bearssl STATIC IMPORTED GLOBAL)
 set_target_properties(bearssl PROPERTIES IMPORTED_LOCATION ${BEARSSL_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${BEARSSL_INCLUDE})
+# Boosted trees, for selvedge-train alone; the package has no pkg-config file.
+find_library(SV_XGBOOST xgboost REQUIRED)
+add_library(sv_xgboost INTERFACE)
+target_link_libraries(sv_xgboost INTERFACE ${SV_XGBOOST})

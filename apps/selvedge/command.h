@@ -60,6 +60,7 @@ int cmd_alert(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_device(int argc, char **argv);
 int cmd_notify(int argc, char **argv);
+int cmd_model(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_detect(int argc, char **argv);
 int cmd_update(int argc, char **argv);

@@ -142,6 +142,23 @@ static void a_sensor_that_climbs_has_its_slope_in_every_span(void **state) {
     assert_near((double) features[6], (double) features[0] - 0.475, 1e-6);
 }
 
+// [model-3]
+static void a_missing_value_in_a_life_is_the_last_one_again(void **state) {
+    (void) state;
+    const sv_recipe recipe = two_regimes();
+    sv_wear with = { 0 }, without = { 0 };
+    float one[FEATURES], other[FEATURES];
+    for (size_t t = 0; t < 30; t++) {
+        double value = t < 10 ? (double) t : 9;
+        const double whole[] = { 0, value, value, value };
+        const double gaps[] = { 0, value, t < 10 ? value : SV_NAN,
+                                t < 10 ? value : (double) INFINITY };
+        sv_recipe_push(&recipe, &with, gaps, one);
+        sv_recipe_push(&recipe, &without, whole, other);
+        assert_memory_equal(one, other, sizeof one);
+    }
+}
+
 static void rows_by_themselves_keep_what_is_missing_and_may_come_in_pairs(void **state) {
     (void) state;
     const sv_recipe recipe = { .kind = SV_RECIPE_ROWS, .sensors = 3, .paired = 2 };
@@ -180,6 +197,7 @@ int main(void) {
         cmocka_unit_test(a_state_that_is_cut_foreign_or_not_finite_is_refused),
         cmocka_unit_test(a_change_of_the_operating_condition_is_no_change_of_the_machine),
         cmocka_unit_test(a_sensor_that_climbs_has_its_slope_in_every_span),
+        cmocka_unit_test(a_missing_value_in_a_life_is_the_last_one_again),
         cmocka_unit_test(rows_by_themselves_keep_what_is_missing_and_may_come_in_pairs),
         cmocka_unit_test(a_recipe_out_of_its_limits_is_refused),
     };

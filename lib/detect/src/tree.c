@@ -3,30 +3,31 @@
 #include <detect/tree.h>
 #include <math.h>
 
-enum { MISSING_LEFT = 0x8000, FEATURE_BITS = 0x7fff, TOGETHER = 4 };
+enum { MISSING_LEFT = 0x8000, FEATURE_BITS = 0x7fff, SPLIT_BYTES = 6, TOGETHER = 8 };
 
-static size_t splits_of(unsigned depth) {
+static inline size_t splits_of(unsigned depth) {
     return ((size_t) 1 << depth) - 1;
 }
 
-static size_t leaves_at(unsigned depth) {
-    return splits_of(depth) * sizeof(float);
+static inline size_t leaves_at(unsigned depth) {
+    return splits_of(depth) * SPLIT_BYTES;
 }
 
-static size_t features_at(unsigned depth) {
+static inline size_t tree_bytes(unsigned depth) {
     return leaves_at(depth) + (splits_of(depth) + 1) * sizeof(float);
 }
 
 size_t sv_tree_bytes(unsigned depth) {
-    return features_at(depth) + splits_of(depth) * sizeof(uint16_t);
+    return tree_bytes(depth);
 }
 
 void sv_tree_put(const sv_tree *tree, unsigned depth, uint8_t *out) {
     assert(depth >= 1 && depth <= SV_FOREST_DEPTH_MAX);
     size_t splits = splits_of(depth);
     for (size_t i = 0; i < splits; i++) {
-        set_float(out + i * sizeof(float), tree->splits[i].below);
-        set_u16(out + features_at(depth) + i * sizeof(uint16_t),
+        uint8_t *split = out + i * SPLIT_BYTES;
+        set_float(split, tree->splits[i].below);
+        set_u16(split + sizeof(float),
                 (uint16_t) (tree->splits[i].feature
                             | (tree->splits[i].missing_left ? MISSING_LEFT : 0)));
     }
@@ -39,7 +40,7 @@ static sv_err check_tree(const sv_forest *forest, uint32_t number, sv_why *why) 
     unsigned depth = forest->depth;
     const uint8_t *tree = forest->trees + number * sv_tree_bytes(depth);
     for (size_t i = 0; i < splits_of(depth); i++) {
-        unsigned feature = le16_at(tree + features_at(depth) + i * sizeof(uint16_t)) & FEATURE_BITS;
+        unsigned feature = le16_at(tree + i * SPLIT_BYTES + sizeof(float)) & FEATURE_BITS;
         if (feature >= forest->features) {
             return sv_fail(why, SV_ERR_INVALID, "tree %u asks for feature %u of %u", number,
                            feature, forest->features);
@@ -76,36 +77,66 @@ sv_err sv_forest_check(const sv_forest *forest, size_t len, sv_why *why) {
     return SV_OK;
 }
 
-/// The child to go to, without a branch that the processor would have to guess.
-static inline size_t step(const uint8_t *tree, size_t features, size_t node, const float *values) {
-    unsigned split = le16_at(tree + features + node * sizeof(uint16_t));
-    float below = float_at(tree + node * sizeof(float));
+/// The child to go to, without a branch that the processor would have to guess. One read takes the
+/// split and two bytes after it: there is always a leaf.
+static inline size_t step(const uint8_t *tree, size_t node, const float *values) {
+    uint64_t raw = 0;
+    memcpy(&raw, tree + node * SPLIT_BYTES, sizeof raw);
+    raw = le64toh(raw);
+    uint32_t bits = (uint32_t) raw;
+    unsigned split = (unsigned) (raw >> 32) & UINT16_MAX;
+    float below = 0;
+    memcpy(&below, &bits, sizeof below);
     float value = values[split & FEATURE_BITS];
     unsigned missing_right = (split >> 15) ^ 1U;
     unsigned right = (unsigned) (value >= below) | ((unsigned) isnan(value) & missing_right);
     return 2 * node + 1 + right;
 }
 
-/// Several trees side by side: each step waits for the one before it in its own tree only.
-static void walk(const sv_forest *forest, uint32_t first, unsigned trees, const float *values,
-                 float leaves[TOGETHER]) {
-    unsigned depth = forest->depth;
-    size_t bytes = sv_tree_bytes(depth);
-    size_t features = features_at(depth);
-    const uint8_t *tree[TOGETHER];
+/// Several trees side by side: each step waits for the one before it in its own tree only. Inlined
+/// where the depth is known, both loops are unrolled and all nodes stay in registers.
+static inline __attribute__((always_inline)) void
+walk(unsigned depth, const uint8_t *first, const float *values, float leaves[TOGETHER]) {
     size_t node[TOGETHER] = { 0 };
-    for (unsigned i = 0; i < TOGETHER; i++) {
-        tree[i] = forest->trees + (first + (i < trees ? i : 0)) * bytes;
-    }
-    for (unsigned level = 0; level < depth; level++) {
-        for (unsigned i = 0; i < TOGETHER; i++) {
-            node[i] = step(tree[i], features, node[i], values);
+    _Pragma("GCC unroll 8") for (unsigned level = 0; level < depth; level++) {
+        _Pragma("GCC unroll 8") for (size_t i = 0; i < TOGETHER; i++) {
+            node[i] = step(first + i * tree_bytes(depth), node[i], values);
         }
     }
-    // Leaves follow the thresholds, so the number of a node is its place.
-    for (unsigned i = 0; i < TOGETHER; i++) {
-        leaves[i] = float_at(tree[i] + node[i] * sizeof(float));
+    _Pragma("GCC unroll 8") for (size_t i = 0; i < TOGETHER; i++) {
+        size_t leaf = leaves_at(depth) + (node[i] - splits_of(depth)) * sizeof(float);
+        leaves[i] = float_at(first + i * tree_bytes(depth) + leaf);
     }
+}
+
+static float leaf_of(unsigned depth, const uint8_t *tree, const float *values) {
+    size_t node = 0;
+    for (unsigned level = 0; level < depth; level++) {
+        node = step(tree, node, values);
+    }
+    return float_at(tree + leaves_at(depth) + (node - splits_of(depth)) * sizeof(float));
+}
+
+/// The leaves of the next trees; how many they are.
+static unsigned leaves_from(const sv_forest *forest, uint32_t first, const float *values,
+                            float leaves[TOGETHER]) {
+    const uint8_t *trees = forest->trees + first * tree_bytes(forest->depth);
+    if (forest->count - first < TOGETHER) {
+        leaves[0] = leaf_of(forest->depth, trees, values);
+        return 1;
+    }
+    switch (forest->depth) {
+    case 4:
+        walk(4, trees, values, leaves);
+        break;
+    case 5:
+        walk(5, trees, values, leaves);
+        break;
+    default:
+        walk(forest->depth, trees, values, leaves);
+        break;
+    }
+    return TOGETHER;
 }
 
 void sv_forest_sums(const sv_forest *forest, const float *features, float *sums) {
@@ -113,13 +144,13 @@ void sv_forest_sums(const sv_forest *forest, const float *features, float *sums)
         sums[i] = forest->base;
     }
     unsigned output = 0;
-    for (uint32_t first = 0; first < forest->count; first += TOGETHER) {
+    for (uint32_t next = 0; next < forest->count;) {
         float leaves[TOGETHER];
-        unsigned trees = forest->count - first < TOGETHER ? forest->count - first : TOGETHER;
-        walk(forest, first, trees, features, leaves);
+        unsigned trees = leaves_from(forest, next, features, leaves);
         for (unsigned i = 0; i < trees; i++) {
             sums[output] += leaves[i];
             output = output + 1 < forest->outputs ? output + 1 : 0;
         }
+        next += trees;
     }
 }

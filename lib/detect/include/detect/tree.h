@@ -2,9 +2,10 @@
 // xgboost's trees: all of them complete binary trees of one depth, so that a walk has no branch to
 // guess and needs no pointers. It borrows the bytes of a model file and changes nothing.
 //
-// A tree is, little-endian: 2^depth - 1 thresholds (float), 2^depth leaves (float), then 2^depth -
-// 1 features (16 bits, the highest says that a missing value goes left). Node i has its children at
-// 2i + 1 (value < threshold) and 2i + 2; the thresholds' nodes come first, then the leaves.
+// A tree is, little-endian, 2^depth - 1 splits of 6 bytes (threshold, a float; feature, 16 bits,
+// the highest of which says that a missing value goes left) and 2^depth leaves (float). Split i has
+// its children at 2i + 1 (value < threshold) and 2i + 2; after the splits' numbers come the
+// leaves'.
 #ifndef SV_DETECT_TREE_H
 #define SV_DETECT_TREE_H
 
