@@ -84,43 +84,7 @@ def gearbox(selvedge, data, _score):
     return rows
 
 
-def described(selvedge, folder, load):
-    """Header, and rows of features with their label, of a load's healthy and broken windows."""
-    rows = []
-    for state in ("h", "b"):
-        with open(os.path.join(folder, f"{state}30hz{load}.csv"), encoding="utf-8") as file:
-            done = subprocess.run([selvedge, "detect", "vibration", "--features", "--label", state], stdin=file,
-                                  capture_output=True, text=True, check=True).stdout.splitlines()
-        rows += done[1:]
-    return done[0], rows
-
-
-def gearbox_classes(selvedge, data, _score):
-    """A model of boosted trees from the features: every choice of two and of three loads to train from."""
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        if not os.path.isfile(os.path.join(os.path.dirname(selvedge), "selvedge-train")) or not unpack_gearbox(data, folder):
-            return []
-        loads = {load: described(selvedge, folder, load) for load in LOADS}
-        header, table, model = loads[LOADS[0]][0], os.path.join(folder, "table.csv"), os.path.join(folder, "model")
-        for count in (2, 3):
-            right = []
-            for train in itertools.combinations(LOADS, count):
-                with open(table, "w", encoding="utf-8") as file:
-                    file.write("\n".join([header] + [row for load in train for row in loads[load][1]]) + "\n")
-                subprocess.run([selvedge, "model", "train", "--task", "class", "--label", "label", "--data", table, "--out", model],
-                               capture_output=True, check=True)
-                rest = [row for load in LOADS if load not in train for row in loads[load][1]]
-                said = subprocess.run([selvedge, "model", "predict", "--model", model], input="\n".join([header] + rest) + "\n",
-                                      capture_output=True, text=True, check=True).stdout.splitlines()
-                right += [line.split(",")[1] == row.rsplit(",", 1)[1] for line, row in zip(said, rest, strict=True)]
-                os.remove(model)
-            rows.append((f"gearbox, classifier, {count} of 5 loads trained from: accuracy on the others", "99 %", "100 %",
-                         f"{100 * sum(right) / len(right):.2f} %"))
-    return rows
-
-
-MEASURES = (skab, gearbox, gearbox_classes)
+MEASURES = (skab, gearbox)
 
 
 def main():
