@@ -36,6 +36,8 @@ static const double ALERT_SCORES[SV_SENSITIVITY__COUNT] = {
     [SV_SENSITIVITY_HIGH] = 0.4,
 };
 
+static const double YOUNG_ALERT_SCORE = 0.95; // before two days can be compared
+
 bool sv_sensitivity_parse(sv_text text, sv_sensitivity *out) {
     static const char *const NAMES[SV_SENSITIVITY__COUNT] = {
         [SV_SENSITIVITY_LOW] = "low",
@@ -335,7 +337,7 @@ static void give_verdict(sv_stream_detector *d, const moment *now, sv_sensitivit
     if (news > 0 && !d->alerted) {
         sv_stream_place_mark_odd(d, now->sights);
         bool young = d->age_us < YOUNG_DAYS * (double) SV_TIME_DAY_US;
-        double bar = ALERT_SCORES[young ? SV_SENSITIVITY_LOW : sensitivity];
+        double bar = young ? YOUNG_ALERT_SCORE : ALERT_SCORES[sensitivity];
         out->alert = out->score >= bar;
         d->alerted = out->alert;
     }

@@ -159,6 +159,18 @@ static void what_a_person_called_normal_is_not_told_again(void **state) {
 }
 
 // [detect-8]
+static void a_young_stream_raises_an_alert_for_what_is_far_out_alone(void **state) {
+    (void) state;
+    sv_stream_detector detector;
+    sv_stream_detector_begin(&detector);
+    for (int i = 0; i < 3600; i++) { // an hour, a reading a second
+        int64_t at_us = time_of(0) + i * SV_TIME_SECOND_US;
+        assert_false(take(&detector, at_us, wave(i * 7)).alert);
+    }
+    assert_true(take(&detector, time_of(0) + 3600 * SV_TIME_SECOND_US, 150).alert);
+}
+
+// [detect-8]
 static void sensitivity_is_one_knob(void **state) {
     (void) state;
     int alerts[SV_SENSITIVITY__COUNT] = { 0 };
@@ -188,6 +200,7 @@ int main(void) {
         cmocka_unit_test(what_goes_on_as_usual_raises_none),
         cmocka_unit_test(half_as_many_readings_tell_the_same),
         cmocka_unit_test(what_a_person_called_normal_is_not_told_again),
+        cmocka_unit_test(a_young_stream_raises_an_alert_for_what_is_far_out_alone),
         cmocka_unit_test(sensitivity_is_one_knob),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
