@@ -32,6 +32,7 @@ extern const char sv_fleet_schema_audit[];
 extern const char sv_fleet_schema_enrol[];
 extern const char sv_fleet_schema_belief[];
 extern const char sv_fleet_schema_proved[];
+extern const char sv_fleet_schema_standing_cut[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -51,6 +52,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "enrol", .sql = sv_fleet_schema_enrol },
         { .name = "belief", .sql = sv_fleet_schema_belief },
         { .name = "proved", .sql = sv_fleet_schema_proved },
+        { .name = "standing cut", .sql = sv_fleet_schema_standing_cut },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

@@ -60,19 +60,35 @@ static void alarm(sv_fleet *fleet, sv_alert_event event, const char *message) {
 
 // ---- who holds more -----------------------------------------------------------------------------
 
+/// Of rows that stood here once and stand elsewhere since others were taken back.
+static sv_err is_cut(const sv_fleet *fleet, const uint8_t hash[SV_STANDING_HASH_BYTES], bool *out,
+                     sv_why *why) {
+    sv_stmt *row;
+    SV_TRY(sv_db_stmt(fleet->db, "SELECT 1 FROM standing_cut WHERE hash = ?1", &row, why));
+    sv_stmt_bind_bytes(row, 1, (sv_text){ (const char *) hash, SV_STANDING_HASH_BYTES });
+    sv_err err = sv_stmt_next(row, why);
+    sv_stmt_reset(row);
+    *out = err == SV_OK;
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
 static sv_err is_held(const sv_fleet *fleet, int64_t version, sv_text hash, bool *out,
                       sv_why *why) {
     uint8_t own[SV_STANDING_HASH_BYTES];
-    char room[2 * SV_STANDING_HASH_BYTES + 1];
-    sv_textbuf hex = SV_TEXTBUF(room);
+    uint8_t said[SV_STANDING_HASH_BYTES];
     *out = version <= fleet->standing->version;
-    if (!*out || hash.len == 0) {
+    if (hash.len == 0) {
         return SV_OK;
     }
-    SV_TRY(sv_standing_hash_at(fleet->db, version, own, why));
-    sv_hex_add(&hex, own, sizeof own);
-    *out = sv_text_eq(sv_textbuf_text(&hex), hash);
-    return SV_OK;
+    if (sv_hex_parse(hash, said, sizeof said) != SV_OK) {
+        *out = false;
+        return SV_OK;
+    }
+    if (*out) {
+        SV_TRY(sv_standing_hash_at(fleet->db, version, own, why));
+        *out = memcmp(own, said, sizeof own) == 0;
+    }
+    return *out ? SV_OK : is_cut(fleet, said, out, why);
 }
 
 sv_err sv_standing_compare(sv_fleet *fleet, const sv_gateway *gateway, int64_t version,
@@ -170,8 +186,16 @@ static sv_err read_own(merging *m, sv_why *why) {
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
+/// The rows go to the end; what they were is remembered, or whoever followed them would put them
+/// back before what was taken back, and so on for ever.
 static sv_err cut(const merging *m, sv_why *why) {
     sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(m->fleet->db,
+                      "INSERT OR IGNORE INTO standing_cut SELECT hash FROM standing"
+                      " WHERE version > ?1",
+                      &stmt, why));
+    sv_stmt_bind_int(stmt, 1, m->version);
+    SV_TRY(sv_stmt_run(stmt, why));
     SV_TRY(sv_db_stmt(m->fleet->db, "DELETE FROM standing WHERE version > ?1", &stmt, why));
     sv_stmt_bind_int(stmt, 1, m->version);
     return sv_stmt_run(stmt, why);
@@ -287,9 +311,11 @@ static void settle(const merging *m) {
 }
 
 static sv_err take(merging *m, sv_why *why) {
+    bool known = false;
     SV_TRY(sv_fleet_medium(find_first(m, why)));
-    if (m->skip == m->page->count) {
-        return SV_OK; // another gateway has given it back already
+    SV_TRY(sv_fleet_medium(is_cut(m->fleet, m->page->head.hash, &known, why)));
+    if (known || m->skip == m->page->count) {
+        return SV_OK; // it is here already, from another gateway or in another place
     }
     SV_TRY(sv_fleet_medium(sv_db_begin(m->fleet->db, why)));
     sv_err err = merge(m, why);

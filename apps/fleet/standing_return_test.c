@@ -163,6 +163,32 @@ static void what_was_decided_meanwhile_follows_and_undoes_nothing(void **state) 
 }
 
 // [standing-13]
+static void
+decisions_that_were_put_behind_others_do_not_come_back_in_their_old_places(void **state) {
+    fixture *f = *state;
+    sv_why why = { 0 };
+    SV_DEFER(sv_standing_page_drop) sv_standing_page page = restored(f);
+    decide(f, "press-9", SV_STANDING_QUARANTINED);
+    SV_DEFER(sv_standing_page_drop) sv_standing_page between = held(f, 0); // by another gateway
+    assert_int_equal(give(f, &page, &why), SV_OK);
+    SV_DEFER(sv_standing_page_drop) sv_standing_page merged = held(f, 0);
+    decide(f, "press-9", SV_STANDING_ACTIVE);
+    int64_t version = sv_standing_version(f->fleet.standing);
+    for (int restart = 0; restart < 2; restart++) {
+        report(f, &between, "{}"); // nothing of it is missing here
+        assert_int_equal(give(f, &between, &why), SV_OK);
+        report(f, &merged, "{}");
+        assert_int_equal(give(f, &merged, &why), SV_OK);
+        assert_int_equal(sv_standing_version(f->fleet.standing), version);
+        assert_int_equal(sv_standing_of(f->fleet.standing, SV_TEXT("press-9")).state,
+                         SV_STANDING_ACTIVE);
+        assert_int_equal(fixture_count(f, OPEN), 0);
+        sv_fleet_drop(&f->fleet);
+        start_anew(f);
+    }
+}
+
+// [standing-13]
 static void what_is_not_signed_or_does_not_continue_changes_nothing(void **state) {
     fixture *f = *state;
     sv_why why = { 0 };
@@ -206,6 +232,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_a_restored_database_has_forgotten_is_taken_back),
         TEST(what_was_decided_meanwhile_follows_and_undoes_nothing),
+        TEST(decisions_that_were_put_behind_others_do_not_come_back_in_their_old_places),
         TEST(what_is_not_signed_or_does_not_continue_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
