@@ -52,7 +52,8 @@ typedef struct helper {
 
 static sv_err beside_us(char path[SV_PATH_MAX], sv_why *why) {
     ssize_t len = readlink("/proc/self/exe", path, SV_PATH_MAX - sizeof "/selvedge-train");
-    char *slash = len > 0 ? (path[len] = '\0', strrchr(path, '/')) : NULL;
+    path[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(path, '/');
     if (slash == NULL) {
         return sv_fail(why, SV_ERR_IO, "cannot tell where selvedge-train is: %m");
     }

@@ -131,7 +131,7 @@ static double log_loss(const table *rows, const float *sums, unsigned classes, d
     double loss = 0;
     for (size_t i = 0; i < rows->rows; i++) {
         const float *row = sums + i * classes;
-        double most = -INFINITY, total = 0;
+        double most = -HUGE_VAL, total = 0;
         for (size_t c = 0; c < classes; c++) {
             most = fmax(most, slope * (double) row[c]);
         }

@@ -99,7 +99,7 @@ static double move_centres(const points *p, sv_recipe *recipe, double *rows_leas
             add(&at[regime][s], row.values[s]);
         }
     }
-    *rows_least = INFINITY;
+    *rows_least = HUGE_VAL;
     for (unsigned r = 0; r < recipe->regimes; r++) {
         *rows_least = fmin(*rows_least, count[r]);
         for (size_t s = 0; count[r] > 0 && s < p->settings; s++) {
