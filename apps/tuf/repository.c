@@ -2,13 +2,12 @@
 #include <base/mem.h>
 #include <codec/encode.h>
 #include <codec/url.h>
-#include <net/http_client.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/loop.h>
 
-enum { TURN_US = 50000, RANGE_ROOM = 64 };
+enum { TURN_US = 50000 };
 
 struct tuf_repository {
     tuf_place place;
@@ -76,78 +75,73 @@ static sv_err reach(tuf_repository *repository, const char *base, sv_why *why) {
 typedef struct answer {
     bool done;
     int status;
-    size_t bytes_max;
-    sv_textbuf *body;
-    sv_err err;
+    sv_http_part *part;
+    void *arg;
+    sv_err err; ///< of `part`
     sv_why why;
 } answer;
+
+static sv_err take_part(void *arg, sv_text part, sv_why *why) {
+    answer *mine = arg;
+    mine->err = mine->part(mine->arg, part, why);
+    return mine->err;
+}
 
 static void take_answer(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     answer *mine = arg;
     mine->done = true;
     mine->status = reply->status;
     if (reply->status == 0) {
-        mine->err = sv_fail(&mine->why, SV_ERR_UNAVAILABLE, "%s", why != NULL ? why->text : "");
-    } else if (reply->body.len > mine->bytes_max) {
-        mine->err =
-            sv_fail(&mine->why, SV_ERR_INVALID, "it has more than %zu bytes", mine->bytes_max);
-    } else if (reply->status == 200 || reply->status == 206) {
-        sv_textbuf_add(mine->body, reply->body);
+        sv_err err = mine->err != SV_OK ? mine->err : SV_ERR_UNAVAILABLE;
+        mine->err = sv_fail(&mine->why, err, "%s", why != NULL ? why->text : "");
     }
 }
 
-static sv_err ask(tuf_repository *repository, const char *path, const char *range, answer *got,
-                  sv_why *why) {
-    const sv_http_field fields[] = { { "Range", range } };
-    const sv_http_errand errand = {
-        .method = "GET", .path = path, .fields = fields, .field_count = SV_COUNT(fields)
-    };
-    SV_TRY(sv_http_client_ask(repository->client, &errand, take_answer, got));
-    while (!got->done) { // the client calls back for every request, at the latest when it is late
-        sv_loop_turn(repository->loop, TURN_US);
-    }
-    if (got->err != SV_OK) {
-        return sv_fail(why, got->err, "%s", got->why.text);
-    }
-    if (got->status == 403 || got->status == 404) {
-        return sv_fail(why, SV_ERR_NOT_FOUND, "the repository answers %d", got->status);
-    }
-    return got->status == 200 || got->status == 206
-               ? SV_OK
-               : sv_fail(why, SV_ERR_UNAVAILABLE, "the repository answers %d", got->status);
-}
-
-/// What is long comes in pieces, from a server that has them; another one may send the whole.
 sv_err tuf_repository_get(tuf_repository *repository, const char *base, sv_text name,
-                          size_t bytes_max, sv_textbuf *out, sv_why *why) {
+                          sv_http_part *part, void *arg, sv_why *why) {
     char path[SV_URL_PATH_MAX];
+    answer got = { .part = part, .arg = arg };
+    const sv_http_errand errand = { .method = "GET", .path = path, .part = take_part };
     SV_TRY(make_path(base, name, path, why));
     SV_TRY(reach(repository, base, why));
-    do {
-        char range[RANGE_ROOM];
-        size_t before = out->len;
-        bool pieces = bytes_max > TUF_PIECE_BYTES;
-        answer got = { .bytes_max = bytes_max - before, .body = out };
-        (void) snprintf(range, sizeof range, "bytes=%zu-%zu", before, before + TUF_PIECE_BYTES - 1);
-        SV_TRY(ask(repository, path, pieces ? range : NULL, &got, why));
-        if (got.status == 200) {
-            return before == 0 ? SV_OK
-                               : sv_fail(why, SV_ERR_UNAVAILABLE,
-                                         "the repository does not go on where it stopped");
-        }
-        if (out->len == before) {
-            return sv_fail(why, SV_ERR_UNAVAILABLE, "the repository sends nothing");
-        }
-    } while (out->len < bytes_max && out->len % TUF_PIECE_BYTES == 0);
-    return SV_OK;
+    SV_TRY(sv_http_client_ask(repository->client, &errand, take_answer, &got));
+    while (!got.done) { // the client calls back for every request, at the latest when it is late
+        sv_loop_turn(repository->loop, TURN_US);
+    }
+    if (got.err != SV_OK) {
+        return sv_fail(why, got.err, "%s", got.why.text);
+    }
+    if (got.status == 403 || got.status == 404) {
+        return sv_fail(why, SV_ERR_NOT_FOUND, "the repository answers %d", got.status);
+    }
+    return got.status == 200
+               ? SV_OK
+               : sv_fail(why, SV_ERR_UNAVAILABLE, "the repository answers %d", got.status);
 }
 
 // ---- what lib/update asks for -------------------------------------------------------------------
 
+/// Metadata is held whole.
+typedef struct basket {
+    sv_textbuf *out;
+    size_t room, bytes_max;
+} basket;
+
+static sv_err fill(void *arg, sv_text part, sv_why *why) {
+    basket *b = arg;
+    if (part.len > b->room) {
+        return sv_fail(why, SV_ERR_INVALID, "it has more than %zu bytes", b->bytes_max);
+    }
+    b->room -= part.len;
+    sv_textbuf_add(b->out, part);
+    return SV_OK;
+}
+
 static sv_err fetch(void *arg, const char *name, size_t bytes_max, sv_textbuf *out, sv_why *why) {
     tuf_repository *repository = arg;
-    return tuf_repository_get(repository, repository->place.metadata_url, sv_text_of(name),
-                              bytes_max, out, why);
+    basket b = { .out = out, .room = bytes_max, .bytes_max = bytes_max };
+    return tuf_repository_get(repository, repository->place.metadata_url, sv_text_of(name), fill,
+                              &b, why);
 }
 
 static sv_err path_of(const tuf_repository *repository, const char *name, char room[SV_PATH_MAX],

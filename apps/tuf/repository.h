@@ -2,14 +2,11 @@
 #ifndef SELVEDGE_TUF_REPOSITORY_H
 #define SELVEDGE_TUF_REPOSITORY_H
 
+#include <net/http_client.h>
 #include <sys/disk.h>
 #include <update/trust.h>
 
-enum {
-    TUF_URL_MAX = 2048,
-    TUF_PIECE_BYTES = 1024 * 1024, ///< asked for at once of what is longer
-};
-#define TUF_PATIENCE_US INT64_C(30000000) ///< with one answer
+#define TUF_PATIENCE_US INT64_C(30000000) ///< with SV_HTTP_FLOOR_BYTES of an answer, or its end
 
 typedef struct tuf_repository tuf_repository;
 
@@ -25,9 +22,9 @@ void tuf_repository_drop(tuf_repository **repository);
 /// For sv_trust_open; lives as long as the repository.
 sv_trust_io tuf_repository_io(tuf_repository *repository);
 
-/// Append what is at `base` followed by `name`, percent-encoded as addresses are. SV_ERR_NOT_FOUND
-/// for 403 and 404, SV_ERR_INVALID when it has more than `bytes_max`.
+/// What is at `base` followed by `name`, percent-encoded as addresses are, goes to `part` as it
+/// comes, until it does not like it. SV_ERR_NOT_FOUND for 403 and 404.
 sv_err tuf_repository_get(tuf_repository *repository, const char *base, sv_text name,
-                          size_t bytes_max, sv_textbuf *out, sv_why *why);
+                          sv_http_part *part, void *arg, sv_why *why);
 
 #endif

@@ -1,8 +1,10 @@
 #include "target.h"
+#include <base/fd.h>
 #include <codec/encode.h>
-#include <string.h>
+#include <fcntl.h>
+#include <unistd.h>
 
-enum { ADDRESS_MAX = 2048 };
+enum { ADDRESS_MAX = 2048, READ_BYTES = 64 * 1024 };
 
 /// In the folder a target's name is one word, whatever is in its path.
 static sv_err place_of(const char *dir, sv_text path, char room[SV_PATH_MAX], sv_why *why) {
@@ -19,9 +21,19 @@ static sv_err place_of(const char *dir, sv_text path, char room[SV_PATH_MAX], sv
 }
 
 static bool is_there(const char *place, const sv_tuf_file *file) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP((size_t) file->length + 1);
-    return sv_disk_read(place, &bytes, NULL) == SV_OK
-           && sv_tuf_file_check(file, sv_textbuf_text(&bytes), NULL) == SV_OK;
+    SV_DEFER(sv_tuf_judge_drop) sv_tuf_judge *judge = NULL;
+    SV_DEFER(sv_fd_drop) int fd = open(place, O_RDONLY | O_CLOEXEC);
+    static char block[READ_BYTES];
+    if (fd < 0 || sv_tuf_judge_open(file, &judge, NULL) != SV_OK) {
+        return false;
+    }
+    ssize_t got = 0;
+    while ((got = read(fd, block, sizeof block)) > 0) {
+        if (sv_tuf_judge_add(judge, (sv_text){ .at = block, .len = (size_t) got }, NULL) != SV_OK) {
+            return false;
+        }
+    }
+    return got == 0 && sv_tuf_judge_end(judge, NULL) == SV_OK;
 }
 
 /// A path as addresses have it: what is in its parts is encoded.
@@ -38,16 +50,39 @@ static sv_err encode(sv_text path, char room[ADDRESS_MAX], sv_why *why) {
                                          : sv_fail(why, SV_ERR_INVALID, "the path is too long");
 }
 
-static sv_err fetch(tuf_repository *repository, const sv_trust *trust, const tuf_target_way *way,
-                    const sv_trust_target *target, sv_text path, sv_textbuf *bytes, sv_why *why) {
+/// A target on its way: judged, and written beside its place.
+typedef struct arrival {
+    sv_tuf_judge *judge;
+    sv_disk_draft *draft;
+} arrival;
+
+static void arrival_drop(arrival *a) {
+    sv_tuf_judge_drop(&a->judge);
+    sv_disk_draft_drop(&a->draft);
+}
+
+static sv_err take_part(void *arg, sv_text part, sv_why *why) {
+    const arrival *a = arg;
+    SV_TRY(sv_tuf_judge_add(a->judge, part, why));
+    return sv_disk_draft_add(a->draft, part, why);
+}
+
+static sv_err fetch(tuf_repository *repository, const sv_tuf_file *file, const char *base,
+                    sv_text name, const char *place, sv_why *why) {
+    SV_DEFER(arrival_drop) arrival a = { .judge = NULL };
+    SV_TRY(sv_tuf_judge_open(file, &a.judge, why));
+    SV_TRY(sv_disk_draft_open(place, 0644, &a.draft, why));
+    SV_TRY(tuf_repository_get(repository, base, name, take_part, &a, why));
+    SV_TRY(sv_tuf_judge_end(a.judge, why));
+    return sv_disk_draft_keep(a.draft, why);
+}
+
+static sv_err name_of(const sv_trust *trust, const sv_trust_target *target, sv_text path,
+                      bool hashed, char room[ADDRESS_MAX], sv_why *why) {
     char plain[ADDRESS_MAX];
-    char name[ADDRESS_MAX];
-    sv_textbuf hashed = SV_TEXTBUF(plain);
-    SV_TRY(sv_trust_target_name(trust, target, path, way->hashed, &hashed));
-    SV_TRY(encode(sv_textbuf_text(&hashed), name, why));
-    SV_TRY(tuf_repository_get(repository, way->base_url, sv_text_of(name),
-                              (size_t) target->file.length, bytes, why));
-    return sv_tuf_file_check(&target->file, sv_textbuf_text(bytes), why);
+    sv_textbuf name = SV_TEXTBUF(plain);
+    SV_TRY(sv_trust_target_name(trust, target, path, hashed, &name));
+    return encode(sv_textbuf_text(&name), room, why);
 }
 
 sv_err tuf_target_get(tuf_repository *repository, sv_trust *trust, const tuf_target_way *way,
@@ -57,19 +92,21 @@ sv_err tuf_target_get(tuf_repository *repository, sv_trust *trust, const tuf_tar
     SV_TRY(place_of(way->dir, path, place, why));
     SV_TRY(sv_trust_find(trust, path, &target, why));
     if (target.file.length > TUF_TARGET_BYTES_MAX) {
-        return sv_fail(why, SV_ERR_INVALID, "\"" SV_TEXT_FMT "\" has %lld bytes; at most %d",
-                       SV_TEXT_ARG(path), (long long) target.file.length, TUF_TARGET_BYTES_MAX);
+        return sv_fail(why, SV_ERR_INVALID, "\"" SV_TEXT_FMT "\" has %lld bytes; at most %lld",
+                       SV_TEXT_ARG(path), (long long) target.file.length,
+                       (long long) TUF_TARGET_BYTES_MAX);
     }
     *fetched = !is_there(place, &target.file);
     if (!*fetched) {
         return SV_OK;
     }
-    SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP((size_t) target.file.length + 1);
+    char name[ADDRESS_MAX];
     sv_why inner = { 0 };
-    sv_err err = fetch(repository, trust, way, &target, path, &bytes, &inner);
-    if (err != SV_OK) {
-        return sv_fail(why, err, "target \"" SV_TEXT_FMT "\": %.300s", SV_TEXT_ARG(path),
-                       inner.text);
+    sv_err err = name_of(trust, &target, path, way->hashed, name, &inner);
+    if (err == SV_OK) {
+        err = fetch(repository, &target.file, way->base_url, sv_text_of(name), place, &inner);
     }
-    return sv_disk_replace(place, sv_textbuf_text(&bytes), 0644, why);
+    return err == SV_OK ? SV_OK
+                        : sv_fail(why, err, "target \"" SV_TEXT_FMT "\": %.300s", SV_TEXT_ARG(path),
+                                  inner.text);
 }

@@ -4,7 +4,7 @@
 
 #include "repository.h"
 
-enum { TUF_TARGET_BYTES_MAX = 256 * 1024 * 1024 }; ///< held in memory while it is judged
+#define TUF_TARGET_BYTES_MAX INT64_C(4294967295) ///< as many as an answer can announce
 
 typedef struct tuf_target_way {
     const char *base_url, *dir;

@@ -18,6 +18,8 @@ typedef struct http_question {
     sv_textbuf bytes;    ///< headers and body as they are sent
     uint64_t body_bytes; ///< of them
     uint64_t sent;       ///< so far: the body goes again over a fresh connection
+    sv_http_part *part;  ///< NULL: the body is kept for `done`
+    size_t part_bytes;   ///< that have come since the time began to run
     sv_http_done *done;
     void *arg;
 } http_question;
@@ -130,8 +132,10 @@ static void deliver(sv_http_client *client) {
 static void ask(sv_http_client *client) {
     http_question *question = STAILQ_FIRST(&client->questions);
     http_answer_drop(&client->answer);
-    http_answer_start(&client->answer, question->is_head, client->reply_max);
+    http_answer_start(&client->answer, question->is_head,
+                      question->part != NULL ? SIZE_MAX / 2 : client->reply_max);
     client->answered = false;
+    question->part_bytes = 0;
     question->sent += question->body_bytes;
     client->body_bytes += question->body_bytes;
     sv_conn_write(client->conn, sv_textbuf_text(&question->bytes));
@@ -145,6 +149,29 @@ static void conn_up(void *arg) {
     }
 }
 
+/// What has come of a body that is wanted in parts. Enough of it, and the time begins anew.
+static sv_err hand_on(sv_http_client *client, sv_why *why) {
+    http_question *question = STAILQ_FIRST(&client->questions);
+    http_answer *answer = &client->answer;
+    if (question->part == NULL || answer->body.len == 0) {
+        return SV_OK;
+    }
+    if (answer->status / 100 != 2) {
+        return answer->body.len <= client->reply_max
+                   ? SV_OK
+                   : sv_fail(why, SV_ERR_NO_SPACE, "the answer is larger than %zu bytes",
+                             client->reply_max);
+    }
+    SV_TRY(question->part(question->arg, sv_textbuf_text(&answer->body), why));
+    question->part_bytes += answer->body.len;
+    sv_textbuf_clear(&answer->body);
+    if (question->part_bytes >= SV_HTTP_FLOOR_BYTES) {
+        question->part_bytes = 0;
+        sv_timer_once(client->deadline, client->timeout_us);
+    }
+    return SV_OK;
+}
+
 static size_t conn_bytes(void *arg, sv_text arrived) {
     sv_http_client *client = arg;
     if (!sv_timer_is_set(client->deadline)) {
@@ -155,7 +182,8 @@ static size_t conn_bytes(void *arg, sv_text arrived) {
     client->answered = true;
     size_t took = 0;
     sv_why why;
-    if (http_answer_read(&client->answer, arrived, &took, &why) != SV_OK) {
+    if (http_answer_read(&client->answer, arrived, &took, &why) != SV_OK
+        || hand_on(client, &why) != SV_OK) {
         fail(client, &why);
     } else if (client->answer.step == HTTP_ANSWER_DONE) {
         deliver(client);
@@ -214,7 +242,10 @@ static void start_question(void *arg) {
 
 static void deadline_over(void *arg) {
     sv_http_client *client = arg;
-    const char *missing = client->up ? "whole answer" : "connection";
+    bool in_parts = STAILQ_FIRST(&client->questions)->part != NULL;
+    const char *missing = !client->up ? "connection"
+                          : in_parts  ? "end and no next 256 KiB of the answer"
+                                      : "whole answer";
     sv_why why;
     (void) sv_fail(&why, SV_ERR_UNAVAILABLE, "no %s within %lld ms (%s:%u)", missing,
                    (long long) (client->timeout_us / 1000), client->origin.host,
@@ -342,6 +373,7 @@ sv_err sv_http_client_ask(sv_http_client *client, const sv_http_errand *errand, 
     *question = (http_question){ .is_head = method_is(errand, "HEAD"),
                                  .bytes = bytes,
                                  .body_bytes = body_bytes,
+                                 .part = errand->part,
                                  .done = done,
                                  .arg = arg };
     STAILQ_INSERT_TAIL(&client->questions, question, link);

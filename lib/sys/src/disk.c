@@ -1,8 +1,10 @@
 #include <base/fd.h>
+#include <base/mem.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/disk.h>
 #include <sys/file.h>
@@ -70,25 +72,63 @@ static bool sync_folder_of(const char *path) {
     return fd >= 0 && fsync(fd) == 0;
 }
 
-sv_err sv_disk_replace(const char *path, sv_text content, mode_t mode, sv_why *why) {
+struct sv_disk_draft {
+    int fd;
+    char path[SV_PATH_MAX];
+    char temporary[SV_PATH_MAX]; ///< "": there is none
+};
+
+sv_err sv_disk_draft_open(const char *path, mode_t mode, sv_disk_draft **out, sv_why *why) {
+    SV_DEFER(sv_disk_draft_drop) sv_disk_draft *draft = sv_mem_new(sizeof *draft);
     char temporary[SV_PATH_MAX];
     int len = snprintf(temporary, sizeof temporary, "%s.%d.new", path, (int) getpid());
+    draft->fd = -1;
     if (len < 0 || (size_t) len >= sizeof temporary) {
         return sv_fail(why, SV_ERR_NO_SPACE, "the path '%s' is too long", path);
     }
+    (void) snprintf(draft->path, sizeof draft->path, "%s", path);
     (void) unlink(temporary);
-    SV_DEFER(sv_fd_drop)
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    if (fd < 0) {
+    draft->fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (draft->fd < 0) {
         return fail_io(why, "create", temporary);
     }
-    if (fchmod(fd, mode) != 0 || !write_all(fd, content) || fsync(fd) != 0
-        || rename(temporary, path) != 0 || !sync_folder_of(path)) {
-        sv_err failed = fail_io(why, "write", path);
-        (void) unlink(temporary);
-        return failed;
+    (void) snprintf(draft->temporary, sizeof draft->temporary, "%s", temporary);
+    if (fchmod(draft->fd, mode) != 0) {
+        return fail_io(why, "write", path);
     }
+    *out = draft;
+    draft = NULL;
     return SV_OK;
+}
+
+sv_err sv_disk_draft_add(sv_disk_draft *draft, sv_text piece, sv_why *why) {
+    return write_all(draft->fd, piece) ? SV_OK : fail_io(why, "write", draft->path);
+}
+
+sv_err sv_disk_draft_keep(sv_disk_draft *draft, sv_why *why) {
+    if (fsync(draft->fd) != 0 || rename(draft->temporary, draft->path) != 0) {
+        return fail_io(why, "write", draft->path);
+    }
+    draft->temporary[0] = '\0';
+    return sync_folder_of(draft->path) ? SV_OK : fail_io(why, "write", draft->path);
+}
+
+void sv_disk_draft_drop(sv_disk_draft **draft) {
+    if (*draft != NULL) {
+        if ((*draft)->temporary[0] != '\0') {
+            (void) unlink((*draft)->temporary);
+        }
+        sv_fd_drop(&(*draft)->fd);
+        free(*draft);
+        *draft = NULL;
+    }
+}
+
+sv_err sv_disk_replace(const char *path, sv_text content, mode_t mode, sv_why *why) {
+    SV_DEFER(sv_disk_draft_drop) sv_disk_draft *draft = NULL;
+    SV_TRY(sv_disk_draft_open(path, mode, &draft, why));
+    SV_TRY(sv_disk_draft_add(draft, content, why));
+    return sv_disk_draft_keep(draft, why);
 }
 
 sv_err sv_disk_append(const char *path, sv_text record, mode_t mode, sv_why *why) {

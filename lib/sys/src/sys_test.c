@@ -143,6 +143,30 @@ static void a_replaced_file_is_whole_and_has_its_mode(void **state) {
     assert_false(sv_disk_exists(folder));
 }
 
+static void a_draft_has_its_name_when_it_is_kept(void **state) {
+    (void) state;
+    char folder[] = "/tmp/selvedge-draft-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char path[SV_PATH_MAX];
+    assert_int_equal(sv_disk_join(path, sizeof path, folder, "file"), SV_OK);
+    sv_disk_draft *draft = NULL;
+    assert_int_equal(sv_disk_draft_open(path, 0644, &draft, NULL), SV_OK);
+    assert_int_equal(sv_disk_draft_add(draft, SV_TEXT("one"), NULL), SV_OK);
+    sv_disk_draft_drop(&draft);
+    assert_int_equal(rmdir(folder), 0); // nothing is left of what was not kept
+    assert_int_equal(sv_disk_make_folder(folder, 0700, NULL), SV_OK);
+    assert_int_equal(sv_disk_draft_open(path, 0644, &draft, NULL), SV_OK);
+    assert_int_equal(sv_disk_draft_add(draft, SV_TEXT("o"), NULL), SV_OK);
+    assert_int_equal(sv_disk_draft_add(draft, SV_TEXT("ne"), NULL), SV_OK);
+    assert_false(sv_disk_exists(path));
+    assert_int_equal(sv_disk_draft_keep(draft, NULL), SV_OK);
+    sv_disk_draft_drop(&draft);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf content = SV_TEXTBUF_HEAP(100);
+    assert_int_equal(sv_disk_read(path, &content, NULL), SV_OK);
+    assert_true(sv_text_is(sv_textbuf_text(&content), "one"));
+    assert_int_equal(sv_disk_remove_tree(folder, NULL), SV_OK);
+}
+
 static void removing_a_tree_follows_no_link(void **state) {
     (void) state;
     char folder[] = "/tmp/selvedge-tree-XXXXXX";
@@ -232,6 +256,7 @@ int main(void) {
         cmocka_unit_test(a_nice_worker_gives_way_and_nobody_else_does),
         cmocka_unit_test(a_worker_keeps_the_order_and_finishes_what_it_accepted),
         cmocka_unit_test(a_replaced_file_is_whole_and_has_its_mode),
+        cmocka_unit_test(a_draft_has_its_name_when_it_is_kept),
         cmocka_unit_test(removing_a_tree_follows_no_link),
         cmocka_unit_test(a_lock_is_held_by_one),
     };

@@ -2,14 +2,12 @@
 #include "shape.h"
 #include <codec/canonical.h>
 #include <codec/encode.h>
-#include <crypto/random.h>
 #include <crypto/verifier.h>
 #include <string.h>
 
 enum {
     FORM_MAX = 8 * 1024 * 1024,
     SIGNATURE_MAX = 1024,
-    HASH_MAX = 64,
 };
 
 typedef uint8_t key_hash[SV_VERIFIER_HASH_BYTES];
@@ -149,37 +147,4 @@ bool sv_tuf_file_of(const sv_tuf_metadata *metadata, sv_text name, sv_tuf_file *
 
 bool sv_tuf_target_of(const sv_tuf_metadata *targets, sv_text path, sv_tuf_file *out) {
     return sv_tuf_file_read(member_of(sv_json_get(targets->content, "targets"), path), out);
-}
-
-/// How a hash that is named here is made.
-static const struct {
-    const char *name;
-    size_t bytes;
-    void (*make)(sv_text data, uint8_t *out);
-} HASHES[] = { { "sha256", 32, sv_sha256 }, { "sha512", 64, sv_sha512 } };
-
-sv_err sv_tuf_file_check(const sv_tuf_file *file, sv_text bytes, sv_why *why) {
-    if (file->length >= 0 && (size_t) file->length != bytes.len) {
-        return sv_fail(why, SV_ERR_UNTRUSTED, "it has %zu bytes instead of %lld", bytes.len,
-                       (long long) file->length);
-    }
-    size_t known = 0;
-    for (size_t i = 0; i < SV_COUNT(HASHES); i++) {
-        uint8_t wanted_bytes[HASH_MAX];
-        uint8_t found[HASH_MAX];
-        sv_text hex;
-        if (!sv_json_text(sv_json_get(file->hashes, HASHES[i].name), &hex)) {
-            continue;
-        }
-        HASHES[i].make(bytes, found);
-        if (sv_hex_parse(hex, wanted_bytes, HASHES[i].bytes) != SV_OK
-            || memcmp(wanted_bytes, found, HASHES[i].bytes) != 0) {
-            return sv_fail(why, SV_ERR_UNTRUSTED, "its %s is not " SV_TEXT_FMT, HASHES[i].name,
-                           SV_TEXT_ARG(hex));
-        }
-        known++;
-    }
-    return file->hashes == NULL || known > 0
-               ? SV_OK
-               : sv_fail(why, SV_ERR_UNTRUSTED, "none of its hashes is a sha256 or sha512");
 }

@@ -110,12 +110,34 @@ static void a_file_is_held_against_all_that_is_said_of_it(void **state) { // [tr
     assert_int_equal(sv_tuf_file_check(&abc, SV_TEXT(""), NULL), SV_ERR_UNTRUSTED);
 }
 
+static void a_file_that_comes_in_pieces_is_judged_alike(void **state) { // [trust-4] [trust-11]
+    (void) state;
+    SV_DEFER(sv_json_drop) sv_json *hashes = NULL;
+    assert_int_equal(
+        sv_json_parse(SV_TEXT("{\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410"
+                              "ff61f20015ad\"}"),
+                      &hashes, NULL, NULL),
+        SV_OK);
+    const sv_tuf_file abc = { .length = 3, .hashes = hashes };
+    SV_DEFER(sv_tuf_judge_drop) sv_tuf_judge *judge = NULL;
+    assert_int_equal(sv_tuf_judge_open(&abc, &judge, NULL), SV_OK);
+    assert_int_equal(sv_tuf_judge_add(judge, SV_TEXT("a"), NULL), SV_OK);
+    assert_int_equal(sv_tuf_judge_add(judge, SV_TEXT("bc"), NULL), SV_OK);
+    assert_int_equal(sv_tuf_judge_add(judge, SV_TEXT("d"), NULL), SV_ERR_UNTRUSTED);
+    assert_int_equal(sv_tuf_judge_end(judge, NULL), SV_OK);
+    sv_tuf_judge_drop(&judge);
+    assert_int_equal(sv_tuf_judge_open(&abc, &judge, NULL), SV_OK);
+    assert_int_equal(sv_tuf_judge_add(judge, SV_TEXT("ab"), NULL), SV_OK);
+    assert_int_equal(sv_tuf_judge_end(judge, NULL), SV_ERR_UNTRUSTED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_type_has_its_shape),
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(nobody_vouches_for_what_nobody_signed),
         cmocka_unit_test(a_file_is_held_against_all_that_is_said_of_it),
+        cmocka_unit_test(a_file_that_comes_in_pieces_is_judged_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

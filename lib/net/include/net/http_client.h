@@ -13,6 +13,7 @@ enum {
     SV_HTTP_CLIENT_QUEUE_MAX = 64,
     SV_HTTP_REPLY_MAX = 8 * 1024 * 1024,
     SV_HTTP_ASK_HEAD_MAX = 12 * 1024, ///< what our own server takes, with a margin
+    SV_HTTP_FLOOR_BYTES = 256 * 1024, ///< of a body in parts, at least so many in each timeout
 };
 
 typedef struct sv_http_client sv_http_client;
@@ -35,18 +36,26 @@ typedef struct sv_http_field {
     const char *name, *value; ///< value NULL: not sent
 } sv_http_field;
 
+/// A part of the body of an answer 200 to 299, as it comes. Anything but SV_OK gives the answer up,
+/// which is then called back with status 0 and that `why`. The client must not be dropped in it.
+typedef sv_err sv_http_part(void *arg, sv_text part, sv_why *why);
+
 /// A request with headers of the caller's; Host and what frames the body are the client's.
 typedef struct sv_http_errand {
     const char *method, *path;
     const sv_http_field *fields;
     size_t field_count;
     sv_text body;
+    sv_http_part
+        *part; ///< with the `arg` of done, which then gets no body; NULL: the whole at once
 } sv_http_errand;
 
 /// Called once per request, on the loop's thread.
 typedef void sv_http_done(void *arg, const sv_http_reply_view *reply, const sv_why *why);
 
-/// `origin` is scheme, host and port of an address; its path is ignored. `tls` only for https.
+/// `timeout_us` is for the whole answer; of one that is taken in parts, for each
+/// SV_HTTP_FLOOR_BYTES of it. `origin` is scheme, host and port of an address; its path is ignored.
+/// `tls` only for https.
 sv_err sv_http_client_open(sv_loop *loop, const char *origin, sv_tls *tls, int64_t timeout_us,
                            sv_http_client **out, sv_why *why);
 /// Texts are copied. SV_ERR_NO_SPACE when the queue is full; SV_ERR_INVALID for a line break in a

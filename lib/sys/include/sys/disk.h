@@ -16,6 +16,15 @@ sv_err sv_disk_read(const char *path, sv_textbuf *out, sv_why *why);
 /// SV_ERR_NO_SPACE when the disk is full, SV_ERR_IO otherwise.
 sv_err sv_disk_replace(const char *path, sv_text content, mode_t mode, sv_why *why);
 
+/// The same for what comes piece by piece: it gets its name when it is whole. What was not kept is
+/// removed when the draft is dropped.
+typedef struct sv_disk_draft sv_disk_draft;
+
+sv_err sv_disk_draft_open(const char *path, mode_t mode, sv_disk_draft **out, sv_why *why);
+sv_err sv_disk_draft_add(sv_disk_draft *draft, sv_text piece, sv_why *why);
+sv_err sv_disk_draft_keep(sv_disk_draft *draft, sv_why *why);
+void sv_disk_draft_drop(sv_disk_draft **draft);
+
 /// Append one record and fsync. Creates the file with `mode`.
 sv_err sv_disk_append(const char *path, sv_text record, mode_t mode, sv_why *why);
 

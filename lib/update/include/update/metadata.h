@@ -76,6 +76,16 @@ bool sv_tuf_file_of(const sv_tuf_metadata *metadata, sv_text name, sv_tuf_file *
 /// which there has to be one when there are hashes.
 sv_err sv_tuf_file_check(const sv_tuf_file *file, sv_text bytes, sv_why *why);
 
+/// The same of what comes piece by piece. What is announced is copied.
+typedef struct sv_tuf_judge sv_tuf_judge;
+
+sv_err sv_tuf_judge_open(const sv_tuf_file *file, sv_tuf_judge **out, sv_why *why);
+/// SV_ERR_UNTRUSTED as soon as there is more than announced.
+sv_err sv_tuf_judge_add(sv_tuf_judge *judge, sv_text piece, sv_why *why);
+/// All has come.
+sv_err sv_tuf_judge_end(sv_tuf_judge *judge, sv_why *why);
+void sv_tuf_judge_drop(sv_tuf_judge **judge);
+
 /// What a targets file says about a path; false: nothing.
 bool sv_tuf_target_of(const sv_tuf_metadata *targets, sv_text path, sv_tuf_file *out);
 
