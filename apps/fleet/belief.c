@@ -13,10 +13,11 @@
 
 sv_err sv_fleet_belief_resume(const sv_fleet *fleet, sv_why *why) {
     sv_stmt *row;
-    SV_TRY(sv_db_stmt(fleet->db, "SELECT at_us FROM belief", &row, why));
+    SV_TRY(sv_db_stmt(fleet->db, "SELECT at_us, doubted_us FROM belief", &row, why));
     sv_err err = sv_stmt_next(row, why);
     if (err == SV_OK) {
         sv_clock_resume(sv_stmt_int(row, 0), 0);
+        sv_clock_carry(sv_stmt_int(row, 1));
         sv_stmt_reset(row);
     }
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
@@ -24,8 +25,11 @@ sv_err sv_fleet_belief_resume(const sv_fleet *fleet, sv_why *why) {
 
 static sv_err keep(const sv_fleet *fleet, sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(fleet->db, "INSERT OR REPLACE INTO belief VALUES (1, ?1)", &stmt, why));
+    SV_TRY(sv_db_stmt(fleet->db,
+                      "INSERT OR REPLACE INTO belief (id, at_us, doubted_us) VALUES (1, ?1, ?2)",
+                      &stmt, why));
     sv_stmt_bind_int(stmt, 1, fleet->believed_us());
+    sv_stmt_bind_int(stmt, 2, sv_clock_doubted_for_us());
     return sv_stmt_run(stmt, why);
 }
 

@@ -52,6 +52,16 @@ static void what_was_believed_last_is_known_after_a_restart(void **state) {
     assert_int_equal(sv_fleet_belief_resume(&f->fleet, &why), SV_OK);
     assert_true(sv_clock_doubt_us() > 89 * SV_TIME_DAY_US);
     assert_true(sv_clock_believed_us() < fixture_now_us + SV_TIME_HOUR_US);
+    // So is how long it has been doubted.
+    sv_clock_resume(fixture_now_us, 0);
+    sv_clock_carry(5 * SV_TIME_HOUR_US);
+    fixture_now_us += SV_TIME_DAY_US;
+    sv_fleet_belief_turn(&f->fleet);
+    sv_fleet_drop(&f->fleet);
+    fixture_start(f);
+    assert_int_equal(sv_fleet_belief_resume(&f->fleet, &why), SV_OK);
+    assert_true(sv_clock_doubted_for_us() >= 5 * SV_TIME_HOUR_US);
+    sv_fleet_belief_turn(&f->fleet);
     // It is kept again and again.
     fixture_now_us += 100 * SV_TIME_DAY_US;
     sv_fleet_belief_turn(&f->fleet);

@@ -33,6 +33,7 @@ extern const char sv_fleet_schema_enrol[];
 extern const char sv_fleet_schema_belief[];
 extern const char sv_fleet_schema_proved[];
 extern const char sv_fleet_schema_standing_cut[];
+extern const char sv_fleet_schema_belief_doubt[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -53,6 +54,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "belief", .sql = sv_fleet_schema_belief },
         { .name = "proved", .sql = sv_fleet_schema_proved },
         { .name = "standing cut", .sql = sv_fleet_schema_standing_cut },
+        { .name = "belief doubt", .sql = sv_fleet_schema_belief_doubt },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

@@ -180,6 +180,28 @@ static void a_log_that_is_signed_for_a_later_time_ages_all_the_same(void **state
     assert_true(sv_clock_believed_us() < sv_clock_wall_us() + SV_TIME_SECOND_US);
 }
 
+// [clock-3]
+static void a_start_does_not_begin_a_doubt_anew(void **state) {
+    fixture *f = *state;
+    sv_clock_resume(0, sv_clock_wall_us()
+                           + INT64_C(20) * 365 * SV_TIME_DAY_US); // it was believed once
+    gw_store_availability(&f->g);
+    sv_clock_resume(sv_clock_wall_us() - 90 * SV_TIME_DAY_US, 0);
+    sv_clock_carry(5 * SV_TIME_HOUR_US);
+    gw_store_availability(&f->g);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        start_anew(f);
+        assert_true(sv_clock_doubt_us() > 89 * SV_TIME_DAY_US);
+        assert_true(sv_clock_doubted_for_us() >= 5 * SV_TIME_HOUR_US);
+        assert_true(gw_now_us() < sv_clock_wall_us() - 89 * SV_TIME_DAY_US);
+        gw_store_availability(&f->g);
+    }
+    sv_clock_resume(0, 0);
+    gw_store_availability(&f->g);
+    start_anew(f);
+    assert_int_equal(sv_clock_doubted_for_us(), 0);
+}
+
 // [standing-23]
 static void what_a_quarantined_device_measures_is_set_aside(void **state) {
     fixture *f = *state;
@@ -316,6 +338,7 @@ int main(void) {
         TEST(a_log_that_goes_back_or_has_another_past_is_not_believed),
         TEST(an_old_log_goes_on_for_who_was_met_and_for_nobody_else),
         TEST(a_log_that_is_signed_for_a_later_time_ages_all_the_same),
+        TEST(a_start_does_not_begin_a_doubt_anew),
         TEST(what_a_quarantined_device_measures_is_set_aside),
         TEST(a_quarantined_devices_health_is_heard_and_raises_nothing),
         TEST(what_is_set_aside_is_bounded_and_the_oldest_go),

@@ -22,6 +22,7 @@ extern const char gw_schema_site_rules[];
 extern const char gw_schema_maintenance[];
 extern const char gw_schema_standing[];
 extern const char gw_schema_standing_line[];
+extern const char gw_schema_belief[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -124,6 +125,37 @@ static int64_t last_written_us(const char *path) {
     return last_us;
 }
 
+/// A gateway that wakes in 1970 goes on from there, and one that wakes in 2099 doubts it. The marks
+/// of availability are of every day there ever was, also of those that were believed wrongly.
+static sv_err restore_belief(gw *g, sv_why *why) {
+    sv_stmt *row = NULL;
+    int64_t at_us = g->availability.mark_wall_us;
+    int64_t doubted_us = 0;
+    int64_t signed_us = 0;
+    SV_TRY(gw_standing_signed(g, &signed_us, why));
+    SV_TRY(sv_db_stmt(g->db, "SELECT at_us, doubted_us FROM belief", &row, why));
+    sv_err err = sv_stmt_next(row, why);
+    if (err == SV_OK) {
+        at_us = sv_stmt_int(row, 0);
+        doubted_us = sv_stmt_int(row, 1);
+        sv_stmt_reset(row);
+    } else if (err != SV_ERR_NOT_FOUND) {
+        return err;
+    }
+    sv_clock_resume(at_us, signed_us);
+    sv_clock_carry(doubted_us);
+    g->clock.wall_us = at_us;
+    g->clock.wall_at_us = sv_clock_monotonic_us();
+    g->clock.fresh = true;
+    return SV_OK;
+}
+
+static void keep_belief(const gw *g) {
+    sv_writer_add(g->writer, "INSERT OR REPLACE INTO belief VALUES (1, ?, ?)");
+    sv_writer_int(g->writer, gw_now_us());
+    sv_writer_int(g->writer, sv_clock_doubted_for_us());
+}
+
 static sv_err restore_availability(gw *g, int64_t written_us, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(
@@ -138,13 +170,7 @@ static sv_err restore_availability(gw *g, int64_t written_us, sv_why *why) {
     if (err != SV_ERR_NOT_FOUND) {
         return err;
     }
-    // A gateway that wakes in 1970 goes on from there, and one that wakes in 2099 doubts it.
-    int64_t signed_us = 0;
-    SV_TRY(gw_standing_signed(g, &signed_us, why));
-    sv_clock_resume(g->availability.mark_wall_us, signed_us);
-    g->clock.wall_us = g->availability.mark_wall_us;
-    g->clock.wall_at_us = sv_clock_monotonic_us();
-    g->clock.fresh = true;
+    SV_TRY(restore_belief(g, why));
     gw_availability_start(&g->availability, written_us, gw_now_us(), sv_clock_monotonic_us());
     return SV_OK;
 }
@@ -168,6 +194,7 @@ void gw_store_availability(gw *g) {
     sv_writer_int(g->writer, today->up_us);
     sv_writer_int(g->writer, today->down_us);
     sv_writer_int(g->writer, wall_us);
+    keep_belief(g);
 }
 
 sv_err gw_store_open(gw *g, sv_why *why) {
@@ -187,7 +214,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "seen", gw_schema_seen },
                                            { "maintenance", gw_schema_maintenance },
                                            { "standing", gw_schema_standing },
-                                           { "standing line", gw_schema_standing_line } };
+                                           { "standing line", gw_schema_standing_line },
+                                           { "belief", gw_schema_belief } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

@@ -26,6 +26,7 @@ static int64_t keep(sv_belief *belief, int64_t uptime_us, int64_t wall_us, int64
 
 static int64_t believe(sv_belief *belief, int64_t uptime_us, int64_t wall_us) {
     belief->doubted = false;
+    belief->carried_us = 0;
     return keep(belief, uptime_us, wall_us, later(wall_us, floor_at(belief, uptime_us)));
 }
 
@@ -38,6 +39,13 @@ void sv_belief_resume(sv_belief *belief, int64_t uptime_us, int64_t believed_us,
     }
     *belief = (sv_belief){ .resumed = true, .floor_us = signed_us, .floor_at_us = uptime_us };
     (void) keep(belief, uptime_us, last_us, last_us);
+}
+
+void sv_belief_carry(sv_belief *belief, int64_t doubted_us) {
+    bool sane = belief->resumed && doubted_us > 0;
+    belief->carried_us = !sane                             ? 0
+                         : doubted_us < SV_BELIEF_DOUBT_US ? doubted_us
+                                                           : SV_BELIEF_DOUBT_US;
 }
 
 int64_t sv_belief_now(sv_belief *belief, int64_t uptime_us, int64_t wall_us) {
@@ -56,9 +64,13 @@ int64_t sv_belief_now(sv_belief *belief, int64_t uptime_us, int64_t wall_us) {
     }
     if (!belief->doubted) {
         belief->doubted = true;
-        belief->doubted_at_us = uptime_us;
+        belief->doubted_at_us = uptime_us - belief->carried_us;
     }
     return keep(belief, uptime_us, wall_us, expected_us);
+}
+
+int64_t sv_belief_doubted_us(const sv_belief *belief) {
+    return belief->doubted ? belief->at_us - belief->doubted_at_us : belief->carried_us;
 }
 
 void sv_belief_signed(sv_belief *belief, int64_t signed_us) {

@@ -79,6 +79,41 @@ static void what_an_earlier_run_knew_is_what_a_start_is_held_against(void **stat
     assert_int_equal(sv_belief_now(&unknown, 0, IN_2099_US), IN_2099_US);
 }
 
+// [clock-3]
+static void a_doubt_ends_however_often_it_is_started_anew(void **state) {
+    (void) state;
+    sv_belief belief = { 0 };
+    int64_t believed_us = START_US;
+    int64_t doubted_us = 0;
+    int64_t wall_us = START_US + 60 * SV_TIME_DAY_US; // off for so long, and nothing is signed
+    for (int run = 0; run < 6; run++) {               // five hours of each day
+        wall_us += SV_TIME_DAY_US;
+        sv_belief_resume(&belief, run, believed_us, 0);
+        sv_belief_carry(&belief, doubted_us);
+        if (run == 2) { // it wakes in 1970 for a while
+            assert_int_equal(sv_belief_now(&belief, run, 7), believed_us);
+            assert_int_equal(sv_belief_doubted_us(&belief), doubted_us);
+        }
+        for (int hour = 0; hour <= 5; hour++) {
+            int64_t passed_us = hour * SV_TIME_HOUR_US;
+            believed_us = sv_belief_now(&belief, run + passed_us, wall_us + passed_us);
+            doubted_us = sv_belief_doubted_us(&belief);
+            assert_int_equal(belief.doubted, run * 5 + hour < 24);
+            assert_int_equal(doubted_us, belief.doubted ? (run * 5 + hour) * SV_TIME_HOUR_US : 0);
+        }
+    }
+    assert_int_equal(believed_us, wall_us + 5 * SV_TIME_HOUR_US);
+    // What was remembered wrongly prolongs nothing, and where nothing is known it says nothing.
+    sv_belief_resume(&belief, 0, START_US, 0);
+    sv_belief_carry(&belief, -SV_TIME_DAY_US);
+    assert_int_equal(sv_belief_doubted_us(&belief), 0);
+    sv_belief_carry(&belief, INT64_MAX);
+    assert_int_equal(sv_belief_doubted_us(&belief), SV_BELIEF_DOUBT_US);
+    sv_belief_resume(&belief, 0, 0, 0);
+    sv_belief_carry(&belief, SV_TIME_HOUR_US);
+    assert_int_equal(sv_belief_doubted_us(&belief), 0);
+}
+
 // [clock-4]
 static void no_clock_is_believed_to_be_before_what_was_signed(void **state) {
     (void) state;
@@ -136,6 +171,7 @@ int main(void) {
         cmocka_unit_test(a_clock_that_is_set_back_or_a_little_ahead_is_believed),
         cmocka_unit_test(a_clock_that_says_1970_goes_on_from_what_was_known),
         cmocka_unit_test(what_an_earlier_run_knew_is_what_a_start_is_held_against),
+        cmocka_unit_test(a_doubt_ends_however_often_it_is_started_anew),
         cmocka_unit_test(no_clock_is_believed_to_be_before_what_was_signed),
         cmocka_unit_test(what_is_signed_far_ahead_of_a_good_clock_raises_nothing),
         cmocka_unit_test(what_is_signed_ends_a_doubt_or_prolongs_it),

@@ -46,6 +46,17 @@ int64_t sv_clock_doubt_us(void) {
     return now.doubted ? now.wall_us - now.believed_us : 0;
 }
 
+int64_t sv_clock_doubted_for_us(void) {
+    const sv_belief now = look();
+    return sv_belief_doubted_us(&now);
+}
+
+void sv_clock_carry(int64_t doubted_us) {
+    (void) pthread_mutex_lock(&shared.lock);
+    sv_belief_carry(&shared.belief, doubted_us);
+    (void) pthread_mutex_unlock(&shared.lock);
+}
+
 void sv_clock_resume(int64_t believed_us, int64_t signed_us) {
     (void) pthread_mutex_lock(&shared.lock);
     sv_belief_resume(&shared.belief, read_us(CLOCK_BOOTTIME), believed_us, signed_us);

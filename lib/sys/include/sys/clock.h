@@ -16,8 +16,11 @@ int64_t sv_clock_wall_us(void);
 int64_t sv_clock_believed_us(void);
 /// By how much the wall clock is ahead of that; 0: it is believed.
 int64_t sv_clock_doubt_us(void);
-/// As sv_belief_resume and sv_belief_signed.
+/// As sv_belief_doubted_us: to be remembered, for sv_clock_carry.
+int64_t sv_clock_doubted_for_us(void);
+/// As sv_belief_resume, sv_belief_carry and sv_belief_signed.
 void sv_clock_resume(int64_t believed_us, int64_t signed_us);
+void sv_clock_carry(int64_t doubted_us);
 void sv_clock_signed(int64_t signed_us);
 
 /// Now. The kernel says whether the wall clock is proven (adjtimex(2): synchronised, which every
