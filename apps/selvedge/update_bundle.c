@@ -162,7 +162,11 @@ static sv_err wrap_for(writing *w, const sv_image_key *key, const char *path, sv
     if (w->cms_count == DEVICES_MAX) {
         return sv_fail(why, SV_ERR_NO_SPACE, "a bundle is for at most %d devices", DEVICES_MAX);
     }
-    SV_TRY(sv_identity_cn_of_file(path, w->cms_names[w->cms_count], why));
+    sv_err named = sv_identity_cn_of_file(path, w->cms_names[w->cms_count], &inner);
+    if (named != SV_OK) {
+        return sv_fail(why, named, "'%.160s' is no certificate of a device: %.200s", path,
+                       inner.text);
+    }
     SV_TRY(sv_disk_read(path, &pem, why));
     w->cms[w->cms_count] = SV_TEXTBUF_HEAP(SV_CONTENT_CMS_MAX);
     sv_err err = sv_content_wrap(key->bytes, sv_textbuf_text(&pem), &w->cms[w->cms_count], &inner);
@@ -206,6 +210,7 @@ static sv_err wrap_each(writing *w, const sv_image_key *key, sv_why *why) {
 static sv_err wrap(writing *w, sv_why *why) {
     SV_DEFER(update_folder_drop) update_folder *folder = NULL;
     SV_DEFER(sv_image_key_wipe) sv_image_key key = { 0 };
+    sv_why inner = { 0 };
     bool wanted = w->a->devices[0] != NULL;
     if (!w->target->sealed) {
         return wanted
@@ -227,7 +232,13 @@ static sv_err wrap(writing *w, sv_why *why) {
                        w->a->target);
     }
     SV_TRY(update_folder_open(w->a->keys, &folder, why));
-    SV_TRY(update_content_key(folder, w->target->digest, &key, why));
+    sv_err err = update_content_key(folder, w->target->digest, &key, &inner);
+    if (err != SV_OK) {
+        return sv_fail(why, err,
+                       "the content key of '%.160s' is in the folder of keys of who signed it, not "
+                       "in '%.120s': %.200s",
+                       w->a->target, w->a->keys, inner.text);
+    }
     return wrap_each(w, &key, why);
 }
 

@@ -87,10 +87,6 @@ static sv_err keep(const update_folder *folder, const char *sub, const char *rol
     return sv_disk_replace(path, bytes, 0644, why);
 }
 
-sv_err update_pend(const update_folder *folder, const char *role, sv_text bytes, sv_why *why) {
-    return keep(folder, PENDING, role, bytes, why);
-}
-
 /// Of a root, every version is kept: clients follow them one by one. [repo-8]
 sv_err update_settle_now(const update_folder *folder, const char *role, sv_text bytes,
                          sv_why *why) {
@@ -128,6 +124,37 @@ static bool delegation_of(const sv_tuf_metadata *targets, const char *role, sv_t
     return false;
 }
 
+/// SV_ERR_STATE when `targets` hands nothing on to the role: what is signed for it counts nowhere.
+static sv_err find_delegation(const sv_tuf_metadata *targets, const char *role, sv_tuf_voucher *out,
+                              sv_why *why) {
+    return delegation_of(targets, role, out)
+               ? SV_OK
+               : sv_fail(why, SV_ERR_STATE,
+                         "targets hands nothing on to a role %s; `selvedge update keys delegate` "
+                         "does. (A file of metadata is called after its role: root.json, "
+                         "targets.json)",
+                         role);
+}
+
+sv_err update_role_check(const update_folder *folder, const char *role, sv_why *why) {
+    SV_DEFER(update_document_drop) update_document targets = { 0 };
+    sv_tuf_voucher by;
+    if (sv_tuf_name_is_top(sv_text_of(role))) {
+        return SV_OK;
+    }
+    sv_err err = update_newest(folder, "targets", &targets, why);
+    if (err == SV_ERR_NOT_FOUND) {
+        return SV_OK; // who holds keys of one role alone need not have the rest
+    }
+    SV_TRY(err);
+    return find_delegation(targets.metadata, role, &by, why) == SV_OK ? SV_OK : SV_ERR_INVALID;
+}
+
+sv_err update_pend(const update_folder *folder, const char *role, sv_text bytes, sv_why *why) {
+    SV_TRY(update_role_check(folder, role, why));
+    return keep(folder, PENDING, role, bytes, why);
+}
+
 static sv_err judges_of_root(const update_folder *folder, const update_document *document,
                              update_judges *out, sv_why *why) {
     SV_TRY(update_document_read("root", sv_textbuf_text(&document->bytes), &out->sources[0], why));
@@ -162,10 +189,8 @@ static sv_err judges(const update_folder *folder, const update_document *documen
     SV_TRY(err);
     if (top) {
         out->by[0] = sv_tuf_root_names(out->sources[0].metadata, type);
-    } else if (!delegation_of(out->sources[0].metadata, document->role, &out->by[0])) {
-        return sv_fail(why, SV_ERR_NOT_FOUND,
-                       "targets hands nothing on to a role %s; see: selvedge update keys delegate",
-                       document->role);
+    } else {
+        SV_TRY(find_delegation(out->sources[0].metadata, document->role, &out->by[0], why));
     }
     out->as[0] = top ? "the keys in root" : "the keys in targets";
     out->count = 1;
@@ -268,7 +293,11 @@ static sv_err settle(const update_folder *folder, const char *role, sv_why *why)
     SV_DEFER(update_judges_drop) update_judges by = { 0 };
     char path[SV_PATH_MAX];
     SV_TRY(load(folder, PENDING, role, &document, why));
-    SV_TRY(update_judges_of(folder, &document, &by, why));
+    sv_err err = update_judges_of(folder, &document, &by, why);
+    if (err == SV_ERR_STATE) {
+        return SV_OK; // a supplier's who is one no more: that stops nobody else
+    }
+    SV_TRY(err);
     if (!is_signed_enough(&document, &by)) {
         return SV_OK;
     }
@@ -394,7 +423,16 @@ sv_err update_missing_print(const update_folder *folder, const update_document *
                             sv_why *why) {
     SV_DEFER(update_judges_drop) update_judges by = { 0 };
     listing all = { .folder = folder, .to = to };
-    SV_TRY(update_judges_of(folder, document, &by, why));
+    sv_err err = update_judges_of(folder, document, &by, why);
+    if (err == SV_ERR_STATE) {
+        (void) fprintf(to,
+                       "%s version %lld: targets hands nothing on to this role any more; throw it "
+                       "away: rm %s/%s/%s.json\n",
+                       document->role, (long long) document->metadata->version, folder->dir,
+                       PENDING, document->role);
+        return SV_OK;
+    }
+    SV_TRY(err);
     for (size_t i = 0; i < by.count; i++) {
         SV_TRY(print_judge(&all, document, &by.by[i], by.as[i], why));
     }

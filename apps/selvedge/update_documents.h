@@ -28,7 +28,9 @@ sv_err update_newest(const update_folder *folder, const char *role, update_docum
                      sv_why *why);
 /// Of a text from somewhere else.
 sv_err update_document_read(const char *role, sv_text bytes, update_document *out, sv_why *why);
-/// Keep as pending.
+/// SV_ERR_INVALID when this folder knows that nobody hands on to the role.
+sv_err update_role_check(const update_folder *folder, const char *role, sv_why *why);
+/// Keep as pending; of a role that there is.
 sv_err update_pend(const update_folder *folder, const char *role, sv_text bytes, sv_why *why);
 /// Keep as settled: of a snapshot or timestamp, which are never pending.
 sv_err update_settle_now(const update_folder *folder, const char *role, sv_text bytes, sv_why *why);
@@ -43,6 +45,7 @@ typedef struct update_judges {
 } update_judges;
 
 void update_judges_drop(update_judges *judges);
+/// SV_ERR_STATE when nothing is handed on to its role, any more.
 sv_err update_judges_of(const update_folder *folder, const update_document *document,
                         update_judges *out, sv_why *why);
 

@@ -1,6 +1,7 @@
 #include "update_folder.h"
 #include <base/fd.h>
 #include <base/mem.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,12 @@ sv_err update_folder_open(const char *dir, update_folder **out, sv_why *why) {
     SV_DEFER(update_folder_drop) update_folder *folder = sv_mem_new(sizeof *folder);
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(LIST_MAX);
     folder->lock = -1;
-    if (sv_disk_join(path, sizeof path, dir, "keys.json") != SV_OK || !sv_disk_exists(path)) {
+    bool named = sv_disk_join(path, sizeof path, dir, "keys.json") == SV_OK;
+    if (named && !sv_disk_exists(path) && errno != ENOENT) {
+        return sv_fail(why, errno == ENOTDIR ? SV_ERR_INVALID : SV_ERR_IO, "cannot open '%s': %m",
+                       path);
+    }
+    if (!named || !sv_disk_exists(path)) {
         return sv_fail(why, SV_ERR_INVALID,
                        "'%.200s' is no folder of keys: there is no keys.json in it. Make one with: "
                        "selvedge update keys init --dir %.60s",

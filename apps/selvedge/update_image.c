@@ -306,6 +306,7 @@ static sv_err make_all(making *m, sv_why *why) {
     SV_TRY(update_file_digest(&m->file, image->target.digest, why));
     image->target.length = m->file.bytes.length;
     image->target.sealed = !image->plain;
+    SV_TRY(image->check(image->check_arg, &image->target, why));
     SV_TRY(update_artifact_path(m->folder->dir, image->target.digest, NULL, path, why));
     SV_TRY(sv_disk_make_folder(path, 0755, why));
     if (!image->plain) {

@@ -30,7 +30,10 @@ typedef struct update_image {
     const char *const *from; ///< older images, for those who have them; ends with NULL
     bool plain;
     const char *boot_key; ///< name of a key of the folder that signs the boot header; NULL: none
-    sv_target target;     ///< what is said; the rest is filled in
+    /// Asked when digest and length are known, before anything is written; may change the target.
+    sv_err (*check)(void *arg, sv_target *target, sv_why *why);
+    void *check_arg;
+    sv_target target; ///< what is said; the rest is filled in
 } update_image;
 
 /// Makes KEYS/artifacts/<sha256>/ and fills in the target: digest, length, encodings, boot header.

@@ -136,21 +136,57 @@ static sv_err choose_counter(const asked *a, const update_document *before, sv_t
     return SV_OK;
 }
 
-/// What is a release stays what it is.
-static sv_err check_new(const update_document *before, const char *path, const sv_target *target,
-                        sv_why *why) {
-    sv_target old;
+// ---- beside what is a release already -----------------------------------------------------------
+
+typedef struct beside {
+    const char *path;
+    const asked *asked;
+    const update_document *before;
+    sv_target *target;
+    sv_why *why;
+} beside;
+
+static sv_err check_same_path(const beside *b, const sv_target *old) {
+    if (memcmp(old->digest, b->target->digest, sizeof old->digest) != 0) {
+        return sv_fail(b->why, SV_ERR_STATE,
+                       "'%.160s' is a release already, with other bytes. Give this one another "
+                       "--version or --name, or withdraw that one first",
+                       b->path);
+    }
+    if (b->asked->counter == 0 && strcmp(old->product, b->target->product) == 0) {
+        b->target->counter = old->counter; // the same once more is no newer than it was
+    }
+    return SV_OK;
+}
+
+/// What is a release stays what it is, and its bytes are either sealed or plain. [repo-12]
+/// [repo-13]
+static sv_err check_beside(void *arg, sv_text path, const sv_json *value) {
+    const beside *b = arg;
+    SV_DEFER(sv_mem_drop) sv_target *old = sv_mem_new(sizeof *old);
     sv_tuf_file file;
-    const sv_json *entry = sv_json_get(targets_in(before), path);
-    if (entry == NULL || !sv_tuf_file_read(entry, &file)
-        || sv_target_read(&file, &old, NULL) != SV_OK
-        || memcmp(old.digest, target->digest, sizeof old.digest) == 0) {
+    if (!sv_tuf_file_read(value, &file) || sv_target_read(&file, old, NULL) != SV_OK) {
         return SV_OK;
     }
-    return sv_fail(why, SV_ERR_STATE,
-                   "'%.160s' is a release already, with other bytes. Give this one another "
-                   "--version or --name, or withdraw that one first",
-                   path);
+    if (sv_text_is(path, b->path)) {
+        return check_same_path(b, old);
+    }
+    if (memcmp(old->digest, b->target->digest, sizeof old->digest) != 0
+        || old->sealed == b->target->sealed) {
+        return SV_OK;
+    }
+    return sv_fail(b->why, SV_ERR_STATE,
+                   "the release '" SV_TEXT_FMT "' has the same bytes and is %s: both are sealed or "
+                   "both are plain. %s --plain, or withdraw that one first",
+                   SV_TEXT_ARG(path), old->sealed ? "sealed" : "plain",
+                   old->sealed ? "Leave out" : "Say");
+}
+
+static sv_err check_new(void *arg, sv_target *target, sv_why *why) {
+    beside *b = arg;
+    b->target = target;
+    b->why = why;
+    return sv_json_each(targets_in(b->before), check_beside, b);
 }
 
 static sv_err path_of(const asked *a, char room[SV_TUF_TARGET_PATH_ROOM], sv_why *why) {
@@ -203,18 +239,22 @@ static sv_err sign_image(const update_folder *folder, const asked *a, sv_why *wh
     SV_DEFER(update_document_drop) update_document before = { 0 };
     SV_DEFER(sv_mem_drop) update_image *image = sv_mem_new(sizeof *image);
     char path[SV_TUF_TARGET_PATH_ROOM];
-    *image = (update_image){
-        .file = a->image, .from = a->from, .plain = a->plain, .boot_key = boot_key(folder, a)
-    };
+    beside releases = { .path = path, .asked = a, .before = &before };
+    *image = (update_image){ .file = a->image,
+                             .from = a->from,
+                             .plain = a->plain,
+                             .boot_key = boot_key(folder, a),
+                             .check = check_new,
+                             .check_arg = &releases };
     SV_TRY(describe(a, &image->target, why));
     SV_TRY(path_of(a, path, why));
+    SV_TRY(update_role_check(folder, a->role, why));
     sv_err err = update_newest(folder, a->role, &before, why);
     if (err != SV_ERR_NOT_FOUND) {
         SV_TRY(err);
     }
     SV_TRY(choose_counter(a, &before, &image->target, why));
     SV_TRY(update_image_make(folder, image, why));
-    SV_TRY(check_new(&before, path, &image->target, why));
     return add_release(folder, a, path, &image->target, why);
 }
 
@@ -279,8 +319,9 @@ int update_sign(int argc, char **argv) {
           false, 0, 0 },
         { "slot", "CLASS", SV_OPTION_TEXT, &a.slot, "the kind of slot it goes into [rootfs]", false,
           0, 0 },
-        { "counter", "N", SV_OPTION_INT, &a.counter, "release counter [one more than the last]",
-          false, 1, UINT32_MAX },
+        { "counter", "N", SV_OPTION_INT, &a.counter,
+          "release counter [one more than the last; of the same release again, as before]", false,
+          1, UINT32_MAX },
         { "from", "OLD", SV_OPTION_LIST, a.from, "an older image, for those who have it", false, 0,
           0 },
         { "plain", NULL, SV_OPTION_FLAG, &a.plain,

@@ -65,6 +65,23 @@ static sv_err keep(void *arg, const char *name, sv_text bytes, sv_why *why) {
 
 // ---- opening ------------------------------------------------------------------------------------
 
+sv_err update_source_check_folder(const char *where, sv_why *why) {
+    char path[SV_PATH_MAX];
+    if (sv_disk_join(path, sizeof path, where, "keys.json") == SV_OK && sv_disk_exists(path)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "'%.200s' is a folder of keys; the repository is what `selvedge update "
+                       "publish --keys %.200s --repo REPO` writes",
+                       where, where);
+    }
+    if (sv_disk_join(path, sizeof path, where, "metadata") != SV_OK || !sv_disk_exists(path)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "'%.200s' is no repository: there is no folder metadata in it. `selvedge "
+                       "update publish` writes one",
+                       where);
+    }
+    return SV_OK;
+}
+
 static sv_err open_place(const update_place *place, update_source *source, sv_why *why) {
     struct stat info;
     if (sv_text_starts(sv_text_of(place->where), SV_TEXT("http://"))
@@ -75,14 +92,16 @@ static sv_err open_place(const update_place *place, update_source *source, sv_wh
         return sv_fail(why, SV_ERR_NOT_FOUND, "there is no '%.200s': %m", place->where);
     }
     if (S_ISDIR(info.st_mode)) {
-        return SV_OK;
+        return update_source_check_folder(place->where, why);
     }
     sv_why inner = { 0 };
     SV_TRY(update_file_open(place->where, &source->file, why));
     sv_err err = sv_bundle_open(&source->file.bytes, &source->bundle, &inner);
     return err == SV_OK ? SV_OK
                         : sv_fail(why, err == SV_ERR_UNAVAILABLE ? SV_ERR_INVALID : err,
-                                  "'%.120s': %.240s", place->where, inner.text);
+                                  "'%.120s' is no bundle: %.160s. (An image is judged with: "
+                                  "selvedge update verify REPO --image FILE)",
+                                  place->where, inner.text);
 }
 
 /// What is too long is no root.
@@ -94,8 +113,15 @@ static sv_err read_root(const char *path, sv_textbuf *out, sv_why *why) {
 static sv_err first_root(const update_place *place, update_source *source, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SV_TUF_ROOT_MAX + 1);
     sv_why inner = { 0 };
-    SV_TRY(place->root != NULL ? read_root(place->root, &bytes, why)
-                               : fetch(source, "1.root.json", SV_TUF_ROOT_MAX, &bytes, why));
+    if (place->root != NULL) {
+        SV_TRY(read_root(place->root, &bytes, why));
+    } else {
+        sv_err got = fetch(source, "1.root.json", SV_TUF_ROOT_MAX, &bytes, &inner);
+        if (got != SV_OK) {
+            return sv_fail(why, got, "no 1.root.json in '%.160s': %.200s", place->where,
+                           inner.text);
+        }
+    }
     sv_err err = sv_trust_root_check(sv_textbuf_text(&bytes), &inner);
     if (err != SV_OK) {
         return sv_fail(why, err, "'%.160s' is no root to trust: %.200s",

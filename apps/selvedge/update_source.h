@@ -44,6 +44,8 @@ typedef struct update_place {
 /// what is wrong.
 sv_err update_source_open(const update_place *place, update_source **out, sv_why *why);
 void update_source_drop(update_source **source);
+/// SV_ERR_INVALID when a folder is no repository, not even one that is not whole.
+sv_err update_source_check_folder(const char *where, sv_why *why);
 /// "repository", "bundle", "server"
 const char *update_source_kind(const update_source *source);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/clock.h>
+#include <sys/stat.h>
 #include <update/boot_header.h>
 
 enum { JSON_MAX = 4096 };
@@ -181,10 +182,14 @@ static sv_err check_named(const asked *a, sv_why *why) {
             return sv_fail(why, SV_ERR_INVALID, "there is no '%.200s'", files[i]);
         }
     }
-    bool address = strstr(a->place.where, "://") != NULL;
-    return address || sv_disk_exists(a->place.where)
-               ? SV_OK
-               : sv_fail(why, SV_ERR_INVALID, "there is no '%.200s'", a->place.where);
+    struct stat info;
+    if (strstr(a->place.where, "://") != NULL) {
+        return SV_OK;
+    }
+    if (stat(a->place.where, &info) != 0) {
+        return sv_fail(why, SV_ERR_INVALID, "there is no '%.200s'", a->place.where);
+    }
+    return S_ISDIR(info.st_mode) ? update_source_check_folder(a->place.where, why) : SV_OK;
 }
 
 static int answer(const asked *a, sv_err err, const sv_why *why) {

@@ -53,6 +53,9 @@ openssl cms -decrypt -binary -inform DER -in press-1.cms -inkey certs/press-1.ke
 says 2 'Ed25519' bundle --repo repo --target press/1.1.img --for others/press-3.crt --keys keys --out x.tar
 says 2 'is not sealed' bundle --repo repo --target press/1.0.img --for certs --keys keys --out x.tar
 says 2 '--keys is missing' bundle --repo repo --target press/1.1.img --for certs --out x.tar
+says 2 "'pki/ca.crt' is no certificate of a device" bundle --repo repo --target press/1.1.img --for pki/ca.crt --keys keys --out x.tar
+update keys new anna --keys anna
+says 2 "the content key of 'press/1.1.img' is in the folder of keys of who signed it, not in 'anna'" bundle --repo repo --target press/1.1.img --for certs --keys anna --out x.tar
 says 2 "knows it" bundle --repo repo --target press/9.img --out x.tar
 says 2 'has no encoding' bundle --repo repo --target press/1.0.img --encoding "delta:$old_hash" --out x.tar
 if [ -e x.tar ] || [ -e x.tar.new ]; then fail "half a bundle is left behind"; fi

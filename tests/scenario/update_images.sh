@@ -38,6 +38,7 @@ for file in raw.new zstd.new; do
   [ $rc = 5 ] || fail "a disk that lies: ended with $rc"
   grep -q 'does not open to the image it was made of' said || fail "what is wrong is not said"
 done
+[ -z "$(find keys -name '*.new')" ] || fail "what was not finished is left behind"
 says 2 'is the image itself' sign new.img --product lathe-ctl --version 2.1.0 --hardware rev-b --from new.img --keys keys
 says 2 'has the bytes of another' sign new.img --product lathe-ctl --version 2.1.0 --hardware rev-b --from old.img --from old.img --keys keys
 update publish --keys keys --repo repo
@@ -80,7 +81,14 @@ says 1 'is no release that is signed here' verify repo --root keys/root.json --i
 says 1 "is for hardware rev-b, not for rev-c" verify repo --root keys/root.json --target lathe-ctl/2.0.0.img --hardware rev-c
 says 1 'goes back to nothing older' verify repo --root keys/root.json --target lathe-ctl/2.0.0.img --counter 2
 says 2 "there is no 'none'" verify none --root keys/root.json
-says 1 'it is no ustar archive' verify new.img --root keys/root.json
+says 1 'An image is judged with: selvedge update verify REPO --image FILE' verify new.img --root keys/root.json
+says 2 "'keys' is a folder of keys" verify keys --root keys/root.json
+says 2 "'client' is no repository" show client
+ln -s loop loop
+says 2 'is no folder of keys: there is no keys.json in it. Make one' keys show --keys client
+says 2 'Not a directory' keys show --keys new.img
+says 5 'Too many levels of symbolic links' keys show --keys loop
+says 2 "no 1.root.json in 'http://127.0.0.1:$port/keys'" show "http://127.0.0.1:$port/keys"
 says 2 'is no public key' keys add root --public new.img --keys keys
 says 0 'for rev-b, rev-c' show repo
 says 0 'with a boot header' show repo
@@ -90,7 +98,13 @@ says 1 'of the keys that count have signed it' verify repo --root strangers/root
 
 # What is a release stays what it is.
 says 1 'is a release already, with other bytes' sign new.img --product lathe-ctl --version 2.0.0 --hardware rev-b --keys keys
-rm -r keys/artifacts
+says 1 "'lathe-ctl/2.1.0.img' has the same bytes and is sealed" sign new.img --product lathe-ctl --version 2.2.0 --hardware rev-b --plain --keys keys
+[ -z "$(find keys/artifacts -type f)" ] || fail "what is refused is written"
+# Said once more, it is no newer than it was.
+says 0 'lathe-ctl 2.0.0, release counter 1,' sign old.img --product lathe-ctl --version 2.0.0 --hardware rev-b --plain --keys keys
+says 0 'lathe-ctl 2.0.0, release counter 9,' sign old.img --product lathe-ctl --version 2.0.0 --hardware rev-b --plain --counter 9 --keys keys
+says 0 'lathe-ctl 2.0.0, release counter 1,' sign old.img --product lathe-ctl --version 2.0.0 --hardware rev-b --plain --counter 1 --keys keys
+update publish --keys keys --repo repo
 
 # One bit anywhere in an image or its index: no.
 for file in repo/artifacts/*/*; do
@@ -128,7 +142,17 @@ update sign --take acme/pending/acme.json --keys keys
 update publish --keys keys --repo repo
 download lathe-ctl/9.9.img >said 2>&1 && fail "a supplier speaks for the house"
 says 1 'signed by somebody who may not speak for it' verify repo --root keys/root.json
+# A role that there is not waits for nobody, and one that is no more stops nobody.
+cp acme/pending/acme.json acme-2.json
+says 2 'targets hands nothing on to a role acme-2' sign --take acme-2.json --keys keys
+says 2 'targets hands nothing on to a role acne' sign old.img --product acme-drive --version 1.2 --hardware drive-1 --plain --role acne --keys keys
+says 2 'targets hands nothing on to a role acne' sign --renew acne --keys keys
+[ -z "$(ls keys/pending)" ] || fail "what nobody can sign waits"
 update keys undelegate acme --keys keys
+cp acme-2.json keys/pending/acme.json
+says 0 'throw it away: rm keys/pending/acme.json' keys show --keys keys
+says 4 'throw it away: rm keys/pending/acme.json' publish --keys keys --repo repo
+rm keys/pending/acme.json
 update publish --keys keys --repo repo
 download acme-drive/1.0.img >said 2>&1 && fail "the supplier's image is still believed"
 says 0 'signed and whole' verify repo --root keys/root.json
