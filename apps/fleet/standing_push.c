@@ -69,6 +69,10 @@ static void on_signed(void *arg, sv_err err, const sv_standing_head *head, const
         pushing->why = *why;
         return;
     }
+    if (pushing->asked != pushing->rewrites) {
+        sv_standing_turn(fleet); // it leads nowhere any more
+        return;
+    }
     int64_t after = pushing->head.version;
     bool first = pushing->head.signature_bytes == 0;
     pushing->why = (sv_why){ 0 };
@@ -102,6 +106,7 @@ void sv_standing_turn(sv_fleet *fleet) {
     sv_standing_head head = { .version = log->version, .at_us = fleet->believed_us() };
     memcpy(head.hash, log->hash, sizeof head.hash);
     pushing->under_way = true;
+    pushing->asked = pushing->rewrites;
     pushing->tried_mono_us = mono_us;
     pushing->sign(pushing->signer, &head, on_signed, fleet);
 }
@@ -117,6 +122,8 @@ void sv_standing_greet(sv_fleet *fleet, const sv_gateway *gateway) {
 /// A page that waits for its signature.
 typedef struct waiting {
     sv_http_request *request;
+    const sv_standing_pushing *pushing;
+    unsigned asked; ///< as of sv_standing_pushing
     sv_standing_page page;
 } waiting;
 
@@ -134,7 +141,9 @@ static void refuse(sv_http_request *request, const char *why) {
 
 static void on_page_signed(void *arg, sv_err err, const sv_standing_head *head, const sv_why *why) {
     waiting *w = arg;
-    if (err == SV_OK) {
+    if (err == SV_OK && w->asked != w->pushing->rewrites) {
+        refuse(w->request, "decisions were taken back meanwhile; ask again");
+    } else if (err == SV_OK) {
         w->page.head = *head;
         reply(w->request, &w->page);
     } else {
@@ -163,7 +172,9 @@ void sv_standing_give(sv_fleet *fleet, const sv_gateway *gateway, int64_t after,
         refuse(request, NO_SIGNER);
     } else {
         waiting *w = sv_mem_new(sizeof *w);
-        *w = (waiting){ .request = request, .page = page };
+        *w = (waiting){
+            .request = request, .pushing = pushing, .asked = pushing->rewrites, .page = page
+        };
         w->page.head.at_us = fleet->believed_us();
         page.changes = NULL;
         pushing->sign(pushing->signer, &w->page.head, on_page_signed, w);

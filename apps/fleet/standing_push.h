@@ -30,7 +30,9 @@ typedef struct sv_standing_pushing {
     int64_t head_mono_us;
     int64_t tried_mono_us;
     bool under_way;
-    sv_why why; ///< why the last try failed; empty: it did not
+    unsigned rewrites; ///< how often rows have given way to others: what was asked before is void
+    unsigned asked;    ///< `rewrites` when that which is under way was asked
+    sv_why why;        ///< why the last try failed; empty: it did not
 } sv_standing_pushing;
 
 /// selvedge-signer: `signer` is the line to it (signer.h).

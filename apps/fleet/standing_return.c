@@ -295,6 +295,7 @@ static void settle(const merging *m) {
     log->version = m->version;
     memcpy(log->hash, m->hash, sizeof log->hash);
     log->pushing.head.signature_bytes = 0;
+    log->pushing.rewrites++;
     for (size_t i = m->skip; i < m->page->count; i++) {
         sv_standing_apply(fleet, &m->page->changes[i]);
     }

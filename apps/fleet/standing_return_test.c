@@ -2,6 +2,7 @@
 
 #include "asker_fixture.h"
 #include "standing.h"
+#include "standing_own.h"
 #include "standing_push.h"
 
 #include <crypto/key_store.h>
@@ -188,6 +189,43 @@ decisions_that_were_put_behind_others_do_not_come_back_in_their_old_places(void 
     }
 }
 
+typedef struct slow_signer {
+    sv_standing_head head;
+    sv_standing_signed_fn *done;
+    void *arg;
+    int asked;
+} slow_signer;
+
+static void sign_later(void *signer, const sv_standing_head *head, sv_standing_signed_fn *done,
+                       void *arg) {
+    slow_signer *slow = signer;
+    *slow = (slow_signer){ *head, done, arg, slow->asked + 1 };
+}
+
+// [standing-13]
+static void a_head_that_was_being_signed_meanwhile_is_told_to_nobody(void **state) {
+    fixture *f = *state;
+    sv_why why = { 0 };
+    slow_signer slow = { .asked = 0 };
+    SV_DEFER(sv_standing_page_drop) sv_standing_page page = restored(f);
+    decide(f, "press-2", SV_STANDING_QUARANTINED);
+    decide(f, "press-2", SV_STANDING_ACTIVE); // both undo a revocation that nobody knows of
+    sv_standing_sign_with(f->fleet.standing, sign_later, &slow);
+    sv_standing_turn(&f->fleet);
+    slow_signer first = slow;
+    sign(f, &first.head, "pki");
+    assert_int_equal(give(f, &page, &why), SV_OK);
+    assert_int_equal(sv_standing_version(f->fleet.standing), first.head.version);
+    first.done(first.arg, SV_OK, &first.head, NULL);
+    const sv_standing_head *told = &f->fleet.standing->pushing.head;
+    assert_int_equal(told->signature_bytes, 0);
+    assert_int_equal(slow.asked, 2); // it is signed as it is now
+    sign(f, &slow.head, "pki");
+    slow.done(slow.arg, SV_OK, &slow.head, NULL);
+    assert_memory_equal(told->hash, page.head.hash, sizeof told->hash);
+    assert_true(told->signature_bytes > 0);
+}
+
 // [standing-13]
 static void what_is_not_signed_or_does_not_continue_changes_nothing(void **state) {
     fixture *f = *state;
@@ -233,6 +271,7 @@ int main(void) {
         TEST(what_a_restored_database_has_forgotten_is_taken_back),
         TEST(what_was_decided_meanwhile_follows_and_undoes_nothing),
         TEST(decisions_that_were_put_behind_others_do_not_come_back_in_their_old_places),
+        TEST(a_head_that_was_being_signed_meanwhile_is_told_to_nobody),
         TEST(what_is_not_signed_or_does_not_continue_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
