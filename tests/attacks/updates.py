@@ -3,15 +3,25 @@
 tests/conformance/tuf; docs/spec/update-attacks.md has them all."""
 import argparse
 import concurrent.futures
+import ipaddress
 import os
+import re
 import socketserver
+import ssl
 import sys
 import threading
 import time
 import traceback
+from datetime import datetime, timezone
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../conformance/tuf"))
+from repository import DAY, file_of  # noqa: E402
 from stage import Stage, must  # noqa: E402
 
 MIB = 1 << 20
@@ -28,14 +38,22 @@ class Server(socketserver.ThreadingTCPServer):
     """Stands before the repository: what `instead` knows is answered by it, with the bare socket, everything else by the repository."""
     daemon_threads, allow_reuse_address = True, True
 
-    def __init__(self, repo, instead):
-        self.repo, self.instead, self.sent = repo, instead, 0
+    def __init__(self, repo, instead, tls=None):
+        self.repo, self.instead, self.sent, self.tls = repo, instead, 0, tls
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
+    def handle_error(self, *_):
+        """A client that wants no such server is no fault of it."""
+
 
 class Handler(socketserver.StreamRequestHandler):
+    def setup(self):
+        if self.server.tls:
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+
     def handle(self):
         while line := self.rfile.readline():
             while self.rfile.readline().strip():
@@ -167,6 +185,124 @@ def redirect_is_not_followed(at):
     other.server_close()
 
 
+@attack
+def extraneous_dependencies(at):
+    """A target that asks for others brings nobody else with it: what was asked for is fetched, once."""
+    at.repo.add_target("file")
+    at.repo.add_target("other", b"more software")
+    at.repo.md["targets"]["targets"]["file"]["custom"] = {"depends": ["other"], "requires": "other"}
+    at.repo.publish()
+    at.ready().good(result=at.download("file"))
+    must(at.targets() == [b"a target"], f"there are {at.targets()}")
+    must([name for name in at.repo.asked if not name.endswith(".json")] == [f"{file_of(b'a target')['hashes']['sha256']}.file"], f"asked were {at.repo.asked}")
+
+
+@attack
+def malicious_mirror(at):
+    """A mirror without keys changes one byte of any file: none is taken. The same bytes unchanged are."""
+    at.repo.delegate("targets", "supplier")
+    at.repo.add_target("file", role="supplier")
+    at.repo.publish("supplier", "targets")
+    at.repo.publish_root()
+    at.ready()
+    honest = at.repo.answer
+    for name in ("2.root.json", "timestamp.json", "snapshot.json", "targets.json", "supplier.json", ".file"):
+        def bent(path, name=name):
+            status, data = honest(path)
+            return (status, data[:len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1:]) if path.endswith(name) and data else (status, data)
+        at.repo.answer = bent
+        must(not at.download("file"), f"a changed {name} was taken")
+        nothing_is_left(at)
+    at.repo.answer = honest
+    at.good(result=at.download("file"))
+
+
+@attack
+def clock_set_back(at):
+    """With a clock of last month, what was seen does not come back all the same. [trust-7]"""
+    old = at.repo.published["timestamp"]
+    at.repo.publish_timestamp()  # of the same snapshot: the timestamp's own version is all that tells
+    at.ready().good()
+    at.repo.bend["timestamp.json"] = (200, old)
+    at.bad("timestamp", at.refresh(time="30 days ago"))
+    at.versions(timestamp=2, snapshot=1, targets=1)
+
+
+@attack
+def clock_set_forward(at):
+    """With a clock far ahead everything has ended: nothing is taken and nothing is lost, and with the right clock it goes on. [trust-6]"""
+    at.repo.add_target("file")
+    at.repo.publish()
+    at.ready().good()
+    at.repo.publish()
+    at.bad("its time ended", at.refresh(time="+4000d"))
+    at.versions(root=1, timestamp=2, snapshot=2, targets=2)
+    at.good(result=at.download("file"))
+    at.versions(timestamp=3, snapshot=3, targets=3)
+
+
+@attack
+def link_in_the_place_of_a_target(at):
+    """Who may write in the folder of targets has put a link there: the link goes, what it names stays. attacks row 31"""
+    victim = os.path.join(at.home.name, "victim")
+    with open(victim, "w", encoding="ascii") as file:
+        file.write("stays")
+    os.mkdir(at.out)
+    os.symlink(victim, os.path.join(at.out, "file"))
+    with_target(at, b"a target")
+    at.good(result=at.download("file"))
+    must(not os.path.islink(os.path.join(at.out, "file")) and at.targets() == [b"a target"], "the link is still there")
+    with open(victim, encoding="ascii") as file:
+        must(file.read() == "stays", "what the link names was written")
+
+
+def certificate(folder, name, address, issuer=None):
+    """(path of certificate, path of key, what signs). Without an issuer a CA of its own."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    by_name, by_key = issuer or (subject, key)
+    now = datetime.now(timezone.utc)
+    made = x509.CertificateBuilder(by_name, subject, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
+    made = made.add_extension(x509.BasicConstraints(issuer is None, None), True)
+    made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+    made = made.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by_key.public_key()), False)
+    if issuer:
+        made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
+        made = made.add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False)
+    else:
+        made = made.add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), True)
+    paths = [os.path.join(folder, f"{name}.{kind}") for kind in ("crt", "key")]
+    texts = (made.sign(by_key, hashes.SHA256()).public_bytes(Encoding.PEM), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    for path, text in zip(paths, texts):
+        with open(path, "wb") as file:
+            file.write(text)
+    return (*paths, (subject, key))
+
+
+def over_tls(at, files, ca):
+    """A refresh over https from a server with this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files[0], files[1])
+    server = Server(at.repo, {}, context)
+    try:
+        return at.run("--ca", ca, "--metadata-url", server.url.replace("http:", "https:") + "/metadata/", "refresh")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@attack
+def another_server_over_https(at):
+    """The right certificate is taken; one for another address and one of another authority are not, whatever the metadata is. attacks row 28"""
+    ca = certificate(at.home.name, "authority", None)
+    stranger = certificate(at.home.name, "stranger", None)
+    at.ready()
+    at.bad("verify failed", over_tls(at, certificate(at.home.name, "elsewhere", "10.9.8.7", ca[2]), ca[0]))
+    at.bad("verify failed", over_tls(at, certificate(at.home.name, "foreign", "127.0.0.1", stranger[2]), ca[0]))
+    must(at.kept("timestamp") is None and at.repo.asked == [], f"asked were {at.repo.asked}")
+    at.good(result=over_tls(at, certificate(at.home.name, "here", "127.0.0.1", ca[2]), ca[0]))
+
+
 def trickle(handler):
     """A byte now and then, for ever: less than any floor."""
     handler.wfile.write(b"HTTP/1.1 200 x\r\nContent-Length: 3145728\r\n\r\n")
@@ -219,6 +355,24 @@ def slow_and_yet_above_the_floor(at):
     must(at.targets() == [b"x" * 3 * MIB], "it is not what was sent")
 
 
+def tests_of_the_page():
+    """How many tests the page names, and those that are nowhere."""
+    sources = {}
+    for top in ("tests", "lib", "boot"):
+        for folder, _, names in os.walk(os.path.join(HERE, "../..", top)):
+            for name in names:
+                if name.endswith((".py", "_test.c", ".sh")):
+                    with open(os.path.join(folder, name), encoding="utf-8") as source:
+                        sources[name] = sources.get(name, "") + source.read()
+    with open(os.path.join(HERE, "../../docs/spec/update-attacks.md"), encoding="utf-8") as page:
+        named = sorted(set(re.findall(r"`(\w+)\.(\w+)`", page.read())))
+
+    def is_there(file, name):
+        text = sources.get(f"{file}.py", "") + sources.get(f"{file}.c", "")
+        return f"{file}.sh" in sources if name == "sh" else re.search(rf"\b{name}\(", text) is not None
+    return len(named), [f"{file}.{name}" for file, name in named if not is_there(file, name)]
+
+
 def run(function, program):
     at = Stage(program)
     try:
@@ -238,6 +392,9 @@ def main():
     program = os.path.join(os.path.abspath(chosen.programs), "selvedge-tuf")
     with concurrent.futures.ThreadPoolExecutor(4) as side_by_side:  # some wait for half a minute
         failed = [said for said in side_by_side.map(lambda f: run(f, program), [f for f in reversed(ATTACKS) if chosen.only in f.__name__]) if said]
+    named, missing = tests_of_the_page()
+    must(named > 50, "the page of attacks names no tests")
+    failed += [f"FAILED docs/spec/update-attacks.md names {name}, which is no test" for name in missing]
     print("\n".join([*failed, f"{len(ATTACKS)} attacks, {len(failed)} failed"]))
     return 1 if failed else 0
 
