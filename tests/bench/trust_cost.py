@@ -13,6 +13,7 @@ from repository import Key, Repository, file_of, when
 
 TARGETS, BITS = 10_000, 8
 MIB = 1 << 20
+LARGE = "large.img"
 PROGRAMS = ("selvedge-tuf", "selvedge-verify", "selvedge")
 
 
@@ -36,6 +37,7 @@ def fill(repo):
         repo.md[name]["version"] = 0
     for md in repo.md.values():
         md["expires"] = when()
+    repo.add_target(LARGE, bytes(64 * MIB))
     repo.publish(*bins, "targets")
     return [paths[name] for name in sorted(paths)]
 
@@ -90,5 +92,7 @@ def run(results, programs, probes, quick):
         whole = [client(probe, programs, repo, place, paths[0]) for _ in range(rounds)]
         results.add("selvedge-tuf download of one, whole process", "ms CPU", [one["cpu_ms"] for one in whole])
         results.add("selvedge-tuf download of one, whole process", "MiB peak", [one["peak_kb"] * 1024 / MIB for one in whole])
+        large = client(probe, programs, repo, place, LARGE)
+        results.add("selvedge-tuf download of 64 MiB, whole process", "MiB peak", [large["peak_kb"] * 1024 / MIB])
         sizes(results, programs, place)
     repo.stop()
