@@ -24,7 +24,9 @@ static void spend(void) {
     }
 }
 
-#define REAL(name) ((typeof(&name)) dlsym(RTLD_NEXT, #name))
+#define REAL(name) ((typeof(&(name))) dlsym(RTLD_NEXT, #name))
+
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's own names are reserved.
 
 int rename(const char *from, const char *to) {
     spend();
@@ -90,3 +92,4 @@ ssize_t write(int fd, const void *bytes, size_t len) {
     }
     return REAL(write)(fd, bytes, len);
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
