@@ -238,6 +238,9 @@ static sv_err run_csv(run *r, sv_why *why) {
 static sv_err run_model(run *r, const char *path, bool is_cmapss, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SV_MODEL_BYTES_MAX + 1);
     SV_TRY(model_load(path, &bytes, &r->model, why));
+    if (setvbuf(stdout, NULL, _IOLBF, BUFSIZ) != 0) { // an answer is there when its row is
+        return sv_fail(why, SV_ERR_IO, "cannot write line by line");
+    }
     if (is_cmapss && r->model.task != SV_MODEL_RUL) {
         return sv_fail(why, SV_ERR_INVALID,
                        "'%.60s' tells classes of rows; NASA's format holds lives", path);

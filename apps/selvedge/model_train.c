@@ -200,6 +200,7 @@ static int run(const asked *a) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf set = SV_TEXTBUF_HEAP(SV_TRAINING_BYTES_MAX);
     SV_DEFER(sv_textbuf_drop) sv_textbuf model = SV_TEXTBUF_HEAP(SV_MODEL_BYTES_MAX + 1);
     sv_err err = check(a, &task, &is_cmapss, &why);
+    err = err == SV_OK ? sv_disk_may_replace(a->out, &why) : err;
     err = err == SV_OK ? gather(a, task, is_cmapss, &set, &why) : err;
     if (err != SV_OK) {
         (void) sv_exit_with(err, &why);

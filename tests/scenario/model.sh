@@ -58,6 +58,18 @@ sort -s -k1,1nr test.txt | "$selvedge" model predict --model engine.model --form
 "$fleet" 4 500 windows >new.csv
 "$selvedge" model train --task class --label state --data windows.csv --out state.model >card 2>said || fail "classes: $(cat said)"
 grep -q "column 'id' is left out" said || fail "the rows' number was learnt from"
+# An answer is there when its row is, and a device is no place for a model.
+exec {rows}> >("$selvedge" model predict --model state.model >answers)
+head -2 new.csv >&"$rows"
+tries=200
+until [ -s answers ]; do
+  [ $((tries -= 1)) -gt 0 ] || fail "a row has no answer before the next one"
+  sleep 0.05
+done
+exec {rows}>&-
+mkdir folder.model
+"$selvedge" model train --task class --label state --data windows.csv --out folder.model >/dev/null 2>said && fail "a folder was replaced"
+grep -q "cannot write 'folder.model': it is no ordinary file" said || fail "a folder as the model: $(cat said)"
 grep -q '^looked for: broken, ' card || fail "what is looked for: $(cat card)"
 cut -d, -f1-5 new.csv | "$selvedge" model predict --model state.model >classes
 # [model-6] [model-8]

@@ -11,6 +11,8 @@ enum { BLOCKS = SV_MACHINE_BLOCKS, LAGS = 6, BLOCKS_NEEDED = SV_MACHINE_BLOCKS /
 #define MEDIAN_OF_SQUARE 0.455
 /// Even a level that never moved in training may, by this part of its noise and block.
 #define DRIFT_AT_LEAST 0.001
+/// Correlations are drawn towards independence by this part at least, and the more, the more
+/// sensors there are for so few steps: of 64 sensors 39 steps alone say little that is true.
 #define SHRINK 0.3
 /// Steps between blocks count for the correlations up to here, in standard deviations.
 #define STEP_REACH 3.0
@@ -147,7 +149,8 @@ static void correlate(sv_machine_detector *d) {
             }
         }
     }
-    sv_packed_factor(d->factor, d->sensors, SHRINK);
+    double sensors = (double) d->sensors;
+    sv_packed_factor(d->factor, d->sensors, fmax(SHRINK, sensors / (sensors + BLOCKS - 1)));
 }
 
 void sv_machine_learn(sv_machine_detector *d) {

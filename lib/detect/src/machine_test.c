@@ -75,6 +75,24 @@ static void a_healthy_machine_is_left_alone(void **state) { // [detect-20]
     assert_true(anomalies < 20 * MANY / 50);
 }
 
+/// The steps between 40 blocks cannot carry the correlations of 64 sensors: what they seem to say
+/// is chance, and must not make noise look strange.
+static void many_sensors_are_not_judged_by_chance_correlations(void **state) { // [detect-20]
+    (void) state;
+    enum { ALL = SV_MACHINE_SENSORS_MAX, LEARNT = 2000 };
+    sv_prng prng = { .state = 3 };
+    size_t anomalies = 0;
+    assert_int_equal(sv_machine_detector_start(&d, ALL, LEARNT, NULL), SV_OK);
+    for (size_t i = 0; i < LEARNT + MANY; i++) {
+        double row[ALL];
+        for (size_t j = 0; j < ALL; j++) {
+            row[j] = sv_prng_normal(&prng);
+        }
+        anomalies += sv_machine_detector_take(&d, row).anomaly;
+    }
+    assert_true(anomalies < MANY / 100);
+}
+
 static void a_shift_of_any_sensor_is_found_named_and_over_when_it_is_over(void **state) {
     (void) state; // [detect-21]
     for (size_t j = 0; j < SENSORS; j++) {
@@ -369,6 +387,7 @@ static void a_state_that_was_cut_or_changed_is_refused_and_changes_nothing(void 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_healthy_machine_is_left_alone),
+        cmocka_unit_test(many_sensors_are_not_judged_by_chance_correlations),
         cmocka_unit_test(a_shift_of_any_sensor_is_found_named_and_over_when_it_is_over),
         cmocka_unit_test(sensors_that_part_company_are_found_though_each_is_as_usual),
         cmocka_unit_test(the_shares_of_all_sensors_are_one_or_nothing),

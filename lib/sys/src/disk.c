@@ -78,6 +78,14 @@ struct sv_disk_draft {
     char temporary[SV_PATH_MAX]; ///< "": there is none
 };
 
+sv_err sv_disk_may_replace(const char *path, sv_why *why) {
+    struct stat there;
+    if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode)) {
+        return sv_fail(why, SV_ERR_IO, "cannot write '%s': it is no ordinary file", path);
+    }
+    return SV_OK;
+}
+
 sv_err sv_disk_draft_open(const char *path, mode_t mode, sv_disk_draft **out, sv_why *why) {
     SV_DEFER(sv_disk_draft_drop) sv_disk_draft *draft = sv_mem_new(sizeof *draft);
     char temporary[SV_PATH_MAX];
@@ -86,6 +94,7 @@ sv_err sv_disk_draft_open(const char *path, mode_t mode, sv_disk_draft **out, sv
     if (len < 0 || (size_t) len >= sizeof temporary) {
         return sv_fail(why, SV_ERR_NO_SPACE, "the path '%s' is too long", path);
     }
+    SV_TRY(sv_disk_may_replace(path, why));
     (void) snprintf(draft->path, sizeof draft->path, "%s", path);
     (void) unlink(temporary);
     draft->fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);

@@ -136,6 +136,9 @@ static void a_replaced_file_is_whole_and_has_its_mode(void **state) {
     char small[3];
     sv_textbuf tight = SV_TEXTBUF(small);
     assert_int_equal(sv_disk_read(path, &tight, &why), SV_ERR_NO_SPACE);
+    assert_int_equal(sv_disk_replace("/tmp", SV_TEXT(""), 0600, &why), SV_ERR_IO);
+    assert_string_equal(why.text, "cannot write '/tmp': it is no ordinary file");
+    assert_int_equal(sv_disk_replace("/dev/full", SV_TEXT(""), 0600, &why), SV_ERR_IO);
     assert_int_equal(sv_disk_replace("/proc/selvedge/x", SV_TEXT(""), 0600, &why),
                      SV_ERR_NOT_FOUND);
     assert_non_null(strstr(why.text, "/proc/selvedge/x"));

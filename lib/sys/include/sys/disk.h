@@ -16,6 +16,10 @@ sv_err sv_disk_read(const char *path, sv_textbuf *out, sv_why *why);
 /// SV_ERR_NO_SPACE when the disk is full, SV_ERR_IO otherwise.
 sv_err sv_disk_replace(const char *path, sv_text content, mode_t mode, sv_why *why);
 
+/// SV_ERR_IO when a folder, device, pipe or socket is in that place: none is ever replaced. For
+/// saying so before the work that makes the content; the two below ask by themselves.
+sv_err sv_disk_may_replace(const char *path, sv_why *why);
+
 /// The same for what comes piece by piece: it gets its name when it is whole. What was not kept is
 /// removed when the draft is dropped.
 typedef struct sv_disk_draft sv_disk_draft;
