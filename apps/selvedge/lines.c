@@ -1,4 +1,5 @@
 #include "lines.h"
+#include <string.h>
 
 /// Up to and with the end of the line. Counts beyond the room without storing.
 static size_t fill(sv_lines *lines, bool *ended) {
@@ -25,6 +26,9 @@ sv_err sv_lines_next(sv_lines *lines, sv_text *out, sv_why *why) {
         return SV_ERR_NOT_FOUND;
     }
     lines->number++;
+    if (lines->number == 1 && len >= 2 && memcmp(lines->room, "\x1f\x8b", 2) == 0) {
+        return sv_fail(why, SV_ERR_INVALID, "this is compressed (gzip): unpack it first (zcat)");
+    }
     if (len > SV_LINE_MAX) {
         return sv_fail(why, SV_ERR_NO_SPACE, "longer than %d bytes", SV_LINE_MAX);
     }

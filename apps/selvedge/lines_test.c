@@ -55,9 +55,23 @@ static void a_line_too_long_costs_only_itself(void **state) {
     assert_int_equal(sv_lines_next(&lines, &line, &why), SV_ERR_NOT_FOUND);
 }
 
+static void a_compressed_file_is_named(void **state) {
+    (void) state;
+    static const char bytes[] = "\x1f\x8b\x08 and so on\nmore\n";
+    SV_DEFER(close_file) FILE *file = file_of(bytes, sizeof bytes - 1);
+    static sv_lines lines;
+    lines = (sv_lines){ .file = file };
+    sv_text line = { 0 };
+    sv_why why = { 0 };
+    assert_int_equal(sv_lines_next(&lines, &line, &why), SV_ERR_INVALID);
+    assert_string_equal(why.text, "this is compressed (gzip): unpack it first (zcat)");
+    assert_int_equal(sv_lines_next(&lines, &line, &why), SV_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_come_without_their_ends),
+        cmocka_unit_test(a_compressed_file_is_named),
         cmocka_unit_test(a_line_too_long_costs_only_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

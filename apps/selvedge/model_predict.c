@@ -14,7 +14,7 @@ enum { MACHINES_MAX = 65536, NO_UNIT = 0 };
 
 /// One machine: its life so far and what its last row said.
 typedef struct machine {
-    uint32_t unit;
+    uint32_t unit, cycle;
     sv_remaining last;
     sv_wear wear;
 } machine;
@@ -146,6 +146,13 @@ static sv_err take_unit(run *r, sv_text line, sv_why *why) {
     SV_TRY(sv_cmapss_parse(line, &read, why));
     int len = snprintf(name, sizeof name, "%u", read.unit);
     SV_TRY(machine_of(r, (sv_text){ .at = name, .len = (size_t) len }, read.unit, &of, why));
+    if (read.cycle <= of->cycle) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "cycle %u of unit %u comes after its cycle %u; a unit's rows are wanted in "
+                       "their order",
+                       read.cycle, read.unit, of->cycle);
+    }
+    of->cycle = read.cycle;
     for (size_t i = 0; i < sv_recipe_columns(&r->model.recipe); i++) {
         row[i] = read.values[r->column[i]];
     }

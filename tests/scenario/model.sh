@@ -53,6 +53,9 @@ grep -E '^(machine|m-[1-9];)' now.csv | "$selvedge" model predict --model press.
 sort -s -k1,1nr test.txt | "$selvedge" model predict --model engine.model --format cmapss | cmp - units \
   || fail "units do not come in the order of their numbers"
 
+tac test.txt | "$selvedge" model predict --model engine.model --format cmapss >turned 2>said && fail "lives told from their end are estimated"
+grep -q "a unit's rows are wanted in their order" said || fail "lives told from their end: $(cat said)"
+
 # ---- classes ------------------------------------------------------------------------------------
 "$fleet" 3 2500 windows >windows.csv
 "$fleet" 4 500 windows >new.csv
