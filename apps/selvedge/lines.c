@@ -27,7 +27,9 @@ sv_err sv_lines_next(sv_lines *lines, sv_text *out, sv_why *why) {
     }
     lines->number++;
     if (lines->number == 1 && len >= 2 && memcmp(lines->room, "\x1f\x8b", 2) == 0) {
-        return sv_fail(why, SV_ERR_INVALID, "this is compressed (gzip): unpack it first (zcat)");
+        return sv_fail(
+            why, SV_ERR_INVALID,
+            "gzip, not text; unpack it: zcat FILE | selvedge ... (or /dev/stdin for FILE)");
     }
     if (len > SV_LINE_MAX) {
         return sv_fail(why, SV_ERR_NO_SPACE, "longer than %d bytes", SV_LINE_MAX);

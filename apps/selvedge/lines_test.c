@@ -64,7 +64,8 @@ static void a_compressed_file_is_named(void **state) {
     sv_text line = { 0 };
     sv_why why = { 0 };
     assert_int_equal(sv_lines_next(&lines, &line, &why), SV_ERR_INVALID);
-    assert_string_equal(why.text, "this is compressed (gzip): unpack it first (zcat)");
+    assert_string_equal(
+        why.text, "gzip, not text; unpack it: zcat FILE | selvedge ... (or /dev/stdin for FILE)");
     assert_int_equal(sv_lines_next(&lines, &line, &why), SV_OK);
 }
 

@@ -142,11 +142,6 @@ static sv_err check_time_title(sv_text title, sv_why *why) {
         return sv_fail(why, SV_ERR_INVALID,
                        "the header line is missing; put timestamp,value before the first row");
     }
-    if (title.len >= 2 && memcmp(title.at, "\x1F\x8B", 2) == 0) {
-        return sv_fail(why, SV_ERR_INVALID,
-                       "gzip, not CSV; unpack it: zcat FILE | selvedge simulate --replay "
-                       "/dev/stdin");
-    }
     return sv_fail(why, SV_ERR_INVALID,
                    "the first column is called \"%.*s\"; it must hold the times and be called "
                    "timestamp (or datetime, time, date)",

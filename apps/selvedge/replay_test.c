@@ -89,7 +89,7 @@ static void a_bad_file_is_refused_before_its_first_row_with_place_and_remedy(voi
         { "", NULL, "is empty" },
         { "timestamp,value\n", NULL, "no row below its header" },
         { "2014-04-01 00:00:00,1\n", NULL, ":1:1: the header line is missing" },
-        { "\x1F\x8B\x08", NULL, ":1:1: gzip, not CSV; unpack it: zcat" },
+        { "\x1F\x8B\x08", NULL, ":1:1: gzip, not text; unpack it: zcat" },
         { "when,value\n", NULL, ":1:1: the first column is called \"when\"" },
         { "\x1B[2Jwhen,value\n", NULL, ":1:1: the first column is called \"?\"" },
         { "timestamp\n", NULL, ":1:1: there is no column beside the time" },
