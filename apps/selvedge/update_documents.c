@@ -211,18 +211,18 @@ sv_err update_judges_of(const update_folder *folder, const update_document *docu
 
 typedef struct signers {
     const update_folder *folder;
-    const update_key *todo[UPDATE_KEYS_MAX];
+    const update_key *keys[UPDATE_KEYS_MAX];
     size_t count;
 } signers;
 
 static void add_signer(signers *all, const update_key *key) {
     for (size_t i = 0; i < all->count; i++) {
-        if (all->todo[i] == key) {
+        if (all->keys[i] == key) {
             return;
         }
     }
     if (key != NULL && all->count < UPDATE_KEYS_MAX) {
-        all->todo[all->count++] = key;
+        all->keys[all->count++] = key;
     }
 }
 
@@ -275,7 +275,7 @@ sv_err update_sign_document(const update_folder *folder, const update_document *
     sv_textbuf_add(out, sv_textbuf_text(&document->bytes));
     *signed_with = 0;
     for (size_t i = 0; i < all.count; i++) {
-        SV_TRY(sign_with(&all, all.todo[i], update_type_of(document->role), out, signed_with, why));
+        SV_TRY(sign_with(&all, all.keys[i], update_type_of(document->role), out, signed_with, why));
     }
     return SV_OK;
 }
