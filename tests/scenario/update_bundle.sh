@@ -1,18 +1,8 @@
 #!/usr/bin/env bash
 # One release in one file: taken with the very same checks as from a server; whatever is wrong with it is found. [repo-10] [repo-11]
 set -euo pipefail
-source "$SV_SOURCE/tests/support/common.sh"
+source "$SV_SOURCE/tests/support/update.sh"
 cd "$work"
-
-update() { "$selvedge" update "$@" >said 2>&1 || fail "update $* ended with $?"; }
-# says CODE SENTENCE command...: ends so, and says so
-says() {
-  local rc=0 code=$1 sentence=$2
-  shift 2
-  "$selvedge" update "$@" >said 2>&1 || rc=$?
-  [ "$rc" = "$code" ] || fail "update $* ended with $rc, not $code"
-  grep -qF -- "$sentence" said || fail "update $* does not say '$sentence'"
-}
 
 python3 - <<'PY'
 import random

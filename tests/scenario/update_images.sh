@@ -2,19 +2,9 @@
 # Images from the release engineer into the repository: plain ones for any TUF client, sealed ones for nobody without the key; what is bent
 # is found, on both sides; a supplier's images by the supplier's keys. [repo-12] [repo-13] [repo-14] [repo-15]
 set -euo pipefail
-source "$SV_SOURCE/tests/support/common.sh"
+source "$SV_SOURCE/tests/support/update.sh"
 cd "$work"
 port=$(free_port)
-
-update() { "$selvedge" update "$@" >said 2>&1 || fail "update $* ended with $?"; }
-# says CODE SENTENCE command...: ends so, and says so
-says() {
-  local rc=0 code=$1 sentence=$2
-  shift 2
-  "$selvedge" update "$@" >said 2>&1 || rc=$?
-  [ "$rc" = "$code" ] || fail "update $* ended with $rc, not $code"
-  grep -qF -- "$sentence" said || fail "update $* does not say '$sentence'"
-}
 
 python3 - <<'PY'
 import random
