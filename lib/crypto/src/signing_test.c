@@ -1,9 +1,11 @@
 #include "own.h"
 #include <base/test.h>
 #include <codec/encode.h>
+#include <crypto/random.h>
 #include <crypto/signing.h>
 #include <crypto/verifier.h>
 #include <openssl/ec.h>
+#include <openssl/x509.h>
 
 static const sv_text MESSAGE = { .at = "what is signed", .len = 14 };
 
@@ -53,8 +55,35 @@ static void a_key_of_another_curve_does_not_sign(void **state) {
     assert_int_equal(hex.len, 0);
 }
 
+static void a_key_s_hash_is_that_of_its_public_half_as_certificates_have_it(void **state) {
+    (void) state; // [trust-3]
+    for (sv_key_kind kind = SV_KEY_EC; kind <= SV_KEY_ED25519; kind++) {
+        SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
+        SV_DEFER(sv_verifier_drop) sv_verifier *verifier = NULL;
+        char room[2048];
+        sv_textbuf text = SV_TEXTBUF(room);
+        uint8_t wanted[SV_DIGEST_BYTES];
+        uint8_t found[SV_VERIFIER_HASH_BYTES];
+        uint8_t *whole = NULL;
+        sv_signing_scheme scheme;
+        assert_int_equal(sv_pkey_make(kind, &key, NULL), SV_OK);
+        assert_int_equal(sv_signing_scheme_of(key, &scheme, NULL), SV_OK);
+        assert_int_equal(sv_signing_public_add(key, &text, NULL), SV_OK);
+        assert_int_equal(
+            sv_verifier_open(sv_text_of(scheme.name), sv_textbuf_text(&text), &verifier, NULL),
+            SV_OK);
+        int len = i2d_PUBKEY(key, &whole);
+        assert_true(len > 0);
+        sv_sha256((sv_text){ .at = (const char *) whole, .len = (size_t) len }, wanted);
+        OPENSSL_free(whole);
+        sv_verifier_hash(verifier, found);
+        assert_memory_equal(found, wanted, sizeof wanted);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_s_hash_is_that_of_its_public_half_as_certificates_have_it),
         cmocka_unit_test(every_kind_of_key_signs_what_its_scheme_accepts_and_nothing_else),
         cmocka_unit_test(a_key_of_another_curve_does_not_sign),
     };
