@@ -120,6 +120,9 @@ static sv_err bring_encoding(const bringing *b, const sv_encoding *encoding, sv_
                        "are both sealed or both plain.)",
                        SV_TEXT_ARG(b->path), inner.text);
     }
+    char folder[SV_PATH_MAX];
+    SV_TRY(update_artifact_path(b->repo, b->target->digest, NULL, folder, why));
+    SV_TRY(sv_disk_make_folder(folder, 0755, why));
     for (size_t i = 0; i < SV_COUNT(files.names); i++) {
         char from[SV_PATH_MAX];
         char to[SV_PATH_MAX];
@@ -162,8 +165,6 @@ static sv_err link_plain(const bringing *b, sv_why *why) {
 
 static sv_err bring(bringing *b, sv_why *why) {
     char path[SV_PATH_MAX];
-    SV_TRY(update_artifact_path(b->repo, b->target->digest, NULL, path, why));
-    SV_TRY(sv_disk_make_folder(path, 0755, why));
     for (size_t i = 0; i < b->target->encoding_count; i++) {
         SV_TRY(bring_encoding(b, &b->target->encodings[i], why));
     }

@@ -179,6 +179,15 @@ static bool is_certificate(const char *name) {
     return len > 4 && name[0] != '.' && strcmp(name + len - 4, ".crt") == 0;
 }
 
+/// Folders of certificates have that of who issued them as well: no device's, and left out.
+static sv_err wrap_found(writing *w, const sv_image_key *key, const char *path, sv_why *why) {
+    bool authority = false;
+    if (sv_identity_is_authority(path, &authority, NULL) == SV_OK && authority) {
+        return SV_OK;
+    }
+    return wrap_for(w, key, path, why);
+}
+
 /// Every certificate of a folder.
 static sv_err wrap_folder(writing *w, const sv_image_key *key, const char *folder, sv_why *why) {
     DIR *dir = opendir(folder);
@@ -188,7 +197,7 @@ static sv_err wrap_folder(writing *w, const sv_image_key *key, const char *folde
         char path[SV_PATH_MAX];
         if (is_certificate(entry->d_name)) {
             err = sv_disk_join(path, sizeof path, folder, entry->d_name);
-            err = err == SV_OK ? wrap_for(w, key, path, why) : err;
+            err = err == SV_OK ? wrap_found(w, key, path, why) : err;
         }
     }
     if (dir != NULL) {

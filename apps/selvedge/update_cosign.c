@@ -6,8 +6,9 @@
 #include <codec/canonical.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/clock.h>
 
-enum { FORM_MAX = 64 * 1024 };
+enum { FORM_MAX = 8 * 1024 * 1024 };
 
 // ---- what is new --------------------------------------------------------------------------------
 
@@ -155,12 +156,57 @@ static sv_err read_file(const char *file, update_document *out, sv_why *why) {
     return err == SV_OK ? SV_OK : sv_fail(why, err, "'%.160s': %.200s", file, inner.text);
 }
 
+/// What is older than what is known here, or the same version of something else, is signed by
+/// nobody by mistake. [repo-3]
+static sv_err check_newest(const update_folder *folder, const update_document *document,
+                           const char *file, sv_why *why) {
+    SV_DEFER(update_document_drop) update_document newest = { 0 };
+    sv_err err = update_newest(folder, document->role, &newest, why);
+    if (err == SV_ERR_NOT_FOUND) {
+        return SV_OK;
+    }
+    SV_TRY(err);
+    const sv_tuf_metadata *given = document->metadata;
+    if (given->version < newest.metadata->version) {
+        return sv_fail(why, SV_ERR_STATE,
+                       "'%.120s' is outdated: it is %s version %lld, and '%.80s' has version %lld. "
+                       "Sign the newest instead",
+                       file, document->role, (long long) given->version, folder->dir,
+                       (long long) newest.metadata->version);
+    }
+    if (given->version == newest.metadata->version
+        && !is_same(given->content, newest.metadata->content)) {
+        return sv_fail(
+            why, SV_ERR_STATE,
+            "'%.120s' is outdated: '%.80s' has another %s of the same version %lld. Sign "
+            "the newest instead",
+            file, folder->dir, document->role, (long long) given->version);
+    }
+    return SV_OK;
+}
+
+static sv_err check_time(const update_document *document, const char *file, sv_why *why) {
+    char room[40];
+    sv_textbuf end = SV_TEXTBUF(room);
+    sv_time_add(&end, document->metadata->expires_us);
+    return document->metadata->expires_us > sv_clock_wall_us()
+               ? SV_OK
+               : sv_fail(
+                   why, SV_ERR_STATE,
+                   "'%.160s' ended at " SV_TEXT_FMT
+                   ": no device would believe it, whoever signs. Who began it renews it with: "
+                   "selvedge update sign --renew %s",
+                   file, SV_TEXT_ARG(sv_textbuf_text(&end)), document->role);
+}
+
 sv_err update_cosign(const update_folder *folder, const char *file, const char *out, sv_why *why) {
     SV_DEFER(update_document_drop) update_document document = { 0 };
     SV_DEFER(update_document_drop) update_document after = { 0 };
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(SV_TUF_TARGETS_MAX + 1);
     size_t signed_with = 0;
     SV_TRY(read_file(file, &document, why));
+    SV_TRY(check_newest(folder, &document, file, why));
+    SV_TRY(check_time(&document, file, why));
     SV_TRY(update_difference_print(folder, &document, why));
     SV_TRY(update_sign_document(folder, &document, &text, &signed_with, why));
     if (signed_with == 0) {

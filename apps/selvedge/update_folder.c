@@ -116,6 +116,17 @@ sv_err update_folder_make(const char *dir, update_folder **out, sv_why *why) {
     return SV_OK;
 }
 
+/// What a command that was killed left on its way; this one has the lock.
+static sv_err clear(const update_folder *folder, sv_why *why) {
+    static const char *const FOLDERS[] = { "", "metadata", "pending", "public", "content" };
+    for (size_t i = 0; i < SV_COUNT(FOLDERS); i++) {
+        char path[SV_PATH_MAX];
+        SV_TRY(update_folder_path(folder, NULL, FOLDERS[i], path, why));
+        SV_TRY(sv_disk_clear_drafts(path, NULL, why));
+    }
+    return update_artifacts_clear(folder->dir, why);
+}
+
 sv_err update_folder_open(const char *dir, update_folder **out, sv_why *why) {
     char path[SV_PATH_MAX];
     SV_DEFER(update_folder_drop) update_folder *folder = sv_mem_new(sizeof *folder);
@@ -133,6 +144,7 @@ sv_err update_folder_open(const char *dir, update_folder **out, sv_why *why) {
                        dir, dir);
     }
     SV_TRY(lock_folder(dir, folder, why));
+    SV_TRY(clear(folder, why));
     SV_TRY(sv_disk_read(path, &text, why));
     SV_TRY(read_keys(folder, path, sv_textbuf_text(&text), why));
     *out = folder;

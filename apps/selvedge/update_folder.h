@@ -56,6 +56,9 @@ const update_key *update_folder_key(const update_folder *folder, const char *id_
 sv_err update_folder_key_open(const update_folder *folder, const update_key *key,
                               struct evp_pkey_st **out, sv_why *why);
 
+/// Remove what was stopped on its way into `dir`/artifacts; nobody else writes there meanwhile.
+sv_err update_artifacts_clear(const char *dir, sv_why *why);
+
 /// `KEYS/<sub>/<name>`, or without `sub` where it is NULL.
 sv_err update_folder_path(const update_folder *folder, const char *sub, const char *name,
                           char room[SV_PATH_MAX], sv_why *why);

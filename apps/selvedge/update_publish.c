@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/clock.h>
+#include <unistd.h>
 
 typedef struct asked {
     const char *dir, *repo, *snapshot, *timestamp;
@@ -42,14 +43,32 @@ static sv_err check_pending(const update_folder *folder, const asked *a, sv_why 
     return SV_OK;
 }
 
-static sv_err open_repo(const asked *a, int *lock, char metadata[SV_PATH_MAX], sv_why *why) {
-    char path[SV_PATH_MAX];
-    SV_TRY(sv_disk_make_folder(a->repo, 0755, why));
-    if (sv_disk_join(path, sizeof path, a->repo, ".lock") != SV_OK
-        || sv_disk_join(metadata, SV_PATH_MAX, a->repo, "metadata") != SV_OK) {
+/// A repository that nobody else publishes to meanwhile.
+typedef struct desk {
+    const char *repo;
+    int lock;
+    char lock_path[SV_PATH_MAX], metadata[SV_PATH_MAX];
+    bool is_new; ///< it was not there before
+} desk;
+
+static sv_err open_desk(const asked *a, desk *out, sv_why *why) {
+    out->repo = a->repo;
+    if (sv_disk_join(out->lock_path, sizeof out->lock_path, a->repo, ".lock") != SV_OK
+        || sv_disk_join(out->metadata, sizeof out->metadata, a->repo, "metadata") != SV_OK) {
         return sv_fail(why, SV_ERR_INVALID, "'%.120s' is too long a path", a->repo);
     }
-    return sv_disk_lock(path, lock, why);
+    out->is_new = !sv_disk_exists(a->repo);
+    SV_TRY(sv_disk_make_folder(a->repo, 0755, why));
+    return sv_disk_lock(out->lock_path, &out->lock, why);
+}
+
+/// What was made for nothing goes: a refused publication begins no repository.
+static void close_desk(desk *d) {
+    if (d->lock >= 0 && d->is_new && !sv_disk_exists(d->metadata)) {
+        (void) unlink(d->lock_path);
+        (void) rmdir(d->repo); // not where artifacts came already
+    }
+    sv_fd_drop(&d->lock);
 }
 
 /// In time for who has to fetch keys from a safe.
@@ -88,18 +107,18 @@ static void tell(const update_release *release, const char *repo) {
 
 static sv_err publish(const asked *a, sv_why *why) {
     SV_DEFER(update_folder_drop) update_folder *folder = NULL;
-    SV_DEFER(sv_fd_drop) int lock = -1;
+    SV_DEFER(close_desk) desk d = { .lock = -1 };
     SV_DEFER(update_release_drop) update_release release = { 0 };
     SV_DEFER(update_before_drop) update_before before = { 0 };
-    char metadata[SV_PATH_MAX];
     update_terms terms = { 0 };
     SV_TRY(length_of(a->snapshot, UPDATE_DAYS_SNAPSHOT, &terms.snapshot_us, why));
     SV_TRY(length_of(a->timestamp, UPDATE_DAYS_TIMESTAMP, &terms.timestamp_us, why));
     SV_TRY(update_folder_open(a->dir, &folder, why));
     SV_TRY(check_pending(folder, a, why));
     SV_TRY(update_release_load(folder, sv_clock_wall_us(), &release, why));
-    SV_TRY(open_repo(a, &lock, metadata, why));
-    SV_TRY(update_before_read(&release, metadata, &before, why));
+    SV_TRY(open_desk(a, &d, why));
+    SV_TRY(update_artifacts_clear(a->repo, why));
+    SV_TRY(update_before_read(&release, d.metadata, &before, why));
     SV_TRY(update_artifacts_bring(&release, a->repo, why));
     SV_TRY(update_release_seal(&release, &before, &terms, why));
     SV_TRY(update_repo_write(&release, a->repo, why));

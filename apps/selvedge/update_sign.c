@@ -71,6 +71,11 @@ static sv_err take_hardware(const asked *a, sv_target *out, sv_why *why) {
                            SV_TARGET_HARDWARE_MAX);
         }
         const char *id = a->hardware[i];
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(a->hardware[k], id) == 0) {
+                return sv_fail(why, SV_ERR_INVALID, "--hardware %.80s is given twice", id);
+            }
+        }
         SV_TRY(take_name("hardware", id, sv_target_name_is_valid(sv_text_of(id)), out->hardware[i],
                          why));
         out->hardware_count = i + 1;
@@ -189,24 +194,49 @@ static sv_err check_new(void *arg, sv_target *target, sv_why *why) {
     return sv_json_each(targets_in(b->before), check_beside, b);
 }
 
+/// A file's name on every system, and a plain address. [repo-13]
+static sv_err check_part(sv_text part, const char *path, sv_why *why) {
+    if (part.len == 0) {
+        return sv_fail(
+            why, SV_ERR_INVALID,
+            "--name '%.120s' has an empty part: no / at the beginning or end, and no two "
+            "beside each other",
+            path);
+    }
+    if (sv_text_is(part, ".") || sv_text_is(part, "..")) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--name '%.120s' has a part '" SV_TEXT_FMT
+                       "', which leads to another folder; leave it out",
+                       path, SV_TEXT_ARG(part));
+    }
+    for (size_t i = 0; i < part.len; i++) {
+        if (part.at[i] <= ' ' || part.at[i] >= 0x7f || part.at[i] == '\\') {
+            return sv_fail(why, SV_ERR_INVALID,
+                           "--name '%.120s': byte 0x%02x in '" SV_TEXT_FMT
+                           "' is not allowed; printable ASCII but blanks and \\ is",
+                           path, (unsigned char) part.at[i], SV_TEXT_ARG(part));
+        }
+    }
+    return SV_OK;
+}
+
 static sv_err path_of(const asked *a, char room[SV_TUF_TARGET_PATH_ROOM], sv_why *why) {
     int len = a->name != NULL
                   ? snprintf(room, SV_TUF_TARGET_PATH_ROOM, "%s", a->name)
                   : snprintf(room, SV_TUF_TARGET_PATH_ROOM, "%s/%s.img", a->product, a->version);
-    bool sound = len > 0 && len < SV_TUF_TARGET_PATH_ROOM && room[0] != '/' && room[len - 1] != '/'
-                 && strstr(room, "//") == NULL;
-    for (sv_text rest = sv_text_of(room); sound && rest.len > 0;) {
-        sv_text part = sv_text_cut(&rest, '/');
-        sound = !sv_text_is(part, ".") && !sv_text_is(part, "..");
+    if (len <= 0 || len >= SV_TUF_TARGET_PATH_ROOM) {
+        return sv_fail(why, SV_ERR_INVALID, "--name has 1 to %d bytes, not %d",
+                       SV_TUF_TARGET_PATH_ROOM - 1, len);
     }
-    for (int i = 0; sound && i < len; i++) {
-        sound = room[i] > 0x20 && room[i] < 0x7f && room[i] != '\\';
+    sv_text part = { .at = room };
+    for (int i = 0; i <= len; i++) {
+        if (room[i] == '/' || room[i] == '\0') {
+            part.len = (size_t) (room + i - part.at);
+            SV_TRY(check_part(part, room, why));
+            part.at = room + i + 1;
+        }
     }
-    return sound ? SV_OK
-                 : sv_fail(why, SV_ERR_INVALID,
-                           "--name '%.120s' is no path of an image: names of printable characters, "
-                           "with / between them",
-                           room);
+    return SV_OK;
 }
 
 static sv_err add_release(const update_folder *folder, const asked *a, const char *path,

@@ -158,6 +158,7 @@ static sv_err download(const arguments *a, tuf_repository *repository, sv_trust 
 static sv_err follow(const arguments *a, sv_why *why) {
     SV_DEFER(tuf_repository_drop) tuf_repository *repository = NULL;
     SV_DEFER(sv_trust_drop) sv_trust *trust = NULL;
+    SV_TRY(sv_disk_clear_drafts(a->place.metadata_dir, NULL, why));
     SV_TRY(tuf_repository_open(&a->place, &repository, why));
     const sv_trust_io io = tuf_repository_io(repository);
     sv_err err = sv_trust_open(&io, sv_clock_wall_us(), &trust, why);

@@ -1,8 +1,11 @@
 #include "target.h"
 #include <base/fd.h>
+#include <base/mem.h>
 #include <codec/encode.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
+#include <update/target.h>
 
 enum { ADDRESS_MAX = 2048, READ_BYTES = 64 * 1024 };
 
@@ -67,10 +70,20 @@ static sv_err take_part(void *arg, sv_text part, sv_why *why) {
     return sv_disk_draft_add(a->draft, part, why);
 }
 
+/// Of downloads that were killed.
+static sv_err clear_drafts(const char *place, sv_why *why) {
+    char folder[SV_PATH_MAX];
+    const char *slash = strrchr(place, '/');
+    SV_TRY(sv_text_copy((sv_text){ .at = place, .len = (size_t) (slash - place) }, folder,
+                        sizeof folder));
+    return sv_disk_clear_drafts(folder, slash + 1, why);
+}
+
 static sv_err fetch(tuf_repository *repository, const sv_tuf_file *file, const char *base,
                     sv_text name, const char *place, sv_why *why) {
     SV_DEFER(arrival_drop) arrival a = { .judge = NULL };
     SV_TRY(sv_tuf_judge_open(file, &a.judge, why));
+    SV_TRY(clear_drafts(place, why));
     SV_TRY(sv_disk_draft_open(place, 0644, &a.draft, why));
     SV_TRY(tuf_repository_get(repository, base, name, take_part, &a, why));
     SV_TRY(sv_tuf_judge_end(a.judge, why));
@@ -83,6 +96,25 @@ static sv_err name_of(const sv_trust *trust, const sv_trust_target *target, sv_t
     sv_textbuf name = SV_TEXTBUF(plain);
     SV_TRY(sv_trust_target_name(trust, target, path, hashed, &name));
     return encode(sv_textbuf_text(&name), room, why);
+}
+
+static bool is_sealed(const sv_tuf_file *file) {
+    SV_DEFER(sv_mem_drop) sv_target *target = sv_mem_new(sizeof *target);
+    return sv_target_read(file, target, NULL) == SV_OK && target->sealed;
+}
+
+/// A sealed release has no file that anybody could fetch.
+static sv_err explain(const sv_trust_target *target, sv_text path, sv_err err, const sv_why *inner,
+                      sv_why *why) {
+    if (err == SV_ERR_NOT_FOUND && is_sealed(&target->file)) {
+        return sv_fail(why, err,
+                       "target \"" SV_TEXT_FMT
+                       "\" is a sealed release: the devices it is for open it, and nobody else "
+                       "can. For clients like this one it is signed with `selvedge update sign "
+                       "--plain` (%.100s)",
+                       SV_TEXT_ARG(path), inner->text);
+    }
+    return sv_fail(why, err, "target \"" SV_TEXT_FMT "\": %.300s", SV_TEXT_ARG(path), inner->text);
 }
 
 sv_err tuf_target_get(tuf_repository *repository, sv_trust *trust, const tuf_target_way *way,
@@ -106,7 +138,5 @@ sv_err tuf_target_get(tuf_repository *repository, sv_trust *trust, const tuf_tar
     if (err == SV_OK) {
         err = fetch(repository, &target.file, way->base_url, sv_text_of(name), place, &inner);
     }
-    return err == SV_OK ? SV_OK
-                        : sv_fail(why, err, "target \"" SV_TEXT_FMT "\": %.300s", SV_TEXT_ARG(path),
-                                  inner.text);
+    return err == SV_OK ? SV_OK : explain(&target, path, err, &inner, why);
 }

@@ -89,11 +89,15 @@ static sv_err check_usage(const X509 *certificate, const char *id, sv_role role,
     return SV_OK;
 }
 
-static sv_err check_leaf(const X509 *certificate, const char *id, sv_why *why) {
+static bool is_authority(const X509 *certificate) {
     SV_DEFER(sv_constraints_drop)
     BASIC_CONSTRAINTS *constraints =
         X509_get_ext_d2i(certificate, NID_basic_constraints, NULL, NULL);
-    if (constraints != NULL && constraints->ca != 0) {
+    return constraints != NULL && constraints->ca != 0;
+}
+
+static sv_err check_leaf(const X509 *certificate, const char *id, sv_why *why) {
+    if (is_authority(certificate)) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "'%s' is a CA; a CA speaks for nobody", id);
     }
     return SV_OK;
@@ -131,6 +135,13 @@ sv_err sv_identity_cn_of_file(const char *path, char out[SV_ID_ROOM], sv_why *wh
     SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
     SV_TRY(sv_cert_of_file(path, &certificate, why));
     return sv_name_id(X509_get_subject_name(certificate), out, why);
+}
+
+sv_err sv_identity_is_authority(const char *path, bool *out, sv_why *why) {
+    SV_DEFER(sv_x509_drop) X509 *certificate = NULL;
+    SV_TRY(sv_cert_of_file(path, &certificate, why));
+    *out = is_authority(certificate);
+    return SV_OK;
 }
 
 sv_err sv_validity_of_file(const char *path, sv_validity *out, sv_why *why) {

@@ -170,6 +170,48 @@ static void a_draft_has_its_name_when_it_is_kept(void **state) {
     assert_int_equal(sv_disk_remove_tree(folder, NULL), SV_OK);
 }
 
+static void put_empty(const char *folder, const char *name) {
+    char path[256];
+    assert_int_equal(sv_disk_join(path, sizeof path, folder, name), SV_OK);
+    assert_int_equal(sv_disk_replace(path, SV_TEXT(""), 0600, NULL), SV_OK);
+}
+
+static bool has(const char *folder, const char *name) {
+    char path[256];
+    return sv_disk_join(path, sizeof path, folder, name) == SV_OK && sv_disk_exists(path);
+}
+
+static void drafts_of_processes_that_are_no_more_are_cleared(void **state) {
+    (void) state; // [repo-17]
+    static const char *const GONE[] = { "a.999999999.new", "b.c.999999998.new" };
+    static const char *const STAY[] = { "a",        "a.new",  ".1.new",
+                                        "a.x1.new", "a..new", "a.99999999999.new",
+                                        "a.1.new" }; // process 1 lives
+    char folder[] = "/tmp/selvedge-drafts-XXXXXX";
+    char own[64];
+    assert_non_null(mkdtemp(folder));
+    (void) snprintf(own, sizeof own, "a.%d.new", (int) getpid());
+    for (size_t i = 0; i < SV_COUNT(STAY); i++) {
+        put_empty(folder, STAY[i]);
+    }
+    for (size_t i = 0; i < SV_COUNT(GONE); i++) {
+        put_empty(folder, GONE[i]);
+    }
+    put_empty(folder, own);
+    assert_int_equal(sv_disk_clear_drafts(folder, "b", NULL), SV_OK);
+    assert_true(has(folder, GONE[0]) && has(folder, GONE[1])); // the one is of b.c
+    assert_int_equal(sv_disk_clear_drafts(folder, "b.c", NULL), SV_OK);
+    assert_true(has(folder, GONE[0]) && !has(folder, GONE[1]));
+    assert_int_equal(sv_disk_clear_drafts(folder, NULL, NULL), SV_OK);
+    assert_false(has(folder, GONE[0]));
+    assert_true(has(folder, own));
+    for (size_t i = 0; i < SV_COUNT(STAY); i++) {
+        assert_true(has(folder, STAY[i]));
+    }
+    assert_int_equal(sv_disk_remove_tree(folder, NULL), SV_OK);
+    assert_int_equal(sv_disk_clear_drafts(folder, NULL, NULL), SV_OK); // no folder, no drafts
+}
+
 static void removing_a_tree_follows_no_link(void **state) {
     (void) state;
     char folder[] = "/tmp/selvedge-tree-XXXXXX";
@@ -260,6 +302,7 @@ int main(void) {
         cmocka_unit_test(a_worker_keeps_the_order_and_finishes_what_it_accepted),
         cmocka_unit_test(a_replaced_file_is_whole_and_has_its_mode),
         cmocka_unit_test(a_draft_has_its_name_when_it_is_kept),
+        cmocka_unit_test(drafts_of_processes_that_are_no_more_are_cleared),
         cmocka_unit_test(removing_a_tree_follows_no_link),
         cmocka_unit_test(a_lock_is_held_by_one),
     };

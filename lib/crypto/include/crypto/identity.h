@@ -20,6 +20,9 @@ sv_err sv_identity_domain(const struct x509_st *certificate, char *out, size_t r
 /// certificate is judged: it is for saying early what a server would say later.
 sv_err sv_identity_cn_of_file(const char *path, char out[SV_ID_ROOM], sv_why *why);
 
+/// Is the first certificate of a PEM file an authority's, which speaks for no device?
+sv_err sv_identity_is_authority(const char *path, bool *out, sv_why *why);
+
 /// From when and until when a certificate counts.
 typedef struct sv_validity {
     int64_t begin_us, end_us;

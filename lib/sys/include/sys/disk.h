@@ -29,6 +29,10 @@ sv_err sv_disk_draft_add(sv_disk_draft *draft, sv_text piece, sv_why *why);
 sv_err sv_disk_draft_keep(sv_disk_draft *draft, sv_why *why);
 void sv_disk_draft_drop(sv_disk_draft **draft);
 
+/// Remove the drafts in `folder`, of `name` alone or (NULL) of any, whose process is no more: one
+/// that was killed leaves `<name>.<pid>.new`. A folder that is not there has none.
+sv_err sv_disk_clear_drafts(const char *folder, const char *name, sv_why *why);
+
 /// Append one record and fsync. Creates the file with `mode`.
 sv_err sv_disk_append(const char *path, sv_text record, mode_t mode, sv_why *why);
 
