@@ -56,14 +56,18 @@ static sv_err read_key_hash(const X509 *certificate, char out[SV_KEY_HASH_ROOM],
     return sv_textbuf_end(&text);
 }
 
+void sv_cert_times_of(const X509 *certificate, int64_t *from_us, int64_t *until_us) {
+    *from_us = sv_asn1_time_us(X509_get0_notBefore(certificate));
+    *until_us = sv_asn1_time_us(X509_get0_notAfter(certificate));
+}
+
 sv_err sv_cert_facts_of(const X509 *certificate, sv_cert_facts *out, sv_why *why) {
     sv_cert_facts facts = { 0 };
     SV_TRY(sv_name_id(X509_get_subject_name(certificate), facts.id, why));
     SV_TRY(read_key_hash(certificate, facts.key_hash, why));
     read_serial(certificate, facts.serial);
     read_issuer(certificate, facts.issuer);
-    facts.not_before_us = sv_asn1_time_us(X509_get0_notBefore(certificate));
-    facts.not_after_us = sv_asn1_time_us(X509_get0_notAfter(certificate));
+    sv_cert_times_of(certificate, &facts.not_before_us, &facts.not_after_us);
     *out = facts;
     return SV_OK;
 }

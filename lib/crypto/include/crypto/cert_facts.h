@@ -28,6 +28,9 @@ typedef struct sv_cert_facts {
 sv_err sv_cert_facts_of(const struct x509_st *certificate, sv_cert_facts *out, sv_why *why);
 sv_err sv_cert_facts_of_der(sv_text der, sv_cert_facts *out, sv_why *why);
 
+/// From when until when it counts, whatever it is called.
+void sv_cert_times_of(const struct x509_st *certificate, int64_t *from_us, int64_t *until_us);
+
 /// The certificate in DER, after what is in `der` already.
 sv_err sv_cert_der(const struct x509_st *certificate, sv_textbuf *der, sv_why *why);
 

@@ -1,0 +1,123 @@
+// `selvedge checklist`: options, looking, judging, showing.
+#include "checklist.h"
+#include "checklist_gather.h"
+#include "command.h"
+
+#include <base/mem.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/clock.h>
+
+enum { DESCRIPTION_MAX = 1024 * 1024, REPORT_MAX = 1024 * 1024 };
+
+#define PILOT_HERE "pilot"
+
+static const char ABOUT[] =
+    "Says what is true of a deployment's security and what is not: statements about keys, "
+    "certificates, programs\nand doors, each with what was looked at, what was seen, which "
+    "requirement it answers and what to do. It looks at\nthe programs that run on this machine; "
+    "as root it sees all of them. Nothing is changed.\n\n"
+    "  selvedge checklist --pilot pilot\n"
+    "  sudo selvedge checklist --output html > checklist.html\n\n"
+    "Exit codes: 0 everything holds, or cannot apply here; 1 something does not hold, or could not "
+    "be seen.";
+
+typedef struct asked {
+    const char *pilot;
+    const char *output;
+} asked;
+
+static const struct {
+    const char *name;
+    void (*add)(const sv_report *report, sv_textbuf *out);
+} FORMS[] = {
+    { "text", sv_report_add_text },
+    { "json", sv_report_add_json },
+    { "html", sv_report_add_html },
+};
+
+static sv_err find_form(const char *name, size_t *out, sv_why *why) {
+    for (size_t i = 0; i < SV_COUNT(FORMS); i++) {
+        if (strcmp(name, FORMS[i].name) == 0) {
+            *out = i;
+            return SV_OK;
+        }
+    }
+    return sv_fail(why, SV_ERR_INVALID, "--output is text, json or html, not '%.64s'", name);
+}
+
+/// What the pilot says of itself; NULL: this machine is looked at as it is.
+static sv_err read_description(const asked *a, sv_json **out, sv_why *why) {
+    char path[SV_PATH_MAX];
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(DESCRIPTION_MAX);
+    bool here = a->pilot == NULL && sv_disk_exists(PILOT_HERE "/pilot.json");
+    if (a->pilot == NULL && !here) {
+        return SV_OK;
+    }
+    const char *dir = here ? PILOT_HERE : a->pilot;
+    if (sv_disk_join(path, sizeof path, dir, "pilot.json") != SV_OK || !sv_disk_exists(path)) {
+        return sv_fail(why, SV_ERR_INVALID, "there is no pilot in '%.200s'", dir);
+    }
+    SV_TRY(sv_disk_read(path, &text, why));
+    return sv_json_parse(sv_textbuf_text(&text), out, NULL, why);
+}
+
+static sv_err show(const sv_report *report, size_t form, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(REPORT_MAX);
+    FORMS[form].add(report, &text);
+    SV_TRY(sv_textbuf_end(&text));
+    size_t len = text.len;
+    bool line = len > 0 && text.at[len - 1] != '\n';
+    return fwrite(text.at, 1, len, stdout) == len && (!line || putchar('\n') != EOF)
+                   && fflush(stdout) == 0
+               ? SV_OK
+               : sv_fail(why, SV_ERR_NO_SPACE, "the output cannot be written: %m");
+}
+
+static sv_err run(const asked *a, bool *holds, sv_why *why) {
+    size_t form = 0;
+    SV_DEFER(sv_json_drop) sv_json *description = NULL;
+    SV_DEFER(sv_mem_drop) sv_facts *facts = sv_mem_new(sizeof *facts);
+    SV_DEFER(sv_mem_drop) sv_report *report = sv_mem_new(sizeof *report);
+    SV_TRY(find_form(a->output, &form, why));
+    SV_TRY(read_description(a, &description, why));
+    facts->at_us = sv_clock_wall_us();
+    facts->pilot = description != NULL;
+    (void) sv_fail(&facts->pki.missing, SV_ERR_NOT_FOUND,
+                   "no program here names a PKI's folder that can be read");
+    sv_gather_programs("/proc", description, facts);
+    sv_gather_kernel("/proc", facts);
+    sv_report_make(facts, report);
+    *holds = sv_report_holds(report);
+    return show(report, form, why);
+}
+
+int cmd_checklist(int argc, char **argv) {
+    asked a = { .output = "text" };
+    const sv_option options[] = {
+        { .name = "pilot",
+          .value = "DIR",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.pilot,
+          .help = "look at the pilot in this folder [./pilot where there is one]" },
+        { .name = "output",
+          .value = "FORM",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.output,
+          .help = "text, json or html [text]" },
+    };
+    sv_why why = { .text = "" };
+    bool holds = false;
+    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), NULL, 0, &why);
+    if (err == SV_ERR_STATE) {
+        sv_options_help("selvedge checklist [options]", ABOUT, options, SV_COUNT(options));
+        return SV_EXIT_DONE;
+    }
+    if (err == SV_OK) {
+        err = run(&a, &holds, &why);
+    }
+    if (err != SV_OK) {
+        return sv_exit_with(err, &why);
+    }
+    return holds ? SV_EXIT_DONE : SV_EXIT_NO;
+}

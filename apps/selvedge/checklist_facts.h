@@ -1,0 +1,119 @@
+// What was seen of a deployment: values alone, so that tests can make a broken one up. Whatever
+// could not be seen says why (`missing`), and is never taken for good. checklist_gather.h fills it.
+#ifndef SELVEDGE_CHECKLIST_FACTS_H
+#define SELVEDGE_CHECKLIST_FACTS_H
+
+#include "elf_facts.h"
+#include <base/err.h>
+#include <base/time.h>
+#include <codec/json.h>
+#include <crypto/cert_facts.h>
+#include <crypto/cert_strength.h>
+#include <model/id.h>
+#include <sys/disk.h>
+
+enum {
+    SV_FACT_PROGRAMS_MAX = 64,
+    SV_FACT_FILES_MAX = 2048,
+    SV_FACT_CERTS_MAX = 4096,
+    SV_FACT_NAME_ROOM = 96,
+};
+
+/// Known unless it says why not.
+static inline bool sv_fact_known(const sv_why *missing) {
+    return missing->text[0] == '\0';
+}
+
+typedef enum sv_program_kind {
+    SV_PROGRAM_OTHER, ///< such as the pilot's simulated machines: not judged
+    SV_PROGRAM_FLEET,
+    SV_PROGRAM_GATEWAY,
+    SV_PROGRAM_AGENT,
+    SV_PROGRAM_SIGNER,
+} sv_program_kind;
+
+/// What its configuration file says, as far as statements ask for it.
+typedef struct sv_fact_settings {
+    sv_why missing;
+    char file[SV_PATH_MAX];
+    bool classic_allowed; ///< a gateway: certificates without role and extensions
+    bool renewal_off;     ///< somebody else renews its certificate
+} sv_fact_settings;
+
+/// A program that is running.
+typedef struct sv_fact_program {
+    char name[SV_FACT_NAME_ROOM];
+    sv_program_kind kind;
+    int64_t pid;
+    sv_why missing;        ///< of what /proc says, which is the next
+    int64_t uid;           ///< effective
+    uint64_t capabilities; ///< permitted or effective, as bits
+    bool no_new_privs;
+    int64_t seccomp;    ///< 0: none, 2: a filter
+    int64_t core_bytes; ///< of a core dump at most; -1: no bound
+    bool undumpable;    ///< it has forbidden core dumps by itself
+    char exe[SV_PATH_MAX];
+    bool exe_replaced; ///< the file is not what runs any more
+    bool exe_open;     ///< others than its owner may write it, or its folder
+    int64_t exe_uid;   ///< its owner
+    sv_why elf_missing;
+    sv_elf_facts elf;
+    sv_fact_settings settings;
+} sv_fact_program;
+
+typedef enum sv_file_kind {
+    SV_FILE_KEY,      ///< a private key
+    SV_FILE_SECRET,   ///< a token, a passphrase
+    SV_FILE_CONFIG,   ///< what a program goes by
+    SV_FILE_DATABASE, ///< what people and machines said
+} sv_file_kind;
+
+/// A file that has to be kept from others, or where such a thing is.
+typedef struct sv_fact_file {
+    sv_file_kind kind;
+    char path[SV_PATH_MAX];
+    char of[SV_FACT_NAME_ROOM]; ///< whose
+    sv_why missing;
+    bool hard;       ///< a key in a TPM or a token
+    bool encrypted;  ///< a key that a passphrase opens
+    unsigned mode;   ///< the nine bits
+    int64_t uid;     ///< its owner
+    int64_t program; ///< the user of the program that it belongs to; -1: of no program
+} sv_fact_file;
+
+/// A certificate of this deployment.
+typedef struct sv_fact_cert {
+    char path[SV_PATH_MAX];
+    char of[SV_FACT_NAME_ROOM];
+    sv_why missing;
+    sv_why untrusted; ///< why the authority of this deployment does not vouch for it
+    bool authority;   ///< a CA's
+    bool in_use;      ///< a running program shows it
+    sv_cert_facts facts;
+    sv_cert_strength strength;
+} sv_fact_cert;
+
+typedef struct sv_facts {
+    int64_t at_us;
+    bool pilot; ///< one user's machine, on which all programs run
+    sv_why programs_missing;
+    sv_fact_program programs[SV_FACT_PROGRAMS_MAX];
+    size_t program_count;
+    sv_fact_file files[SV_FACT_FILES_MAX];
+    size_t file_count, files_more; ///< and how many had no room
+    sv_fact_cert certs[SV_FACT_CERTS_MAX];
+    size_t cert_count, certs_more;
+    struct {
+        sv_why missing;
+        int64_t level; ///< kernel.randomize_va_space
+    } randomised;
+    struct {
+        sv_why missing;
+        bool root_key_here; ///< the offline root's key is in the PKI's folder
+        bool root_key_encrypted;
+        bool passphrase_beside_it;
+        char dir[SV_PATH_MAX];
+    } pki;
+} sv_facts;
+
+#endif

@@ -1,0 +1,72 @@
+// For tests: a deployment of which every statement holds, to be broken in one place at a time.
+#ifndef SELVEDGE_CHECKLIST_FIXTURE_H
+#define SELVEDGE_CHECKLIST_FIXTURE_H
+
+#include "checklist.h"
+
+#include <base/test.h>
+#include <stdio.h>
+
+static const int64_t NOW_US = INT64_C(1795924800) * SV_TIME_SECOND_US; // 2026-11-29
+
+static inline void good_program(sv_facts *facts, const char *name, sv_program_kind kind,
+                                int64_t uid) {
+    sv_fact_program *p = &facts->programs[facts->program_count++];
+    *p = (sv_fact_program){ .kind = kind,
+                            .pid = 100 + uid,
+                            .uid = uid,
+                            .no_new_privs = true,
+                            .seccomp = 2,
+                            .elf = { .pie = true,
+                                     .relro = true,
+                                     .now = true,
+                                     .stack_data_only = true,
+                                     .stack_protector = true,
+                                     .fortified = true } };
+    (void) snprintf(p->name, sizeof p->name, "%s", name);
+    (void) snprintf(p->exe, sizeof p->exe, "/usr/bin/selvedge-%s", name);
+    (void) snprintf(p->settings.file, sizeof p->settings.file, "/etc/selvedge/%s.yaml", name);
+}
+
+static inline void good_file(sv_facts *facts, sv_file_kind kind, const char *path, int64_t uid) {
+    sv_fact_file *file = &facts->files[facts->file_count++];
+    *file = (sv_fact_file){ .kind = kind, .of = "fleet", .mode = 0600, .uid = uid, .program = uid };
+    (void) snprintf(file->path, sizeof file->path, "%s", path);
+}
+
+static inline void good_cert(sv_facts *facts, const char *id, bool authority) {
+    sv_fact_cert *cert = &facts->certs[facts->cert_count++];
+    int64_t days = authority ? 1825 : 90;
+    *cert = (sv_fact_cert){
+        .authority = authority,
+        .in_use = true,
+        .facts = { .issuer = "Selvedge issuing CA",
+                   .not_before_us = NOW_US - 10 * SV_TIME_DAY_US,
+                   .not_after_us = NOW_US + (days - 10) * SV_TIME_DAY_US },
+        .strength = { "EC 256", "ecdsa-with-SHA256", 128, 128, authority },
+    };
+    (void) snprintf(cert->of, sizeof cert->of, "%s", id);
+    (void) snprintf(cert->facts.id, sizeof cert->facts.id, "%s", id);
+    (void) snprintf(cert->facts.key_hash, sizeof cert->facts.key_hash, "%064zx", facts->cert_count);
+    (void) snprintf(cert->path, sizeof cert->path, "/etc/selvedge/%s.crt", id);
+}
+
+static inline void good_facts(sv_facts *facts) {
+    memset(facts, 0, sizeof *facts);
+    facts->at_us = NOW_US;
+    good_program(facts, "fleet", SV_PROGRAM_FLEET, 901);
+    good_program(facts, "gateway", SV_PROGRAM_GATEWAY, 902);
+    good_program(facts, "agent", SV_PROGRAM_AGENT, 903);
+    good_program(facts, "signer", SV_PROGRAM_SIGNER, 904);
+    good_file(facts, SV_FILE_KEY, "/etc/selvedge/fleet.key", 901);
+    good_file(facts, SV_FILE_CONFIG, "/etc/selvedge/fleet.yaml", 901);
+    good_file(facts, SV_FILE_SECRET, "/etc/selvedge/admin.token", 901);
+    good_file(facts, SV_FILE_DATABASE, "/var/lib/selvedge/fleet.db", 901);
+    good_cert(facts, "Selvedge issuing CA", true);
+    good_cert(facts, "fleet-server", false);
+    good_cert(facts, "gateway-1", false);
+    facts->randomised.level = 2;
+    (void) snprintf(facts->pki.dir, sizeof facts->pki.dir, "/var/lib/selvedge/pki");
+}
+
+#endif

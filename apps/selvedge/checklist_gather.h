@@ -1,0 +1,32 @@
+// Looks at a deployment and writes down what it sees (checklist_facts.h): running programs in
+// /proc, their configurations, files, certificates. Reads alone; what it may not read becomes a
+// reason, never a fault of its own.
+#ifndef SELVEDGE_CHECKLIST_GATHER_H
+#define SELVEDGE_CHECKLIST_GATHER_H
+
+#include "checklist_facts.h"
+#include <codec/config.h>
+
+/// The programs that `description` (a pilot.json) lists, or, NULL, all on this machine whose file
+/// is called selvedge-fleet, -gateway, -agent or -signer. `proc` is "/proc", but for tests.
+void sv_gather_programs(const char *proc, const sv_json *description, sv_facts *facts);
+
+/// What one running program's configuration names.
+void sv_gather_settings(const char *proc, sv_fact_program *program, sv_facts *facts);
+/// The same of a configuration that was read; relative paths begin at `folder`.
+void sv_gather_config(const sv_config_node *root, const char *folder, sv_fact_program *program,
+                      sv_facts *facts);
+
+/// A file that has to be kept from others; once, however often it is named.
+void sv_gather_file(sv_file_kind kind, const char *path, const char *of, int64_t program,
+                    sv_facts *facts);
+/// Every certificate of a PEM file; the first is shown by `of`, and `ca` (may be NULL) should vouch
+/// for it.
+void sv_gather_certs(const char *path, const char *of, const char *ca, bool in_use,
+                     sv_facts *facts);
+/// The PKI's folder: its keys, what it issued, where the root's key is.
+void sv_gather_pki(const char *dir, sv_facts *facts);
+
+void sv_gather_kernel(const char *proc, sv_facts *facts);
+
+#endif

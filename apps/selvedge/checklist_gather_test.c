@@ -1,0 +1,190 @@
+// What is written down of real files, and of a /proc that was made up.
+#include "checklist_fixture.h"
+#include "checklist_gather.h"
+
+#include <base/mem.h>
+#include <crypto/pki.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64];
+static sv_facts *facts;
+
+static int setup(void **state) {
+    (void) state;
+    facts = sv_mem_new(sizeof *facts);
+    (void) snprintf(dir, sizeof dir, "/tmp/selvedge-checklist-test-XXXXXX");
+    return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    (void) state;
+    free(facts);
+    return sv_disk_remove_tree(dir, NULL) == SV_OK ? 0 : -1;
+}
+
+static const char *in(const char *name) {
+    static char rooms[32][SV_PATH_MAX];
+    static unsigned next;
+    char *room = rooms[next++ % 32];
+    assert_int_equal(sv_disk_join(room, SV_PATH_MAX, dir, name), SV_OK);
+    return room;
+}
+
+static void put(const char *name, const char *content, mode_t mode) {
+    assert_int_equal(sv_disk_replace(in(name), sv_text_of(content), mode, NULL), SV_OK);
+}
+
+/// A process of that /proc, which runs `exe` with `config`.
+static void fake_process(const char *exe, const char *config, const char *status) {
+    char words[2 * SV_PATH_MAX];
+    assert_int_equal(sv_disk_make_folder(in("proc/7"), 0755, NULL), SV_OK);
+    put("proc/7/status", status, 0644);
+    put("proc/7/limits",
+        "Limit                     Soft Limit           Hard Limit           Units     \n"
+        "Max core file size        0                    unlimited            bytes     \n",
+        0644);
+    int len = snprintf(words, sizeof words, "%s%c--config%c%s", exe, 0, 0, config);
+    sv_text cmdline = { .at = words, .len = (size_t) len + 1 };
+    assert_int_equal(sv_disk_replace(in("proc/7/cmdline"), cmdline, 0644, NULL), SV_OK);
+    assert_int_equal(symlink(exe, in("proc/7/exe")), 0);
+    assert_int_equal(symlink(dir, in("proc/7/cwd")), 0);
+}
+
+static const char STATUS[] = "Name:\tselvedge-gatewa\nUid:\t1\t902\t902\t902\n"
+                             "CapPrm:\t0000000000001000\nCapEff:\t0000000000000000\n"
+                             "NoNewPrivs:\t1\nSeccomp:\t2\n";
+
+// [checklist-6]
+static void a_running_program_leads_to_its_rights_its_file_and_its_configuration(void **state) {
+    (void) state;
+    put("selvedge-gateway", "#!/bin/sh\n", 0775);
+    put("gateway.yaml",
+        "listen: {classic_certificates: allow}\ntls: {key: gw.key, cert: gw.crt}\n"
+        "page: {token_file: token}\nstore: {path: gw.db}\n",
+        0640);
+    put("gw.key", "", 0604);
+    put("token", "", 0640);
+    fake_process(in("selvedge-gateway"), "gateway.yaml", STATUS);
+    sv_gather_programs(in("proc"), NULL, facts);
+    assert_int_equal(facts->program_count, 1);
+    const sv_fact_program *program = &facts->programs[0];
+    assert_string_equal(program->missing.text, "");
+    assert_int_equal(program->kind, SV_PROGRAM_GATEWAY);
+    assert_int_equal(program->uid, 902);
+    assert_true(program->capabilities == 0x1000);
+    assert_true(program->no_new_privs);
+    assert_int_equal(program->seccomp, 2);
+    assert_int_equal(program->core_bytes, 0);
+    assert_true(program->exe_open);
+    assert_string_equal(program->elf_missing.text, "it is no ELF file");
+    assert_string_equal(program->settings.missing.text, "");
+    assert_true(program->settings.classic_allowed);
+    assert_int_equal(facts->file_count, 4);
+    assert_string_equal(facts->files[0].path, in("gateway.yaml"));
+    assert_int_equal(facts->files[0].mode, 0640);
+    assert_string_equal(facts->files[1].path, in("gw.key"));
+    assert_int_equal(facts->files[1].mode, 0604);
+    assert_int_equal(facts->files[1].program, 902);
+    assert_int_equal(facts->files[2].kind, SV_FILE_SECRET);
+    assert_non_null(strstr(facts->files[3].missing.text, "gw.db"));
+    assert_non_null(strstr(facts->certs[0].missing.text, "gw.crt"));
+}
+
+// [checklist-6]
+static void what_was_replaced_under_a_running_program_is_seen(void **state) {
+    (void) state;
+    put("gateway.yaml", "id: [", 0600);
+    fake_process(in("selvedge-gateway (deleted)"), "gateway.yaml", "Uid:\t0\t0\t0\t0\n");
+    sv_gather_programs(in("proc"), NULL, facts);
+    assert_int_equal(facts->program_count, 1);
+    assert_true(facts->programs[0].exe_replaced);
+    assert_non_null(strstr(facts->programs[0].missing.text, "does not say what process 7 may do"));
+    assert_non_null(strstr(facts->programs[0].settings.missing.text, "is broken"));
+}
+
+// [checklist-6]
+static void where_nothing_of_ours_runs_that_is_said(void **state) {
+    (void) state;
+    put("cat", "", 0755);
+    fake_process(in("cat"), "x", STATUS);
+    sv_gather_programs(in("proc"), NULL, facts);
+    assert_int_equal(facts->program_count, 0);
+    assert_non_null(strstr(facts->programs_missing.text, "no program of Selvedge"));
+}
+
+// [checklist-6]
+static void a_pilot_says_itself_which_programs_are_its_own(void **state) {
+    (void) state;
+    char text[128];
+    SV_DEFER(sv_json_drop) sv_json *description = NULL;
+    (void) snprintf(text, sizeof text,
+                    "{\"programs\":[{\"name\":\"me\",\"pid\":%d},{\"name\":\"gone\",\"pid\":0}]}",
+                    (int) getpid());
+    assert_int_equal(sv_json_parse(sv_text_of(text), &description, NULL, NULL), SV_OK);
+    sv_gather_programs("/proc", description, facts);
+    assert_int_equal(facts->program_count, 2);
+    assert_int_equal(facts->programs[0].kind, SV_PROGRAM_OTHER);
+    assert_non_null(strstr(facts->programs[1].missing.text, "cannot be seen"));
+}
+
+static const sv_fact_cert *cert_of(const char *id) {
+    for (size_t i = 0; i < facts->cert_count; i++) {
+        if (strcmp(facts->certs[i].facts.id, id) == 0) {
+            return &facts->certs[i];
+        }
+    }
+    fail_msg("no certificate of %s", id);
+    return NULL;
+}
+
+// [checklist-6]
+static void a_pki_tells_its_keys_and_what_it_issued(void **state) {
+    (void) state;
+    const sv_pki_setup mine = { .dir = in("pki"), .org = "Acme" };
+    const sv_pki_setup theirs = { .dir = in("other"), .org = "Other" };
+    assert_int_equal(sv_pki_init(&mine, NULL), SV_OK);
+    assert_int_equal(sv_pki_init(&theirs, NULL), SV_OK);
+    const sv_pki_leaf leaf = { .id = "press-1", .role = SV_ROLE_DEVICE, .out = dir };
+    assert_int_equal(sv_pki_issue(in("pki"), &leaf, NULL), SV_OK);
+    sv_gather_pki(in("pki"), facts);
+    assert_string_equal(facts->pki.missing.text, "");
+    assert_true(facts->pki.root_key_here && facts->pki.root_key_encrypted);
+    assert_true(facts->pki.passphrase_beside_it);
+    assert_int_equal(facts->file_count, 3); // ca.key, root.key, its passphrase
+    assert_int_equal(facts->cert_count, 3); // issuing, root, press-1
+    assert_false(cert_of("press-1")->in_use);
+    assert_true(facts->certs[0].authority && facts->certs[0].facts.not_after_us > 0);
+    sv_gather_certs(in("press-1.crt"), "agent", in("other/ca.crt"), true, facts);
+    assert_non_null(strstr(facts->certs[3].untrusted.text, "press-1"));
+    sv_gather_certs(in("press-1.crt"), "agent 2", in("pki/ca.crt"), true, facts);
+    assert_string_equal(facts->certs[4].untrusted.text, "");
+}
+
+// [checklist-6]
+static void the_kernel_is_asked(void **state) {
+    (void) state;
+    assert_int_equal(sv_disk_make_folder(in("proc/sys/kernel"), 0755, NULL), SV_OK);
+    put("proc/sys/kernel/randomize_va_space", "1\n", 0644);
+    sv_gather_kernel(in("proc"), facts);
+    assert_int_equal(facts->randomised.level, 1);
+    assert_string_equal(facts->randomised.missing.text, "");
+    sv_gather_kernel(in("nowhere"), facts);
+    assert_string_not_equal(facts->randomised.missing.text, "");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_running_program_leads_to_its_rights_its_file_and_its_configuration, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_replaced_under_a_running_program_is_seen, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(where_nothing_of_ours_runs_that_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pilot_says_itself_which_programs_are_its_own, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_pki_tells_its_keys_and_what_it_issued, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_kernel_is_asked, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,252 @@
+// Statements about the programs that run: what they may do, and how they were built.
+#include "checklist.h"
+
+#include <inttypes.h>
+
+enum { SECCOMP_FILTER = 2, RANDOMISED_FULLY = 2 };
+
+/// What a statement says of one program.
+typedef void judge_program(const sv_fact_program *program, sv_finding *f);
+
+/// Every program that is ours, as far as it could be looked at.
+static void each_program(const sv_facts *facts, sv_finding *f, judge_program *judge) {
+    if (!sv_fact_known(&facts->programs_missing)) {
+        sv_finding_unknown(f, "%s", facts->programs_missing.text);
+    }
+    for (size_t i = 0; i < facts->program_count; i++) {
+        const sv_fact_program *program = &facts->programs[i];
+        if (program->kind == SV_PROGRAM_OTHER) {
+            continue;
+        }
+        if (!sv_fact_known(&program->missing)) {
+            sv_finding_unknown(f, "%s: %s", program->name, program->missing.text);
+            continue;
+        }
+        judge(program, f);
+    }
+}
+
+static void judge_rights(const sv_fact_program *program, sv_finding *f) {
+    if (program->uid == 0) {
+        sv_finding_broken(f, "%s runs as root", program->name);
+    } else if (program->capabilities != 0) {
+        sv_finding_broken(f, "%s runs as user %lld with the capabilities %#" PRIx64, program->name,
+                          (long long) program->uid, program->capabilities);
+    } else {
+        sv_finding_holds(f, "%s runs as user %lld without capabilities", program->name,
+                         (long long) program->uid);
+    }
+}
+
+static void check_unprivileged(const sv_facts *facts, sv_finding *f) {
+    each_program(facts, f, judge_rights);
+}
+
+static void judge_no_new(const sv_fact_program *program, sv_finding *f) {
+    if (program->no_new_privs) {
+        sv_finding_holds(f, "%s: NoNewPrivs 1", program->name);
+    } else {
+        sv_finding_broken(f, "%s: NoNewPrivs 0, so what it starts may get more rights",
+                          program->name);
+    }
+}
+
+static void check_no_new_privileges(const sv_facts *facts, sv_finding *f) {
+    each_program(facts, f, judge_no_new);
+}
+
+static void judge_calls(const sv_fact_program *program, sv_finding *f) {
+    if (program->seccomp == SECCOMP_FILTER) {
+        sv_finding_holds(f, "%s: Seccomp 2, a filter", program->name);
+    } else {
+        sv_finding_broken(f, "%s: Seccomp %lld, so any system call is open to it", program->name,
+                          (long long) program->seccomp);
+    }
+}
+
+static void check_calls_filtered(const sv_facts *facts, sv_finding *f) {
+    each_program(facts, f, judge_calls);
+}
+
+/// The two that hold what the others must not reach: the issuing key, and everything of the fleet.
+static void check_own_user(const sv_facts *facts, sv_finding *f) {
+    if (facts->pilot) {
+        sv_finding_not_applicable(f, "a pilot is one person's, and runs as that person");
+        return;
+    }
+    if (!sv_fact_known(&facts->programs_missing)) {
+        sv_finding_unknown(f, "%s", facts->programs_missing.text);
+    }
+    for (size_t i = 0; i < facts->program_count; i++) {
+        const sv_fact_program *one = &facts->programs[i];
+        for (size_t k = 0; one->kind != SV_PROGRAM_OTHER && k < i; k++) {
+            const sv_fact_program *other = &facts->programs[k];
+            if (other->kind != SV_PROGRAM_OTHER && other->kind != one->kind
+                && other->uid == one->uid) {
+                sv_finding_broken(f, "%s and %s both run as user %lld", other->name, one->name,
+                                  (long long) one->uid);
+            }
+        }
+        if (one->kind != SV_PROGRAM_OTHER) {
+            sv_finding_holds(f, "%s runs as user %lld", one->name, (long long) one->uid);
+        }
+    }
+}
+
+static void judge_core(const sv_fact_program *program, sv_finding *f) {
+    if (program->undumpable) {
+        sv_finding_holds(f, "%s has forbidden it", program->name);
+    } else if (program->core_bytes == 0) {
+        sv_finding_holds(f, "%s: a core dump may have 0 bytes", program->name);
+    } else {
+        sv_finding_broken(f, "%s: a core dump may have %s bytes, and its keys are in it",
+                          program->name, program->core_bytes < 0 ? "any number of" : "some");
+    }
+}
+
+static void check_no_core_dumps(const sv_facts *facts, sv_finding *f) {
+    each_program(facts, f, judge_core);
+}
+
+static void judge_build(const sv_fact_program *program, sv_finding *f) {
+    const sv_elf_facts *elf = &program->elf;
+    const struct {
+        bool good;
+        const char *fault;
+    } signs[] = {
+        { elf->pie || elf->is_static, "always at the same address (no PIE)" },
+        { elf->relro, "its tables stay writable (no RELRO)" },
+        { elf->now || elf->is_static, "its tables are filled late (no BIND_NOW)" },
+        { elf->stack_data_only, "its stack may be executed" },
+        { !elf->writable_code, "some of its code may be written" },
+        { !elf->search_path, "it looks for libraries in folders of its own (RPATH)" },
+        { elf->stack_protector, "no stack protector" },
+        { elf->fortified, "none of libc's checked functions (_FORTIFY_SOURCE)" },
+    };
+    if (!sv_fact_known(&program->elf_missing)) {
+        sv_finding_unknown(f, "%s: %s", program->exe, program->elf_missing.text);
+        return;
+    }
+    bool good = true;
+    for (size_t i = 0; i < SV_COUNT(signs); i++) {
+        if (!signs[i].good) {
+            sv_finding_broken(f, "%s: %s", program->exe, signs[i].fault);
+            good = false;
+        }
+    }
+    if (good) {
+        sv_finding_holds(f,
+                         "%s: PIE, RELRO, BIND_NOW, stack for data only, stack protector, fortify",
+                         program->exe);
+    }
+}
+
+static void check_hardened(const sv_facts *facts, sv_finding *f) {
+    each_program(facts, f, judge_build);
+}
+
+static void judge_release(const sv_fact_program *program, sv_finding *f) {
+    if (!sv_fact_known(&program->elf_missing)) {
+        sv_finding_unknown(f, "%s: %s", program->exe, program->elf_missing.text);
+    } else if (program->elf.sanitized) {
+        sv_finding_broken(f,
+                          "%s is a build for tests: it asks the sanitizers, whose options come "
+                          "from the environment",
+                          program->exe);
+    } else {
+        sv_finding_holds(f, "%s has nothing of a build for tests", program->exe);
+    }
+}
+
+static void check_release_build(const sv_facts *facts, sv_finding *f) {
+    each_program(facts, f, judge_release);
+}
+
+static void judge_installed(const sv_fact_program *program, sv_finding *f) {
+    if (program->exe_replaced) {
+        sv_finding_broken(f, "%s runs what %s was before it was replaced", program->name,
+                          program->exe);
+    } else if (program->exe_open) {
+        sv_finding_broken(f, "%s, or its folder, may be written by others than its owner",
+                          program->exe);
+    } else if (program->exe_uid != 0 && program->exe_uid == program->uid && program->uid != 0) {
+        sv_finding_broken(f, "%s belongs to user %lld, as which it runs: it could change itself",
+                          program->exe, (long long) program->uid);
+    } else {
+        sv_finding_holds(f, "%s is what runs, and user %lld alone may write it", program->exe,
+                         (long long) program->exe_uid);
+    }
+}
+
+static void check_as_installed(const sv_facts *facts, sv_finding *f) {
+    each_program(facts, f, judge_installed);
+}
+
+static void check_randomised(const sv_facts *facts, sv_finding *f) {
+    if (!sv_fact_known(&facts->randomised.missing)) {
+        sv_finding_unknown(f, "%s", facts->randomised.missing.text);
+    } else if (facts->randomised.level != RANDOMISED_FULLY) {
+        sv_finding_broken(f, "kernel.randomize_va_space is %lld, not 2",
+                          (long long) facts->randomised.level);
+    } else {
+        sv_finding_holds(f, "kernel.randomize_va_space is 2");
+    }
+}
+
+const sv_statement SV_STATEMENTS_HOST[] = {
+    { .id = "programs-unprivileged",
+      .title = "No program runs as root or with a capability.",
+      .looks = "Uid, CapPrm and CapEff of each running program in /proc",
+      .answers = "EN 303 645 5.6-7; IEC 62443-4-2 CR 7.7; CRA Annex I Part I (2)(j)",
+      .remedy = "Start the programs from their systemd units, which give each its own user.",
+      .check = check_unprivileged },
+    { .id = "no-new-privileges",
+      .title = "No program can get more rights than it was started with.",
+      .looks = "NoNewPrivs of each running program in /proc",
+      .answers = "EN 303 645 5.6-7; CRA Annex I Part I (2)(k)",
+      .remedy = "Set NoNewPrivileges=yes in the unit, or update to a version that does so itself.",
+      .check = check_no_new_privileges },
+    { .id = "system-calls-filtered",
+      .title = "Each program is confined to the system calls that it needs.",
+      .looks = "Seccomp of each running program in /proc",
+      .answers = "EN 303 645 5.6-7; IEC 62443-4-2 CR 7.7; CRA Annex I Part I (2)(k)",
+      .remedy = "Update: the programs enter their own sandbox. A log line `sandbox` says why not.",
+      .check = check_calls_filtered },
+    { .id = "own-users",
+      .title = "Programs of different kinds run as different users.",
+      .looks = "Uid of each running program in /proc, compared",
+      .answers = "EN 303 645 5.6-7; IEC 62443-4-2 CR 2.1",
+      .remedy = "Give each program its own user; its units do so.",
+      .check = check_own_user },
+    { .id = "no-core-dumps",
+      .title = "A crash writes no key to a disk.",
+      .looks = "the bound of core dumps of each running program in /proc",
+      .answers = "EN 303 645 5.4-1; IEC 62443-4-2 CR 4.1; OWASP I7",
+      .remedy = "Set LimitCORE=0 in the unit, or `ulimit -c 0` where they are started by hand.",
+      .check = check_no_core_dumps },
+    { .id = "programs-hardened",
+      .title = "Each program was built so that a fault in it is hard to use.",
+      .looks = "the ELF headers and symbols of each program that runs",
+      .answers = "CRA Annex I Part I (2)(k); EN 303 645 5.6-9",
+      .remedy = "Run the release build (`./dev build`), not one of your own flags.",
+      .check = check_hardened },
+    { .id = "release-build",
+      .title = "No program is a build for tests.",
+      .looks = "the symbols of each program that runs",
+      .answers = "EN 303 645 5.6-4; IEC 62443-4-2 EDR 2.13; CRA Annex I Part I (2)(j)",
+      .remedy = "Run the release build (`./dev build`).",
+      .check = check_release_build },
+    { .id = "programs-as-installed",
+      .title = "What runs is what is installed, and only an administrator can change it.",
+      .looks = "/proc/PID/exe of each running program, and who may write that file and its folder",
+      .answers = "IEC 62443-4-2 CR 3.4; CRA Annex I Part I (2)(f)",
+      .remedy = "Restart what was updated; let root own the programs, and nobody else write them.",
+      .check = check_as_installed },
+    { .id = "memory-randomised",
+      .title = "The kernel places programs at addresses that nobody can guess.",
+      .looks = "/proc/sys/kernel/randomize_va_space",
+      .answers = "CRA Annex I Part I (2)(k)",
+      .remedy = "sysctl kernel.randomize_va_space=2",
+      .check = check_randomised },
+};
+const size_t SV_STATEMENTS_HOST_COUNT = SV_COUNT(SV_STATEMENTS_HOST);

@@ -1,0 +1,323 @@
+// Every statement holds of a good deployment, and breaks alone when the one thing that it is about
+// is broken.
+#include "checklist_fixture.h"
+
+#include <base/mem.h>
+#include <codec/json.h>
+#include <stdlib.h>
+
+typedef void break_it(sv_facts *facts);
+
+static void key_for_all(sv_facts *facts) {
+    facts->files[0].mode = 0644;
+}
+static void key_of_another(sv_facts *facts) {
+    facts->files[0].uid = 1000;
+}
+static void token_for_all(sv_facts *facts) {
+    facts->files[2].mode = 0640;
+}
+static void config_for_writers(sv_facts *facts) {
+    facts->files[1].mode = 0664;
+}
+static void root_with_passphrase(sv_facts *facts) {
+    facts->pki.root_key_here = facts->pki.root_key_encrypted = true;
+    facts->pki.passphrase_beside_it = true;
+}
+static void root_in_the_open(sv_facts *facts) {
+    facts->pki.root_key_here = true;
+}
+static void copied_key(sv_facts *facts) {
+    memcpy(facts->certs[2].facts.key_hash, facts->certs[1].facts.key_hash, SV_KEY_HASH_ROOM);
+}
+static void weak_key(sv_facts *facts) {
+    facts->certs[1].strength.key_bits = 80;
+}
+static void weak_signature(sv_facts *facts) {
+    facts->certs[0].strength.signature_bits = 63;
+}
+static void ended(sv_facts *facts) {
+    facts->certs[1].facts.not_after_us = NOW_US;
+}
+static void not_begun(sv_facts *facts) {
+    facts->certs[1].facts.not_before_us = NOW_US + 1;
+}
+static void for_ever(sv_facts *facts) {
+    facts->certs[1].facts.not_after_us = NOW_US + 9125 * SV_TIME_DAY_US;
+}
+static void of_a_stranger(sv_facts *facts) {
+    (void) sv_fail(&facts->certs[1].untrusted, SV_ERR_UNTRUSTED, "self-signed certificate");
+}
+static void classic(sv_facts *facts) {
+    facts->programs[1].settings.classic_allowed = true;
+}
+static void as_root(sv_facts *facts) {
+    facts->programs[0].uid = 0;
+}
+static void with_capability(sv_facts *facts) {
+    facts->programs[1].capabilities = 1U << 12;
+}
+static void new_rights(sv_facts *facts) {
+    facts->programs[2].no_new_privs = false;
+}
+static void any_call(sv_facts *facts) {
+    facts->programs[3].seccomp = 0;
+}
+static void one_user(sv_facts *facts) {
+    facts->programs[3].uid = facts->programs[0].uid;
+}
+static void dumps_core(sv_facts *facts) {
+    facts->programs[0].core_bytes = -1;
+}
+static void no_pie(sv_facts *facts) {
+    facts->programs[0].elf.pie = false;
+}
+static void no_relro(sv_facts *facts) {
+    facts->programs[0].elf.relro = false;
+}
+static void late_tables(sv_facts *facts) {
+    facts->programs[0].elf.now = false;
+}
+static void stack_runs(sv_facts *facts) {
+    facts->programs[0].elf.stack_data_only = false;
+}
+static void code_written(sv_facts *facts) {
+    facts->programs[0].elf.writable_code = true;
+}
+static void searches(sv_facts *facts) {
+    facts->programs[0].elf.search_path = true;
+}
+static void no_protector(sv_facts *facts) {
+    facts->programs[0].elf.stack_protector = false;
+}
+static void not_fortified(sv_facts *facts) {
+    facts->programs[0].elf.fortified = false;
+}
+static void for_tests(sv_facts *facts) {
+    facts->programs[1].elf.sanitized = true;
+}
+static void replaced(sv_facts *facts) {
+    facts->programs[1].exe_replaced = true;
+}
+static void writable(sv_facts *facts) {
+    facts->programs[1].exe_open = true;
+}
+static void its_own(sv_facts *facts) {
+    facts->programs[1].exe_uid = facts->programs[1].uid;
+}
+static void predictable(sv_facts *facts) {
+    facts->randomised.level = 1;
+}
+
+static const struct {
+    const char *statement;
+    break_it *how;
+} BREAKS[] = {
+    { "keys-kept", key_for_all },
+    { "keys-kept", key_of_another },
+    { "secrets-kept", token_for_all },
+    { "secrets-kept", config_for_writers },
+    { "root-key-away", root_with_passphrase },
+    { "root-key-away", root_in_the_open },
+    { "keys-unique", copied_key },
+    { "keys-strong", weak_key },
+    { "keys-strong", weak_signature },
+    { "certificates-end", ended },
+    { "certificates-end", not_begun },
+    { "certificates-end", for_ever },
+    { "certificates-vouched", of_a_stranger },
+    { "classic-refused", classic },
+    { "programs-unprivileged", as_root },
+    { "programs-unprivileged", with_capability },
+    { "no-new-privileges", new_rights },
+    { "system-calls-filtered", any_call },
+    { "own-users", one_user },
+    { "no-core-dumps", dumps_core },
+    { "programs-hardened", no_pie },
+    { "programs-hardened", no_relro },
+    { "programs-hardened", late_tables },
+    { "programs-hardened", stack_runs },
+    { "programs-hardened", code_written },
+    { "programs-hardened", searches },
+    { "programs-hardened", no_protector },
+    { "programs-hardened", not_fortified },
+    { "release-build", for_tests },
+    { "programs-as-installed", replaced },
+    { "programs-as-installed", writable },
+    { "programs-as-installed", its_own },
+    { "memory-randomised", predictable },
+};
+
+static sv_facts *facts;
+static sv_report *report;
+
+static int setup(void **state) {
+    (void) state;
+    facts = sv_mem_new(sizeof *facts);
+    report = sv_mem_new(sizeof *report);
+    good_facts(facts);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void) state;
+    free(facts);
+    free(report);
+    return 0;
+}
+
+static const sv_finding *finding(const char *id) {
+    for (size_t i = 0; i < sv_statement_count(); i++) {
+        if (strcmp(sv_statement_at(i)->id, id) == 0) {
+            return &report->findings[i];
+        }
+    }
+    fail_msg("there is no statement '%s'", id);
+    return report->findings;
+}
+
+// [checklist-1]
+static void of_a_good_deployment_everything_holds(void **state) {
+    (void) state;
+    sv_report_make(facts, report);
+    for (size_t i = 0; i < sv_statement_count(); i++) {
+        if (report->findings[i].verdict != SV_VERDICT_HOLDS) {
+            fail_msg("%s: %s", sv_statement_at(i)->id, report->findings[i].lines[0]);
+        }
+    }
+    assert_true(sv_report_holds(report));
+}
+
+// [checklist-1]
+static void what_is_broken_breaks_its_statement_and_no_other(void **state) {
+    (void) state;
+    for (size_t b = 0; b < SV_COUNT(BREAKS); b++) {
+        good_facts(facts);
+        BREAKS[b].how(facts);
+        sv_report_make(facts, report);
+        assert_false(sv_report_holds(report));
+        for (size_t i = 0; i < sv_statement_count(); i++) {
+            const char *id = sv_statement_at(i)->id;
+            bool wanted = strcmp(id, BREAKS[b].statement) == 0;
+            if ((report->findings[i].verdict == SV_VERDICT_BROKEN) != wanted) {
+                fail_msg("break %zu (%s): %s: %s", b, BREAKS[b].statement, id,
+                         report->findings[i].lines[0]);
+            }
+        }
+    }
+}
+
+// [checklist-1]
+static void every_statement_has_something_that_breaks_it(void **state) {
+    (void) state;
+    for (size_t i = 0; i < sv_statement_count(); i++) {
+        bool broken = false;
+        for (size_t b = 0; b < SV_COUNT(BREAKS); b++) {
+            broken = broken || strcmp(BREAKS[b].statement, sv_statement_at(i)->id) == 0;
+        }
+        if (!broken) {
+            fail_msg("nothing breaks %s", sv_statement_at(i)->id);
+        }
+    }
+}
+
+// [checklist-2]
+static void of_what_was_not_seen_nothing_is_said(void **state) {
+    (void) state;
+    memset(facts, 0, sizeof *facts);
+    const sv_why blind = { .text = "it is dark" };
+    facts->programs_missing = facts->pki.missing = facts->randomised.missing = blind;
+    sv_report_make(facts, report);
+    assert_int_equal(report->verdicts[SV_VERDICT_HOLDS], 0);
+    assert_int_equal(report->verdicts[SV_VERDICT_BROKEN], 0);
+    assert_false(sv_report_holds(report));
+    assert_string_equal(finding("own-users")->lines[0], "it is dark");
+}
+
+// [checklist-2]
+static void one_that_cannot_be_seen_makes_it_unknown_and_one_that_is_bad_decides(void **state) {
+    (void) state;
+    (void) sv_fail(&facts->programs[0].missing, SV_ERR_IO, "not yours to see");
+    sv_report_make(facts, report);
+    assert_int_equal(finding("no-new-privileges")->verdict, SV_VERDICT_UNKNOWN);
+    assert_string_equal(finding("no-new-privileges")->lines[0], "fleet: not yours to see");
+    facts->programs[3].no_new_privs = false;
+    sv_report_make(facts, report);
+    assert_int_equal(finding("no-new-privileges")->verdict, SV_VERDICT_BROKEN);
+    assert_non_null(strstr(finding("no-new-privileges")->lines[0], "signer"));
+}
+
+// [checklist-3]
+static void
+all_that_speaks_against_it_stands_before_the_rest_and_the_rest_is_counted(void **state) {
+    (void) state;
+    sv_finding f = { 0 };
+    for (int i = 0; i < 30; i++) {
+        if (i % 5 == 4) {
+            sv_finding_broken(&f, "bad %d", i);
+        } else {
+            sv_finding_holds(&f, "good %d", i);
+        }
+    }
+    assert_int_equal(f.verdict, SV_VERDICT_BROKEN);
+    assert_int_equal(f.count, SV_FINDING_LINES_MAX);
+    assert_int_equal(f.count + f.more, 30);
+    for (int i = 0; i < 6; i++) {
+        char wanted[16];
+        (void) snprintf(wanted, sizeof wanted, "bad %d", 5 * i + 4);
+        assert_string_equal(f.lines[i], wanted);
+    }
+    assert_string_equal(f.lines[6], "good 0");
+}
+
+// [checklist-3]
+static void the_report_is_json_whatever_files_are_called(void **state) {
+    (void) state;
+    (void) snprintf(facts->files[0].path, SV_PATH_MAX, "/tmp/\x1b[31m\"<script>\n.key");
+    facts->files[0].mode = 0644;
+    sv_report_make(facts, report);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(1 << 20);
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_report_add_json(report, &text);
+    assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &root, NULL, NULL), SV_OK);
+    assert_int_equal(sv_json_count(sv_json_get(root, "statements")), sv_statement_count());
+    const sv_json *first = sv_json_at(sv_json_get(root, "statements"), 0);
+    sv_text seen;
+    assert_true(sv_json_text(sv_json_at(sv_json_get(first, "seen"), 0), &seen));
+    assert_true(sv_text_starts(seen, SV_TEXT("/tmp/?[31m\"<script>?.key has mode 0644")));
+    sv_textbuf_clear(&text);
+    sv_report_add_html(report, &text);
+    assert_int_equal(sv_textbuf_end(&text), SV_OK);
+    assert_null(strstr(text.at, "<script>"));
+    assert_non_null(strstr(text.at, "&lt;script&gt;"));
+}
+
+// [checklist-4]
+static void every_statement_says_what_it_answers_and_what_to_do(void **state) {
+    (void) state;
+    for (size_t i = 0; i < sv_statement_count(); i++) {
+        const sv_statement *s = sv_statement_at(i);
+        assert_true(strlen(s->title) > 10 && s->title[strlen(s->title) - 1] == '.');
+        assert_true(strlen(s->looks) > 10 && strlen(s->answers) > 5 && strlen(s->remedy) > 10);
+        for (size_t k = 0; k < i; k++) {
+            assert_string_not_equal(s->id, sv_statement_at(k)->id);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(of_a_good_deployment_everything_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_broken_breaks_its_statement_and_no_other, setup,
+                                        teardown),
+        cmocka_unit_test(every_statement_has_something_that_breaks_it),
+        cmocka_unit_test_setup_teardown(of_what_was_not_seen_nothing_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            one_that_cannot_be_seen_makes_it_unknown_and_one_that_is_bad_decides, setup, teardown),
+        cmocka_unit_test(all_that_speaks_against_it_stands_before_the_rest_and_the_rest_is_counted),
+        cmocka_unit_test_setup_teardown(the_report_is_json_whatever_files_are_called, setup,
+                                        teardown),
+        cmocka_unit_test(every_statement_says_what_it_answers_and_what_to_do),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
