@@ -381,12 +381,10 @@ typedef struct listing {
 } listing;
 
 static void print_key(const listing *all, sv_text id, size_t before) {
-    char room[SV_TUF_KEYID_ROOM];
-    const update_key *own =
-        sv_text_copy(id, room, sizeof room) == SV_OK ? update_folder_key(all->folder, room) : NULL;
+    const char *name = update_folder_name(all->folder, id);
     int digits = id.len < UPDATE_SHORT_ID ? (int) id.len : UPDATE_SHORT_ID;
     (void) fprintf(all->to, "%s%.*s%s%s%s", before > 0 ? ", " : "", digits, id.at,
-                   own != NULL ? " (" : "", own != NULL ? own->name : "", own != NULL ? ")" : "");
+                   name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
 }
 
 static void list_signer(void *arg, sv_text keyid, bool has_signed) {

@@ -36,6 +36,15 @@ static sv_err save(const update_folder *folder, sv_why *why) {
         sv_json_close_object(&json);
     }
     sv_json_close_array(&json);
+    sv_json_key(&json, "others");
+    sv_json_open_array(&json);
+    for (size_t i = 0; i < folder->other_count; i++) {
+        sv_json_open_object(&json);
+        sv_json_add_str(&json, "id", folder->others[i].id);
+        sv_json_add_str(&json, "name", folder->others[i].name);
+        sv_json_close_object(&json);
+    }
+    sv_json_close_array(&json);
     sv_json_close_object(&json);
     sv_textbuf_add_char(&text, '\n');
     SV_TRY(update_folder_path(folder, NULL, "keys.json", path, why));
@@ -46,6 +55,18 @@ static bool take(const sv_json *one, const char *member, char *room, size_t room
     sv_text text;
     return sv_json_text(sv_json_get(one, member), &text)
            && sv_text_copy(text, room, room_bytes) == SV_OK && room[0] != '\0';
+}
+
+/// Notes that are none are left out.
+static void read_others(update_folder *folder, const sv_json *others) {
+    for (size_t i = 0; i < sv_json_count(others) && folder->other_count < UPDATE_OTHERS_MAX; i++) {
+        update_other *other = &folder->others[folder->other_count];
+        const sv_json *one = sv_json_at(others, i);
+        if (take(one, "id", other->id, sizeof other->id)
+            && take(one, "name", other->name, sizeof other->name)) {
+            folder->other_count++;
+        }
+    }
 }
 
 static sv_err read_keys(update_folder *folder, const char *path, sv_text text, sv_why *why) {
@@ -70,6 +91,7 @@ static sv_err read_keys(update_folder *folder, const char *path, sv_text text, s
         }
     }
     folder->key_count = sv_json_count(keys);
+    read_others(folder, sv_json_get(document, "others"));
     return SV_OK;
 }
 
@@ -179,6 +201,56 @@ const update_key *update_folder_key(const update_folder *folder, const char *id_
         }
     }
     return matches == 1 ? found : NULL;
+}
+
+static void forget_other(update_folder *folder, size_t at) {
+    memmove(&folder->others[at], &folder->others[at + 1],
+            (folder->other_count - at - 1) * sizeof folder->others[0]);
+    folder->other_count--;
+}
+
+sv_err update_folder_note(update_folder *folder, const char *id, const char *name, sv_why *why) {
+    update_other other = { 0 };
+    if (update_folder_key(folder, id) != NULL || update_folder_key(folder, name) != NULL) {
+        return SV_OK; // it has a name here already, or another key has this one
+    }
+    SV_TRY(sv_text_copy(sv_text_of(id), other.id, sizeof other.id));
+    SV_TRY(sv_text_copy(sv_text_of(name), other.name, sizeof other.name));
+    for (size_t i = folder->other_count; i > 0; i--) {
+        if (strcmp(folder->others[i - 1].id, id) == 0
+            || strcmp(folder->others[i - 1].name, name) == 0) {
+            forget_other(folder, i - 1);
+        }
+    }
+    if (folder->other_count == UPDATE_OTHERS_MAX) {
+        forget_other(folder, 0);
+    }
+    folder->others[folder->other_count++] = other;
+    return save(folder, why);
+}
+
+const char *update_folder_name(const update_folder *folder, sv_text id) {
+    char room[SV_TUF_KEYID_ROOM];
+    if (sv_text_copy(id, room, sizeof room) != SV_OK) {
+        return NULL;
+    }
+    const update_key *own = update_folder_key(folder, room);
+    for (size_t i = 0; own == NULL && i < folder->other_count; i++) {
+        if (strcmp(folder->others[i].id, room) == 0) {
+            return folder->others[i].name;
+        }
+    }
+    return own != NULL ? own->name : NULL;
+}
+
+const char *update_folder_id(const update_folder *folder, const char *id_or_name) {
+    const update_key *own = update_folder_key(folder, id_or_name);
+    for (size_t i = 0; own == NULL && i < folder->other_count; i++) {
+        if (strcmp(folder->others[i].name, id_or_name) == 0) {
+            return folder->others[i].id;
+        }
+    }
+    return own != NULL ? own->id : NULL;
 }
 
 sv_err update_folder_key_open(const update_folder *folder, const update_key *key,

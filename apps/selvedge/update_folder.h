@@ -1,6 +1,7 @@
 // The folder of a release engineer (`--keys KEYS`), and of everybody else who signs:
 //
-//   keys.json   which private keys are here, and where each is    *.key  those that are files
+//   keys.json   which private keys are here, where each is, and whose the others are
+//   *.key  those that are files
 //   (0600) root.json   the newest root that enough have signed metadata/   the newest of every role
 //   that enough have signed, and N.root.json of every root pending/    what still waits for
 //   signatures                   public/  public halves to hand on artifacts/  images that are
@@ -15,7 +16,8 @@
 #include <update/writer.h>
 
 enum {
-    UPDATE_KEYS_MAX = 32, ///< private keys in one folder
+    UPDATE_KEYS_MAX = 32,   ///< private keys in one folder
+    UPDATE_OTHERS_MAX = 64, ///< other people's keys that it has names for
     UPDATE_NAME_ROOM = 64 + 1,
     UPDATE_SHORT_ID = 12, ///< digits of a key id that a person is shown
 };
@@ -26,11 +28,20 @@ typedef struct update_key {
     char place[SV_KEY_PLACE_ROOM]; ///< as key_store.h has it; a file's path may begin in the folder
 } update_key;
 
+/// Somebody else's key, by the name of the file that it was taken in from. For people alone:
+/// nothing is signed of it.
+typedef struct update_other {
+    char id[SV_TUF_KEYID_ROOM];
+    char name[UPDATE_NAME_ROOM];
+} update_other;
+
 typedef struct update_folder {
     char dir[SV_PATH_MAX];
     int lock; ///< nobody else changes the folder meanwhile
     update_key keys[UPDATE_KEYS_MAX];
     size_t key_count;
+    update_other others[UPDATE_OTHERS_MAX];
+    size_t other_count;
 } update_folder;
 
 /// A new one. SV_ERR_STATE when there is one already.
@@ -51,6 +62,13 @@ sv_err update_folder_key_make(update_folder *folder, const update_wish *wish, sv
 /// NULL when the folder has no such private key. The id may be given by its beginning, the name
 /// whole.
 const update_key *update_folder_key(const update_folder *folder, const char *id_or_name);
+/// Note whose key this is; a name that another key has is that one's no more. With no room left
+/// the oldest note goes.
+sv_err update_folder_note(update_folder *folder, const char *id, const char *name, sv_why *why);
+/// What a key is called here, our own or somebody else's; NULL: nothing.
+const char *update_folder_name(const update_folder *folder, sv_text id);
+/// The id of the key that is called so, or begins so; NULL: there is none.
+const char *update_folder_id(const update_folder *folder, const char *id_or_name);
 /// SV_ERR_NOT_FOUND when it is noted and not there (carried away); SV_ERR_INVALID when another key
 /// is in its place.
 sv_err update_folder_key_open(const update_folder *folder, const update_key *key,

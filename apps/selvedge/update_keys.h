@@ -15,5 +15,7 @@ int update_keys_show(int argc, char **argv);
 
 /// A file that `keys new` wrote.
 sv_err update_public_read(const char *path, sv_tuf_public *out, sv_why *why);
+/// The same, and the folder notes whose it is: "anna" of public/anna.json.
+sv_err update_public_take(update_folder *folder, const char *path, sv_tuf_public *out, sv_why *why);
 
 #endif

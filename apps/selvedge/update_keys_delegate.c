@@ -12,9 +12,10 @@ typedef struct asked {
     bool terminating;
 } asked;
 
-static sv_err read_holders(const asked *a, sv_tuf_holders *out, sv_why *why) {
+static sv_err read_holders(update_folder *folder, const asked *a, sv_tuf_holders *out,
+                           sv_why *why) {
     for (size_t i = 0; a->publics[i] != NULL; i++) {
-        SV_TRY(update_public_read(a->publics[i], &out->keys[i], why));
+        SV_TRY(update_public_take(folder, a->publics[i], &out->keys[i], why));
         out->count = i + 1;
     }
     out->threshold = a->threshold;
@@ -31,8 +32,8 @@ static sv_err delegate(const asked *a, sv_why *why) {
         made.paths[made.path_count++] = a->paths[i];
     }
     SV_TRY(update_end_of(a->valid, UPDATE_DAYS_TARGETS, &expires_us, why));
-    SV_TRY(read_holders(a, holders, why));
     SV_TRY(update_folder_open(a->dir, &folder, why));
+    SV_TRY(read_holders(folder, a, holders, why));
     return update_targets_change(folder, "targets", &change, expires_us, why);
 }
 

@@ -47,11 +47,22 @@ static sv_err top_role(const char *text, sv_tuf_type *out, sv_why *why) {
     return SV_OK;
 }
 
+sv_err update_public_take(update_folder *folder, const char *path, sv_tuf_public *out,
+                          sv_why *why) {
+    char name[UPDATE_NAME_ROOM];
+    const char *slash = strrchr(path, '/');
+    sv_text rest = sv_text_of(slash != NULL ? slash + 1 : path);
+    sv_text stem = sv_text_cut(&rest, '.');
+    SV_TRY(update_public_read(path, out, why));
+    bool sound = sv_tuf_role_is_valid(stem) && sv_text_copy(stem, name, sizeof name) == SV_OK;
+    return sound ? update_folder_note(folder, out->id, name, why) : SV_OK;
+}
+
 /// Which of the role's keys is meant: by its id, the beginning of it, or what it is called here.
 static sv_err find_holder(const update_folder *folder, const sv_tuf_holders *holders,
                           const asked *a, size_t *out, sv_why *why) {
-    const update_key *own = update_folder_key(folder, a->old);
-    const char *id = own != NULL ? own->id : a->old;
+    const char *named = update_folder_id(folder, a->old);
+    const char *id = named != NULL ? named : a->old;
     size_t found = holders->count;
     for (size_t i = 0; i < holders->count; i++) {
         if (strlen(id) >= ID_DIGITS_MIN && strncmp(holders->keys[i].id, id, strlen(id)) == 0) {
@@ -61,20 +72,21 @@ static sv_err find_holder(const update_folder *folder, const sv_tuf_holders *hol
     if (found == holders->count) {
         return sv_fail(why, SV_ERR_INVALID,
                        "role %s has no key '%.80s'; `selvedge update keys show --keys %.80s` lists "
-                       "them by their ids (at least %d digits)",
+                       "them by name and id (at least %d digits)",
                        a->role, a->old, folder->dir, ID_DIGITS_MIN);
     }
     *out = found;
     return SV_OK;
 }
 
-static sv_err add_publics(const asked *a, sv_tuf_holders *holders, sv_why *why) {
+static sv_err add_publics(update_folder *folder, const asked *a, sv_tuf_holders *holders,
+                          sv_why *why) {
     for (size_t i = 0; a->publics[i] != NULL; i++) {
         if (holders->count == SV_TUF_HOLDERS_MAX) {
             return sv_fail(why, SV_ERR_NO_SPACE, "role %s would have more than %d keys", a->role,
                            SV_TUF_HOLDERS_MAX);
         }
-        SV_TRY(update_public_read(a->publics[i], &holders->keys[holders->count], why));
+        SV_TRY(update_public_take(folder, a->publics[i], &holders->keys[holders->count], why));
         holders->count++;
     }
     return SV_OK;
@@ -117,8 +129,7 @@ static int run(int argc, char **argv, update_page page, const sv_option *options
 // ---- add ----------------------------------------------------------------------------------------
 
 static sv_err add(update_folder *folder, const asked *a, sv_tuf_holders *holders, sv_why *why) {
-    (void) folder;
-    return add_publics(a, holders, why);
+    return add_publics(folder, a, holders, why);
 }
 
 int update_keys_add(int argc, char **argv) {
@@ -158,10 +169,10 @@ static sv_err take_out(update_folder *folder, const asked *a, sv_tuf_holders *ho
 
 int update_keys_remove(int argc, char **argv) {
     static const update_page page = {
-        "selvedge update keys remove ROLE KEYID [--threshold K] --keys KEYS",
+        "selvedge update keys remove ROLE KEY [--threshold K] --keys KEYS",
         "A key counts for ROLE no more. What only it had signed is signed again by those that "
-        "stay.\n\n"
-        "example: selvedge update keys remove targets 3f9a61c2d01b --keys keys",
+        "stay. KEY is a name\nor an id, as `keys show` lists them.\n\n"
+        "example: selvedge update keys remove targets cleo --keys keys",
     };
     asked a = { 0 };
     const sv_option options[] = {
@@ -203,7 +214,7 @@ static sv_err swap_in(update_folder *folder, const asked *a, sv_tuf_holders *hol
     update_wish wish = { .name = name, .place = a->place };
     SV_TRY(find_holder(folder, holders, a, &at, why));
     if (a->publics[0] != NULL) {
-        return update_public_read(a->publics[0], &holders->keys[at], why);
+        return update_public_take(folder, a->publics[0], &holders->keys[at], why);
     }
     SV_TRY(kind_like(a, &holders->keys[at], &wish.kind, why));
     SV_TRY(free_name(folder, a->role, name, why));
@@ -214,9 +225,10 @@ static sv_err swap_in(update_folder *folder, const asked *a, sv_tuf_holders *hol
 
 int update_keys_replace(int argc, char **argv) {
     static const update_page page = {
-        "selvedge update keys replace ROLE KEYID [--public FILE | --key TYPE | --place PLACE] "
+        "selvedge update keys replace ROLE KEY [--public FILE | --key TYPE | --place PLACE] "
         "--keys KEYS",
-        "Another key in place of KEYID: what to do when one is stolen, lost or old. A new root "
+        "Another key in place of KEY (a name or an id, as `keys show` lists them): what to do when "
+        "one is stolen, lost or old. A new root "
         "says "
         "so; enough\nof the present root keys sign it, and enough of those that it names. Devices "
         "follow it with their\nnext look, and what the old key signs counts nothing from then "

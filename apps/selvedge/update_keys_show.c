@@ -24,7 +24,7 @@ static void add_keys(sv_json_out *json, const update_folder *folder, const sv_tu
         sv_json_open_object(json);
         sv_json_add_text(json, "id", text);
         sv_json_add_text(json, "scheme", sv_show_words(key, "scheme"));
-        sv_json_add_str(json, "name", own != NULL ? own->name : NULL);
+        sv_json_add_str(json, "name", update_folder_name(folder, text));
         sv_json_add_str(json, "place", own != NULL ? own->place : NULL);
         sv_json_close_object(json);
     }
@@ -105,11 +105,9 @@ static void print_key(const sv_json *key) {
     sv_text place = sv_show_words(key, "place");
     (void) printf("    %.*s  %-20.*s ", UPDATE_SHORT_ID, sv_show_words(key, "id").at,
                   SV_TEXT_ARG(sv_show_words(key, "scheme")));
-    sv_show_plain(name.len > 0 ? name : SV_TEXT("(not here)"));
-    if (place.len > 0) {
-        (void) printf("  ");
-        sv_show_plain(place);
-    }
+    sv_show_plain(name);
+    (void) printf("%s", name.len > 0 ? "  " : "");
+    sv_show_plain(place.len > 0 ? place : SV_TEXT("(not here)"));
     (void) putchar('\n');
 }
 

@@ -66,6 +66,20 @@ static sv_err add_roles(sv_json_out *json, const update_source *source, int64_t 
     return SV_OK;
 }
 
+/// What is shown.
+typedef struct asked {
+    update_place place;
+    const char *target, *image; ///< these alone; NULL: all
+    bool as_json;
+} asked;
+
+static void add_hex(sv_json_out *json, const char *key, const uint8_t *bytes, size_t count) {
+    char room[2 * SV_TARGET_HASH_BYTES + 1];
+    sv_textbuf hex = SV_TEXTBUF(room);
+    sv_hex_add(&hex, bytes, count);
+    sv_json_add_text(json, key, sv_textbuf_text(&hex));
+}
+
 static void add_ours(sv_json_out *json, const sv_target *target) {
     sv_json_add_str(json, "product", target->product);
     sv_json_add_str(json, "version", target->version);
@@ -88,6 +102,7 @@ static void add_ours(sv_json_out *json, const sv_target *target) {
         sv_json_open_object(json);
         sv_json_add_str(json, "name", name);
         sv_json_add_int(json, "length", (int64_t) target->encodings[i].length);
+        add_hex(json, "root", target->encodings[i].root, sizeof target->encodings[i].root);
         sv_json_close_object(json);
     }
     sv_json_close_array(json);
@@ -95,22 +110,29 @@ static void add_ours(sv_json_out *json, const sv_target *target) {
 
 typedef struct listing {
     sv_json_out *json;
-    const char *role, *only; ///< of a bundle, its image
+    const char *role, *only; ///< a path
+    const char *digest;      ///< of an image, in hexadecimal
+    size_t count;
 } listing;
 
 static sv_err add_target(void *arg, sv_text path, const sv_json *value) {
-    const listing *l = arg;
+    listing *l = arg;
     SV_DEFER(sv_mem_drop) sv_target *target = sv_mem_new(sizeof *target);
     sv_tuf_file file;
     sv_text hash = { 0 };
     if ((l->only != NULL && !sv_text_is(path, l->only)) || !sv_tuf_file_read(value, &file)) {
         return SV_OK;
     }
+    bool hashed = sv_json_text(sv_json_get(file.hashes, "sha256"), &hash);
+    if (l->digest != NULL && !(hashed && sv_text_is(hash, l->digest))) {
+        return SV_OK;
+    }
+    l->count++;
     sv_json_open_object(l->json);
     sv_json_add_text(l->json, "path", path);
     sv_json_add_str(l->json, "role", l->role);
     sv_json_add_int(l->json, "length", file.length);
-    if (sv_json_text(sv_json_get(file.hashes, "sha256"), &hash)) {
+    if (hashed) {
         sv_json_add_text(l->json, "sha256", hash);
     }
     if (sv_target_read(&file, target, NULL) == SV_OK) {
@@ -120,26 +142,51 @@ static sv_err add_target(void *arg, sv_text path, const sv_json *value) {
     return SV_OK;
 }
 
-static sv_err gather(const update_source *source, int64_t now_us, sv_textbuf *out, sv_why *why) {
+static sv_err hash_image(const char *path, char room[2 * SV_TARGET_HASH_BYTES + 1], sv_why *why) {
+    SV_DEFER(update_file_drop) update_file image = { .fd = -1 };
+    uint8_t digest[SV_TARGET_HASH_BYTES];
+    sv_textbuf hex = { .at = room, .cap = 2 * SV_TARGET_HASH_BYTES + 1 };
+    SV_TRY(update_file_open(path, &image, why));
+    SV_TRY(update_file_digest(&image, digest, why));
+    sv_hex_add(&hex, digest, sizeof digest);
+    return sv_textbuf_end(&hex);
+}
+
+static sv_err add_targets(listing *l, const update_source *source) {
+    sv_json_key(l->json, "targets");
+    sv_json_open_array(l->json);
+    for (size_t i = 0; i < source->targets_count; i++) {
+        l->role = source->targets[i].role;
+        SV_TRY(sv_json_each(sv_json_get(source->targets[i].metadata->content, "targets"),
+                            add_target, l));
+    }
+    sv_json_close_array(l->json);
+    return SV_OK;
+}
+
+static sv_err gather(const asked *a, const update_source *source, int64_t now_us, sv_textbuf *out,
+                     sv_why *why) {
+    char digest[2 * SV_TARGET_HASH_BYTES + 1];
     sv_json_out json = SV_JSON_OUT(out);
-    listing l = { .json = &json };
+    listing l = { .json = &json, .only = a->target };
+    if (a->image != NULL) {
+        SV_TRY(hash_image(a->image, digest, why));
+        l.digest = digest;
+    }
     sv_json_open_object(&json);
     sv_json_add_str(&json, "kind", update_source_kind(source));
     if (source->bundle != NULL) {
-        l.only = sv_bundle_target(source->bundle);
-        sv_json_add_str(&json, "target", l.only);
+        sv_json_add_str(&json, "target", sv_bundle_target(source->bundle));
+        l.only = l.only != NULL ? l.only : sv_bundle_target(source->bundle);
         sv_json_add_int(&json, "content_keys", (int64_t) sv_bundle_key_count(source->bundle));
     }
     SV_TRY(add_roles(&json, source, now_us, why));
-    sv_json_key(&json, "targets");
-    sv_json_open_array(&json);
-    for (size_t i = 0; i < source->targets_count; i++) {
-        l.role = source->targets[i].role;
-        SV_TRY(sv_json_each(sv_json_get(source->targets[i].metadata->content, "targets"),
-                            add_target, &l));
-    }
-    sv_json_close_array(&json);
+    SV_TRY(add_targets(&l, source));
     sv_json_close_object(&json);
+    if (l.count == 0 && (a->image != NULL || a->target != NULL)) {
+        return sv_fail(why, SV_ERR_NOT_FOUND, "'%.160s' is no release in '%.160s'",
+                       a->image != NULL ? a->image : a->target, a->place.where);
+    }
     return sv_textbuf_end(out);
 }
 
@@ -187,7 +234,18 @@ static void print_list(const char *what, const sv_json *list, const char *member
     }
 }
 
-static void print_target(const sv_json *target) {
+/// With their roots, for who asked for one image.
+static void print_encodings(const sv_json *list) {
+    for (size_t i = 0; i < sv_json_count(list); i++) {
+        const sv_json *one = sv_json_at(list, i);
+        (void) printf("\n  as ");
+        sv_show_plain(sv_show_words(one, "name"));
+        (void) printf(" %lld bytes, root %.*s", (long long) sv_show_number(one, "length"),
+                      SV_TEXT_ARG(sv_show_words(one, "root")));
+    }
+}
+
+static void print_target(const sv_json *target, bool alone) {
     bool sealed = false;
     bool boot = false;
     bool ours = sv_json_bool(sv_json_get(target, "sealed"), &sealed);
@@ -208,7 +266,11 @@ static void print_target(const sv_json *target) {
                   SV_TEXT_ARG(sv_show_words(target, "slot")), sealed ? "sealed" : "plain",
                   boot ? ", with a boot header" : "");
     print_list("  for ", sv_json_get(target, "hardware"), NULL);
-    print_list("\n  as ", sv_json_get(target, "encodings"), "name");
+    if (alone) {
+        print_encodings(sv_json_get(target, "encodings"));
+    } else {
+        print_list("\n  as ", sv_json_get(target, "encodings"), "name");
+    }
     if (sv_show_words(target, "notes").len > 0) {
         (void) printf("\n  ");
         sv_show_plain(sv_show_words(target, "notes"));
@@ -216,7 +278,7 @@ static void print_target(const sv_json *target) {
     (void) putchar('\n');
 }
 
-static sv_err print_table(sv_text text, bool rooted, sv_why *why) {
+static sv_err print_table(const asked *a, sv_text text, sv_why *why) {
     SV_DEFER(sv_json_drop) sv_json *all = NULL;
     SV_TRY(sv_json_parse(text, &all, NULL, why));
     const sv_json *roles = sv_json_get(all, "roles");
@@ -226,44 +288,48 @@ static sv_err print_table(sv_text text, bool rooted, sv_why *why) {
         print_role(sv_json_at(roles, i));
     }
     for (size_t i = 0; i < sv_json_count(targets); i++) {
-        print_target(sv_json_at(targets, i));
+        print_target(sv_json_at(targets, i), a->image != NULL || a->target != NULL);
     }
-    if (!rooted) {
+    if (a->place.root == NULL) {
         (void) fprintf(stderr, "This is what it says of itself, by the first root in it. Whether a "
                                "device believes it: selvedge update verify\n");
     }
     return SV_OK;
 }
 
-static sv_err show(const update_place *place, bool as_json, sv_why *why) {
+static sv_err show(const asked *a, sv_why *why) {
     SV_DEFER(update_source_drop) update_source *source = NULL;
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(JSON_MAX);
-    SV_TRY(update_source_open(place, &source, why));
-    SV_TRY(gather(source, sv_clock_wall_us(), &text, why));
-    if (as_json) {
+    SV_TRY(update_source_open(&a->place, &source, why));
+    SV_TRY(gather(a, source, sv_clock_wall_us(), &text, why));
+    if (a->as_json) {
         (void) printf("%s\n", text.at);
         return SV_OK;
     }
-    return print_table(sv_textbuf_text(&text), place->root != NULL, why);
+    return print_table(a, sv_textbuf_text(&text), why);
 }
 
 int update_show(int argc, char **argv) {
     static const update_page page = {
-        "selvedge update show WHERE [--root root.json] [--output json|table]",
+        "selvedge update show WHERE [--target PATH | --image FILE] [--root root.json] [--output "
+        "json|table]",
         "What is in a repository's folder, a bundle, or a repository at an address: which images, "
         "for "
         "which\nhardware, in which encodings; who signed, how many it takes, and until when.\n\n"
         "example: selvedge update show repo\n"
-        "example: selvedge update show release.tar --root root.json",
+        "example: selvedge update show release.tar --root root.json\n"
+        "example: selvedge update show repo --image firmware.img",
     };
-    update_place place = { .now_us = 0 }; // what has ended is shown as well
+    asked a = { .place.now_us = 0 }; // what has ended is shown as well
     const char *output = NULL;
     const char *plain[2] = { 0 };
-    bool as_json = false;
     const sv_option options[] = {
-        { "root", "FILE", SV_OPTION_TEXT, &place.root,
+        { "target", "PATH", SV_OPTION_TEXT, &a.target, "this image alone", false, 0, 0 },
+        { "image", "FILE", SV_OPTION_TEXT, &a.image,
+          "the releases that have the bytes of this file", false, 0, 0 },
+        { "root", "FILE", SV_OPTION_TEXT, &a.place.root,
           "the root that is trusted [the first one that is there]", false, 0, 0 },
-        { "ca", "FILE", SV_OPTION_TEXT, &place.ca,
+        { "ca", "FILE", SV_OPTION_TEXT, &a.place.ca,
           "for https: the certificates to trust [the system's]", false, 0, 0 },
         SV_OUTPUT_OPTION(output),
     };
@@ -272,7 +338,7 @@ int update_show(int argc, char **argv) {
         return code;
     }
     sv_why why = { 0 };
-    place.where = plain[0];
-    sv_err err = sv_output_parse(output, &as_json, &why);
-    return update_end(err == SV_OK ? show(&place, as_json, &why) : err, &why);
+    a.place.where = plain[0];
+    sv_err err = sv_output_parse(output, &a.as_json, &why);
+    return update_end(err == SV_OK ? show(&a, &why) : err, &why);
 }

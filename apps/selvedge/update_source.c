@@ -100,7 +100,8 @@ static sv_err open_place(const update_place *place, update_source *source, sv_wh
     return err == SV_OK ? SV_OK
                         : sv_fail(why, err == SV_ERR_UNAVAILABLE ? SV_ERR_INVALID : err,
                                   "'%.120s' is no bundle: %.160s. (An image is judged with: "
-                                  "selvedge update verify REPO --image FILE)",
+                                  "selvedge update verify REPO --image FILE; show takes it so as "
+                                  "well)",
                                   place->where, inner.text);
 }
 

@@ -81,6 +81,15 @@ says 5 'Too many levels of symbolic links' keys show --keys loop
 says 2 "no 1.root.json in 'http://127.0.0.1:$port/keys'" show "http://127.0.0.1:$port/keys"
 says 2 'is no public key' keys add root --public new.img --keys keys
 says 0 'for rev-b, rev-c' show repo
+# One image, named or as a file: what is said of it, to the root of each encoding. [repo-14]
+says 0 'root ' show repo --image new.img
+grep -q '^lathe-ctl/2.1.0.img ' said || fail "the image is not found by its bytes"
+grep -q '2\.0\.0' said && fail "another image is shown as well"
+"$selvedge" update show repo --target lathe-ctl/2.1.0.img --output json >one.json
+jq -e --slurpfile all repo/metadata/3.targets.json '.targets | length == 1 and (.[0].encodings == ($all[0].signed.targets["lathe-ctl/2.1.0.img"].custom.selvedge.encodings | map({name, length, root}))) and .[0].hardware == ["rev-b", "rev-c"]' one.json >/dev/null || fail "what is signed is not what is shown: $(cat one.json)"
+says 2 "'keys/root.json' is no release in 'repo'" show repo --image keys/root.json
+says 2 "'none.img' is no release in 'repo'" show repo --target none.img
+says 1 'show takes it so as well' verify new.img --root keys/root.json
 says 0 'with a boot header' show repo
 "$selvedge" update show repo --output json | jq -e '.targets[1].notes == "spindle fix" and (.targets[1].encodings | length) == 3' >/dev/null || fail "show --output json"
 update keys init --dir strangers

@@ -16,6 +16,12 @@ bash -ex ../lines >../said 2>&1 || fail "the guide does not work as printed"
 grep -q 'missing: ' ../said || fail "nobody was told who is missing"
 [ "$(jq .signed.version keys/root.json)" -ge 5 ] || fail "the roots did not follow each other"
 jq -e '.signed.targets | has("lathe-ctl/2.1.0.img") | not' keys/metadata/targets.json >/dev/null || fail "the withdrawn release is there"
+# Other people's keys have their names, in the folder alone. [repo-19]
+grep -Eq 'missing: .*\((anna|ben|cleo)\)' ../said || fail "who is missing is an id"
+selvedge update keys show --keys keys >../shown
+grep -Eq '  anna  \(not here\)$' ../shown || fail "Anna's key has no name: $(cat ../shown)"
+grep -q '"others".*anna' keys/keys.json || fail "the note is not in keys.json"
+grep -rq anna keys/metadata && fail "a note was signed"
 # The key that was stolen signs nothing any more, though its owner's folder still has it.
 jq -r '.keys[] | select(.name == "cleo").id' cleo/keys.json >../stolen
 jq -e --arg id "$(cat ../stolen)" '[.signed.roles[].keyids[]] | index($id) == null' keys/root.json >/dev/null || fail "the stolen key still counts"
