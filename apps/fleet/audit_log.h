@@ -1,6 +1,7 @@
 // The event log: who did what about whom, from where, and what became of it. One line an event, in
 // the transaction of what it tells, so that there is neither a deed without its line nor a line
-// without its deed. Lines are never changed. [audit-1]
+// without its deed. Lines are never changed, and each is hashed onto the one before it
+// (crypto/audit.h), so that it is seen when one was. [audit-1] [audit-6]
 //
 // What strangers send goes into it as well (a user name, a certificate's name): it is cut to the
 // field's length, and control characters and broken UTF-8 become '?', so that a line is a line.
@@ -9,11 +10,13 @@
 
 #include <base/err.h>
 #include <base/time.h>
+#include <model/audit.h>
 #include <store/db.h>
 
 enum {
     SV_AUDIT_NAME_MAX = 128,       ///< bytes of who, from, what and about, each
     SV_AUDIT_DETAIL_MAX = 400,     ///< bytes of detail
+    SV_AUDIT_CHANGE_MAX = 1024,    ///< bytes of what was there before and is there after, each
     SV_AUDIT_REFUSED_MAX = 100000, ///< refusals kept: anybody may cause them, so the oldest go
 };
 #define SV_AUDIT_KEPT_US (400 * SV_TIME_DAY_US) ///< all else, and refusals no longer either
@@ -33,11 +36,23 @@ typedef struct sv_audit_event {
     const char *what;  ///< "<noun>.<verb>", lower case, stable: "enrolment.add", "device.revoke"
     const char *about; ///< the id it is about
     sv_audit_outcome outcome;
-    const char *detail; ///< a sentence for people. No secret.
+    const char *detail;    ///< a sentence for people. No secret.
+    sv_text before, after; ///< of a change. What is too long is cut, and its length and SHA-256
+                           ///< stand behind it. No secret. [audit-5]
 } sv_audit_event;
 
 /// In the caller's transaction; outside of any, one of its own.
 sv_err sv_audit_add(sv_db *db, const sv_audit_event *event, sv_why *why);
+/// The newest line; SV_ERR_NOT_FOUND when there is none. Its texts are borrowed until the next
+/// question to the database.
+sv_err sv_audit_newest(sv_db *db, sv_audit_line *out, sv_why *why);
+/// A row of sv_audit_columns as a line; its texts are the row's.
+#define SV_AUDIT_COLUMNS                                                                           \
+    "seq, at_us, who, \"from\", what, about, outcome, detail, \"before\", \"after\", prev, hash"
+void sv_audit_row(sv_stmt *row, sv_audit_line *out);
+/// What a new database begins with, or the chain for lines that were written before there was one.
+/// [audit-11]
+sv_err sv_audit_begin(sv_db *db, const char *server, int64_t now_us, sv_why *why);
 /// Forget what is too old or too much. In a transaction of its own.
 sv_err sv_audit_prune(sv_db *db, int64_t now_us, sv_why *why);
 

@@ -1,6 +1,7 @@
 #include "fleet.h"
 
 #include "asks.h"
+#include "audit_log.h"
 #include "certify.h"
 #include "clones.h"
 #include "crl.h"
@@ -34,6 +35,7 @@ extern const char sv_fleet_schema_belief[];
 extern const char sv_fleet_schema_proved[];
 extern const char sv_fleet_schema_standing_cut[];
 extern const char sv_fleet_schema_belief_doubt[];
+extern const char sv_fleet_schema_audit_chain[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -55,6 +57,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "proved", .sql = sv_fleet_schema_proved },
         { .name = "standing cut", .sql = sv_fleet_schema_standing_cut },
         { .name = "belief doubt", .sql = sv_fleet_schema_belief_doubt },
+        { .name = "audit chain", .sql = sv_fleet_schema_audit_chain },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
@@ -77,6 +80,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     }
     sv_err err =
         sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
+    if (err == SV_OK) {
+        err = sv_audit_begin(out->db, out->config.id, out->wall_us(), why);
+    }
     if (err == SV_OK) {
         err = sv_registry_open(out->db, &out->config, &out->registry, why);
     }

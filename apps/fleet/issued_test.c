@@ -186,7 +186,7 @@ static void the_event_log_is_read_by_what_and_about_whom(void **state) {
         const char *what, *about;
         size_t count;
     } CASES[] = {
-        { "", "", 4 },         { "enrolment", "", 4 }, { "enrolment.use", "", 2 },
+        { "", "", 5 },         { "enrolment", "", 4 }, { "enrolment.use", "", 2 },
         { "", "press-1", 2 },  { "enrol", "", 0 },     { "enrolment.add", "press-2", 1 },
         { "' OR 1=1", "", 0 },
     };

@@ -181,9 +181,13 @@ sv_err sv_db_commit(sv_db *db, sv_why *why) {
     return err;
 }
 
+bool sv_db_is_in_transaction(const sv_db *db) {
+    return sqlite3_get_autocommit(db->handle) == 0;
+}
+
 void sv_db_rollback(sv_db *db) {
     // A full disk may have ended the transaction already.
-    if (sqlite3_get_autocommit(db->handle) == 0) {
+    if (sv_db_is_in_transaction(db)) {
         (void) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     }
 }

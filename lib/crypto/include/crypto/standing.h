@@ -7,10 +7,7 @@
 #include <base/err.h>
 #include <model/standing.h>
 
-enum {
-    SV_STANDING_MESSAGE_MAX = 512, ///< bytes of what is signed
-    SV_STANDING_SIGNERS_MAX = 16,  ///< issuing certificates in one file
-};
+enum { SV_STANDING_MESSAGE_MAX = 512 }; ///< bytes of what is signed
 
 /// `hash` of what came before becomes that with `change` behind it; it begins with zeroes.
 /// [standing-4]

@@ -33,6 +33,7 @@ void sv_db_drop(sv_db **db);
 sv_err sv_db_begin(sv_db *db, sv_why *why);  ///< BEGIN IMMEDIATE
 sv_err sv_db_commit(sv_db *db, sv_why *why); ///< on failure the transaction is rolled back
 void sv_db_rollback(sv_db *db);
+bool sv_db_is_in_transaction(const sv_db *db);
 sv_err sv_db_exec(sv_db *db, const char *sql, sv_why *why);
 
 /// Prepared once and kept by the database: the same `sql` pointer gives the same statement, reset
