@@ -1,6 +1,7 @@
 // Alerts about streams: thresholds, rates, silence; those of rules are of guards.c.
 #include "alerts_own.h"
 #include <crypto/random.h>
+#include <edge/usual.h>
 #include <string.h>
 #include <sys/clock.h>
 
@@ -35,11 +36,23 @@ static void put_reading(gw *g, sv_alert *alert, const gw_stream *s, const sv_rea
 /// What was wrong, also when it is over: the value now is in the data.
 static void put_message(sv_alert *alert, const gw_stream *s, sv_cause cause) {
     const sv_condition *condition = &s->stream.causes[cause];
-    sv_cause_message(cause, &s->rules, condition->value, alert->message);
+    sv_stream_message(&s->stream, &s->rules, cause, alert->message);
     sv_textbuf message = { .at = alert->message,
                            .len = strlen(alert->message),
                            .cap = sizeof alert->message };
     sv_textbuf_add_str(&message, condition->flapping ? " (flapping)" : "");
+}
+
+/// What was expected when it was raised, and how unusual that was; its copy knows of the alert.
+static void put_usual(gw *g, gw_stream *s, sv_alert *alert) {
+    const sv_usual *usual = s->stream.usual;
+    alert->score = sv_usual_alert_score(usual);
+    alert->expected_low = usual->told.low;
+    alert->expected_high = usual->told.high;
+    if (alert->event == SV_ALERT_RAISED) {
+        memcpy(s->usual.alert, alert->id, sizeof alert->id);
+        gw_usual_keep(g, s);
+    }
 }
 
 static void tell(gw *g, gw_stream *s, sv_cause cause, sv_turn turn, const sv_reading *reading) {
@@ -59,6 +72,9 @@ static void tell(gw *g, gw_stream *s, sv_cause cause, sv_turn turn, const sv_rea
     (void) (sv_text_copy(sv_text_of(sv_cause_name(cause)), alert.rule, sizeof alert.rule) == SV_OK);
     put_reading(g, &alert, s, reading);
     put_message(&alert, s, cause);
+    if (cause == SV_CAUSE_UNUSUAL && s->stream.usual != NULL) {
+        put_usual(g, s, &alert);
+    }
     gw_alert_tell(g, &alert, s->rules.uplink != SV_UPLINK_NEVER);
 }
 
@@ -110,6 +126,10 @@ sv_err gw_cause_reopen(gw *g, const gw_kept_alert *kept) {
         return SV_ERR_NO_SPACE;
     }
     gw_condition_reopen(&s->stream.causes[cause], kept);
+    if (cause == SV_CAUSE_UNUSUAL) {
+        s->stream.usual = s->stream.usual == NULL ? sv_usual_new() : s->stream.usual;
+        sv_usual_reopen(s->stream.usual, kept->alert.message);
+    }
     if (cause == SV_CAUSE_STALE) {
         // Silent until it speaks, as before.
         s->stream.heard_us = sv_clock_monotonic_us() - s->rules.stale.after_us - 1;

@@ -1,6 +1,8 @@
 #include "explain.h"
 #include <base/test.h>
 
+#define DETECT "    detect    normal, alerts once it is known for 1d  (by itself)\n"
+
 static const char HEAD[] = "id: gw-1\nsite: pune\nlisten: {port: 8883}\n"
                            "tls: {ca: a, cert: b, key: c}\nstore: {path: /tmp/x.db}\n";
 
@@ -33,32 +35,31 @@ static void each_device_that_the_file_names_and_any_other_is_explained(void **st
            "  p\n"
            "    threshold low 2, warning  (thresholds.sensors.p, line 7)\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT
            "  badge\n"
            "    change    1  (by itself)\n"
            "    uplink    never: nothing of it leaves the site  "
-           "(uplink.devices.press-1.sensors.badge, line 8)\n"
-           "  a\n"
+           "(uplink.devices.press-1.sensors.badge, line 8)\n" DETECT "  a\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT
            "  any other sensor\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT
            "  rule      jam: a > 9, warning, ANOMALY, then stop  (rules.devices.press-1, line 13)\n"
            "\n"
            "pump-1 (groups: pumps)\n"
            "  p\n"
            "    threshold low 2, warning  (thresholds.sensors.p, line 7)\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT
            "    mute      at times  (mute, line 9)\n"
            "  a\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT
            "    mute      at times  (mute, line 9)\n"
            "  any other sensor\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT
            "    mute      at times  (mute, line 9)\n"
            "  rule      dry: p < 1 and a > 5, warning, ANOMALY, then stop  "
            "(rules.groups.pumps, line 12)\n"
@@ -69,21 +70,22 @@ static void each_device_that_the_file_names_and_any_other_is_explained(void **st
            "  p\n"
            "    threshold low 2, warning  (thresholds.sensors.p, line 7)\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT
            "  any other sensor\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
-           "\n");
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT "\n");
 }
 
 // [edge-6]
 static void those_meant_by_a_pattern_are_explained_together(void **state) {
     (void) state;
-    expect("groups: {pumps: ['pump-*']}\nuplink: {groups: {pumps: never}}\n", NULL, NULL,
-           "pump-* (groups: pumps)\n  any other sensor\n    change    1  (by itself)\n"
-           "    uplink    never: nothing of it leaves the site  (uplink.groups.pumps, line 7)\n\n"
-           "any other device\n  any other sensor\n    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n\n");
+    expect(
+        "groups: {pumps: ['pump-*']}\nuplink: {groups: {pumps: never}}\n", NULL, NULL,
+        "pump-* (groups: pumps)\n  any other sensor\n    change    1  (by itself)\n"
+        "    uplink    never: nothing of it leaves the site  (uplink.groups.pumps, line 7)\n" DETECT
+        "\n"
+        "any other device\n  any other sensor\n    change    1  (by itself)\n"
+        "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT "\n");
 }
 
 // [edge-6]
@@ -94,8 +96,7 @@ static void one_sensor_of_one_device_is_explained(void **state) {
            "  x\n"
            "    threshold high 7, warning  (thresholds.devices.d.sensors.x, line 6)\n"
            "    change    1  (by itself)\n"
-           "    uplink    change: averages that differ, and minutes  (by itself)\n"
-           "\n");
+           "    uplink    change: averages that differ, and minutes  (by itself)\n" DETECT "\n");
 }
 
 // [edge-6]
@@ -109,13 +110,14 @@ static void a_file_that_names_very_many_devices_is_cut_with_a_word(void **state)
     for (int i = 0; i < GW_EXPLAIN_DEVICES_MAX + 3; i++) {
         sv_textbuf_addf(&yaml, "    d%d: never\n", i);
         if (i < GW_EXPLAIN_DEVICES_MAX) {
-            sv_textbuf_addf(&told, "d%d\n%s(uplink.devices.d%d, line %d)\n\n", i, LINES, i, i + 8);
+            sv_textbuf_addf(&told, "d%d\n%s(uplink.devices.d%d, line %d)\n" DETECT "\n", i, LINES,
+                            i, i + 8);
         }
     }
     sv_textbuf_add_str(&told, "and 3 more devices that the file names: ask with --device\n\n"
                               "any other device\n  any other sensor\n    change    1  (by itself)\n"
                               "    uplink    change: averages that differ, and minutes  (by "
-                              "itself)\n\n");
+                              "itself)\n" DETECT "\n");
     expect(yaml.at, NULL, NULL, told.at);
 }
 

@@ -34,6 +34,7 @@
 #include "standing.h"
 #include "traffic.h"
 #include "try.h"
+#include "usual.h"
 #include <base/map.h>
 #include <base/ranges.h>
 #include <base/time.h>
@@ -98,6 +99,7 @@ struct gw_stream {
     int64_t minute_due_us; ///< monotonic: the open minute waits no longer for what is on its way
     bool minute_corrected; ///< something in it is not placed at the time its device said
     gw_last last;
+    gw_usual usual;
     gw_sender *live;     ///< whose readings are judged now; NULL: nobody's that are numbered
     int64_t live_seq;    ///< its highest number here
     int64_t newest_us;   ///< of what was judged

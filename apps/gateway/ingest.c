@@ -152,6 +152,7 @@ static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, placed a
     s->stream.quiet = is_quiet(g, s);
     s->stream.heard_us = sv_clock_monotonic_us();
     take_sample(s, reading->value, at.at_us, s->stream.heard_us, &d);
+    gw_usual_note(s);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at.at_us };
     gw_alert_turns(g, s, d.turns, reading);
     show_guard(g, s, received_us, false);
@@ -209,6 +210,7 @@ static void tick_silence(gw *g, gw_stream *s, int64_t now_us) {
 
 void gw_ingest_tick(gw *g) {
     int64_t now_us = sv_clock_monotonic_us();
+    unsigned copies = GW_USUAL_COPIES;
     sv_summary summary;
     gw_maintenance_tick(g);
     g->muted = sv_rules_muted(g->config.rules, gw_wall_us(g));
@@ -221,6 +223,7 @@ void gw_ingest_tick(gw *g) {
             tick_late(g, s, now_us);
         }
         tick_silence(g, s, now_us);
+        gw_usual_tick(g, s, now_us, &copies);
     }
     gw_guards_tick(g);
 }
@@ -337,6 +340,21 @@ void gw_ingest_rules(gw *g) {
         gw_stream *s = sv_map_at(g->streams, i, NULL);
         sv_rules_for(g->config.rules, sv_text_of(s->device), sv_text_of(s->sensor), &s->rules);
         gw_guard_attach(g, s);
+        gw_usual_restore(g, s);
+    }
+}
+
+/// It may have been learnt from before: the copy knows.
+static void replay_sample(gw_stream *s, double value, int64_t at_us, int64_t row,
+                          sv_decision *out) {
+    sv_detection detection = s->rules.detect.level;
+    bool learnt = row <= s->usual.reading;
+    s->rules.detect.level = learnt ? SV_DETECTION_OFF : detection;
+    s->stream.quiet = true;
+    take_sample(s, value, at_us, sv_clock_monotonic_us(), out);
+    s->rules.detect.level = detection;
+    if (!learnt) {
+        gw_usual_note(s);
     }
 }
 
@@ -356,8 +374,7 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
         return SV_OK;
     }
     sv_decision d;
-    s->stream.quiet = true;
-    take_sample(s, reading.value, at_us, sv_clock_monotonic_us(), &d);
+    replay_sample(s, reading.value, at_us, sv_stmt_int(stmt, 13), &d);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
     show_guard(g, s, sv_stmt_int(stmt, 6), true);
     s->minute_corrected = (s->minute_corrected && !d.summary_done) || at_us != reading.at_us;
@@ -382,7 +399,7 @@ sv_err gw_ingest_prime(gw *g, sv_why *why) {
     SV_TRY(sv_db_stmt(
         g->db,
         "SELECT stream.device, sensor, at, value, epoch, seq, received, reading_row.id "
-        "<= ?1, received, at, uptime, known, start FROM reading_row JOIN stream ON "
+        "<= ?1, received, at, uptime, known, start, reading_row.id FROM reading_row JOIN stream ON "
         "stream.id = stream LEFT JOIN boot ON boot.id = reading_row.boot WHERE reading_row.id > "
         "min(?1, ?2) ORDER BY reading_row.id",
         &stmt, why));

@@ -173,6 +173,7 @@ static void close_all(gw *g) {
     // A store that could not be used is left as it was.
     if (g->started && g->exit_code == 0) {
         (void) gw_senders_checkpoint(g);
+        gw_usual_keep_all(g);
         gw_store_availability(g);
     }
     // What is recorded is committed and acknowledged while there is somebody to hear it, with what

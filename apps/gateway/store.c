@@ -23,6 +23,7 @@ extern const char gw_schema_maintenance[];
 extern const char gw_schema_standing[];
 extern const char gw_schema_standing_line[];
 extern const char gw_schema_belief[];
+extern const char gw_schema_usual[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -215,7 +216,8 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "maintenance", gw_schema_maintenance },
                                            { "standing", gw_schema_standing },
                                            { "standing line", gw_schema_standing_line },
-                                           { "belief", gw_schema_belief } };
+                                           { "belief", gw_schema_belief },
+                                           { "usual", gw_schema_usual } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };

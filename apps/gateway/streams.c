@@ -59,5 +59,6 @@ gw_stream *gw_stream_of(gw *g, sv_text device, sv_text sensor) {
     if (row_of(g, s, &why) != SV_OK) {
         gw_store_failed(g, &why);
     }
+    gw_usual_restore(g, s);
     return s;
 }

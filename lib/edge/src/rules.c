@@ -4,8 +4,9 @@
 #include <base/time.h>
 #include <stdlib.h>
 
-const char *const SV_RULES_SECTIONS[] = { "groups", "thresholds", "rate",     "stale", "change",
-                                          "uplink", "mute",       "flapping", "rules", NULL };
+const char *const SV_RULES_SECTIONS[] = { "groups",   "thresholds", "rate",   "stale",
+                                          "change",   "uplink",     "detect", "mute",
+                                          "flapping", "rules",      NULL };
 
 sv_rules *sv_rules_default(void) {
     sv_rules *rules = sv_mem_new(sizeof *rules);
@@ -14,17 +15,20 @@ sv_rules *sv_rules_default(void) {
     rules_stale *stale = sv_mem_new(sizeof *stale);
     rules_change *change = sv_mem_new(sizeof *change);
     rules_uplink *uplink = sv_mem_new(sizeof *uplink);
+    rules_detect *detect = sv_mem_new(sizeof *detect);
     threshold->rule.life.severity = SV_SEVERITY_WARNING;
     rate->rule.life.severity = SV_SEVERITY_WARNING;
     rate->rule.per_us = SV_TIME_MINUTE_US;
     stale->rule.life.severity = SV_SEVERITY_WARNING;
     change->rule.amount = 1.0;
     uplink->rule = SV_UPLINK_CHANGE;
+    detect->rule = (sv_detect){ SV_DETECTION_NORMAL, SV_TIME_DAY_US };
     rules_layer_open(&rules->thresholds, &threshold->place);
     rules_layer_open(&rules->rates, &rate->place);
     rules_layer_open(&rules->stales, &stale->place);
     rules_layer_open(&rules->changes, &change->place);
     rules_layer_open(&rules->uplinks, &uplink->place);
+    rules_layer_open(&rules->detects, &detect->place);
     rules_named_open(&rules->named);
     return rules;
 }
@@ -48,6 +52,7 @@ void sv_rules_drop(sv_rules **rules) {
     rules_layer_drop(&(*rules)->stales);
     rules_layer_drop(&(*rules)->changes);
     rules_layer_drop(&(*rules)->uplinks);
+    rules_layer_drop(&(*rules)->detects);
     rules_named_drop(&(*rules)->named);
     rules_mutes_drop(&(*rules)->mutes);
     rules_groups_drop(&(*rules)->groups);
@@ -92,6 +97,7 @@ sv_err sv_rules_read(const sv_config_node *root, sv_rules **out, sv_config_fault
     rules_layer_read(root, &RULES_STALE, groups, &rules->stales, faults);
     rules_layer_read(root, &RULES_CHANGE, groups, &rules->changes, faults);
     rules_layer_read(root, &RULES_UPLINK, groups, &rules->uplinks, faults);
+    rules_layer_read(root, &RULES_DETECT, groups, &rules->detects, faults);
     rules_named_read(sv_config_node_get(root, "rules"), groups, &rules->named, faults);
     rules_mutes_read(sv_config_node_get(root, "mute"), groups, &rules->mutes, faults);
     read_flapping(sv_config_node_get(root, "flapping"), &rules->flapping, faults);
@@ -115,6 +121,7 @@ void sv_rules_for(const sv_rules *rules, sv_text device, sv_text sensor, sv_stre
         .stale = FIND(rules_stale, &rules->stales)->rule,
         .change = FIND(rules_change, &rules->changes)->rule,
         .uplink = FIND(rules_uplink, &rules->uplinks)->rule,
+        .detect = FIND(rules_detect, &rules->detects)->rule,
         .flapping = rules->flapping,
         .mutes = rules_mutes_of(&rules->mutes, in, device, sensor),
     };

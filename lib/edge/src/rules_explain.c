@@ -116,6 +116,14 @@ static void explain_uplink(const sv_uplink *rule, sv_textbuf *out) {
     sv_textbuf_addf(out, "uplink    %s", WORDS[*rule]);
 }
 
+static void explain_detect(const sv_detect *rule, sv_textbuf *out) {
+    sv_textbuf_addf(out, "detect    %s", sv_detection_name(rule->level));
+    if (rule->level != SV_DETECTION_OFF && rule->learn_us > 0) {
+        sv_textbuf_add_str(out, ", alerts once it is known for ");
+        sv_duration_add(out, rule->learn_us);
+    }
+}
+
 /// The place of a rule is the first thing in it.
 #define EXPLAIN(type, layer, section, explain, always)                                             \
     do {                                                                                           \
@@ -134,6 +142,7 @@ void sv_rules_explain(const sv_rules *rules, sv_text device, sv_text sensor, sv_
     EXPLAIN(rules_stale, &rules->stales, "stale", explain_stale, false);
     EXPLAIN(rules_change, &rules->changes, "change", explain_change, true);
     EXPLAIN(rules_uplink, &rules->uplinks, "uplink", explain_uplink, true);
+    EXPLAIN(rules_detect, &rules->detects, "detect", explain_detect, true);
     uint64_t mutes = rules_mutes_of(&rules->mutes, in, device, sensor);
     for (unsigned i = 0; i < rules->mutes.count; i++) {
         if ((mutes >> i & 1) != 0) {
@@ -152,7 +161,7 @@ void rules_names_add(rules_names *names, sv_text name) {
     }
 }
 
-enum { RULES_LAYERS = 5 };
+enum { RULES_LAYERS = 6 };
 
 static void layers_of(const sv_rules *rules, const rules_layer *out[RULES_LAYERS]) {
     out[0] = &rules->thresholds;
@@ -160,6 +169,7 @@ static void layers_of(const sv_rules *rules, const rules_layer *out[RULES_LAYERS
     out[2] = &rules->stales;
     out[3] = &rules->changes;
     out[4] = &rules->uplinks;
+    out[5] = &rules->detects;
 }
 
 void sv_rules_devices(const sv_rules *rules, void (*each)(void *arg, sv_text device_id),

@@ -251,3 +251,54 @@ static rules_place *read_uplink(const sv_config_node *node, sv_config_faults *fa
 }
 
 const rules_kind RULES_UPLINK = { "uplink", read_uplink, false };
+
+// ---- what is unusual ----------------------------------------------------------------------------
+
+const char *sv_detection_name(sv_detection detection) {
+    static const char *const NAMES[SV_DETECTION__COUNT] = { "off", "low", "normal", "high" };
+    return NAMES[detection];
+}
+
+static bool take_detection(const sv_config_node *node, sv_detection *out,
+                           sv_config_faults *faults) {
+    for (unsigned i = 0; is_scalar(node) && i < SV_DETECTION__COUNT; i++) {
+        if (sv_text_is(sv_config_node_text(node), sv_detection_name((sv_detection) i))) {
+            *out = (sv_detection) i;
+            return true;
+        }
+    }
+    sv_config_fault(faults, node, "what is unusual is looked for: one of off, low, normal, high");
+    return false;
+}
+
+static void read_sensitivity(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    if (node != NULL) {
+        (void) take_detection(node, &((sv_detect *) target)->level, faults);
+    }
+}
+
+static const sv_config_key DETECTION_KEYS[] = {
+    { .name = "sensitivity", .type = SV_CONFIG_CUSTOM, .read = read_sensitivity },
+    { .name = "learn",
+      .type = SV_CONFIG_DURATION,
+      .offset = offsetof(sv_detect, learn_us),
+      .fallback = "1d",
+      .max = 400 * SV_TIME_DAY_US },
+    { .name = NULL },
+};
+
+/// `low`, or a map with `sensitivity` and `learn`.
+static rules_place *read_detection(const sv_config_node *node, sv_config_faults *faults) {
+    sv_detect rule = { SV_DETECTION_NORMAL, SV_TIME_DAY_US };
+    bool read = sv_config_node_kind(node) == SV_CONFIG_MAP
+                    ? sv_config_read(node, DETECTION_KEYS, &rule, faults) == SV_OK
+                    : take_detection(node, &rule.level, faults);
+    if (!read) {
+        return NULL;
+    }
+    rules_detect *kept = sv_mem_new(sizeof *kept);
+    kept->rule = rule;
+    return &kept->place;
+}
+
+const rules_kind RULES_DETECT = { "detect", read_detection, false };

@@ -220,6 +220,10 @@ void rules_layer_read(const sv_config_node *root, const rules_kind *kind,
                       const rules_groups *groups, rules_layer *into, sv_config_faults *faults) {
     const reader r = { .kind = kind, .groups = groups, .into = into, .faults = faults };
     const sv_config_node *node = sv_config_node_get(root, kind->section);
+    if (node != NULL && !kind->keyed && sv_config_node_kind(node) == SV_CONFIG_SCALAR) {
+        read_default(&r, node); // one value for everything
+        return;
+    }
     if (node == NULL || !rules_is_map(node, kind->section, faults)) {
         return;
     }

@@ -128,7 +128,13 @@ typedef struct rules_uplink {
     sv_uplink rule;
 } rules_uplink;
 
-extern const rules_kind RULES_THRESHOLD, RULES_RATE, RULES_STALE, RULES_CHANGE, RULES_UPLINK;
+typedef struct rules_detection {
+    rules_place place;
+    sv_detect rule;
+} rules_detect;
+
+extern const rules_kind RULES_THRESHOLD, RULES_RATE, RULES_STALE, RULES_CHANGE, RULES_UPLINK,
+    RULES_DETECT;
 
 // ---- mutes --------------------------------------------------------------------------------------
 
@@ -186,7 +192,7 @@ void rules_named_drop(rules_named *named);
 struct sv_rules {
     rules_groups groups;
     rules_named named;
-    rules_layer thresholds, rates, stales, changes, uplinks;
+    rules_layer thresholds, rates, stales, changes, uplinks, detects;
     rules_mutes mutes;
     sv_flapping flapping;
     unsigned shared; ///< owners but one

@@ -1,6 +1,7 @@
 #include <base/mem.h>
 #include <base/time.h>
 #include <edge/stream.h>
+#include <edge/usual.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -126,6 +127,29 @@ static void judge_rate(sv_stream *stream, const sv_stream_rules *rules, int64_t 
     judge(stream, rules, SV_CAUSE_FALL, fall, out->rate, at_us, out->turns);
 }
 
+// ---- what is unusual ----------------------------------------------------------------------------
+
+/// An episode that begins while the stream is quiet, or not known for long, is not told later.
+static void judge_usual(sv_stream *stream, const sv_stream_rules *rules, int64_t at_us,
+                        sv_decision *out) {
+    sv_finding finding = { .kept = true, .less_worse = true };
+    if (rules->detect.level != SV_DETECTION_OFF) {
+        stream->usual = stream->usual == NULL ? sv_usual_new() : stream->usual;
+        sv_usual_take(stream->usual, rules->detect.level, out->raw, at_us);
+        finding.broken = stream->usual->last.alert
+                         && stream->usual->detector.age_us >= (double) rules->detect.learn_us;
+        finding.kept = !stream->usual->last.open;
+    } else if (!stream->causes[SV_CAUSE_UNUSUAL].open) {
+        return;
+    }
+    judge(stream, rules, SV_CAUSE_UNUSUAL, finding, out->raw, at_us, out->turns);
+    sv_turn *turn = &out->turns[SV_CAUSE_UNUSUAL];
+    turn->news = turn->news || (turn->event == SV_ALERT_UPDATED && finding.broken);
+    if (turn->event == SV_ALERT_UPDATED && !turn->news) {
+        turn->event = SV_ALERT_NONE; // that the episode goes on is no news, another one is
+    }
+}
+
 // ---- what goes up -------------------------------------------------------------------------------
 
 static bool is_significant(sv_stream *stream, const sv_change *change, double value) {
@@ -150,7 +174,16 @@ static void end_minute(sv_stream *stream, sv_summary *out) {
     stream->minute.count = 0;
 }
 
-static void summarise(sv_stream *stream, double value, int64_t at_us, sv_decision *out) {
+/// Of the last reading, and the highest score of the minute.
+static void note_usual(const sv_usual *usual, sv_summary *minute) {
+    double score = sv_usual_score(&usual->last);
+    minute->score = score > minute->score ? score : minute->score;
+    minute->low = usual->last.low;
+    minute->high = usual->last.high;
+}
+
+static void summarise(sv_stream *stream, const sv_stream_rules *rules, double value, int64_t at_us,
+                      sv_decision *out) {
     int64_t minute_us = minute_of(at_us);
     sv_summary *minute = &stream->minute;
     if (minute->count > 0 && minute_us > minute->minute_us) {
@@ -165,6 +198,9 @@ static void summarise(sv_stream *stream, double value, int64_t at_us, sv_decisio
     minute->min = value < minute->min ? value : minute->min;
     minute->max = value > minute->max ? value : minute->max;
     stream->minute_sum += value;
+    if (rules->detect.level != SV_DETECTION_OFF) {
+        note_usual(stream->usual, minute);
+    }
 }
 
 // ---- a stream -----------------------------------------------------------------------------------
@@ -179,6 +215,7 @@ void sv_stream_start(sv_stream *stream, int64_t now_us) {
 void sv_stream_drop(sv_stream *stream) {
     free(stream->slope);
     stream->slope = NULL;
+    sv_usual_drop(&stream->usual);
 }
 
 void sv_stream_take(sv_stream *stream, const sv_stream_rules *rules, double value, int64_t at_us,
@@ -186,8 +223,9 @@ void sv_stream_take(sv_stream *stream, const sv_stream_rules *rules, double valu
     *out = (sv_decision){ .value = moving_average(stream, value), .raw = value };
     judge_bounds(stream, rules, at_us, out);
     judge_rate(stream, rules, at_us, out);
+    judge_usual(stream, rules, at_us, out);
     out->significant = is_significant(stream, &rules->change, out->value);
-    summarise(stream, value, at_us, out);
+    summarise(stream, rules, value, at_us, out);
 }
 
 /// Silence: broken once it has lasted too long, kept as soon as it is over.

@@ -94,6 +94,28 @@ void sv_alert_add_readable(sv_textbuf *out, sv_text message) {
     }
 }
 
+/// To five digits: more of them say nothing about what is usual.
+static void put_rounded(sv_json_out *json, double value) {
+    char room[NUMBER_MAX];
+    double rounded = value;
+    int len = snprintf(room, sizeof room, "%.5g", value);
+    (void) (sv_num_parse((sv_text){ room, (size_t) len }, &rounded) == SV_OK);
+    sv_json_put_number(json, rounded);
+}
+
+static void put_usual(sv_json_out *json, const sv_alert *alert) {
+    if (alert->score > 0) {
+        sv_json_add_int(json, "score", (int64_t) lround(alert->score));
+    }
+    if (alert->expected_low < alert->expected_high) {
+        sv_json_key(json, "expected");
+        sv_json_open_array(json);
+        put_rounded(json, alert->expected_low);
+        put_rounded(json, alert->expected_high);
+        sv_json_close_array(json);
+    }
+}
+
 static void put_data(sv_json_out *json, const sv_alert *alert) {
     sv_json_key(json, "data");
     sv_json_open_object(json);
@@ -111,6 +133,7 @@ static void put_data(sv_json_out *json, const sv_alert *alert) {
     if (isfinite(alert->raw)) {
         sv_json_add_number(json, "raw", alert->raw);
     }
+    put_usual(json, alert);
     sv_json_close_object(json);
 }
 
@@ -194,6 +217,23 @@ static sv_err take_id(const sv_json *data, const char *name, const char *what,
     return sv_id_check(what, sv_text_of(room), why);
 }
 
+static sv_err take_usual(const sv_json *data, sv_alert *out, sv_why *why) {
+    const sv_json *expected = sv_json_get(data, "expected");
+    if (sv_json_number(sv_json_get(data, "score"), &out->score)
+        && !(out->score >= 0 && out->score <= 100)) {
+        return sv_fail(why, SV_ERR_INVALID, "alert: data.score %g is not between 0 and 100",
+                       out->score);
+    }
+    if (expected != NULL
+        && !(sv_json_count(expected) == 2
+             && sv_json_number(sv_json_at(expected, 0), &out->expected_low)
+             && sv_json_number(sv_json_at(expected, 1), &out->expected_high)
+             && out->expected_low <= out->expected_high)) {
+        return sv_fail(why, SV_ERR_INVALID, "alert: data.expected is not a low and a high number");
+    }
+    return SV_OK;
+}
+
 static sv_err take_data(const sv_json *data, sv_alert *out, sv_why *why) {
     int64_t at_ms = 0;
     if (!sv_json_int(sv_json_get(data, "timestamp"), &at_ms) || llabs(at_ms) > INT64_MAX / 1000) {
@@ -205,7 +245,7 @@ static sv_err take_data(const sv_json *data, sv_alert *out, sv_why *why) {
     SV_TRY(take_id(data, "rule", "alert: rule", out->rule, why));
     (void) sv_json_number(sv_json_get(data, "value"), &out->value);
     (void) sv_json_number(sv_json_get(data, "raw"), &out->raw);
-    return SV_OK;
+    return take_usual(data, out, why);
 }
 
 static bool is_alert_id(const char *id) {

@@ -91,6 +91,24 @@ static void an_acknowledgement_says_by_whom(void **state) {
     assert_string_equal(again.by, "ada");
 }
 
+// [alert-7]
+static void what_was_expected_and_how_unusual_it_is_come_back(void **state) {
+    (void) state;
+    char room[SV_ALERT_BYTES_MAX] = "";
+    sv_textbuf out = SV_TEXTBUF(room);
+    sv_alert alert;
+    assert_int_equal(read_alert("{" TOLD ",\"data\":{\"timestamp\":7}}", &alert, NULL), SV_OK);
+    assert_true(alert.score == 0 && !(alert.expected_low < alert.expected_high));
+    alert.score = 87.3;
+    alert.expected_low = 52.1234567;
+    alert.expected_high = 64.5;
+    sv_alert_format(&alert, &out);
+    assert_int_equal(sv_textbuf_end(&out), SV_OK);
+    assert_non_null(strstr(room, "\"score\":87,\"expected\":[52.123,64.5]"));
+    assert_int_equal(read_alert(room, &alert, NULL), SV_OK);
+    assert_true(alert.score == 87 && alert.expected_low == 52.123 && alert.expected_high == 64.5);
+}
+
 // [alert-1]
 static void every_broken_alert_is_refused_with_its_sentence(void **state) {
     (void) state;
@@ -113,6 +131,10 @@ static void every_broken_alert_is_refused_with_its_sentence(void **state) {
         { "{" TOLD "}", "alert: data.timestamp is not" },
         { "{" TOLD ",\"data\":{\"timestamp\":1.5}}", "alert: data.timestamp is not" },
         { "{" TOLD ",\"data\":{\"timestamp\":1,\"sensor\":\"a b\"}}", "alert: sensor \"a b\"" },
+        { "{" TOLD ",\"data\":{\"timestamp\":1,\"score\":101}}", "alert: data.score 101 is not" },
+        { "{" TOLD ",\"data\":{\"timestamp\":1,\"expected\":[2,1]}}",
+          "alert: data.expected is not" },
+        { "{" TOLD ",\"data\":{\"timestamp\":1,\"expected\":3}}", "alert: data.expected is not" },
     };
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
         sv_alert alert = { .at_us = 42 };
@@ -131,6 +153,7 @@ int main(void) {
         cmocka_unit_test(people_read_no_more_digits_than_they_need),
         cmocka_unit_test(what_an_alert_does_not_have_is_left_out),
         cmocka_unit_test(an_acknowledgement_says_by_whom),
+        cmocka_unit_test(what_was_expected_and_how_unusual_it_is_come_back),
         cmocka_unit_test(every_broken_alert_is_refused_with_its_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,10 @@ sv_trial *sv_trial_new(const sv_rules *rules, bool undamped,
     return trial;
 }
 
+void sv_trial_detect(sv_trial *trial) {
+    trial->detects = true;
+}
+
 void sv_trial_drop(sv_trial **trial) {
     if (*trial == NULL) {
         return;
@@ -75,6 +79,7 @@ sv_trial_stream *sv_trial_stream_of(sv_trial *trial, sv_text device_id, sv_text 
     }
     sv_stream_start(&found->stream, INT64_MIN);
     sv_rules_for(trial->rules, device_id, sensor, &found->rules);
+    found->rules.detect.level = trial->detects ? found->rules.detect.level : SV_DETECTION_OFF;
     found->damping = damping_of(&found->rules);
     found->due_us = INT64_MAX;
     trial_guard_attach(trial, found);
@@ -108,7 +113,7 @@ static void raise(sv_trial *t, sv_trial_stream *s, sv_cause cause, int64_t at_us
     (void) (sv_text_copy(sv_text_of(s->device_id), alert.device_id, SV_ID_ROOM) == SV_OK);
     (void) (sv_text_copy(sv_text_of(s->sensor), alert.sensor, SV_ID_ROOM) == SV_OK);
     (void) (sv_text_copy(sv_text_of(sv_cause_name(cause)), alert.rule, SV_ID_ROOM) == SV_OK);
-    sv_cause_message(cause, &s->rules, condition->value, alert.message);
+    sv_stream_message(&s->stream, &s->rules, cause, alert.message);
     s->raised++;
     s->alert[cause] = trial_alert_raise(t, &alert);
 }

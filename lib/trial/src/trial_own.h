@@ -29,7 +29,7 @@ struct sv_trial_stream {
 
 struct sv_trial {
     const sv_rules *rules;
-    bool undamped;
+    bool undamped, detects;
     void (*told)(void *arg, const sv_trial_alert *alert);
     void *arg;
     sv_map *streams; ///< device/sensor -> sv_trial_stream

@@ -1,7 +1,8 @@
 // What an operator wants to happen with the readings of each stream: thresholds, rates, silence,
-// significant change, what leaves the site, and when nothing is to be raised. Read from the
-// gateway's YAML (docs/guide/rules.md), looked up per (device, sensor); the most specific section
-// wins whole: device+sensor, device, group+sensor, group, sensor, default. [edge-6]
+// significant change, what leaves the site, how much is unusual, and when nothing is to be raised.
+// Read from the gateway's YAML (docs/guide/rules.md), looked up per (device, sensor); the most
+// specific section wins whole: device+sensor, device, group+sensor, group, sensor, default.
+// [edge-6]
 #ifndef SV_EDGE_RULES_H
 #define SV_EDGE_RULES_H
 
@@ -57,6 +58,22 @@ typedef struct sv_change {
     bool percent;  ///< of the last value sent
 } sv_change;
 
+/// How readily something is unusual (usual.h). A rule that says nothing of it is off.
+typedef enum sv_detection {
+    SV_DETECTION_OFF,
+    SV_DETECTION_LOW,
+    SV_DETECTION_NORMAL,
+    SV_DETECTION_HIGH,
+    SV_DETECTION__COUNT
+} sv_detection;
+
+const char *sv_detection_name(sv_detection detection); ///< "off", "low", "normal", "high"
+
+typedef struct sv_detect {
+    sv_detection level;
+    int64_t learn_us; ///< of the stream's time: nothing is raised before; default 1 day
+} sv_detect;
+
 /// What holds for one stream.
 typedef struct sv_stream_rules {
     sv_threshold threshold;
@@ -64,15 +81,16 @@ typedef struct sv_stream_rules {
     sv_stale stale;
     sv_change change;
     sv_uplink uplink;
+    sv_detect detect;
     sv_flapping flapping;
     uint64_t mutes; ///< those that concern it; see sv_rules_muted
 } sv_stream_rules;
 
 typedef struct sv_rules sv_rules;
 
-/// The sections `groups`, `thresholds`, `rate`, `stale`, `change`, `uplink`, `mute`, `flapping` and
-/// `rules`
-/// of `root` (others are left alone; absent ones give the defaults: no bound, 1.0, change). All
+/// The sections `groups`, `thresholds`, `rate`, `stale`, `change`, `uplink`, `detect`, `mute`,
+/// `flapping` and `rules` of `root` (others are left alone; absent ones give the defaults: no
+/// bound, 1.0, change, normal). All
 /// faults are collected; NULL *out then.
 sv_err sv_rules_read(const sv_config_node *root, sv_rules **out, sv_config_faults *faults);
 /// The names of those sections; ends with NULL.

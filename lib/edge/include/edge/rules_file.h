@@ -25,6 +25,7 @@ void sv_rules_section_later(const sv_config_node *node, void *target, sv_config_
         SV_RULES_SECTION("stale", "how long a sensor may be silent"),                              \
         SV_RULES_SECTION("change", "what counts as a significant change"),                         \
         SV_RULES_SECTION("uplink", "never, aggregate, change or all"),                             \
+        SV_RULES_SECTION("detect", "off, low, normal or high: alerts of what is unusual"),         \
         SV_RULES_SECTION("mute", "when nothing is raised"),                                        \
         SV_RULES_SECTION("flapping", "how often an alert is raised before it stays"),              \
         SV_RULES_SECTION("rules", "conditions with names over the sensors of a device")

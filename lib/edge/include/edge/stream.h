@@ -17,6 +17,8 @@ typedef struct sv_summary {
     int64_t minute_us; ///< start of the minute of the readings' own time
     int64_t count;
     double min, mean, max;
+    double score;     ///< the highest of the minute, 0 to 100: how unusual; 0: not looked for
+    double low, high; ///< what was expected at its end; low < high, or it is not known
 } sv_summary;
 
 /// What an alert of a stream can be about.
@@ -26,11 +28,12 @@ typedef enum sv_cause {
     SV_CAUSE_RISE,
     SV_CAUSE_FALL,
     SV_CAUSE_STALE,
+    SV_CAUSE_UNUSUAL, ///< see usual.h
     SV_CAUSE__COUNT
 } sv_cause;
 
 sv_alert_type sv_cause_type(sv_cause cause);
-/// What tells causes of one type apart: "rise", "fall", or "".
+/// What tells causes of one type apart: "rise", "fall", "unusual", or "".
 const char *sv_cause_name(sv_cause cause);
 /// False when there is no such cause.
 bool sv_cause_find(sv_alert_type type, sv_text name, sv_cause *out);
@@ -52,8 +55,9 @@ typedef struct sv_stream {
     double last_sent;
     int64_t heard_us; ///< the owner's, by its clock: of the last reading; INT64_MIN: none yet
     sv_condition causes[SV_CAUSE__COUNT];
-    sv_slope *slope;   ///< NULL: no rate was ever asked for
-    sv_summary minute; ///< being filled; count 0: none
+    sv_slope *slope;        ///< NULL: no rate was ever asked for
+    struct sv_usual *usual; ///< NULL: it was never asked for
+    sv_summary minute;      ///< being filled; count 0: none
     double minute_sum;
 } sv_stream;
 
@@ -88,7 +92,11 @@ bool sv_stream_tick(sv_stream *stream, const sv_stream_rules *rules, int64_t now
 /// its next reading. Whoever knows what time it will be need not ask every second.
 int64_t sv_stream_due_us(const sv_stream *stream, const sv_stream_rules *rules);
 
-/// What is said about a cause: the number is the average, the rate, or the silence in µs.
+/// What is said about a cause that was last broken, with the number it was broken by.
+void sv_stream_message(const sv_stream *stream, const sv_stream_rules *rules, sv_cause cause,
+                       char out[SV_ALERT_MESSAGE_MAX]);
+/// The same of a number: the average, the rate, or the silence in µs. What is unusual is not said
+/// by one.
 void sv_cause_message(sv_cause cause, const sv_stream_rules *rules, double number,
                       char out[SV_ALERT_MESSAGE_MAX]);
 

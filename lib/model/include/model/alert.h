@@ -49,8 +49,10 @@ typedef struct sv_alert {
     sv_severity severity;
     sv_alert_event event;
     char message[SV_ALERT_MESSAGE_MAX];
-    double value; ///< what was judged (the average), not finite: none
-    double raw;   ///< the reading behind it, not finite: none
+    double value;                       ///< what was judged (the average), not finite: none
+    double raw;                         ///< the reading behind it, not finite: none
+    double score;                       ///< 0 to 100: how unusual it is; 0: nobody says
+    double expected_low, expected_high; ///< what was; low < high, or nobody says
     int64_t at_us;
     char by[SV_ID_ROOM];              ///< who acknowledged it; empty with any other event
     char timestamp[SV_TIMESTAMP_MAX]; ///< as it came; empty: formatted from at_us
@@ -64,8 +66,9 @@ void sv_alert_threshold_message(sv_alert_type high_or_low, double value,
 void sv_alert_add_readable(sv_textbuf *out, sv_text message);
 
 /// {"id","deviceId","alertType","severity","message",
-/// "data":{"timestamp":<ms>,"deviceId","sensor","rule","value","raw"},"timestamp":<ISO
-/// 8601>,"event", "by"}; `by` with SV_ALERT_ACKNOWLEDGED alone. [alert-1] [alert-3]
+/// "data":{"timestamp":<ms>,"deviceId","sensor","rule","value","raw","score",
+/// "expected":[low,high]},"timestamp":<ISO 8601>,"event", "by"}; `by` with SV_ALERT_ACKNOWLEDGED
+/// alone. [alert-1] [alert-3] [alert-7]
 void sv_alert_format(const sv_alert *alert, sv_textbuf *out);
 /// The inverse; texts outside their limits or grammar are refused with a sentence. [alert-1]
 sv_err sv_alert_from_json(const sv_json *object, sv_alert *out, sv_why *why);

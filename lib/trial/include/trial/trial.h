@@ -39,6 +39,8 @@ typedef enum sv_damping {
 /// every alert as it is raised, if `raised` is not NULL.
 sv_trial *sv_trial_new(const sv_rules *rules, bool undamped,
                        void (*raised)(void *arg, const sv_trial_alert *alert), void *arg);
+/// Look for what is unusual as well, where the rules want it. Before its first stream.
+void sv_trial_detect(sv_trial *trial);
 void sv_trial_drop(sv_trial **trial);
 
 /// NULL: more than SV_TRIAL_STREAMS_MAX.

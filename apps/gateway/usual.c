@@ -1,0 +1,79 @@
+#include "gateway.h"
+#include <edge/usual.h>
+#include <sys/clock.h>
+#include <sys/log.h>
+
+static sv_err load(gw_stream *s, sv_stmt *row, sv_why *why) {
+    sv_text state = sv_stmt_text(row, 2);
+    sv_usual *usual = sv_usual_new();
+    sv_err err =
+        sv_stream_detector_load(&usual->detector, (const uint8_t *) state.at, state.len, why);
+    if (err != SV_OK) {
+        sv_usual_drop(&usual);
+        return err;
+    }
+    s->stream.usual = usual;
+    s->usual.reading = sv_stmt_int(row, 0);
+    (void) (sv_text_copy(sv_stmt_text(row, 1), s->usual.alert, sizeof s->usual.alert) == SV_OK);
+    return SV_OK;
+}
+
+void gw_usual_restore(gw *g, gw_stream *s) {
+    sv_stmt *row = NULL;
+    sv_why why = { 0 };
+    if (s->rules.detect.level == SV_DETECTION_OFF || s->stream.usual != NULL) {
+        return;
+    }
+    s->usual.kept_us = sv_clock_monotonic_us();
+    sv_err err =
+        sv_db_stmt(g->db, "SELECT reading, alert, state FROM usual WHERE stream = ?", &row, &why);
+    if (err == SV_OK) {
+        sv_stmt_bind_int(row, 1, s->row);
+        err = sv_stmt_next(row, &why);
+    }
+    if (err == SV_OK) {
+        err = load(s, row, &why);
+        sv_stmt_reset(row);
+    }
+    if (err != SV_OK && err != SV_ERR_NOT_FOUND) {
+        SV_LOG(error, "usual.damaged", "what is usual for %s/%s is learnt anew: %s", s->device,
+               s->sensor, why.text);
+    }
+}
+
+void gw_usual_note(gw_stream *s) {
+    s->usual.fresh += s->stream.usual != NULL ? 1 : 0;
+}
+
+void gw_usual_keep(gw *g, gw_stream *s) {
+    uint8_t room[SV_STREAM_SAVE_BYTES_MAX];
+    size_t bytes = sv_stream_detector_save(&s->stream.usual->detector, room, sizeof room);
+    sv_writer_add(g->writer, "INSERT OR REPLACE INTO usual VALUES (?, ?, ?, ?)");
+    sv_writer_int(g->writer, s->row);
+    sv_writer_int(g->writer, g->last_reading);
+    sv_writer_str(g->writer, s->usual.alert);
+    sv_writer_bytes(g->writer, (sv_text){ (const char *) room, bytes });
+    s->usual.reading = g->last_reading;
+    s->usual.kept_us = sv_clock_monotonic_us();
+    s->usual.fresh = 0;
+}
+
+void gw_usual_tick(gw *g, gw_stream *s, int64_t now_us, unsigned *left) {
+    int64_t ago_us = now_us - s->usual.kept_us;
+    if (s->usual.fresh == 0 || *left == 0 || ago_us < GW_USUAL_LEAST_US) {
+        return;
+    }
+    if (s->usual.fresh >= GW_USUAL_READINGS || ago_us >= GW_USUAL_MOST_US) {
+        gw_usual_keep(g, s);
+        --*left;
+    }
+}
+
+void gw_usual_keep_all(gw *g) {
+    for (size_t i = 0; i < sv_map_count(g->streams); i++) {
+        gw_stream *s = sv_map_at(g->streams, i, NULL);
+        if (s->usual.fresh > 0) {
+            gw_usual_keep(g, s);
+        }
+    }
+}
