@@ -1,5 +1,5 @@
 #include "delta_make.h"
-#include "little.h"
+#include <base/little.h>
 #include <base/mem.h>
 #include <stdlib.h>
 #include <string.h>

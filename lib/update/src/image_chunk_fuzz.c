@@ -2,8 +2,8 @@
 // image is; what follows is what is stored, or was before it was sealed. It gives its bytes of the
 // image, or says why not, and writes nowhere else.
 #include "image_seal.h"
-#include "little.h"
 #include "merkle.h"
+#include <base/little.h>
 #include <stdlib.h>
 #include <string.h>
 

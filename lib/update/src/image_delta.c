@@ -1,5 +1,5 @@
 #include "image_delta.h"
-#include "little.h"
+#include <base/little.h>
 
 /// The sum of both could leave 64 bits, so it is not made.
 static sv_err read_old(const sv_delta_old *old, uint64_t at, uint8_t *out, uint64_t bytes,

@@ -1,6 +1,6 @@
 #include "delta_make.h"
 #include "image_trial.h"
-#include "little.h"
+#include <base/little.h>
 
 enum { OLD_BYTES = 3 * 1024 * 1024 };
 

@@ -1,7 +1,7 @@
 #include "delta_make.h"
 #include "image_seal.h"
-#include "little.h"
 #include "merkle.h"
+#include <base/little.h>
 #include <base/mem.h>
 #include <crypto/digest.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-#include "little.h"
 #include "merkle.h"
 #include <assert.h>
+#include <base/little.h>
 #include <base/mem.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 // The first byte says which encoding, what follows is an index. The entry is bent to it, so that it
 // is read to its end: whatever is taken has chunks one behind the other, and a plan of ranges that
 // fetches each of them once.
-#include "little.h"
 #include "merkle.h"
+#include <base/little.h>
 #include <stdlib.h>
 #include <update/image.h>
 

@@ -1,5 +1,5 @@
 #include "image_trial.h"
-#include "little.h"
+#include <base/little.h>
 
 static trial_image image; // incompressible but for a stretch of zeroes
 static trial_image old;   // most of it, elsewhere

@@ -1,6 +1,6 @@
-// Numbers as images have them: little-endian.
-#ifndef SV_UPDATE_LITTLE_H
-#define SV_UPDATE_LITTLE_H
+// Numbers as our files have them: little-endian.
+#ifndef SV_BASE_LITTLE_H
+#define SV_BASE_LITTLE_H
 
 #include <stdint.h>
 

@@ -1,0 +1,44 @@
+// What a boot loader remembers of the slots, and how it is changed: a table, so that another boot
+// loader is another file. What each change means is boot/choose.h's; here it is kept. Every change
+// is one durable write: it has happened when this returns SV_OK, and has or has not otherwise.
+// [slot-5]
+#ifndef SV_SLOT_BOOT_CONTROL_H
+#define SV_SLOT_BOOT_CONTROL_H
+
+#include <boot/choose.h>
+#include <slot/disk.h>
+
+typedef struct sv_boot_control {
+    void *arg;
+    /// The slot that runs; SV_BOOT_NO_SLOT: none does, or nobody knows.
+    sv_err (*current)(void *arg, unsigned *slot, sv_why *why);
+    /// All that is remembered: the slots, which of them is primary, the counter.
+    sv_err (*state)(void *arg, sv_boot_state *out, sv_why *why);
+    /// SV_ERR_STATE when boot/choose.h does not let it.
+    sv_err (*release)(void *arg, unsigned slot, sv_why *why);
+    sv_err (*arm)(void *arg, unsigned slot, unsigned tries, sv_why *why);
+    sv_err (*confirm)(void *arg, unsigned slot, uint32_t counter, sv_why *why);
+    sv_err (*fail)(void *arg, unsigned slot, sv_why *why);
+} sv_boot_control;
+
+/// Slot 0 is "a", slot 1 "b"; anything else "none".
+const char *sv_slot_letter(unsigned slot);
+
+/// Backend `file`: a twin (slot/twin.h) called boot-state, for containers, the pilot and boards
+/// whose initramfs chooses. No file is a device that remembers nothing.
+typedef struct sv_boot_file {
+    const sv_slot_disk *disk;
+    unsigned running; ///< what `current` says
+} sv_boot_file;
+
+enum { SV_BOOT_FILE_BYTES = 12 };
+
+/// `file` is borrowed.
+sv_boot_control sv_boot_file_control(sv_boot_file *file);
+/// The boot loader's part: keep what it has chosen, before it starts that.
+sv_err sv_boot_file_keep(sv_boot_file *file, const sv_boot_state *state, sv_why *why);
+/// What is remembered. Both copies damaged is what a device that remembers nothing has, with
+/// `*damaged` (which may be NULL) true.
+sv_err sv_boot_file_read(const sv_boot_file *file, sv_boot_state *out, bool *damaged, sv_why *why);
+
+#endif

@@ -1,0 +1,75 @@
+// One update, done: what update/trial.h decides, carried out on a medium, each step noted in a
+// journal before the next one begins. Whoever has the bytes (a command with a file, the updater
+// with chunks that the agent brings) pushes them in; nothing here fetches, waits or starts
+// anything.
+//
+//   wake ─▶ offer ─▶ write … write ─▶ install ─▶ (a start) ─▶ wake ─▶ health
+//
+// Cut at any point it is begun again with `wake` and goes on. Nothing here trusts whoever pushes:
+// an offer is a boot header that the device's own keys have to have signed, and what is armed was
+// read back and is that header's image. [slot-7] [slot-12]
+#ifndef SV_SLOT_ENGINE_H
+#define SV_SLOT_ENGINE_H
+
+#include <boot/verify.h>
+#include <slot/boot_control.h>
+#include <slot/installer.h>
+#include <update/journal.h>
+
+enum {
+    SV_ENGINE_FLUSH_BYTES = 16 * 1024 * 1024, ///< written, then flushed and noted
+};
+
+typedef struct sv_engine {
+    const sv_slot_disk *disk; ///< where the journal is
+    const sv_boot_control *boot;
+    const sv_installer *installer;
+    const sv_boot_keys *keys; ///< that an offer has to be signed by
+    sv_boot_device device;    ///< who asks; its counter is the boot control's
+    uint64_t flush_bytes;     ///< 0: SV_ENGINE_FLUSH_BYTES
+    /// Told before an act begins, and while an image is read or written; may be NULL.
+    void (*tell)(void *arg, sv_trial_act act, uint64_t done, uint64_t all);
+    void *tell_arg;
+    // From here on its own.
+    sv_journal journal;   ///< to be read
+    bool journal_damaged; ///< it was no journal; what is known begins anew
+    uint64_t at;          ///< the next byte that is wanted
+    bool writing;
+    uint8_t header[SV_BOOT_HEADER_BYTES];
+    bool has_header;
+} sv_engine;
+
+/// Read the journal and what the boot loader remembers, and note what the one does not know yet.
+/// The first call, and the next one after any that failed with SV_ERR_IO or SV_ERR_NO_SPACE.
+sv_err sv_engine_wake(sv_engine *engine, sv_why *why);
+/// What is to be done now. SV_TRIAL_WRITE: push bytes, or offer again when has_header is false.
+sv_trial_act sv_engine_next(const sv_engine *engine);
+
+/// Take this release, or go on with it. SV_ERR_UNTRUSTED with the reason of boot/verdict.h, or when
+/// its image has been tried here and did not prove itself; SV_ERR_STATE while another one is on
+/// trial, or when this very image runs and is confirmed. `encoding` may be "". When this returns
+/// SV_OK, bytes from sv_engine_wanted on are wanted, or it is installed already.
+sv_err sv_engine_offer(sv_engine *engine, const uint8_t *header, size_t len, const char *encoding,
+                       sv_why *why);
+/// The next byte of the image to push; its length when there is none.
+uint64_t sv_engine_wanted(const sv_engine *engine);
+/// Bytes of the image from sv_engine_wanted on. SV_ERR_INVALID for more than it has.
+sv_err sv_engine_write(sv_engine *engine, const uint8_t *bytes, size_t len, sv_why *why);
+/// Everything was pushed: seal, read back, arm. SV_ERR_UNTRUSTED when other bytes were read than
+/// were signed; then sv_engine_next is SV_TRIAL_WRITE, from 0, or it has failed.
+sv_err sv_engine_install(sv_engine *engine, sv_why *why);
+/// The bytes cannot be had: it has failed, with this reason.
+sv_err sv_engine_fail(sv_engine *engine, const char *reason, sv_why *why);
+/// Whoever asked for SV_TRIAL_REBOOT does it now.
+sv_err sv_engine_rebooting(sv_engine *engine, sv_why *why);
+/// The running release has, or has not, proved itself: confirm it, or give it up.
+sv_err sv_engine_health(sv_engine *engine, bool healthy, const char *reason, sv_why *why);
+/// Reports up to this number have been delivered. Whether that works changes nothing else.
+sv_err sv_engine_delivered(sv_engine *engine, uint64_t number, sv_why *why);
+/// An image that did not prove itself may be offered again.
+sv_err sv_engine_forgive(sv_engine *engine, const uint8_t digest[SV_BOOT_DIGEST_BYTES],
+                         sv_why *why);
+/// Let go of the slot.
+void sv_engine_end(sv_engine *engine);
+
+#endif

@@ -1,0 +1,121 @@
+#include <inttypes.h>
+#include <slot/installer.h>
+#include <string.h>
+#include <update/image.h>
+
+static unsigned how_of(const sv_native *native, unsigned how) {
+    return how | (native->devices ? SV_SLOT_DEVICE : 0);
+}
+
+static sv_err read_header(const sv_native *native, int file, uint8_t out[SV_BOOT_HEADER_BYTES],
+                          sv_why *why) {
+    uint64_t bytes = 0;
+    SV_TRY(native->disk->length(native->disk->arg, file, &bytes, why));
+    if (bytes < SV_BOOT_TRAILER_BYTES) {
+        return SV_OK;
+    }
+    return native->disk->read(native->disk->arg, file, bytes - SV_BOOT_TRAILER_BYTES, out,
+                              SV_BOOT_HEADER_BYTES, why);
+}
+
+static sv_err header(void *arg, unsigned slot, uint8_t out[SV_BOOT_HEADER_BYTES], sv_why *why) {
+    const sv_native *native = arg;
+    int file = -1;
+    sv_why fault = { 0 };
+    memset(out, 0, SV_BOOT_HEADER_BYTES);
+    sv_err err = native->disk->open(native->disk->arg, native->names[slot], how_of(native, 0),
+                                    &file, &fault);
+    if (err != SV_OK) {
+        return err == SV_ERR_NOT_FOUND ? SV_OK : sv_fail(why, err, "%s", fault.text);
+    }
+    err = read_header(native, file, out, why);
+    native->disk->close(native->disk->arg, file);
+    return err;
+}
+
+static void end(void *arg) {
+    sv_native *native = arg;
+    if (native->file >= 0) {
+        native->disk->close(native->disk->arg, native->file);
+        native->file = -1;
+    }
+}
+
+static sv_err begin(void *arg, unsigned slot, uint64_t image_bytes, sv_why *why) {
+    sv_native *native = arg;
+    end(native);
+    SV_TRY(native->disk->open(native->disk->arg, native->names[slot], how_of(native, SV_SLOT_WRITE),
+                              &native->file, why));
+    sv_err err = native->disk->length(native->disk->arg, native->file, &native->slot_bytes, why);
+    uint64_t room =
+        native->slot_bytes < SV_BOOT_TRAILER_BYTES ? 0 : native->slot_bytes - SV_BOOT_TRAILER_BYTES;
+    if (err == SV_OK && image_bytes > room) {
+        err = sv_fail(why, SV_ERR_NO_SPACE,
+                      "an image of %" PRIu64
+                      " bytes does not fit into '%s': it has room for %" PRIu64,
+                      image_bytes, native->names[slot], room);
+    }
+    if (err != SV_OK) {
+        end(native);
+    }
+    return err;
+}
+
+static sv_err write_image(void *arg, uint64_t at, const uint8_t *bytes, size_t len, sv_why *why) {
+    const sv_native *native = arg;
+    if (native->file < 0 || at > native->slot_bytes - SV_BOOT_TRAILER_BYTES
+        || len > native->slot_bytes - SV_BOOT_TRAILER_BYTES - at) {
+        return sv_fail(why, SV_ERR_STATE, "byte %" PRIu64 " is not one of the slot's image", at);
+    }
+    return native->disk->write(native->disk->arg, native->file, at, bytes, len, why);
+}
+
+static sv_err flush(void *arg, sv_why *why) {
+    const sv_native *native = arg;
+    return native->disk->sync(native->disk->arg, native->file, why);
+}
+
+static sv_err seal(void *arg, const uint8_t header[SV_BOOT_HEADER_BYTES], sv_why *why) {
+    const sv_native *native = arg;
+    uint8_t trailer[SV_BOOT_TRAILER_BYTES] = { 0 };
+    memcpy(trailer, header, SV_BOOT_HEADER_BYTES);
+    SV_TRY(native->disk->write(native->disk->arg, native->file, native->slot_bytes - sizeof trailer,
+                               trailer, sizeof trailer, why));
+    return flush(arg, why);
+}
+
+static sv_err read_image(void *arg, uint64_t at, uint8_t *out, size_t bytes, sv_why *why) {
+    const sv_native *native = arg;
+    return native->disk->read(native->disk->arg, native->file, at, out, bytes, why);
+}
+
+static sv_err read_back(void *arg, const uint8_t header[SV_BOOT_HEADER_BYTES], sv_why *why) {
+    sv_native *native = arg;
+    uint8_t there[SV_BOOT_HEADER_BYTES] = { 0 };
+    uint8_t digest[SV_BOOT_DIGEST_BYTES];
+    sv_boot_header said;
+    SV_TRY(native->disk->forget(native->disk->arg, native->file, why));
+    SV_TRY(read_header(native, native->file, there, why));
+    if (memcmp(there, header, sizeof there) != 0
+        || sv_boot_header_read(there, sizeof there, &said) != SV_BOOT_GOOD) {
+        return sv_fail(why, SV_ERR_UNTRUSTED,
+                       "the slot gives back another header than was written");
+    }
+    const sv_image_bytes image = { .arg = native, .length = said.image_bytes, .read = read_image };
+    SV_TRY(sv_image_digest(&image, digest, why));
+    return memcmp(digest, said.digest, sizeof digest) == 0
+               ? SV_OK
+               : sv_fail(why, SV_ERR_UNTRUSTED,
+                         "what lies in the slot is not the image that was signed");
+}
+
+sv_installer sv_native_installer(sv_native *native) {
+    return (sv_installer){ .arg = native,
+                           .header = header,
+                           .begin = begin,
+                           .write = write_image,
+                           .flush = flush,
+                           .seal = seal,
+                           .read_back = read_back,
+                           .end = end };
+}
