@@ -268,16 +268,28 @@ static sv_err sign_with(const signers *all, const update_key *key, sv_tuf_type t
     return SV_OK;
 }
 
+static sv_err sign_with_all(const signers *all, const update_document *document, sv_textbuf *out,
+                            size_t *signed_with, sv_why *why) {
+    sv_textbuf_add(out, sv_textbuf_text(&document->bytes));
+    *signed_with = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        SV_TRY(sign_with(all, all->keys[i], update_type_of(document->role), out, signed_with, why));
+    }
+    return SV_OK;
+}
+
 sv_err update_sign_document(const update_folder *folder, const update_document *document,
                             sv_textbuf *out, size_t *signed_with, sv_why *why) {
     signers all = { .folder = folder };
     SV_TRY(find_signers(folder, document, &all, why));
-    sv_textbuf_add(out, sv_textbuf_text(&document->bytes));
-    *signed_with = 0;
-    for (size_t i = 0; i < all.count; i++) {
-        SV_TRY(sign_with(&all, all.keys[i], update_type_of(document->role), out, signed_with, why));
-    }
-    return SV_OK;
+    return sign_with_all(&all, document, out, signed_with, why);
+}
+
+sv_err update_sign_by(const update_folder *folder, const update_document *document,
+                      const sv_tuf_voucher *by, sv_textbuf *out, size_t *signed_with, sv_why *why) {
+    signers all = { .folder = folder };
+    SV_TRY(sv_tuf_signers(document->metadata, by, take_unsigned, &all, why));
+    return sign_with_all(&all, document, out, signed_with, why);
 }
 
 static bool is_signed_enough(const update_document *document, const update_judges *by) {

@@ -56,6 +56,9 @@ sv_err update_sign_pending(const update_folder *folder, const char *role, size_t
 /// The same of any document, into `out`.
 sv_err update_sign_document(const update_folder *folder, const update_document *document,
                             sv_textbuf *out, size_t *signed_with, sv_why *why);
+/// The same with the keys that `by` names, whatever is pending.
+sv_err update_sign_by(const update_folder *folder, const update_document *document,
+                      const sv_tuf_voucher *by, sv_textbuf *out, size_t *signed_with, sv_why *why);
 /// Settle whatever enough have signed.
 sv_err update_settle(const update_folder *folder, sv_why *why);
 

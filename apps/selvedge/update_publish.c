@@ -5,8 +5,10 @@
 #include <base/fd.h>
 #include <base/mem.h>
 #include <base/time.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/clock.h>
 #include <unistd.h>
 
@@ -50,6 +52,30 @@ typedef struct desk {
     char lock_path[SV_PATH_MAX], metadata[SV_PATH_MAX];
     bool is_new; ///< it was not there before
 } desk;
+
+/// `folder` itself, or one that it is in.
+static bool is_around(const char *outer, const char *folder) {
+    size_t len = strlen(outer);
+    return strncmp(outer, folder, len) == 0 && (folder[len] == '\0' || folder[len] == '/');
+}
+
+/// The repository is for everybody: no keys lie in it. Nor is it a folder of keys.
+static sv_err check_apart(const asked *a, sv_why *why) {
+    char repo[PATH_MAX];
+    char keys[PATH_MAX];
+    if (realpath(a->repo, repo) == NULL || realpath(a->dir, keys) == NULL) {
+        return SV_OK; // there is none yet
+    }
+    char file[SV_PATH_MAX];
+    bool holds =
+        sv_disk_join(file, sizeof file, a->repo, "keys.json") == SV_OK && sv_disk_exists(file);
+    return !holds && !is_around(repo, keys)
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID,
+                         "--repo '%.160s' %s: whoever serves it would give the private keys away. "
+                         "Name a folder of its own",
+                         a->repo, holds ? "is a folder of keys" : "has the folder of keys in it");
+}
 
 static sv_err open_desk(const asked *a, desk *out, sv_why *why) {
     out->repo = a->repo;
@@ -113,6 +139,7 @@ static sv_err publish(const asked *a, sv_why *why) {
     update_terms terms = { 0 };
     SV_TRY(length_of(a->snapshot, UPDATE_DAYS_SNAPSHOT, &terms.snapshot_us, why));
     SV_TRY(length_of(a->timestamp, UPDATE_DAYS_TIMESTAMP, &terms.timestamp_us, why));
+    SV_TRY(check_apart(a, why));
     SV_TRY(update_folder_open(a->dir, &folder, why));
     SV_TRY(check_pending(folder, a, why));
     SV_TRY(update_release_load(folder, sv_clock_wall_us(), &release, why));

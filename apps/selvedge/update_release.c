@@ -155,7 +155,8 @@ static sv_err sign(const update_release *release, const char *role, sv_text text
     sv_why inner = { 0 };
     size_t signed_with = 0;
     SV_TRY(update_document_read(role, text, &made, why));
-    SV_TRY(update_sign_document(release->folder, &made, &signed_text, &signed_with, why));
+    // Of the root that is published, though another that waits may name other keys. [repo-6]
+    SV_TRY(update_sign_by(release->folder, &made, &by, &signed_text, &signed_with, why));
     SV_TRY(update_document_read(role, sv_textbuf_text(&signed_text), out, why));
     if (sv_tuf_check(out->metadata, &by, &inner) != SV_OK) {
         return sv_fail(why, SV_ERR_UNTRUSTED,

@@ -290,8 +290,24 @@ static sv_err sign_image(const update_folder *folder, const asked *a, sv_why *wh
 
 // ---- the verb -----------------------------------------------------------------------------------
 
+/// One thing at a time.
+static sv_err check_asked(const asked *a, sv_why *why) {
+    const char *const ways[] = { a->image, a->metadata, a->renew, a->withdraw, a->take[0] };
+    size_t count = 0;
+    for (size_t i = 0; i < SV_COUNT(ways); i++) {
+        count += ways[i] != NULL ? 1 : 0;
+    }
+    if (count != 1) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "%s: IMAGE, --metadata FILE, --take FILE, --renew ROLE or --withdraw PATH",
+                       count == 0 ? "nothing to sign" : "one thing at a time");
+    }
+    return SV_OK;
+}
+
 static sv_err run(const asked *a, sv_why *why) {
     SV_DEFER(update_folder_drop) update_folder *folder = NULL;
+    SV_TRY(check_asked(a, why));
     SV_TRY(update_folder_open(a->dir, &folder, why));
     if (a->image != NULL) {
         return sign_image(folder, a, why);
@@ -308,11 +324,7 @@ static sv_err run(const asked *a, sv_why *why) {
     for (size_t i = 0; a->take[i] != NULL; i++) {
         SV_TRY(update_take(folder, a->take[i], why));
     }
-    return a->take[0] != NULL
-               ? SV_OK
-               : sv_fail(why, SV_ERR_INVALID,
-                         "nothing to sign: IMAGE, --metadata FILE, --take FILE, --renew ROLE or "
-                         "--withdraw PATH");
+    return SV_OK;
 }
 
 static const update_page PAGE = {

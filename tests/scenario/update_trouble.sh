@@ -57,6 +57,29 @@ rm bare/timestamp.key
 says 4 'timestamp cannot be signed here' publish --keys bare --repo empty
 [ ! -e empty ] || fail "an empty folder was begun"
 
+# No private key lies where everybody can fetch it. [repo-13]
+says 2 "--repo 'keys' is a folder of keys" publish --keys bare --repo keys
+says 2 "--repo 'bare' is a folder of keys" publish --keys bare --repo bare
+mkdir www
+cp -a keys www/keys
+says 2 "--repo 'www' has the folder of keys in it" publish --keys www/keys --repo www
+says 2 "--repo 'www/../www/' has the folder of keys in it" publish --keys www/keys --repo www/../www/
+[ ! -e www/metadata ] || fail "a repository was begun around the keys"
+says 2 'one thing at a time' sign --withdraw press/1.img --renew targets --keys keys
+
+# While another root waits, that names another timestamp key, the present one goes on. [repo-6]
+update keys init --dir slow --threshold 2 --count 2
+update publish --keys slow --repo slow-repo
+mkdir away
+mv slow/root-2.key away/
+update keys replace timestamp timestamp --keys slow
+says 4 'root waits for signatures' publish --keys slow --repo slow-repo
+says 0 'root 1, targets 1, snapshot 1, timestamp 2 until' publish --renew --keys slow --repo slow-repo
+mv away/root-2.key slow/
+update sign --metadata slow/pending/root.json --keys slow
+says 0 'root 2, targets 1, snapshot 1, timestamp 3 until' publish --keys slow --repo slow-repo
+says 0 'all signed by enough' verify slow-repo --root slow/metadata/1.root.json
+
 # Outdated copies are signed by nobody. [repo-16]
 update keys init --dir two --threshold 2 --count 2
 mkdir safe
