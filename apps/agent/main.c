@@ -1,4 +1,5 @@
 #include "agent.h"
+#include "box.h"
 #include "enrol.h"
 
 #include <signal.h>
@@ -38,7 +39,7 @@ static void on_signal(void *agent) {
     sv_agent_close(agent);
 }
 
-static sv_err run(const sv_agent_config *config, sv_why *why) {
+static sv_err run(const sv_agent_config *config, const char *config_path, sv_why *why) {
     sv_tls_files files = { .ca = config->tls.ca,
                            .cert = config->tls.cert,
                            .key = config->tls.key,
@@ -51,6 +52,7 @@ static sv_err run(const sv_agent_config *config, sv_why *why) {
     SV_TRY(sv_agent_open(loop, config, tls, &agent, why));
     SV_TRY(sv_loop_on_signal(loop, SIGTERM, on_signal, agent, why));
     SV_TRY(sv_loop_on_signal(loop, SIGINT, on_signal, agent, why));
+    SV_TRY(sv_agent_box_enter(config, config_path, why));
     SV_LOG(info, "agent.start", "%s, gateway %s:%d", config->id, config->gateway.host,
            (int) config->gateway.port);
     SV_TRY(sv_loop_run(loop, why));
@@ -79,6 +81,6 @@ int main(int argc, char **argv) {
     }
     sv_log_open(DAEMON.name, SV_LOG_info);
     sv_why why = { 0 };
-    sv_err err = run(&config, &why);
+    sv_err err = run(&config, asked.config, &why);
     return err == SV_OK ? SV_DAEMON_DONE : sv_daemon_fail(&DAEMON, err, &why);
 }

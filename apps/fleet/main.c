@@ -1,6 +1,7 @@
 // selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
 #include "asks.h"
 #include "belief.h"
+#include "box.h"
 #include "certify.h"
 #include "clones.h"
 #include "commands.h"
@@ -231,7 +232,10 @@ static sv_err write_ports(const program *p, sv_why *why) {
 }
 
 static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
-    sv_err err = sv_loop_open(&p->loop, why);
+    sv_err err = sv_fleet_box_files(config, p->config_path, why);
+    if (err == SV_OK) {
+        err = sv_loop_open(&p->loop, why);
+    }
     if (err != SV_OK) {
         sv_fleet_config_drop(config);
         return err;
@@ -250,6 +254,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     p->ping = sv_timer_new(p->loop, on_ping, p);
     sv_timer_every(p->second, SV_LIVE_POINTS_US);
     sv_timer_every(p->ping, SV_LIVE_PING_US);
+    SV_TRY(sv_fleet_box_seal(why));
     SV_LOG(info, "fleet.ready", "%s: operator door on %s:%u, device door on %s:%u, %zu devices",
            p->fleet.config.id, p->fleet.config.operators.bind, sv_http_server_port(p->operators),
            p->fleet.config.devices.bind, sv_http_server_port(p->devices),

@@ -240,6 +240,14 @@ static bool find_kind(const sv_config_node *node, const channel_text *text, sv_c
     return found == 1;
 }
 
+static void note_file(sv_channel *channel, const char *path) {
+    if (path[0] != '\0' && channel->file_count < SV_CHANNEL_FILES_MAX
+        && sv_text_copy(sv_text_of(path), channel->files[channel->file_count], SV_PATH_MAX)
+               == SV_OK) {
+        channel->file_count++;
+    }
+}
+
 static void read_channel(const sv_config_node *node, const sv_notify_files *files,
                          sv_channel *channel, sv_config_faults *faults) {
     SV_DEFER(sv_mem_drop) channel_text *text = sv_mem_new(sizeof *text);
@@ -249,6 +257,11 @@ static void read_channel(const sv_config_node *node, const sv_notify_files *file
         return;
     }
     channel->allow_private = text->allow_private;
+    const char *place = text->places[channel->kind];
+    note_file(channel, place[0] == '/' ? place : ""); // else it is the address itself
+    note_file(channel, text->secret_file);
+    note_file(channel, text->password_file);
+    note_file(channel, text->ca);
     if (channel->kind == SV_CHANNEL_SMTP) {
         read_mail(node, text, files, channel, faults);
     } else {

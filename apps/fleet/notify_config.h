@@ -16,6 +16,7 @@ enum {
     SV_MAILBOX_MAX = 254, ///< characters of an address (RFC 5321)
     SV_MAIL_TO_MAX = 16,
     SV_NOTIFY_LINK_MAX = 256,
+    SV_CHANNEL_FILES_MAX = 4,
 };
 
 typedef enum sv_channel_kind {
@@ -35,6 +36,8 @@ typedef struct sv_channel {
     char secret[SV_CHANNEL_SECRET_MAX + 1]; ///< signs a webhook, or the mail user's password
     bool allow_private;
     sv_tls *tls;
+    char files[SV_CHANNEL_FILES_MAX][SV_PATH_MAX]; ///< that it was read from
+    size_t file_count;
     struct {
         char host[SV_URL_HOST_MAX];
         uint16_t port;

@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/sandbox.h>
 
 static void put_time(sv_json_out *out, const char *key, int64_t at_us) {
     if (at_us == 0) {
@@ -314,6 +315,9 @@ sv_err sv_view_metrics(sv_fleet *fleet, sv_textbuf *out) {
           fleet->counts.alerts_taken },
         { "selvedge_fleet_signer_up", "gauge", "Whether the signer is reached.",
           sv_signer_is_up(fleet->signer) ? 1 : 0 },
+        { "selvedge_fleet_sandbox_files", "gauge",
+          "1: the kernel keeps other programs' files from this one.",
+          sv_sandbox_is_confined() ? 1 : 0 },
         { "selvedge_fleet_logins_refused_total", "counter", "Wrong tokens and login links.",
           fleet->counts.logins_refused },
     };

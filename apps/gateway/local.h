@@ -11,6 +11,8 @@ enum {
 };
 
 sv_err gw_local_open(gw *g, sv_why *why);
+/// Before files are confined: from where the bytes written to disk are known.
+void gw_local_watch_disk(void);
 void gw_local_status(const gw *g, sv_textbuf *text);
 void gw_local_metrics(const gw *g, sv_textbuf *out);
 /// From where somebody asks: this machine, or at the page's own door, who has shown the token.

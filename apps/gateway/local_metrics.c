@@ -1,6 +1,7 @@
 // `GET /metrics`: what is counted, as Prometheus reads it.
 #include "gateway.h"
 #include <sys/clock.h>
+#include <sys/sandbox.h>
 
 static const char *const STATE_NAMES[GW_STATE__COUNT] = { "presence", "health" };
 
@@ -23,6 +24,8 @@ static void put_plain(const metric *metrics, size_t count, sv_textbuf *out) {
 
 static void put_gateway(const gw *g, sv_textbuf *out) {
     const metric metrics[] = {
+        { "sandbox_files", "gauge", "1: the kernel keeps other programs' files from this one.",
+          sv_sandbox_is_confined() ? 1 : 0 },
         { "readings_total", "counter", "Readings that arrived and could be read.",
           (double) g->readings },
         { "readings_stored_total", "counter", "Readings on disk.", (double) g->stored },

@@ -1,6 +1,7 @@
 // `GET /v1/status`: how the gateway itself is doing; what `selvedge gateway status` shows.
 #include "gateway.h"
 #include <codec/json.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,17 +9,25 @@
 #include <sys/disk.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 enum { IO_BYTES_MAX = 4096 };
+
+static int io_file = -1;
+
+void gw_local_watch_disk(void) {
+    io_file = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
+}
 
 /// Bytes this process has had written to disk, from /proc/self/io; -1: unknown.
 static int64_t bytes_written(void) {
     static const char NAME[] = "\nwrite_bytes: ";
-    char room[IO_BYTES_MAX] = "";
-    sv_textbuf text = SV_TEXTBUF(room);
-    if (sv_disk_read("/proc/self/io", &text, NULL) != SV_OK || sv_textbuf_end(&text) != SV_OK) {
+    char room[IO_BYTES_MAX + 1];
+    ssize_t len = pread(io_file, room, IO_BYTES_MAX, 0);
+    if (len < 0) {
         return -1;
     }
+    room[len] = '\0';
     const char *line = strstr(room, NAME);
     return line == NULL ? -1 : strtoll(line + sizeof NAME - 1, NULL, 10);
 }

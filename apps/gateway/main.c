@@ -1,3 +1,4 @@
+#include "box.h"
 #include "explain.h"
 #include "gateway.h"
 #include <signal.h>
@@ -135,6 +136,8 @@ static sv_err open_all(gw *g, sv_why *why) {
     const sv_tls_files files = gw_tls_files(&g->config);
     sv_tls_files to_broker = files;
     to_broker.foreign = true;
+    gw_local_watch_disk();
+    SV_TRY(gw_box_files(&g->config, config_path, why));
     SV_TRY(sv_loop_open(&g->loop, why));
     g->beat_timer = sv_timer_new(g->loop, on_beat, g);
     g->tick_timer = sv_timer_new(g->loop, on_tick, g);
@@ -164,7 +167,8 @@ static sv_err open_all(gw *g, sv_why *why) {
     gw_site_rules_start(g);
     gw_maintenance_start(g);
     gw_standing_start(g);
-    return gw_push_open(g, why);
+    SV_TRY(gw_push_open(g, why));
+    return gw_box_seal(why);
 }
 
 static void close_all(gw *g) {

@@ -2,8 +2,7 @@
 
 #include <crypto/key_store.h>
 #include <limits.h>
-#include <sys/log.h>
-#include <sys/sandbox.h>
+#include <sys/daemon.h>
 
 sv_err signer_box_enter(const signer_config *config, sv_why *why) {
     char own[PATH_MAX];
@@ -12,22 +11,15 @@ sv_err signer_box_enter(const signer_config *config, sv_why *why) {
         || sv_disk_join(key, sizeof key, config->pki, "ca.key") != SV_OK) {
         return sv_fail(why, SV_ERR_INVALID, "the path '%.64s...' is too long", config->pki);
     }
-    sv_sandbox box = { .calls = SV_SANDBOX_PEERS,
-                       .paths = { { config->pki, false }, { own, true } },
-                       .path_count = 2,
-                       .secret = true };
+    static sv_sandbox box;
+    box = (sv_sandbox){ .kinds = SV_SANDBOX_PEERS, .secret = true };
+    sv_sandbox_add(&box, config->pki, false);
+    sv_sandbox_add(&box, own, true);
+    sv_sandbox_add_beside(&box, config->key[0] != '\0' ? config->key : key, false);
     if (sv_key_leads_to_hardware(config->key[0] != '\0' ? config->key : key)) {
-        box.calls |= SV_SANDBOX_SOCKETS | SV_SANDBOX_THREADS;
+        box.kinds |= SV_SANDBOX_SOCKETS | SV_SANDBOX_THREADS;
         box.every_path = true;
-    } else if (config->key[0] != '\0') {
-        box.paths[box.path_count++] = (sv_sandbox_path){ config->key, false };
     }
-    bool confined = false;
-    SV_TRY(sv_sandbox_enter(&box, &confined, why));
-    if (!confined && !box.every_path) {
-        SV_LOG(warn, "signer.box",
-               "this kernel has no landlock: files are kept apart by their "
-               "modes alone");
-    }
-    return SV_OK;
+    SV_TRY(sv_sandbox_files(&box, why));
+    return sv_daemon_seal(&box, why);
 }

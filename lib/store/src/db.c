@@ -135,6 +135,14 @@ sv_err sv_db_open_paged(const char *path, size_t page_bytes, const sv_db_migrati
     return SV_OK;
 }
 
+void sv_db_temporary_beside(const char *path) {
+    const char *slash = strrchr(path, '/');
+    sqlite3_free(sqlite3_temp_directory);
+    sqlite3_temp_directory =
+        slash == NULL ? sqlite3_mprintf(".")
+                      : sqlite3_mprintf("%.*s", slash == path ? 1 : (int) (slash - path), path);
+}
+
 sv_err sv_db_open_read(const char *path, sv_db **out, sv_why *why) {
     if (access(path, F_OK) != 0) {
         return sv_fail(why, SV_ERR_NOT_FOUND, "there is no database '%s'", path);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/log.h>
 
 enum { COMMON = 4, FIRST_OWN = 1000 };
 
@@ -107,4 +108,11 @@ int sv_daemon_fine(const char *file) {
 int sv_daemon_fail(const sv_daemon *daemon, sv_err err, const sv_why *why) {
     (void) fprintf(stderr, "%s: %s\n", daemon->name, why->text);
     return err == SV_ERR_INVALID ? SV_DAEMON_USAGE : SV_DAEMON_MACHINE;
+}
+
+sv_err sv_daemon_seal(const sv_sandbox *box, sv_why *why) {
+    SV_TRY(sv_sandbox_calls(box, why));
+    sv_log_write(sv_sandbox_is_confined() || box->every_path ? SV_LOG_info : SV_LOG_warn,
+                 "sandbox.on", "%s; calls filtered, no new rights", sv_sandbox_state());
+    return SV_OK;
 }

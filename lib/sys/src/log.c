@@ -123,6 +123,10 @@ static void write_line(sv_log_level level, const char *event, const char *messag
     }
 }
 
+void sv_log_dying(const char *event, const char *message) {
+    write_line(SV_LOG_error, event, message, 0);
+}
+
 void sv_log_write(sv_log_level level, const char *event, const char *fmt, ...) {
     if (level < lowest_level) {
         return;

@@ -1,15 +1,22 @@
 #include <base/test.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/disk.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/sandbox.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,18 +44,18 @@ static int drop(void **state) {
 enum { NOT_ENTERED = 200, NOT_CONFINED = 201 };
 
 /// 0 or the errno of what was tried; -SIGSYS when the process died of it.
-static int tried(int (*probe)(void), unsigned calls) {
+static int tried(int (*probe)(void), unsigned kinds) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        const sv_sandbox box = {
-            .calls = calls, .paths = { { inside, true } }, .path_count = 1, .secret = true
-        };
+        static sv_sandbox box;
+        box = (sv_sandbox){ .kinds = kinds, .secret = true };
+        sv_sandbox_add(&box, inside, true);
         bool confined = false;
         if (sv_sandbox_enter(&box, &confined, NULL) != SV_OK) {
             _exit(NOT_ENTERED);
         }
-        if (!confined) {
+        if (!confined && kinds == 0) {
             _exit(NOT_CONFINED);
         }
         errno = 0;
@@ -106,25 +113,232 @@ static int become_another(void) {
     return setuid(12345);
 }
 
-// [signer-5]
-static void what_is_forbidden_is_refused_or_ends_the_process(void **state) {
+static int make_netlink(void) {
+    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+}
+static int make_raw(void) {
+    return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+}
+static int listen_anew(void) {
+    int fd = make_socket();
+    return fd < 0 ? -1 : listen(fd, 1);
+}
+static int take_a_port(void) {
+    const struct sockaddr_in any = { .sin_family = AF_INET };
+    int fd = make_socket();
+    return fd < 0 ? -1 : bind(fd, (const struct sockaddr *) &any, sizeof any);
+}
+static int new_users(void) {
+    return unshare(CLONE_NEWUSER);
+}
+static int new_users_by_clone(void) {
+    return (int) syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0L, 0L, 0L, 0);
+}
+static int ask_keys(void) {
+    return (int) syscall(SYS_keyctl, 0, -1, 0, 0, 0);
+}
+static int load_program(void) {
+    return (int) syscall(SYS_bpf, 0L, 0L, 0L);
+}
+static int load_module(void) {
+    return (int) syscall(SYS_finit_module, -1, "", 0);
+}
+static int look_into_another(void) {
+    return (int) syscall(SYS_process_vm_readv, getppid(), 0L, 0L, 0L, 0L, 0L);
+}
+static int end_another(void) {
+    return kill(getppid(), 0);
+}
+static int end_another_by_thread(void) {
+    return (int) syscall(SYS_tgkill, getppid(), getppid(), 0);
+}
+static int write_and_execute(void) {
+    const int all = PROT_READ | PROT_WRITE | PROT_EXEC;
+    // cppcheck-suppress invalidFunctionArg
+    void *at = mmap(NULL, 4096, all, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return at == MAP_FAILED ? -1 : 0;
+}
+static int make_executable(void) {
+    // cppcheck-suppress invalidFunctionArg
+    void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return at == MAP_FAILED ? 0 : mprotect(at, 4096, PROT_READ | PROT_EXEC);
+}
+static int live_on(void) {
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+    return sigaction(SIGSYS, &ignore, NULL);
+}
+static int execute_deafly(void) {
+    sigset_t all;
+    (void) sigfillset(&all);
+    (void) sigprocmask(SIG_BLOCK, &all, NULL);
+    return execute();
+}
+
+enum { ALL = SV_SANDBOX_PEERS | SV_SANDBOX_SOCKETS | SV_SANDBOX_THREADS | SV_SANDBOX_HANGUP };
+
+// [signer-5] [sandbox-6]
+static void only_what_is_listed_can_be_opened(void **state) {
     (void) state;
     int first = tried(write_inside, 0);
     if (first == NOT_CONFINED) {
         skip(); // a kernel without landlock
     }
     assert_int_equal(first, 0);
-    assert_int_equal(tried(read_outside, 0), EACCES);
-    assert_int_equal(tried(read_etc, 0), EACCES);
-    assert_int_equal(tried(write_elsewhere, 0), EACCES);
+    assert_int_equal(tried(read_outside, ALL), EACCES);
+    assert_int_equal(tried(read_etc, ALL), EACCES);
+    assert_int_equal(tried(write_elsewhere, ALL), EACCES);
+}
+
+// [signer-5] [sandbox-3] [sandbox-4] [sandbox-5]
+static void what_is_not_needed_is_refused(void **state) {
+    (void) state;
     assert_int_equal(tried(make_socket, 0), EPERM);
     assert_int_equal(tried(make_local_socket, SV_SANDBOX_PEERS), EPERM);
     assert_int_equal(tried(make_local_socket, SV_SANDBOX_SOCKETS), 0);
+    assert_int_equal(tried(make_socket, SV_SANDBOX_SOCKETS), 0);
+    assert_int_equal(tried(make_netlink, ALL), EPERM);
+    assert_int_equal(tried(make_raw, ALL), EPERM);
+    assert_int_equal(tried(take_a_port, ALL), EPERM);
+    assert_int_equal(tried(listen_anew, ALL), EPERM);
     assert_int_equal(tried(start_process, SV_SANDBOX_PEERS), EPERM);
-    assert_int_equal(tried(execute, SV_SANDBOX_SOCKETS | SV_SANDBOX_PEERS), -SIGSYS);
-    assert_int_equal(tried(trace, 0), -SIGSYS);
-    assert_int_equal(tried(mount_something, 0), -SIGSYS);
-    assert_int_equal(tried(become_another, 0), -SIGSYS);
+    assert_int_equal(tried(start_process, ALL), EPERM);
+    assert_int_equal(tried(end_another, ALL), EPERM);
+    assert_int_equal(tried(end_another_by_thread, ALL), EPERM);
+    assert_int_equal(tried(write_and_execute, ALL), EPERM);
+    assert_int_equal(tried(make_executable, ALL), EPERM);
+}
+
+// [signer-5] [sandbox-2]
+static void what_only_an_intruder_needs_ends_the_process(void **state) {
+    (void) state;
+    static int (*const DEADLY[])(void) = {
+        execute,           trace,          mount_something,
+        become_another,    new_users,      new_users_by_clone,
+        ask_keys,          load_program,   load_module,
+        look_into_another, execute_deafly, live_on,
+    };
+    for (size_t i = 0; i < SV_COUNT(DEADLY); i++) {
+        assert_int_equal(tried(DEADLY[i], ALL), -SIGSYS);
+    }
+}
+
+static void what_ended_the_process_is_in_the_log(void **state) { // [sandbox-2]
+    (void) state;
+    int pipe_ends[2];
+    char said[512] = "";
+    assert_int_equal(pipe2(pipe_ends, O_CLOEXEC), 0);
+    int own = dup(STDERR_FILENO);
+    assert_int_equal(dup2(pipe_ends[1], STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(tried(execute, ALL), -SIGSYS);
+    assert_int_equal(dup2(own, STDERR_FILENO), STDERR_FILENO);
+    (void) close(own);
+    (void) close(pipe_ends[1]);
+    assert_true(read(pipe_ends[0], said, sizeof said - 1) > 0);
+    (void) close(pipe_ends[0]);
+    assert_non_null(strstr(said, "level=error"));
+    assert_non_null(strstr(said, "event=sandbox.forbidden msg=\"execve was called"));
+}
+
+// ---- threads ------------------------------------------------------------------------------------
+
+static pthread_barrier_t sealed;
+static int thread_errno;
+
+static void *try_in_thread(void *arg) {
+    (void) arg;
+    (void) pthread_barrier_wait(&sealed);
+    // cppcheck-suppress leakReturnValNotUsed
+    thread_errno = make_netlink() < 0 ? errno : 0;
+    return NULL;
+}
+
+static void *do_nothing(void *arg) {
+    return arg;
+}
+
+/// 0: the thread of before was refused its socket, and another one can be started still.
+static int seal_over_a_thread(void) {
+    static sv_sandbox box = { .kinds = ALL };
+    pthread_t thread;
+    pthread_t another;
+    if (pthread_barrier_init(&sealed, NULL, 2) != 0
+        || pthread_create(&thread, NULL, try_in_thread, NULL) != 0) {
+        return 1;
+    }
+    if (sv_sandbox_files(&box, NULL) != SV_ERR_STATE) {
+        return 2;
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || sv_sandbox_calls(&box, NULL) != SV_OK) {
+        return 3;
+    }
+    (void) pthread_barrier_wait(&sealed);
+    (void) pthread_join(thread, NULL);
+    if (thread_errno != EPERM) {
+        return 4;
+    }
+    return pthread_create(&another, NULL, do_nothing, NULL) == 0 && pthread_join(another, NULL) == 0
+               ? 0
+               : 5;
+}
+
+static void threads_that_run_already_are_covered(void **state) { // [sandbox-1]
+    (void) state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(seal_over_a_thread());
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+// ---- paths --------------------------------------------------------------------------------------
+
+static bool has(const sv_sandbox *box, const char *path, bool writable) {
+    for (size_t i = 0; i < box->path_count; i++) {
+        if (strcmp(box->paths[i].path, path) == 0) {
+            return box->paths[i].writable == writable;
+        }
+    }
+    return false;
+}
+
+static void a_link_is_followed_to_the_folder_of_its_target(void **state) { // [sandbox-6]
+    (void) state;
+    static sv_sandbox box;
+    char link_path[96];
+    char real[PATH_MAX];
+    (void) snprintf(link_path, sizeof link_path, "%s/link", inside);
+    assert_int_equal(symlink(outside, link_path), 0);
+    sv_sandbox_add_beside(&box, link_path, false);
+    sv_sandbox_add_beside(&box, "plain", false);
+    sv_sandbox_add_beside(&box, "/top", false);
+    sv_sandbox_add_beside(&box, "", true);
+    assert_non_null(realpath(folder, real));
+    assert_true(has(&box, inside, false));
+    assert_true(has(&box, real, false));
+    assert_true(has(&box, ".", false));
+    assert_true(has(&box, "/", false));
+    assert_int_equal(box.path_count, 4);
+    sv_sandbox_add_beside(&box, link_path, true);
+    assert_true(has(&box, inside, true));
+    assert_int_equal(box.path_count, 4);
+    assert_int_equal(unlink(link_path), 0);
+}
+
+static void too_many_paths_enter_nothing(void **state) {
+    (void) state;
+    static sv_sandbox box;
+    sv_why why = { 0 };
+    for (int i = 0; i <= SV_SANDBOX_PATHS_MAX; i++) {
+        char path[32];
+        (void) snprintf(path, sizeof path, "/absent/%d", i);
+        sv_sandbox_add(&box, path, false);
+    }
+    assert_int_equal(sv_sandbox_files(&box, &why), SV_ERR_NO_SPACE);
+    assert_non_null(strstr(why.text, "more than 96"));
 }
 
 static void a_path_that_is_not_there_is_named(void **state) {
@@ -132,7 +346,8 @@ static void a_path_that_is_not_there_is_named(void **state) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        const sv_sandbox box = { .paths = { { "/absent/file", false } }, .path_count = 1 };
+        static sv_sandbox box;
+        sv_sandbox_add(&box, "/absent/file", false);
         sv_why why = { 0 };
         bool confined = true;
         sv_err err = sv_sandbox_enter(&box, &confined, &why);
@@ -147,7 +362,13 @@ static void a_path_that_is_not_there_is_named(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_forbidden_is_refused_or_ends_the_process),
+        cmocka_unit_test(only_what_is_listed_can_be_opened),
+        cmocka_unit_test(what_is_not_needed_is_refused),
+        cmocka_unit_test(what_only_an_intruder_needs_ends_the_process),
+        cmocka_unit_test(what_ended_the_process_is_in_the_log),
+        cmocka_unit_test(threads_that_run_already_are_covered),
+        cmocka_unit_test(a_link_is_followed_to_the_folder_of_its_target),
+        cmocka_unit_test(too_many_paths_enter_nothing),
         cmocka_unit_test(a_path_that_is_not_there_is_named),
     };
     return cmocka_run_group_tests(tests, make, drop);

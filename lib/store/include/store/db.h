@@ -30,6 +30,10 @@ sv_err sv_db_open_paged(const char *path, size_t page_bytes, const sv_db_migrati
 sv_err sv_db_open_read(const char *path, sv_db **out, sv_why *why);
 void sv_db_drop(sv_db **db);
 
+/// What a statement cannot sort in memory goes to a file without a name in the folder of `path`,
+/// and not to the system's. Once, before the first database of the process is opened.
+void sv_db_temporary_beside(const char *path);
+
 sv_err sv_db_begin(sv_db *db, sv_why *why);  ///< BEGIN IMMEDIATE
 sv_err sv_db_commit(sv_db *db, sv_why *why); ///< on failure the transaction is rolled back
 void sv_db_rollback(sv_db *db);

@@ -6,6 +6,7 @@
 #include <base/text.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/sandbox.h>
 
 enum {
     SV_DAEMON_DONE = 0,
@@ -46,5 +47,9 @@ int sv_daemon_fine(const char *file);
 
 /// Why it does not run, as a line on stderr; the exit code.
 int sv_daemon_fail(const sv_daemon *daemon, sv_err err, const sv_why *why);
+
+/// Everything is open: give up the calls that are left over (sys/sandbox.h), and say in the log
+/// what holds from now on; a warning where files are not confined.
+sv_err sv_daemon_seal(const sv_sandbox *box, sv_why *why);
 
 #endif

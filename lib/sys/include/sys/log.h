@@ -23,6 +23,10 @@ void sv_log_open(const char *program, sv_log_level lowest);
 /// SV_LOG(warn, "update.refused", "bundle %s: %s", ...)
 #define SV_LOG(level, event, ...) sv_log_write(SV_LOG_##level, (event), __VA_ARGS__)
 
+/// The last words of a process, from the handler of a signal that it caused itself: takes no lock,
+/// is never held back.
+void sv_log_dying(const char *event, const char *message);
+
 SV_PRINTF(3, 4) void sv_log_write(sv_log_level level, const char *event, const char *fmt, ...);
 
 #endif
