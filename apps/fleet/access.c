@@ -1,16 +1,23 @@
 #include "access.h"
 
+#include "tokens.h"
+
 #include <string.h>
 #include <sys/log.h>
 
 #define COOKIE "selvedge"
 
-sv_text sv_access_cookie(const sv_http_request *request) {
+/// Over TLS with the prefix by which browsers take it from this very host alone, and over TLS only.
+static const char *cookie_name(const sv_fleet *fleet) {
+    return fleet->config.operators.tls.cert[0] != '\0' ? "__Host-" COOKIE : COOKIE;
+}
+
+sv_text sv_access_cookie(const sv_fleet *fleet, const sv_http_request *request) {
     sv_text rest = sv_text_of(sv_http_header(request, "Cookie"));
     while (rest.len > 0) {
         sv_text value = sv_text_trim(sv_text_cut(&rest, ';'));
         sv_text name = sv_text_cut(&value, '=');
-        if (sv_text_is(name, COOKIE) && value.len == SV_SECRET_LEN) {
+        if (sv_text_is(name, cookie_name(fleet)) && value.len == SV_SECRET_LEN) {
             return value;
         }
     }
@@ -22,8 +29,8 @@ static void put_cookie(sv_fleet *fleet, sv_http_request *request, const char *va
     char room[192];
     sv_textbuf cookie = SV_TEXTBUF(room);
     bool tls = fleet->config.operators.tls.cert[0] != '\0';
-    sv_textbuf_addf(&cookie, COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s", value,
-                    (long long) age_s, tls ? "; Secure" : "");
+    sv_textbuf_addf(&cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
+                    cookie_name(fleet), value, (long long) age_s, tls ? "; Secure" : "");
     if (sv_textbuf_end(&cookie) == SV_OK) {
         sv_http_reply_header(request, "Set-Cookie", room);
     }
@@ -36,6 +43,17 @@ void sv_access_set_cookie(sv_fleet *fleet, sv_http_request *request, const char 
 void sv_access_clear_cookie(sv_fleet *fleet, sv_http_request *request) {
     put_cookie(fleet, request, "", 0);
 }
+
+void sv_access_link(sv_http_request *request, const char *token) {
+    char location[SV_SECRET_ROOM + 16];
+    sv_textbuf link = SV_TEXTBUF(location);
+    sv_textbuf_addf(&link, "/#login=%s", token);
+    if (sv_textbuf_end(&link) == SV_OK) {
+        sv_http_reply_header(request, "Location", location);
+    }
+}
+
+// ---- who may try --------------------------------------------------------------------------------
 
 bool sv_access_may_try(sv_fleet *fleet, sv_http_request *request) {
     if (sv_throttle_allows(&fleet->throttle, sv_http_peer(request), fleet->mono_us())) {
@@ -59,16 +77,24 @@ static bool unauthorized(sv_http_request *request, const char *detail) {
     return false;
 }
 
+static bool unavailable(sv_http_request *request, const sv_why *why) {
+    SV_LOG(error, "access.failed", "%s", why->text);
+    sv_http_problem(request, 503, "Not available", "%s", why->text);
+    return false;
+}
+
 static bool allow_bearer(sv_fleet *fleet, sv_http_request *request, sv_text token, sv_person *out) {
     if (!sv_access_may_try(fleet, request)) {
         return false;
     }
     sv_why why = { 0 };
-    if (sv_people_token(fleet->db, token, out, &why) != SV_OK) {
+    sv_err err =
+        sv_people_token(fleet->db, token, sv_http_peer(request), fleet->believed_us(), out, &why);
+    if (err == SV_ERR_UNTRUSTED) {
         sv_access_failed(fleet, request);
         return unauthorized(request, why.text);
     }
-    return true;
+    return err == SV_OK || unavailable(request, &why);
 }
 
 static bool changes_state(const sv_http_request *request) {
@@ -76,14 +102,43 @@ static bool changes_state(const sv_http_request *request) {
     return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0;
 }
 
+/// `scheme://host[:port]` is where this request was sent to.
+static bool names_host(sv_text origin, sv_text host) {
+    for (size_t i = 0; i + 3 <= origin.len; i++) {
+        sv_text rest = { .at = origin.at + i, .len = origin.len - i };
+        if (sv_text_starts(rest, SV_TEXT("://"))) {
+            return sv_text_eq((sv_text){ .at = rest.at + 3, .len = rest.len - 3 }, host);
+        }
+    }
+    return false;
+}
+
+bool sv_access_is_own_page(sv_http_request *request) {
+    const char *site = sv_http_header(request, "Sec-Fetch-Site");
+    const char *origin = sv_http_header(request, "Origin");
+    bool own = origin == NULL
+               || names_host(sv_text_of(origin), sv_text_of(sv_http_header(request, "Host")));
+    if (site != NULL) { // a browser's own word, which no page can set
+        own = strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
+    }
+    if (!own) {
+        sv_http_problem(request, 403, "Forbidden", "another site's page may not do this");
+    }
+    return own;
+}
+
 static bool allow_cookie(sv_fleet *fleet, sv_http_request *request, sv_person *out) {
-    sv_text session = sv_access_cookie(request);
+    sv_text session = sv_access_cookie(fleet, request);
     if (session.len == 0) {
-        return unauthorized(request, "sign in with a login link, or send an API token");
+        return unauthorized(request, "sign in, or send an API token");
     }
     sv_why why = { 0 };
-    if (sv_people_session(fleet->db, session, fleet->believed_us(), out, &why) != SV_OK) {
+    sv_err err = sv_people_session(fleet->db, session, fleet->believed_us(), out, &why);
+    if (err == SV_ERR_UNTRUSTED) {
         return unauthorized(request, why.text);
+    }
+    if (err != SV_OK) {
+        return unavailable(request, &why);
     }
     const char *mark = sv_http_header(request, "X-Selvedge");
     if (changes_state(request) && (mark == NULL || strcmp(mark, "1") != 0)) {
@@ -91,10 +146,28 @@ static bool allow_cookie(sv_fleet *fleet, sv_http_request *request, sv_person *o
                         "a change made with a cookie must carry the header X-Selvedge: 1");
         return false;
     }
+    return !changes_state(request) || sv_access_is_own_page(request);
+}
+
+static bool may(sv_http_request *request, const sv_need *need, const sv_person *person) {
+    if (person->role < need->least) {
+        sv_http_problem(request, 403, "Forbidden", "this needs the role %s; %s is %s",
+                        sv_person_role_name(need->least), person->user,
+                        sv_person_role_name(person->role));
+        return false;
+    }
+    if (person->session == 0 && (person->scopes & need->scopes) == 0) {
+        sv_http_problem(request, 403, "Forbidden",
+                        need->scopes == 0 ? "this needs somebody who has signed in; the API token "
+                                            "%s is not enough"
+                                          : "the API token %s has not the scope for this",
+                        person->token);
+        return false;
+    }
     return true;
 }
 
-bool sv_access_allow(sv_fleet *fleet, sv_http_request *request, sv_person_role least,
+bool sv_access_allow(sv_fleet *fleet, sv_http_request *request, const sv_need *need,
                      sv_person *out) {
     sv_text authorization = sv_text_of(sv_http_header(request, "Authorization"));
     if (sv_text_starts(authorization, SV_TEXT("Bearer "))) {
@@ -105,10 +178,5 @@ bool sv_access_allow(sv_fleet *fleet, sv_http_request *request, sv_person_role l
     } else if (!allow_cookie(fleet, request, out)) {
         return false;
     }
-    if (out->role < least) {
-        sv_http_problem(request, 403, "Forbidden", "this needs the role %s; %s is %s",
-                        sv_person_role_name(least), out->user, sv_person_role_name(out->role));
-        return false;
-    }
-    return true;
+    return may(request, need, out);
 }

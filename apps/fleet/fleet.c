@@ -36,6 +36,7 @@ extern const char sv_fleet_schema_proved[];
 extern const char sv_fleet_schema_standing_cut[];
 extern const char sv_fleet_schema_belief_doubt[];
 extern const char sv_fleet_schema_audit_chain[];
+extern const char sv_fleet_schema_people[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -58,6 +59,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "standing cut", .sql = sv_fleet_schema_standing_cut },
         { .name = "belief doubt", .sql = sv_fleet_schema_belief_doubt },
         { .name = "audit chain", .sql = sv_fleet_schema_audit_chain },
+        { .name = "people", .sql = sv_fleet_schema_people },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
@@ -74,6 +76,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     out->asks = sv_asks_new();
     out->clones = sv_clones_new();
     out->crl = sv_crl_new(sv_signer_crl);
+    sv_user_throttle_open(&out->user_throttle);
     out->certificates = sv_certificates_new(out->config.pki);
     if (out->config.signer.socket[0] != '\0') {
         out->signer = sv_signer_open(loop, out->config.signer.socket, out->mono_us);
@@ -108,6 +111,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         out->certify = sv_certify_new(out);
         err = sv_people_admin_token(out->db, out->config.admin_token_file, why);
     }
+    if (err == SV_OK && loop != NULL) {
+        err = sv_passwords_open(loop, &out->passwords, why);
+    }
     if (err != SV_OK) {
         sv_fleet_drop(out);
     }
@@ -115,6 +121,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
 }
 
 void sv_fleet_drop(sv_fleet *fleet) {
+    sv_passwords_drop(&fleet->passwords);
     sv_certify_drop(&fleet->certify);
     sv_signer_drop(&fleet->signer);
     sv_notify_drop(&fleet->notify);

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "issued_import.h"
 #include "live.h"
+#include "passwords.h"
 #include "people.h"
 #include "push.h"
 #include "registry.h"
@@ -45,6 +46,8 @@ typedef struct sv_fleet {
     uint16_t device_port;     ///< of the device door, once it is open
     sv_tls *device_tls;       ///< what peers of the device door are judged by
     sv_throttle throttle;
+    sv_user_throttle user_throttle;
+    sv_passwords *passwords; ///< NULL without a loop
     sv_fleet_counts counts;
     int64_t (*wall_us)(void);     ///< the clocks; a test brings its own
     int64_t (*believed_us)(void); ///< by it is judged what has ended or is too old [clock-6]

@@ -271,6 +271,7 @@ static void stop(program *p) {
     sv_signer_drop(&p->fleet.signer);
     sv_crl_drop(&p->fleet.crl);
     sv_asks_drop(&p->fleet.asks);
+    sv_passwords_drop(&p->fleet.passwords);
     sv_live_drop(&p->fleet.live);
     sv_push_drop(&p->fleet.push);
     sv_notify_drop(&p->fleet.notify);

@@ -16,8 +16,10 @@
 #include "raw.h"
 #include "rules_door.h"
 #include "series.h"
+#include "session_door.h"
 #include "standing.h"
 #include "standing_door.h"
+#include "users_door.h"
 #include "views.h"
 #include "visit.h"
 
@@ -39,77 +41,6 @@ static const struct {
     { "X-Frame-Options", "DENY" },
     { "Referrer-Policy", "no-referrer" },
 };
-
-// ---- session ------------------------------------------------------------------------------------
-
-static void login(sv_visit *v) {
-    sv_why why = { 0 };
-    SV_DEFER(sv_json_drop) sv_json *body = NULL;
-    sv_text token;
-    if (!sv_access_may_try(v->fleet, v->request)) {
-        return;
-    }
-    if (sv_json_parse(sv_http_body(v->request), &body, NULL, &why) != SV_OK
-        || !sv_json_text(sv_json_get(body, "token"), &token)) {
-        sv_http_problem(v->request, 400, "Bad request", "the body must be {\"token\":\"...\"}");
-        return;
-    }
-    char session[SV_SECRET_ROOM];
-    sv_err err =
-        sv_people_login(v->fleet->db, token, v->fleet->believed_us(), session, &v->person, &why);
-    if (err == SV_ERR_UNTRUSTED) {
-        sv_access_failed(v->fleet, v->request);
-        sv_http_problem(v->request, 401, "Unauthorized", "%s", why.text);
-        return;
-    }
-    if (err != SV_OK) {
-        sv_visit_failure(v, err, &why);
-        return;
-    }
-    sv_access_set_cookie(v->fleet, v->request, session);
-    sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
-}
-
-static void show_session(sv_visit *v) {
-    char room[512];
-    sv_textbuf json = SV_TEXTBUF(room);
-    sv_json_out out = SV_JSON_OUT(&json);
-    sv_json_open_object(&out);
-    sv_json_add_str(&out, "user", v->person.user);
-    sv_json_add_str(&out, "role", sv_person_role_name(v->person.role));
-    sv_json_add_str(&out, "version", SV_VERSION);
-    sv_json_close_object(&out);
-    sv_visit_json(v, SV_OK, &json, NULL);
-}
-
-static void logout(sv_visit *v) {
-    sv_why why = { 0 };
-    sv_err err = sv_people_logout(v->fleet->db, sv_access_cookie(v->request), &why);
-    if (err != SV_OK) {
-        sv_visit_failure(v, err, &why);
-        return;
-    }
-    sv_access_clear_cookie(v->fleet, v->request);
-    sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
-}
-
-static void make_link(sv_visit *v) {
-    sv_why why = { 0 };
-    char token[SV_SECRET_ROOM];
-    char location[SV_SECRET_ROOM + 16];
-    sv_textbuf link = SV_TEXTBUF(location);
-    sv_err err =
-        sv_people_make_link(v->fleet->db, &v->person, v->fleet->believed_us(), token, &why);
-    if (err != SV_OK) {
-        sv_visit_failure(v, err, &why);
-        return;
-    }
-    sv_textbuf_addf(&link, "/#login=%s", token);
-    if (sv_textbuf_end(&link) == SV_OK) {
-        sv_http_reply_header(v->request, "Location", location);
-    }
-    sv_http_reply(v->request, 201, NULL, SV_TEXT(""));
-}
 
 // ---- devices ------------------------------------------------------------------------------------
 
@@ -318,64 +249,99 @@ static void show_ready(sv_visit *v) {
 
 // ---- routes -------------------------------------------------------------------------------------
 
+/// What a route needs beside the role: one of these scopes, where somebody comes with a token.
+enum { EVERY_SCOPE = SV_SCOPE_ALL, BY_SESSION = 0 };
+
 static const struct {
     const char *method, *path; ///< `*` is one segment
     int least;                 ///< role, or OPEN_TO_ALL
+    unsigned scopes;           ///< of tokens; BY_SESSION: no token is enough
     void (*answer)(sv_visit *v);
 } ROUTES[] = {
-    { "POST", "/api/v1/session", OPEN_TO_ALL, login },
-    { "GET", "/api/v1/session", SV_PERSON_VIEWER, show_session },
-    { "DELETE", "/api/v1/session", SV_PERSON_VIEWER, logout },
-    { "POST", "/api/v1/login-links", SV_PERSON_ADMIN, make_link },
-    { "GET", "/api/v1/overview", SV_PERSON_VIEWER, show_overview },
-    { "GET", "/api/v1/devices", SV_PERSON_VIEWER, list_devices },
-    { "GET", "/api/v1/devices/*", SV_PERSON_VIEWER, show_device },
-    { "GET", "/api/v1/devices/*/series", SV_PERSON_VIEWER, show_series },
-    { "GET", "/api/v1/devices/*/raw", SV_PERSON_VIEWER, sv_raw_door },
-    { "POST", "/api/v1/enrolments", SV_PERSON_OPERATOR, sv_enrol_door_add },
-    { "GET", "/api/v1/enrolments", SV_PERSON_VIEWER, sv_enrol_door_list },
-    { "DELETE", "/api/v1/enrolments/*", SV_PERSON_OPERATOR, sv_enrol_door_withdraw },
-    { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, sv_command_door_send },
-    { "GET", "/api/v1/devices/*/commands", SV_PERSON_VIEWER, sv_command_door_list },
-    { "GET", "/api/v1/devices/*/maintenance", SV_PERSON_VIEWER, sv_maintenance_door_show_device },
-    { "PUT", "/api/v1/devices/*/maintenance", SV_PERSON_OPERATOR,
+    { "POST", "/api/v1/session", OPEN_TO_ALL, EVERY_SCOPE, sv_session_door_login },
+    { "GET", "/api/v1/session", SV_PERSON_VIEWER, EVERY_SCOPE, sv_session_door_show },
+    { "DELETE", "/api/v1/session", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_logout },
+    { "POST", "/api/v1/session/password", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_password },
+    { "GET", "/api/v1/session/all", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_list },
+    { "DELETE", "/api/v1/session/all", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_end_others },
+    { "DELETE", "/api/v1/session/all/*", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_end },
+    { "POST", "/api/v1/login-links", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_session_door_link },
+    { "GET", "/api/v1/users", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_list },
+    { "POST", "/api/v1/users", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_add },
+    { "GET", "/api/v1/users/*", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_show },
+    { "PATCH", "/api/v1/users/*", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_change },
+    { "DELETE", "/api/v1/users/*", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_remove },
+    { "POST", "/api/v1/users/*/link", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_link },
+    { "GET", "/api/v1/users/*/sessions", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_sessions },
+    { "DELETE", "/api/v1/users/*/sessions", SV_PERSON_ADMIN, SV_SCOPE_ADMIN,
+      sv_users_door_end_all },
+    { "DELETE", "/api/v1/users/*/sessions/*", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_end },
+    { "GET", "/api/v1/overview", SV_PERSON_VIEWER, SV_SCOPE_READ, show_overview },
+    { "GET", "/api/v1/devices", SV_PERSON_VIEWER, SV_SCOPE_READ, list_devices },
+    { "GET", "/api/v1/devices/*", SV_PERSON_VIEWER, SV_SCOPE_READ, show_device },
+    { "GET", "/api/v1/devices/*/series", SV_PERSON_VIEWER, SV_SCOPE_READ, show_series },
+    { "GET", "/api/v1/devices/*/raw", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_raw_door },
+    { "POST", "/api/v1/enrolments", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES, sv_enrol_door_add },
+    { "GET", "/api/v1/enrolments", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_enrol_door_list },
+    { "DELETE", "/api/v1/enrolments/*", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_enrol_door_withdraw },
+    { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_command_door_send },
+    { "GET", "/api/v1/devices/*/commands", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_command_door_list },
+    { "GET", "/api/v1/devices/*/maintenance", SV_PERSON_VIEWER, SV_SCOPE_READ,
+      sv_maintenance_door_show_device },
+    { "PUT", "/api/v1/devices/*/maintenance", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
       sv_maintenance_door_begin_device },
-    { "DELETE", "/api/v1/devices/*/maintenance", SV_PERSON_OPERATOR,
+    { "DELETE", "/api/v1/devices/*/maintenance", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
       sv_maintenance_door_end_device },
-    { "GET", "/api/v1/sites/*/maintenance", SV_PERSON_VIEWER, sv_maintenance_door_show_site },
-    { "PUT", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, sv_maintenance_door_begin_site },
-    { "DELETE", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, sv_maintenance_door_end_site },
-    { "POST", "/api/v1/devices/*/standing", SV_PERSON_OPERATOR, sv_standing_door_set },
-    { "POST", "/api/v1/devices/*/replacement", SV_PERSON_OPERATOR, sv_standing_door_replace },
-    { "GET", "/api/v1/standing", SV_PERSON_VIEWER, sv_standing_door_gateways },
-    { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, sv_command_door_show },
-    { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, list_alerts },
-    { "GET", "/api/v1/alerts/*", SV_PERSON_VIEWER, show_alert },
-    { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, acknowledge },
-    { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, unacknowledge },
-    { "GET", "/api/v1/alerts/*/timeline", SV_PERSON_VIEWER, sv_notify_door_timeline },
-    { "GET", "/api/v1/notify", SV_PERSON_VIEWER, sv_notify_door_setup },
-    { "POST", "/api/v1/notify/channels/*/test", SV_PERSON_OPERATOR, sv_notify_door_test_channel },
-    { "POST", "/api/v1/notify/routes/*/test", SV_PERSON_OPERATOR, sv_notify_door_test_route },
-    { "GET", "/api/v1/notifications", SV_PERSON_VIEWER, sv_notify_door_list },
-    { "GET", "/api/v1/notifications/*", SV_PERSON_VIEWER, sv_notify_door_show },
-    { "POST", "/api/v1/notifications/*/retry", SV_PERSON_OPERATOR, sv_notify_door_retry },
-    { "GET", "/api/v1/certificates", SV_PERSON_VIEWER, sv_issued_door },
-    { "GET", "/api/v1/audit", SV_PERSON_VIEWER, sv_audit_door },
-    { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, sv_ledger_door },
-    { "GET", "/api/v1/sites/*/rules", SV_PERSON_VIEWER, sv_rules_door_show },
-    { "PUT", "/api/v1/sites/*/rules", SV_PERSON_OPERATOR, sv_rules_door_put },
-    { "POST", "/api/v1/sites/*/rules/check", SV_PERSON_OPERATOR, sv_rules_door_check },
-    { "POST", "/api/v1/sites/*/rules/try", SV_PERSON_OPERATOR, sv_rules_door_try },
-    { "GET", "/api/v1/sites/*/rules/versions", SV_PERSON_VIEWER, sv_rules_door_list },
-    { "GET", "/api/v1/sites/*/rules/versions/*", SV_PERSON_VIEWER, sv_rules_door_version },
-    { "POST", "/api/v1/sites/*/rules/versions/*/again", SV_PERSON_OPERATOR, sv_rules_door_again },
-    { "GET", "/api/v1/events", SV_PERSON_VIEWER, join_live },
-    { "GET", "/api/v1/openapi.json", SV_PERSON_VIEWER, show_openapi },
-    { "GET", "/metrics", SV_PERSON_VIEWER, show_metrics },
-    { "GET", "/crl", OPEN_TO_ALL, give_crl },
-    { "GET", "/healthz", OPEN_TO_ALL, show_alive },
-    { "GET", "/readyz", OPEN_TO_ALL, show_ready },
+    { "GET", "/api/v1/sites/*/maintenance", SV_PERSON_VIEWER, SV_SCOPE_READ,
+      sv_maintenance_door_show_site },
+    { "PUT", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_maintenance_door_begin_site },
+    { "DELETE", "/api/v1/sites/*/maintenance", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_maintenance_door_end_site },
+    { "POST", "/api/v1/devices/*/standing", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_standing_door_set },
+    { "POST", "/api/v1/devices/*/replacement", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_standing_door_replace },
+    { "GET", "/api/v1/standing", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_standing_door_gateways },
+    { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_command_door_show },
+    { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, SV_SCOPE_READ, list_alerts },
+    { "GET", "/api/v1/alerts/*", SV_PERSON_VIEWER, SV_SCOPE_READ, show_alert },
+    { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, SV_SCOPE_ALERTS, acknowledge },
+    { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, SV_SCOPE_ALERTS,
+      unacknowledge },
+    { "GET", "/api/v1/alerts/*/timeline", SV_PERSON_VIEWER, SV_SCOPE_READ,
+      sv_notify_door_timeline },
+    { "GET", "/api/v1/notify", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_notify_door_setup },
+    { "POST", "/api/v1/notify/channels/*/test", SV_PERSON_OPERATOR, SV_SCOPE_ALERTS,
+      sv_notify_door_test_channel },
+    { "POST", "/api/v1/notify/routes/*/test", SV_PERSON_OPERATOR, SV_SCOPE_ALERTS,
+      sv_notify_door_test_route },
+    { "GET", "/api/v1/notifications", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_notify_door_list },
+    { "GET", "/api/v1/notifications/*", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_notify_door_show },
+    { "POST", "/api/v1/notifications/*/retry", SV_PERSON_OPERATOR, SV_SCOPE_ALERTS,
+      sv_notify_door_retry },
+    { "GET", "/api/v1/certificates", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_issued_door },
+    { "GET", "/api/v1/audit", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_audit_door },
+    { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_ledger_door },
+    { "GET", "/api/v1/sites/*/rules", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_rules_door_show },
+    { "PUT", "/api/v1/sites/*/rules", SV_PERSON_OPERATOR, SV_SCOPE_RULES, sv_rules_door_put },
+    { "POST", "/api/v1/sites/*/rules/check", SV_PERSON_OPERATOR, SV_SCOPE_RULES,
+      sv_rules_door_check },
+    { "POST", "/api/v1/sites/*/rules/try", SV_PERSON_OPERATOR, SV_SCOPE_RULES, sv_rules_door_try },
+    { "GET", "/api/v1/sites/*/rules/versions", SV_PERSON_VIEWER, SV_SCOPE_READ,
+      sv_rules_door_list },
+    { "GET", "/api/v1/sites/*/rules/versions/*", SV_PERSON_VIEWER, SV_SCOPE_READ,
+      sv_rules_door_version },
+    { "POST", "/api/v1/sites/*/rules/versions/*/again", SV_PERSON_OPERATOR, SV_SCOPE_RULES,
+      sv_rules_door_again },
+    { "GET", "/api/v1/events", SV_PERSON_VIEWER, SV_SCOPE_READ, join_live },
+    { "GET", "/api/v1/openapi.json", SV_PERSON_VIEWER, EVERY_SCOPE, show_openapi },
+    { "GET", "/metrics", SV_PERSON_VIEWER, SV_SCOPE_READ, show_metrics },
+    { "GET", "/crl", OPEN_TO_ALL, EVERY_SCOPE, give_crl },
+    { "GET", "/healthz", OPEN_TO_ALL, EVERY_SCOPE, show_alive },
+    { "GET", "/readyz", OPEN_TO_ALL, EVERY_SCOPE, show_ready },
 };
 
 static bool path_fits(const char *pattern, sv_text path, sv_visit *v) {
@@ -420,8 +386,9 @@ void sv_operator_door(sv_http_request *request, void *arg) {
             continue;
         }
         sv_http_reply_header(request, "Cache-Control", "no-store");
-        if (ROUTES[i].least == OPEN_TO_ALL
-            || sv_access_allow(v.fleet, request, (sv_person_role) ROUTES[i].least, &v.person)) {
+        const sv_need need = { .least = (sv_person_role) ROUTES[i].least,
+                               .scopes = ROUTES[i].scopes };
+        if (ROUTES[i].least == OPEN_TO_ALL || sv_access_allow(v.fleet, request, &need, &v.person)) {
             ROUTES[i].answer(&v);
         }
         return;

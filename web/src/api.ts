@@ -80,7 +80,9 @@ export type NotifySetup = { match: "first" | "all"; gather_s: number; channels: 
 export type Happening = {
   at: number; event: string; severity?: string; message?: string; by?: string; count?: number; channel?: string; notification?: string; about?: string; error?: string; tries?: number;
 };
-export type Session = { user: string; role: string; version: string };
+export type Session = {
+  user: string; role: string; sites: string[] | null; scopes: string[]; token: string | null; password: boolean; totp: boolean; version: string;
+};
 
 export class Problem extends Error {
   constructor(public status: number, text: string, public body: unknown = null) {

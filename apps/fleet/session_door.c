@@ -1,0 +1,413 @@
+#include "session_door.h"
+
+#include "access.h"
+#include "deed.h"
+#include "passwords.h"
+#include "users.h"
+#include "views.h"
+
+#include <base/mem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/log.h>
+
+enum { AGENT_SHOWN = 80 };
+
+static const char WRONG[] = "the user name, the password or the code is wrong";
+
+static sv_visitor visitor_of(const sv_visit *v) {
+    return (sv_visitor){ .from = sv_http_peer(v->request),
+                         .agent = sv_http_header(v->request, "User-Agent") };
+}
+
+static void refuse(const sv_visit *v, const char *detail) {
+    sv_http_problem(v->request, 401, "Unauthorized", "%s", detail);
+}
+
+static void answer_cookie(const sv_visit *v, const char *session) {
+    sv_access_set_cookie(v->fleet, v->request, session);
+    sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
+}
+
+/// Whoever comes in leaves the session behind that the browser had: none can be planted. [people-8]
+static sv_err leave_old(const sv_visit *v, sv_why *why) {
+    sv_text old = sv_access_cookie(v->fleet, v->request);
+    return old.len > 0 ? sv_people_logout(v->fleet->db, old, why) : SV_OK;
+}
+
+// ---- with a link --------------------------------------------------------------------------------
+
+static void login_with_link(sv_visit *v, sv_text token) {
+    sv_why why = { 0 };
+    char session[SV_SECRET_ROOM];
+    sv_link_kind kind = SV_LINK_OPEN;
+    sv_visitor visitor = visitor_of(v);
+    if (!sv_access_may_try(v->fleet, v->request)) {
+        return;
+    }
+    sv_err err = sv_people_login(v->fleet->db, token, &visitor, v->fleet->believed_us(), session,
+                                 &v->person, &kind, &why);
+    if (err == SV_ERR_UNTRUSTED) {
+        sv_access_failed(v->fleet, v->request);
+        sv_deed_refused(v, "", "session.begin", "", "a login link that is wrong, used or expired");
+        refuse(v, why.text);
+        return;
+    }
+    if (err == SV_OK) {
+        char detail[AGENT_SHOWN];
+        (void) snprintf(detail, sizeof detail, "by a link (%s)", sv_link_kind_name(kind));
+        err = sv_deed_begin(v, &why);
+        err = err == SV_OK ? leave_old(v, &why) : err;
+        err = sv_deed_end(v, err, "session.begin", v->person.user, detail, &why);
+    }
+    if (err != SV_OK) {
+        sv_visit_failure(v, err, &why);
+        return;
+    }
+    answer_cookie(v, session);
+}
+
+// ---- with a password ----------------------------------------------------------------------------
+
+/// A request that waits for its password to be judged. The job comes first: it is this.
+typedef struct attempt {
+    sv_password_job job;
+    sv_visit visit;
+    sv_user user; ///< as it was when the job was made; no name: there is none
+    char name[SV_ID_ROOM];
+} attempt;
+
+static bool may_try_user(const sv_visit *v, sv_text user) {
+    if (!sv_access_may_try(v->fleet, v->request)) {
+        return false;
+    }
+    if (sv_user_throttle_allows(&v->fleet->user_throttle, user, v->fleet->mono_us())) {
+        return true;
+    }
+    sv_http_reply_header(v->request, "Retry-After", "60");
+    sv_http_problem(v->request, 429, "Too many attempts",
+                    "too many wrong passwords for this user; wait a minute");
+    return false;
+}
+
+/// An attempt counts as failed until it has not, so that many at once are no more than many.
+static void count_failure(const sv_visit *v, sv_text user) {
+    int64_t mono_us = v->fleet->mono_us();
+    sv_throttle_failed(&v->fleet->throttle, sv_http_peer(v->request), mono_us);
+    sv_user_throttle_failed(&v->fleet->user_throttle, user, mono_us);
+}
+
+static void forgive(const attempt *a) {
+    sv_throttle_forgive(&a->visit.fleet->throttle, sv_http_peer(a->visit.request));
+    sv_user_throttle_forgive(&a->visit.fleet->user_throttle, sv_text_of(a->name));
+}
+
+/// Takes `a`; whatever becomes of it, the request is answered.
+static void submit(attempt *a) {
+    sv_why why = { 0 };
+    count_failure(&a->visit, sv_text_of(a->name));
+    if (sv_passwords_submit(a->visit.fleet->passwords, &a->job, &why) == SV_OK) {
+        return;
+    }
+    char seconds[16];
+    forgive(a);
+    (void) snprintf(seconds, sizeof seconds, "%d", SV_PASSWORD_RETRY_S);
+    sv_http_reply_header(a->visit.request, "Retry-After", seconds);
+    sv_http_problem(a->visit.request, 503, "Busy", "%s", why.text);
+    explicit_bzero(a, sizeof *a);
+    free(a);
+}
+
+/// The user is still what it was when its password was looked up.
+static sv_err still(const attempt *a, sv_why *why) {
+    sv_user now;
+    if (a->user.name[0] == '\0') {
+        return SV_ERR_UNTRUSTED;
+    }
+    sv_err err = sv_user_find(a->visit.fleet->db, sv_text_of(a->user.name), &now, why);
+    if (err == SV_OK && (now.disabled || strcmp(now.password, a->user.password) != 0)) {
+        err = SV_ERR_UNTRUSTED;
+    }
+    return err == SV_ERR_NOT_FOUND ? SV_ERR_UNTRUSTED : err;
+}
+
+static sv_err begin_session(attempt *a, char session[SV_SECRET_ROOM], sv_why *why) {
+    sv_visit *v = &a->visit;
+    sv_visitor visitor = visitor_of(v);
+    SV_TRY(sv_deed_begin(v, why));
+    sv_err err = leave_old(v, why);
+    if (err == SV_OK) {
+        err = sv_session_begin(v->fleet->db, a->user.name, "password", &visitor,
+                               v->fleet->believed_us(), session, why);
+    }
+    return sv_deed_end(v, err, "session.begin", a->user.name, "by password", why);
+}
+
+/// What a stranger typed as a name may be a password: only names that exist are written down.
+static void tell_refused(const attempt *a) {
+    const sv_visit *v = &a->visit;
+    v->fleet->counts.logins_refused++;
+    SV_LOG(warn, "access.refused", "a wrong user name or password from %s",
+           sv_http_peer(v->request));
+    sv_deed_refused(v, "", "session.begin", a->user.name,
+                    a->user.name[0] != '\0' ? "a wrong password" : "a user that does not exist");
+    refuse(v, WRONG);
+}
+
+static void login_judged(sv_password_job *job) {
+    attempt *a = (attempt *) job;
+    sv_why why = job->why;
+    char session[SV_SECRET_ROOM];
+    sv_err err = job->verdict == SV_OK ? still(a, &why) : job->verdict;
+    if (err == SV_OK) {
+        forgive(a);
+        (void) snprintf(a->visit.person.user, sizeof a->visit.person.user, "%s", a->user.name);
+        err = begin_session(a, session, &why);
+    }
+    if (err == SV_OK) {
+        answer_cookie(&a->visit, session);
+    } else if (err == SV_ERR_UNTRUSTED) {
+        tell_refused(a);
+    } else {
+        sv_visit_failure(&a->visit, err, &why);
+    }
+    explicit_bzero(session, sizeof session);
+    free(a);
+}
+
+static void login_with_password(sv_visit *v, sv_text user, sv_text password) {
+    sv_why why = { 0 };
+    if (!may_try_user(v, user)) {
+        return;
+    }
+    attempt *a = sv_mem_new(sizeof *a);
+    a->visit = *v;
+    a->job.check = true;
+    a->job.done = login_judged;
+    (void) sv_text_copy(user, a->name, sizeof a->name);
+    sv_password_give(a->job.given, &a->job.given_bytes, password);
+    sv_err err = sv_user_find(v->fleet->db, user, &a->user, &why);
+    if (err == SV_OK && a->user.password[0] != '\0' && !a->user.disabled) {
+        memcpy(a->job.kept, a->user.password, sizeof a->job.kept);
+    } else {
+        sv_password_nobody(a->job.kept); // takes as long [people-9]
+    }
+    submit(a);
+}
+
+void sv_session_door_login(sv_visit *v) {
+    SV_DEFER(sv_json_drop) sv_json *body = NULL;
+    sv_text token;
+    sv_text user;
+    sv_text password;
+    if (!sv_access_is_own_page(v->request)) {
+        return;
+    }
+    bool read = sv_json_parse(sv_http_body(v->request), &body, NULL, NULL) == SV_OK;
+    if (read && sv_json_text(sv_json_get(body, "token"), &token)) {
+        login_with_link(v, token);
+    } else if (read && sv_json_text(sv_json_get(body, "user"), &user)
+               && sv_json_text(sv_json_get(body, "password"), &password)) {
+        login_with_password(v, user, password);
+    } else {
+        sv_http_problem(v->request, 400, "Bad request",
+                        "the body must be {\"user\":\"...\",\"password\":\"...\"} or, from a "
+                        "login link, {\"token\":\"...\"}");
+    }
+}
+
+// ---- another password ---------------------------------------------------------------------------
+
+static sv_err change_password(attempt *a, char session[SV_SECRET_ROOM], sv_why *why) {
+    sv_visit *v = &a->visit;
+    sv_visitor visitor = visitor_of(v);
+    int64_t now_us = v->fleet->believed_us();
+    SV_TRY(sv_deed_begin(v, why));
+    sv_err err = sv_user_set_password(v->fleet->db, a->user.name, a->job.made, now_us, why);
+    if (err == SV_OK) {
+        err = sv_session_begin(v->fleet->db, a->user.name, "password", &visitor, now_us, session,
+                               why);
+    }
+    return sv_deed_end(v, err, "user.password", a->user.name, "all other sessions ended", why);
+}
+
+static void password_judged(sv_password_job *job) {
+    attempt *a = (attempt *) job;
+    const sv_visit *v = &a->visit;
+    sv_why why = job->why;
+    char session[SV_SECRET_ROOM];
+    sv_person person;
+    sv_err err = job->verdict == SV_OK ? still(a, &why) : job->verdict;
+    if (err == SV_OK) {
+        err = sv_people_session(v->fleet->db, sv_access_cookie(v->fleet, v->request),
+                                v->fleet->believed_us(), &person, &why);
+    }
+    if (err == SV_OK) {
+        forgive(a);
+        err = change_password(a, session, &why);
+    }
+    if (err == SV_OK) {
+        answer_cookie(v, session);
+    } else if (err == SV_ERR_UNTRUSTED) {
+        sv_deed_refused(v, a->user.name, "user.password", a->user.name,
+                        "the password of before is wrong");
+        sv_http_problem(v->request, 403, "Forbidden", "the password of before is wrong");
+    } else {
+        sv_visit_failure(v, err, &why);
+    }
+    explicit_bzero(session, sizeof session);
+    free(a);
+}
+
+static void submit_password(sv_visit *v, const sv_user *user, sv_text current, sv_text wanted) {
+    attempt *a = sv_mem_new(sizeof *a);
+    a->visit = *v;
+    a->user = *user;
+    a->job.check = user->password[0] != '\0';
+    a->job.make = true;
+    a->job.done = password_judged;
+    (void) snprintf(a->name, sizeof a->name, "%s", user->name);
+    memcpy(a->job.kept, user->password, sizeof a->job.kept);
+    sv_password_give(a->job.given, &a->job.given_bytes, current);
+    sv_password_give(a->job.wanted, &a->job.wanted_bytes, wanted);
+    submit(a);
+}
+
+void sv_session_door_password(sv_visit *v) {
+    SV_DEFER(sv_json_drop) sv_json *body = NULL;
+    sv_why why = { 0 };
+    sv_user user;
+    sv_text current = SV_TEXT("");
+    sv_text wanted;
+    sv_text name = sv_text_of(v->person.user);
+    if (!may_try_user(v, name)) {
+        return;
+    }
+    if (sv_json_parse(sv_http_body(v->request), &body, NULL, NULL) != SV_OK
+        || !sv_json_text(sv_json_get(body, "password"), &wanted)) {
+        sv_http_problem(v->request, 400, "Bad request",
+                        "the body must be {\"password\":\"...\",\"current\":\"...\"}");
+        return;
+    }
+    (void) sv_json_text(sv_json_get(body, "current"), &current);
+    sv_err err = sv_user_find(v->fleet->db, name, &user, &why);
+    err = err == SV_OK ? sv_password_judge(wanted, name, &why) : err;
+    if (err != SV_OK) {
+        sv_visit_failure(v, err, &why);
+        return;
+    }
+    submit_password(v, &user, current, wanted);
+}
+
+// ---- the session --------------------------------------------------------------------------------
+
+void sv_session_door_show(sv_visit *v) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_user user = { 0 };
+    sv_why why = { 0 };
+    sv_err err = sv_user_find(v->fleet->db, sv_text_of(v->person.user), &user, &why);
+    sv_json_open_object(&out);
+    sv_json_add_str(&out, "user", v->person.user);
+    sv_json_add_str(&out, "role", sv_person_role_name(v->person.role));
+    sv_json_key(&out, "sites");
+    sv_sites_put(&out, v->person.sites);
+    sv_json_key(&out, "scopes");
+    sv_scopes_put(&out, v->person.scopes);
+    sv_json_add_str(&out, "token", v->person.token[0] != '\0' ? v->person.token : NULL);
+    sv_json_add_bool(&out, "password", user.password[0] != '\0');
+    sv_json_add_bool(&out, "totp", user.totp);
+    sv_json_add_str(&out, "version", SV_VERSION);
+    sv_json_close_object(&out);
+    sv_visit_json(v, err == SV_ERR_NOT_FOUND ? SV_OK : err, &json, &why);
+}
+
+static void answer_done(const sv_visit *v, sv_err err, const sv_why *why) {
+    if (err != SV_OK) {
+        sv_visit_failure(v, err, why);
+        return;
+    }
+    sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
+}
+
+void sv_session_door_logout(sv_visit *v) {
+    sv_why why = { 0 };
+    sv_err err = sv_deed_begin(v, &why);
+    if (err == SV_OK) {
+        err = sv_session_end(v->fleet->db, v->person.user, v->person.session, &why);
+        err = sv_deed_end(v, err, "session.end", v->person.user, "signed out", &why);
+    }
+    sv_access_clear_cookie(v->fleet, v->request);
+    answer_done(v, err, &why);
+}
+
+void sv_session_door_list(sv_visit *v) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    sv_err err = sv_session_list(v->fleet->db, v->person.user, v->person.session,
+                                 v->fleet->believed_us(), &out, &why);
+    sv_visit_json(v, err, &json, &why);
+}
+
+void sv_session_door_end_others(sv_visit *v) {
+    sv_why why = { 0 };
+    sv_err err = sv_deed_begin(v, &why);
+    if (err == SV_OK) {
+        err = sv_session_end_all(v->fleet->db, v->person.user, v->person.session, &why);
+        err = sv_deed_end(v, err, "session.end", v->person.user, "all but the one in use", &why);
+    }
+    answer_done(v, err, &why);
+}
+
+void sv_session_door_end(sv_visit *v) {
+    sv_why why = { 0 };
+    uint64_t n = 0;
+    if (sv_text_u64(v->id, INT64_MAX, &n) != SV_OK) {
+        sv_http_problem(v->request, 404, "Not found", "sessions have numbers");
+        return;
+    }
+    sv_err err = sv_deed_begin(v, &why);
+    if (err == SV_OK) {
+        err = sv_session_end(v->fleet->db, v->person.user, (int64_t) n, &why);
+        err = sv_deed_end(v, err, "session.end", v->person.user, "one of the own", &why);
+    }
+    answer_done(v, err, &why);
+}
+
+// ---- a link for oneself -------------------------------------------------------------------------
+
+/// Before there is anybody the server's own token makes the link of the first admin.
+static sv_err make_link(const sv_visit *v, char token[SV_SECRET_ROOM], sv_why *why) {
+    sv_link link = { .user = v->person.user, .kind = SV_LINK_OPEN, .made_by = v->person.user };
+    int64_t count = 0;
+    sv_user user;
+    SV_TRY(sv_user_count(v->fleet->db, &count, why));
+    if (count == 0) {
+        link.kind = SV_LINK_FIRST;
+        link.user = SV_FIRST_ADMIN;
+    } else if (sv_user_find(v->fleet->db, sv_text_of(link.user), &user, why) != SV_OK) {
+        return sv_fail(why, SV_ERR_STATE,
+                       "there is no user %s any more: POST /api/v1/users/{name}/link makes a link "
+                       "for one that there is",
+                       link.user);
+    }
+    return sv_people_make_link(v->fleet->db, &link, v->fleet->believed_us(), token, why);
+}
+
+void sv_session_door_link(sv_visit *v) {
+    sv_why why = { 0 };
+    char token[SV_SECRET_ROOM];
+    sv_err err = sv_deed_begin(v, &why);
+    if (err == SV_OK) {
+        err = make_link(v, token, &why);
+        err = sv_deed_end(v, err, "user.link", v->person.user, "for oneself", &why);
+    }
+    if (err != SV_OK) {
+        sv_visit_failure(v, err, &why);
+        return;
+    }
+    sv_access_link(v->request, token);
+    sv_http_reply(v->request, 201, NULL, SV_TEXT(""));
+}
