@@ -9,6 +9,7 @@ static const struct {
     const sv_statement *at;
     const size_t *count;
 } GROUPS[] = {
+    { SV_STATEMENTS_DOORS, &SV_STATEMENTS_DOORS_COUNT },
     { SV_STATEMENTS_KEYS, &SV_STATEMENTS_KEYS_COUNT },
     { SV_STATEMENTS_HOST, &SV_STATEMENTS_HOST_COUNT },
 };

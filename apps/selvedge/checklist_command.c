@@ -4,6 +4,7 @@
 #include "command.h"
 
 #include <base/mem.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/clock.h>
@@ -15,8 +16,9 @@ enum { DESCRIPTION_MAX = 1024 * 1024, REPORT_MAX = 1024 * 1024 };
 static const char ABOUT[] =
     "Says what is true of a deployment's security and what is not: statements about keys, "
     "certificates, programs\nand doors, each with what was looked at, what was seen, which "
-    "requirement it answers and what to do. It looks at\nthe programs that run on this machine; "
-    "as root it sees all of them. Nothing is changed.\n\n"
+    "requirement it answers and what to do. It looks at\nthe programs that run on this machine (as "
+    "root "
+    "it sees all of them), and knocks at their doors as a stranger would.\nNothing is changed.\n\n"
     "  selvedge checklist --pilot pilot\n"
     "  sudo selvedge checklist --output html > checklist.html\n\n"
     "Exit codes: 0 everything holds, or cannot apply here; 1 something does not hold, or could not "
@@ -86,6 +88,8 @@ static sv_err run(const asked *a, bool *holds, sv_why *why) {
     (void) sv_fail(&facts->pki.missing, SV_ERR_NOT_FOUND,
                    "no program here names a PKI's folder that can be read");
     sv_gather_programs("/proc", description, facts);
+    (void) signal(SIGPIPE, SIG_IGN);
+    sv_gather_answers(facts);
     sv_gather_kernel("/proc", facts);
     sv_report_make(facts, report);
     *holds = sv_report_holds(report);

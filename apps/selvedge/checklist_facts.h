@@ -10,12 +10,15 @@
 #include <crypto/cert_facts.h>
 #include <crypto/cert_strength.h>
 #include <model/id.h>
+#include <net/probe.h>
 #include <sys/disk.h>
 
 enum {
     SV_FACT_PROGRAMS_MAX = 64,
     SV_FACT_FILES_MAX = 2048,
     SV_FACT_CERTS_MAX = 4096,
+    SV_FACT_DOORS_MAX = 128,
+    SV_FACT_DOORS_NAMED_MAX = 4, ///< by one configuration
     SV_FACT_NAME_ROOM = 96,
 };
 
@@ -32,10 +35,27 @@ typedef enum sv_program_kind {
     SV_PROGRAM_SIGNER,
 } sv_program_kind;
 
+/// The documented list of doors (docs/spec/checklist.md): whatever listens beside them is unknown.
+typedef enum sv_door_kind {
+    SV_DOOR_UNKNOWN,
+    SV_DOOR_OPERATOR, ///< people and their programs: a session or a token; plain on loopback alone
+    SV_DOOR_DEVICE,   ///< HTTPS; whoever has no certificate may ask for one, and nothing else
+    SV_DOOR_MQTT,     ///< mutual TLS
+    SV_DOOR_LOCAL,    ///< a gateway's page, plain, on loopback alone
+    SV_DOOR_PAGE,     ///< the same for other machines: HTTPS with a token
+} sv_door_kind;
+
 /// What its configuration file says, as far as statements ask for it.
 typedef struct sv_fact_settings {
     sv_why missing;
     char file[SV_PATH_MAX];
+    char ca[SV_PATH_MAX]; ///< who vouches for what its doors show; empty: nobody is named
+    struct {
+        sv_door_kind kind;
+        uint16_t port; ///< 0: any, and nobody says which
+        bool tls;
+    } doors[SV_FACT_DOORS_NAMED_MAX];
+    size_t door_count;
     bool classic_allowed; ///< a gateway: certificates without role and extensions
     bool renewal_off;     ///< somebody else renews its certificate
 } sv_fact_settings;
@@ -93,6 +113,23 @@ typedef struct sv_fact_cert {
     sv_cert_strength strength;
 } sv_fact_cert;
 
+/// A socket that a program listens on, and what is answered there.
+typedef struct sv_fact_door {
+    char of[SV_FACT_NAME_ROOM];
+    char address[48];
+    uint16_t port;
+    bool loopback;
+    sv_door_kind kind;
+    bool tls; ///< its configuration says so
+    char ca[SV_PATH_MAX];
+    sv_probed today;                       ///< the handshake of a program of today
+    sv_probe_answer plain, old, cbc, null; ///< what is told to one without TLS, and so on
+    sv_probe_answer nobody, stranger;      ///< MQTT: to one without certificate, or with anybody's
+    int status;                            ///< HTTP: to one who asks for something without a login
+    char open_path[128];    ///< the operator door: what it tells without one; "": nothing
+    char headers_lack[160]; ///< of its page: which are missing or too weak; "": none
+} sv_fact_door;
+
 typedef struct sv_facts {
     int64_t at_us;
     bool pilot; ///< one user's machine, on which all programs run
@@ -103,6 +140,9 @@ typedef struct sv_facts {
     size_t file_count, files_more; ///< and how many had no room
     sv_fact_cert certs[SV_FACT_CERTS_MAX];
     size_t cert_count, certs_more;
+    sv_why doors_missing;
+    sv_fact_door doors[SV_FACT_DOORS_MAX];
+    size_t door_count;
     struct {
         sv_why missing;
         int64_t level; ///< kernel.randomize_va_space

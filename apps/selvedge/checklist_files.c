@@ -13,7 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CMDLINE_MAX = 64 * 1024, NINE_BITS = 0777, DEPTH_MAX = SV_CONFIG_DEPTH_MAX };
+enum {
+    CMDLINE_MAX = 64 * 1024,
+    NINE_BITS = 0777,
+    DEPTH_MAX = SV_CONFIG_DEPTH_MAX,
+    PORT_MQTT = 8883, ///< what programs take where nothing is said
+    PORT_OPERATOR = 8443,
+    PORT_DEVICE = 8444,
+};
 
 // ---- files --------------------------------------------------------------------------------------
 
@@ -251,6 +258,8 @@ static void take_scalar(const walk *w, sv_text section, sv_text key, const sv_co
     bool top = section.len == 0;
     if ((tls || top) && sv_text_is(key, "key")) {
         sv_gather_file(SV_FILE_KEY, path, program->name, program->uid, w->facts);
+    } else if (tls && sv_text_is(key, "ca") && program->settings.ca[0] == '\0') {
+        (void) snprintf(program->settings.ca, SV_PATH_MAX, "%s", path);
     } else if (tls && sv_text_is(key, "cert")) {
         sv_gather_certs(path, program->name, ca, true, w->facts);
     } else if (sv_text_is(section, "store") && sv_text_is(key, "path")) {
@@ -291,6 +300,63 @@ static sv_text setting(const sv_config_node *root, const char *section, const ch
                                                                          : SV_TEXT("");
 }
 
+static void name_door(sv_fact_program *program, sv_door_kind kind, sv_text port, uint64_t usual,
+                      bool tls) {
+    sv_fact_settings *settings = &program->settings;
+    uint64_t number = usual;
+    if (port.len > 0 && sv_text_u64(port, UINT16_MAX, &number) != SV_OK) {
+        return;
+    }
+    bool off = number == 0 && program->kind != SV_PROGRAM_FLEET;
+    if (!off && settings->door_count < SV_FACT_DOORS_NAMED_MAX) {
+        settings->doors[settings->door_count].kind = kind;
+        settings->doors[settings->door_count].port = (uint16_t) number;
+        settings->doors[settings->door_count++].tls = tls;
+    }
+}
+
+/// Where a fleet server was left to choose its ports, it says which in a file.
+static void name_chosen(const walk *w, sv_text ports_file, sv_fact_settings *settings) {
+    static const char *const NAMES[] = { "operator", "device" };
+    char path[SV_PATH_MAX];
+    char room[512];
+    sv_textbuf text = SV_TEXTBUF(room);
+    SV_DEFER(sv_json_drop) sv_json *ports = NULL;
+    resolve(w, ports_file, path);
+    if (ports_file.len == 0 || sv_disk_read(path, &text, NULL) != SV_OK
+        || sv_json_parse(sv_textbuf_text(&text), &ports, NULL, NULL) != SV_OK) {
+        return;
+    }
+    for (size_t i = 0; i < settings->door_count && i < SV_COUNT(NAMES); i++) {
+        int64_t port;
+        if (settings->doors[i].port == 0 && sv_json_int(sv_json_get(ports, NAMES[i]), &port)
+            && port > 0 && port <= UINT16_MAX) {
+            settings->doors[i].port = (uint16_t) port;
+        }
+    }
+}
+
+static void name_doors(const sv_config_node *root, const walk *w, sv_fact_program *program) {
+    const sv_config_node *operators = sv_config_node_get(root, "operator");
+    if (program->kind == SV_PROGRAM_FLEET) {
+        bool tls = operators != NULL && sv_config_node_kind(operators) == SV_CONFIG_MAP
+                   && sv_config_node_get(operators, "tls") != NULL;
+        name_door(program, SV_DOOR_OPERATOR, setting(root, "operator", "port"), PORT_OPERATOR, tls);
+        name_door(program, SV_DOOR_DEVICE, setting(root, "device", "port"), PORT_DEVICE, true);
+        const sv_config_node *file = sv_config_node_get(root, "ports_file");
+        if (file != NULL && sv_config_node_kind(file) == SV_CONFIG_SCALAR) {
+            name_chosen(w, sv_config_node_text(file), &program->settings);
+        }
+    } else if (program->kind == SV_PROGRAM_GATEWAY) {
+        if (sv_config_node_get(root, "broker") == NULL) {
+            name_door(program, SV_DOOR_MQTT, setting(root, "listen", "port"), PORT_MQTT, true);
+        }
+        name_door(program, SV_DOOR_DEVICE, setting(root, "door", "port"), 0, true);
+        name_door(program, SV_DOOR_LOCAL, setting(root, "http", "port"), 0, false);
+        name_door(program, SV_DOOR_PAGE, setting(root, "page", "port"), 0, true);
+    }
+}
+
 void sv_gather_config(const sv_config_node *root, const char *folder, sv_fact_program *program,
                       sv_facts *facts) {
     const walk w = { .folder = folder, .program = program, .facts = facts };
@@ -308,6 +374,7 @@ void sv_gather_config(const sv_config_node *root, const char *folder, sv_fact_pr
     size_t len = strlen(ca);
     (void) snprintf(ca + len, sizeof ca - len, "/ca.crt");
     take_section(&w, SV_TEXT(""), root, pki.len > 0 ? ca : NULL, 0);
+    name_doors(root, &w, program);
     program->settings.classic_allowed =
         sv_text_is(setting(root, "listen", "classic_certificates"), "allow");
     program->settings.renewal_off = sv_text_is(setting(root, "tls", "renew"), "off")

@@ -51,6 +51,27 @@ static inline void good_cert(sv_facts *facts, const char *id, bool authority) {
     (void) snprintf(cert->path, sizeof cert->path, "/etc/selvedge/%s.crt", id);
 }
 
+static inline void good_door(sv_facts *facts, const char *of, sv_door_kind kind, uint16_t port) {
+    sv_fact_door *door = &facts->doors[facts->door_count++];
+    *door = (sv_fact_door){ .kind = kind,
+                            .port = port,
+                            .tls = true,
+                            .address = "0.0.0.0",
+                            .ca = "/etc/selvedge/ca.crt",
+                            .today = { .answer = SV_PROBE_TAKEN,
+                                       .version = "TLSv1.3",
+                                       .suite = "TLS_AES_256_GCM_SHA384",
+                                       .aead = true },
+                            .plain = SV_PROBE_REFUSED,
+                            .old = SV_PROBE_REFUSED,
+                            .cbc = SV_PROBE_REFUSED,
+                            .null = SV_PROBE_REFUSED,
+                            .nobody = SV_PROBE_REFUSED,
+                            .stranger = SV_PROBE_REFUSED,
+                            .status = 401 };
+    (void) snprintf(door->of, sizeof door->of, "%s", of);
+}
+
 static inline void good_facts(sv_facts *facts) {
     memset(facts, 0, sizeof *facts);
     facts->at_us = NOW_US;
@@ -65,6 +86,9 @@ static inline void good_facts(sv_facts *facts) {
     good_cert(facts, "Selvedge issuing CA", true);
     good_cert(facts, "fleet-server", false);
     good_cert(facts, "gateway-1", false);
+    good_door(facts, "fleet", SV_DOOR_OPERATOR, 8443);
+    good_door(facts, "gateway", SV_DOOR_MQTT, 8883);
+    good_door(facts, "gateway", SV_DOOR_DEVICE, 8444);
     facts->randomised.level = 2;
     (void) snprintf(facts->pki.dir, sizeof facts->pki.dir, "/var/lib/selvedge/pki");
 }

@@ -27,6 +27,15 @@ void sv_gather_certs(const char *path, const char *of, const char *ca, bool in_u
 /// The PKI's folder: its keys, what it issued, where the root's key is.
 void sv_gather_pki(const char *dir, sv_facts *facts);
 
+/// Whatever a program listens on over TCP, by its descriptors and the kernel's tables.
+void sv_gather_doors(const char *proc, const sv_fact_program *program, sv_facts *facts);
+/// Which of the program's documented doors it is.
+void sv_gather_door_kind(const sv_fact_program *program, sv_fact_door *door);
+/// Knocks at each door; the process must ignore SIGPIPE.
+void sv_gather_answers(sv_facts *facts);
+/// Which headers the page of an answer lacks.
+void sv_gather_headers(const char *answer, char lack[160]);
+
 void sv_gather_kernel(const char *proc, sv_facts *facts);
 
 #endif

@@ -2,9 +2,12 @@
 #include "checklist_fixture.h"
 #include "checklist_gather.h"
 
+#include <arpa/inet.h>
+#include <base/fd.h>
 #include <base/mem.h>
 #include <crypto/pki.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -174,6 +177,108 @@ static void the_kernel_is_asked(void **state) {
     assert_string_not_equal(facts->randomised.missing.text, "");
 }
 
+/// A socket of this process, on any port of that address.
+static int listen_at(int family, uint16_t *port) {
+    struct sockaddr_in six_or_four[3] = { { .sin_family = (sa_family_t) family } };
+    struct sockaddr *at = (struct sockaddr *) six_or_four;
+    socklen_t len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    six_or_four[0].sin_addr.s_addr = family == AF_INET ? htonl(INADDR_LOOPBACK) : 0;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, at, len) != 0 || listen(fd, 1) != 0 || getsockname(fd, at, &len) != 0) {
+        return -1;
+    }
+    *port = ntohs(six_or_four[0].sin_port);
+    return fd;
+}
+
+static const sv_fact_door *door_at(uint16_t port) {
+    for (size_t i = 0; i < facts->door_count; i++) {
+        if (facts->doors[i].port == port) {
+            return &facts->doors[i];
+        }
+    }
+    fail_msg("port %u is not seen", port);
+    return facts->doors;
+}
+
+// [checklist-21]
+static void whatever_a_program_listens_on_is_seen_and_held_against_its_configuration(void **state) {
+    (void) state;
+    uint16_t named = 0;
+    uint16_t other = 0;
+    SV_DEFER(sv_fd_drop) int one = listen_at(AF_INET, &named);
+    SV_DEFER(sv_fd_drop) int two = listen_at(AF_INET6, &other);
+    sv_fact_program me = { .kind = SV_PROGRAM_GATEWAY, .pid = getpid() };
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .text = SV_TEXTBUF_HEAP(4096) };
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    char yaml[64];
+    (void) snprintf(yaml, sizeof yaml, "listen: {port: %u}\n", named);
+    assert_int_equal(sv_config_parse(sv_text_of(yaml), &root, &faults), SV_OK);
+    sv_gather_config(root, dir, &me, facts);
+    sv_gather_doors("/proc", &me, facts);
+    assert_string_equal(facts->doors_missing.text, "");
+    assert_int_equal(door_at(named)->kind, SV_DOOR_MQTT);
+    assert_string_equal(door_at(named)->address, "127.0.0.1");
+    assert_true(door_at(named)->loopback && door_at(named)->tls);
+    if (two >= 0) { // where there is IPv6
+        assert_int_equal(door_at(other)->kind, SV_DOOR_UNKNOWN);
+        assert_string_equal(door_at(other)->address, "::");
+        assert_false(door_at(other)->loopback);
+    }
+    assert_true(one >= 0);
+}
+
+// [checklist-21]
+static void a_fleet_server_that_chose_its_ports_says_which(void **state) {
+    (void) state;
+    sv_fact_program fleet = { .kind = SV_PROGRAM_FLEET };
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .text = SV_TEXTBUF_HEAP(4096) };
+    SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
+    put("ports", "{\"operator\":4711,\"device\":4712}", 0644);
+    assert_int_equal(sv_config_parse(SV_TEXT("operator: {port: 0}\ndevice: {port: 0}\n"
+                                             "ports_file: ports\n"),
+                                     &root, &faults),
+                     SV_OK);
+    sv_gather_config(root, dir, &fleet, facts);
+    assert_int_equal(fleet.settings.door_count, 2);
+    sv_fact_door door = { .port = 4712 };
+    sv_gather_door_kind(&fleet, &door);
+    assert_int_equal(door.kind, SV_DOOR_DEVICE);
+    assert_true(door.tls);
+}
+
+// [checklist-22]
+static void a_page_without_its_headers_is_seen(void **state) {
+    (void) state;
+    static const struct {
+        const char *heads, *lack;
+    } CASES[] = {
+        { "", "no Content-Security-Policy" },
+        { "Content-Security-Policy: default-src *\r\n", "does not begin with nothing" },
+        { "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'\r\n",
+          "scripts from elsewhere" },
+        { "Content-Security-Policy: default-src 'none'\r\n", "frame" },
+        { "content-security-policy: default-src 'self'; frame-ancestors 'none'\r\n", "nosniff" },
+        { "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'\r\n"
+          "X-Content-Type-Options: nosniff\r\n",
+          "Referrer-Policy" },
+    };
+    char answer[512];
+    char lack[160];
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        (void) snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\n%s\r\nbody", CASES[i].heads);
+        sv_gather_headers(answer, lack);
+        if (strstr(lack, CASES[i].lack) == NULL) {
+            fail_msg("case %zu: '%s'", i, lack);
+        }
+    }
+    sv_gather_headers("HTTP/1.1 200 OK\r\n"
+                      "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+                      "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\r\n",
+                      lack);
+    assert_string_equal(lack, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
@@ -184,6 +289,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_pilot_says_itself_which_programs_are_its_own, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pki_tells_its_keys_and_what_it_issued, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            whatever_a_program_listens_on_is_seen_and_held_against_its_configuration, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(a_fleet_server_that_chose_its_ports_says_which, setup,
+                                        teardown),
+        cmocka_unit_test(a_page_without_its_headers_is_seen),
         cmocka_unit_test_setup_teardown(the_kernel_is_asked, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

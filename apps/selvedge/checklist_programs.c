@@ -281,6 +281,7 @@ void sv_gather_programs(const char *proc, const sv_json *description, sv_facts *
         if (program->kind != SV_PROGRAM_OTHER && sv_fact_known(&program->missing)) {
             look_at(proc, program);
             sv_gather_settings(proc, program, facts);
+            sv_gather_doors(proc, program, facts);
         }
     }
 }
