@@ -1,4 +1,5 @@
 #include "update_change.h"
+#include "update_bins.h"
 #include "update_cosign.h"
 #include <base/mem.h>
 #include <base/time.h>
@@ -75,20 +76,24 @@ sv_err update_root_change(const update_folder *folder,
     sv_tuf_head head = { .expires_us = expires_us };
     size_t signed_with = 0;
     bool hold = false;
+    bool follow = false;
+    int64_t targets_end = 0;
+    SV_TRY(update_end_of(NULL, UPDATE_DAYS_TARGETS, &targets_end, why));
     SV_TRY(version_of_root(folder, &head.version, why));
     SV_TRY(sv_tuf_root_make(&head, roles, &text, why));
     SV_TRY(update_pend(folder, "root", sv_textbuf_text(&text), why));
     SV_TRY(update_sign_pending(folder, "root", &signed_with, why));
     SV_TRY(update_tell(folder, "root", why));
+    SV_TRY(update_bins_follow(folder, targets_end, &follow, why));
     SV_TRY(targets_hold(folder, &hold, why));
-    return hold ? SV_OK : renew_targets(folder, why);
+    return hold || follow ? SV_OK : renew_targets(folder, why);
 }
 
 // ---- targets ------------------------------------------------------------------------------------
 
 /// One that nobody has signed yet may still be changed; of one that somebody has, a copy may be
 /// under way.
-static int64_t next_version(const update_document *old) {
+int64_t update_next_version(const update_document *old) {
     if (old->metadata == NULL) {
         return 1;
     }
@@ -112,7 +117,7 @@ sv_err update_targets_change(const update_folder *folder, const char *role,
     if (err != SV_ERR_NOT_FOUND) {
         SV_TRY(err);
     }
-    const sv_tuf_head head = { .version = next_version(&old), .expires_us = expires_us };
+    const sv_tuf_head head = { .version = update_next_version(&old), .expires_us = expires_us };
     SV_TRY(sv_tuf_targets_make(&head, old.metadata, change, &text, why));
     SV_TRY(update_pend(folder, role, sv_textbuf_text(&text), why));
     if (old.pending) { // which may hold what others want signed

@@ -21,6 +21,8 @@ sv_err update_root_change(const update_folder *folder,
 /// The next targets file of `role`; the first when there is none.
 sv_err update_targets_change(const update_folder *folder, const char *role,
                              const sv_tuf_change *change, int64_t expires_us, sv_why *why);
+/// The version that follows a document; of one that nobody has signed yet, and of none, the same.
+int64_t update_next_version(const update_document *old);
 /// What became of a role, on stdout: settled, or who is missing.
 sv_err update_tell(const update_folder *folder, const char *role, sv_why *why);
 

@@ -2,11 +2,13 @@
 #include "show.h"
 #include "update_change.h"
 #include "update_image.h"
+#include <base/mem.h>
 #include <base/time.h>
 #include <codec/canonical.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/clock.h>
+#include <sys/stat.h>
 
 enum { FORM_MAX = 8 * 1024 * 1024 };
 
@@ -292,4 +294,69 @@ sv_err update_take(const update_folder *folder, const char *file, sv_why *why) {
     SV_TRY(update_pend(folder, theirs.role, sv_textbuf_text(&text), why));
     SV_TRY(update_settle(folder, why));
     return update_tell(folder, theirs.role, why);
+}
+
+// ---- a folder of them ---------------------------------------------------------------------------
+
+/// `folder/<role>.json`
+static sv_err file_in(const char *folder, const char *role, char room[SV_PATH_MAX], sv_why *why) {
+    int len = snprintf(room, SV_PATH_MAX, "%s/%s.json", folder, role);
+    return len > 0 && len < SV_PATH_MAX
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID, "'%.160s' is too long a path", folder);
+}
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/// SV_ERR_NOT_FOUND when no file of metadata is there.
+static sv_err list(const char *folder, update_roles *out, sv_why *why) {
+    update_roles_in(folder, out);
+    return out->count > 0 ? SV_OK
+                          : sv_fail(why, SV_ERR_NOT_FOUND,
+                                    "no metadata in '%.200s': files called after their roles, like "
+                                    "targets.json",
+                                    folder);
+}
+
+sv_err update_cosign_all(const update_folder *folder, const char *file, const char *out,
+                         sv_why *why) {
+    SV_DEFER(sv_mem_drop) update_roles *roles = sv_mem_new(sizeof *roles);
+    size_t done = 0;
+    if (!is_folder(file)) {
+        return update_cosign(folder, file, out, why);
+    }
+    if (out != NULL) {
+        return sv_fail(why, SV_ERR_INVALID, "--out is for one file, and '%.160s' is a folder",
+                       file);
+    }
+    SV_TRY(list(file, roles, why));
+    for (size_t i = 0; i < roles->count; i++) {
+        char path[SV_PATH_MAX];
+        SV_TRY(file_in(file, roles->names[i], path, why));
+        sv_err err = update_cosign(folder, path, NULL, why);
+        if (err != SV_ERR_UNTRUSTED) { // which says: none of ours has still to sign it
+            SV_TRY(err);
+            done++;
+        }
+    }
+    return done > 0 ? SV_OK : SV_ERR_UNTRUSTED;
+}
+
+sv_err update_take_all(const update_folder *folder, const char *file, sv_why *why) {
+    SV_DEFER(sv_mem_drop) update_roles *roles = sv_mem_new(sizeof *roles);
+    if (!is_folder(file)) {
+        return update_take(folder, file, why);
+    }
+    SV_TRY(list(file, roles, why));
+    for (size_t i = 0; i < roles->count; i++) {
+        char path[SV_PATH_MAX];
+        SV_TRY(file_in(file, roles->names[i], path, why));
+        if (sv_disk_exists(path)) { // of our own pending/, one can settle the next
+            SV_TRY(update_take(folder, path, why));
+        }
+    }
+    return SV_OK;
 }

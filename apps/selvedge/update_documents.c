@@ -355,102 +355,43 @@ static void add_role(update_roles *roles, const char *name) {
     }
 }
 
+static void add_file(update_roles *out, const char *file) {
+    sv_text name = sv_text_of(file);
+    char role[UPDATE_NAME_ROOM];
+    size_t end = sizeof ".json" - 1;
+    if (name.len <= end || strcmp(file + name.len - end, ".json") != 0) {
+        return;
+    }
+    name.len -= end;
+    if (sv_text_copy(name, role, sizeof role) == SV_OK && sv_tuf_role_is_valid(name)) {
+        add_role(out, role);
+    }
+}
+
 /// root before targets before the rest, for each is judged by the one before.
-sv_err update_pending_roles(const update_folder *folder, update_roles *out, sv_why *why) {
+void update_roles_in(const char *folder, update_roles *out) {
     static const char *const FIRST[] = { "root", "targets" };
-    char path[SV_PATH_MAX];
+    const struct dirent *entry = NULL;
     out->count = 0;
     for (size_t i = 0; i < SV_COUNT(FIRST); i++) {
-        SV_TRY(path_of(folder, PENDING, FIRST[i], path, why));
-        if (sv_disk_exists(path)) {
+        char path[SV_PATH_MAX];
+        int len = snprintf(path, sizeof path, "%s/%s.json", folder, FIRST[i]);
+        if (len > 0 && (size_t) len < sizeof path && sv_disk_exists(path)) {
             add_role(out, FIRST[i]);
         }
     }
-    SV_TRY(update_folder_path(folder, NULL, PENDING, path, why));
-    DIR *dir = opendir(path);
-    const struct dirent *entry = NULL;
+    DIR *dir = opendir(folder);
     while (dir != NULL && (entry = readdir(dir)) != NULL) { // NOLINT(concurrency-mt-unsafe)
-        sv_text name = sv_text_of(entry->d_name);
-        char role[UPDATE_NAME_ROOM];
-        size_t end = sizeof ".json" - 1;
-        if (name.len > end && strcmp(entry->d_name + name.len - end, ".json") == 0
-            && sv_text_copy((sv_text){ .at = name.at, .len = name.len - end }, role, sizeof role)
-                   == SV_OK
-            && sv_tuf_role_is_valid(sv_text_of(role))) {
-            add_role(out, role);
-        }
+        add_file(out, entry->d_name);
     }
     if (dir != NULL) {
         (void) closedir(dir);
     }
-    return SV_OK;
 }
 
-typedef struct listing {
-    const update_folder *folder;
-    FILE *to;
-    size_t present, missing;
-} listing;
-
-static void print_key(const listing *all, sv_text id, size_t before) {
-    const char *name = update_folder_name(all->folder, id);
-    int digits = id.len < UPDATE_SHORT_ID ? (int) id.len : UPDATE_SHORT_ID;
-    (void) fprintf(all->to, "%s%.*s%s%s%s", before > 0 ? ", " : "", digits, id.at,
-                   name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
-}
-
-static void list_signer(void *arg, sv_text keyid, bool has_signed) {
-    listing *all = arg;
-    if (!has_signed) {
-        print_key(all, keyid, all->missing++);
-    }
-}
-
-static void count_signer(void *arg, sv_text keyid, bool has_signed) {
-    listing *all = arg;
-    (void) keyid;
-    all->present += has_signed ? 1 : 0;
-    all->missing += has_signed ? 0 : 1;
-}
-
-static sv_err print_judge(listing *all, const update_document *document, const sv_tuf_voucher *by,
-                          const char *as, sv_why *why) {
-    all->present = all->missing = 0;
-    SV_TRY(sv_tuf_signers(document->metadata, by, count_signer, all, why));
-    bool enough = (int64_t) all->present >= by->threshold;
-    (void) fprintf(all->to, "%s version %lld: %zu of %s have signed, %lld needed%s", document->role,
-                   (long long) document->metadata->version, all->present, as,
-                   (long long) by->threshold, enough ? ": enough" : "; missing: ");
-    all->missing = 0;
-    if (!enough) {
-        SV_TRY(sv_tuf_signers(document->metadata, by, list_signer, all, why));
-    }
-    (void) fputc('\n', all->to);
-    return SV_OK;
-}
-
-sv_err update_missing_print(const update_folder *folder, const update_document *document, FILE *to,
-                            sv_why *why) {
-    SV_DEFER(update_judges_drop) update_judges by = { 0 };
-    listing all = { .folder = folder, .to = to };
-    sv_err err = update_judges_of(folder, document, &by, why);
-    if (err == SV_ERR_STATE) {
-        (void) fprintf(to,
-                       "%s version %lld: targets hands nothing on to this role any more; throw it "
-                       "away: rm %s/%s/%s.json\n",
-                       document->role, (long long) document->metadata->version, folder->dir,
-                       PENDING, document->role);
-        return SV_OK;
-    }
-    SV_TRY(err);
-    for (size_t i = 0; i < by.count; i++) {
-        SV_TRY(print_judge(&all, document, &by.by[i], by.as[i], why));
-    }
-    if (by.count == 0) {
-        (void) fprintf(to,
-                       "%s version %lld: who has to sign is not known here (no root.json or "
-                       "metadata/targets.json in '%s')\n",
-                       document->role, (long long) document->metadata->version, folder->dir);
-    }
+sv_err update_pending_roles(const update_folder *folder, update_roles *out, sv_why *why) {
+    char path[SV_PATH_MAX];
+    SV_TRY(update_folder_path(folder, NULL, PENDING, path, why));
+    update_roles_in(path, out);
     return SV_OK;
 }

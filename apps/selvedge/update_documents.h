@@ -6,7 +6,9 @@
 #include "update_folder.h"
 #include <stdio.h>
 
-enum { UPDATE_JUDGES_MAX = 2, UPDATE_ROLES_MAX = 64 };
+enum { UPDATE_JUDGES_MAX = 2, UPDATE_SUPPLIERS_MAX = 64 };
+/// Roles that targets hands on to, and root and targets themselves.
+enum { UPDATE_ROLES_MAX = UPDATE_SUPPLIERS_MAX + SV_TUF_BINS_MAX };
 
 typedef struct update_document {
     char role[UPDATE_NAME_ROOM]; ///< "targets", or a delegated one
@@ -68,10 +70,15 @@ typedef struct update_roles {
     size_t count;
 } update_roles;
 
+/// Of which there is a `<role>.json` in a folder that may be absent.
+void update_roles_in(const char *folder, update_roles *out);
 sv_err update_pending_roles(const update_folder *folder, update_roles *out, sv_why *why);
 /// One line per document and who judges it: how many have signed, how many it takes, who is
 /// missing.
 sv_err update_missing_print(const update_folder *folder, const update_document *document, FILE *to,
                             sv_why *why);
+
+/// The same of everything that is pending; of hash bins the first stands for all.
+sv_err update_waiting_print(const update_folder *folder, update_roles *out, FILE *to, sv_why *why);
 
 #endif

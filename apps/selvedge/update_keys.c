@@ -194,6 +194,7 @@ int update_keys(int argc, char **argv) {
         { "delegate", "a supplier vouches for some paths with keys of his own",
           update_keys_delegate },
         { "undelegate", "and does so no more", update_keys_undelegate },
+        { "bins", "thousands of releases are spread over small files", update_keys_bins },
         { "show", "whose keys count for what, until when, and who is missing", update_keys_show },
     };
     return sv_command_run("selvedge update keys",

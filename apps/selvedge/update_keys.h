@@ -11,6 +11,7 @@ int update_keys_replace(int argc, char **argv);
 int update_keys_remove(int argc, char **argv);
 int update_keys_delegate(int argc, char **argv);
 int update_keys_undelegate(int argc, char **argv);
+int update_keys_bins(int argc, char **argv);
 int update_keys_show(int argc, char **argv);
 
 /// A file that `keys new` wrote.

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { JSON_MAX = 256 * 1024 };
+enum { JSON_MAX = 4 * 1024 * 1024 };
 
 static void add_keys(sv_json_out *json, const update_folder *folder, const sv_tuf_voucher *by) {
     sv_json_add_int(json, "threshold", by->threshold);
@@ -138,21 +138,11 @@ static void print_own(const update_folder *folder) {
     }
 }
 
-static sv_err print_pending(const update_folder *folder, sv_why *why) {
-    SV_DEFER(sv_mem_drop) update_roles *roles = sv_mem_new(sizeof *roles);
-    SV_TRY(update_pending_roles(folder, roles, why));
-    for (size_t i = 0; i < roles->count; i++) {
-        SV_DEFER(update_document_drop) update_document document = { 0 };
-        SV_TRY(update_newest(folder, roles->names[i], &document, why));
-        SV_TRY(update_missing_print(folder, &document, stdout, why));
-    }
-    return SV_OK;
-}
-
 static sv_err show(const char *dir, bool as_json, sv_why *why) {
     SV_DEFER(update_folder_drop) update_folder *folder = NULL;
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(JSON_MAX);
     SV_DEFER(sv_json_drop) sv_json *roles = NULL;
+    SV_DEFER(sv_mem_drop) update_roles *roles_waiting = sv_mem_new(sizeof *roles_waiting);
     SV_TRY(update_folder_open(dir, &folder, why));
     SV_TRY(gather(folder, &text, why));
     if (as_json) {
@@ -160,13 +150,22 @@ static sv_err show(const char *dir, bool as_json, sv_why *why) {
         return SV_OK;
     }
     SV_TRY(sv_json_parse(sv_textbuf_text(&text), &roles, NULL, why));
+    size_t bins = 0;
     for (size_t i = 0; i < sv_json_count(roles); i++) {
-        print_role(sv_json_at(roles, i));
+        const sv_json *role = sv_json_at(roles, i);
+        bool bin = sv_tuf_is_bin(sv_show_words(role, "role"));
+        bins += bin ? 1 : 0;
+        if (!bin) {
+            print_role(role);
+        }
+    }
+    if (bins > 0) {
+        (void) printf("%zu hash bins, by the keys of targets\n", bins);
     }
     if (sv_json_count(roles) == 0) {
         print_own(folder);
     }
-    return print_pending(folder, why);
+    return update_waiting_print(folder, roles_waiting, stdout, why);
 }
 
 int update_keys_show(int argc, char **argv) {

@@ -29,12 +29,7 @@ static sv_err length_of(const char *text, int64_t days, int64_t *out, sv_why *wh
 static sv_err check_pending(const update_folder *folder, const asked *a, sv_why *why) {
     SV_DEFER(sv_mem_drop) update_roles *roles = sv_mem_new(sizeof *roles);
     SV_TRY(update_settle(folder, why));
-    SV_TRY(update_pending_roles(folder, roles, why));
-    for (size_t i = 0; i < roles->count; i++) {
-        SV_DEFER(update_document_drop) update_document document = { 0 };
-        SV_TRY(update_newest(folder, roles->names[i], &document, why));
-        SV_TRY(update_missing_print(folder, &document, stderr, why));
-    }
+    SV_TRY(update_waiting_print(folder, roles, stderr, why));
     if (roles->count > 0 && !a->renew) {
         return sv_fail(
             why, SV_ERR_UNTRUSTED,
@@ -114,9 +109,17 @@ static void warn_of_end(const update_release *release, const update_document *do
 
 static void warn_of_ends(const update_release *release) {
     const update_document *document = NULL;
+    const update_document *bin = NULL; // that ends first: one line for all of them
     warn_of_end(release, &release->root);
     for (size_t i = 0; (document = update_release_targets(release, i)) != NULL; i++) {
-        warn_of_end(release, document);
+        if (!sv_tuf_is_bin(sv_text_of(document->role))) {
+            warn_of_end(release, document);
+        } else if (bin == NULL || document->metadata->expires_us < bin->metadata->expires_us) {
+            bin = document;
+        }
+    }
+    if (bin != NULL) {
+        warn_of_end(release, bin);
     }
 }
 

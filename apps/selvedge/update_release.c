@@ -23,9 +23,11 @@ const update_document *update_release_targets(const update_release *release, siz
 // ---- loading ------------------------------------------------------------------------------------
 
 void update_remedy(const update_release *release, const char *role, char room[UPDATE_REMEDY_ROOM]) {
-    bool ours = sv_tuf_name_is_top(sv_text_of(role));
+    bool bin = sv_tuf_is_bin(sv_text_of(role));
+    bool ours = bin || sv_tuf_name_is_top(sv_text_of(role));
     (void) snprintf(room, UPDATE_REMEDY_ROOM, "%sselvedge update sign --renew %.64s --keys %.60s%s",
-                    ours ? "" : "(its holder) ", role, ours ? release->folder->dir : "THEIRS",
+                    ours ? "" : "(its holder) ", bin ? "bins" : role,
+                    ours ? release->folder->dir : "THEIRS",
                     ours ? "" : "; or take it out: selvedge update keys undelegate");
 }
 

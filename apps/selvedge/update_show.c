@@ -220,6 +220,27 @@ static void print_role(const sv_json *role) {
     (void) putchar('\n');
 }
 
+/// Of hash bins, which are signed alike, the one that ends first stands for all.
+static void print_roles(const sv_json *roles) {
+    const sv_json *first = NULL;
+    size_t bins = 0;
+    for (size_t i = 0; i < sv_json_count(roles); i++) {
+        const sv_json *role = sv_json_at(roles, i);
+        if (!sv_tuf_is_bin(sv_show_words(role, "role"))) {
+            print_role(role);
+            continue;
+        }
+        bins++;
+        sv_text end = sv_show_words(role, "expires"); // all of one length
+        sv_text soonest = sv_show_words(first, "expires");
+        first = first == NULL || memcmp(end.at, soonest.at, end.len) < 0 ? role : first;
+    }
+    if (first != NULL) {
+        (void) printf("%zu hash bins, of which ends first:\n", bins);
+        print_role(first);
+    }
+}
+
 static void print_list(const char *what, const sv_json *list, const char *member) {
     (void) printf("%s", what);
     for (size_t i = 0; i < sv_json_count(list); i++) {
@@ -284,9 +305,7 @@ static sv_err print_table(const asked *a, sv_text text, sv_why *why) {
     const sv_json *roles = sv_json_get(all, "roles");
     const sv_json *targets = sv_json_get(all, "targets");
     (void) printf("%.*s\n", SV_TEXT_ARG(sv_show_words(all, "kind")));
-    for (size_t i = 0; i < sv_json_count(roles); i++) {
-        print_role(sv_json_at(roles, i));
-    }
+    print_roles(roles);
     for (size_t i = 0; i < sv_json_count(targets); i++) {
         print_target(sv_json_at(targets, i), a->image != NULL || a->target != NULL);
     }

@@ -1,5 +1,6 @@
 // `selvedge update sign`
 #include "update.h"
+#include "update_bins.h"
 #include "update_change.h"
 #include "update_cosign.h"
 #include "update_image.h"
@@ -29,21 +30,42 @@ static sv_err renew(const update_folder *folder, const asked *a, sv_why *why) {
         SV_TRY(update_root_roles(folder, roles, why));
         return update_root_change(folder, roles, expires_us, why);
     }
+    if (strcmp(a->renew, "bins") == 0) {
+        size_t count = 0;
+        SV_TRY(update_bins_count(folder, &count, why));
+        return count > 0 ? update_bins_renew(folder, expires_us, why)
+                         : sv_fail(why, SV_ERR_INVALID,
+                                   "--renew bins: there are none; `selvedge update keys bins` "
+                                   "makes them");
+    }
     if (strcmp(a->renew, "targets") != 0 && !sv_tuf_role_is_valid(sv_text_of(a->renew))) {
         return sv_fail(
             why, SV_ERR_INVALID,
-            "--renew '%.80s': root, targets or a supplier's role; snapshot and timestamp "
+            "--renew '%.80s': root, targets, bins or a supplier's role; snapshot and timestamp "
             "are renewed by `selvedge update publish`",
             a->renew);
     }
     return update_targets_change(folder, a->renew, &nothing, expires_us, why);
 }
 
+/// Who says so: the supplier's role that was named, else the house.
+static sv_err role_of(const update_folder *folder, const asked *a, const char *path,
+                      char room[UPDATE_NAME_ROOM], sv_why *why) {
+    if (a->role == NULL) {
+        return update_bins_role(folder, sv_text_of(path), room, why);
+    }
+    return sv_text_copy(sv_text_of(a->role), room, UPDATE_NAME_ROOM) == SV_OK
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID, "--role '%.80s' is too long", a->role);
+}
+
 static sv_err withdraw(const update_folder *folder, const asked *a, sv_why *why) {
     const sv_tuf_change change = { .path = sv_text_of(a->withdraw) };
+    char role[UPDATE_NAME_ROOM];
     int64_t expires_us = 0;
+    SV_TRY(role_of(folder, a, a->withdraw, role, why));
     SV_TRY(update_end_of(a->valid, UPDATE_DAYS_TARGETS, &expires_us, why));
-    return update_targets_change(folder, a->role, &change, expires_us, why);
+    return update_targets_change(folder, role, &change, expires_us, why);
 }
 
 // ---- an image -----------------------------------------------------------------------------------
@@ -118,15 +140,11 @@ static sv_err count_release(void *arg, sv_text path, const sv_json *value) {
     return SV_OK;
 }
 
-static const sv_json *targets_in(const update_document *document) {
-    return document->metadata != NULL ? sv_json_get(document->metadata->content, "targets") : NULL;
-}
-
 /// One more than the highest of the product, when nothing is said.
-static sv_err choose_counter(const asked *a, const update_document *before, sv_target *out,
-                             sv_why *why) {
+static sv_err choose_counter(const update_folder *folder, const asked *a, const char *role,
+                             sv_target *out, sv_why *why) {
     counting c = { .product = out->product };
-    SV_TRY(sv_json_each(targets_in(before), count_release, &c));
+    SV_TRY(update_bins_each(folder, role, count_release, &c, why));
     if (a->counter == 0 && c.highest == UINT32_MAX) {
         return sv_fail(why, SV_ERR_INVALID, "the release counter of %s is at its end",
                        out->product);
@@ -144,9 +162,9 @@ static sv_err choose_counter(const asked *a, const update_document *before, sv_t
 // ---- beside what is a release already -----------------------------------------------------------
 
 typedef struct beside {
-    const char *path;
+    const char *path, *role;
     const asked *asked;
-    const update_document *before;
+    const update_folder *folder;
     sv_target *target;
     sv_why *why;
 } beside;
@@ -191,7 +209,7 @@ static sv_err check_new(void *arg, sv_target *target, sv_why *why) {
     beside *b = arg;
     b->target = target;
     b->why = why;
-    return sv_json_each(targets_in(b->before), check_beside, b);
+    return update_bins_each(b->folder, b->role, check_beside, b, why);
 }
 
 /// A file's name on every system, and a plain address. [repo-13]
@@ -239,7 +257,7 @@ static sv_err path_of(const asked *a, char room[SV_TUF_TARGET_PATH_ROOM], sv_why
     return SV_OK;
 }
 
-static sv_err add_release(const update_folder *folder, const asked *a, const char *path,
+static sv_err add_release(const update_folder *folder, const asked *a, const beside *as,
                           const sv_target *target, sv_why *why) {
     char room[ENTRY_MAX];
     sv_textbuf entry = SV_TEXTBUF(room);
@@ -248,8 +266,8 @@ static sv_err add_release(const update_folder *folder, const asked *a, const cha
     sv_target_write(target, &json);
     SV_TRY(sv_textbuf_end(&entry));
     SV_TRY(update_end_of(a->valid, UPDATE_DAYS_TARGETS, &expires_us, why));
-    const sv_tuf_change change = { .path = sv_text_of(path), .entry = sv_textbuf_text(&entry) };
-    (void) printf("%s: %s %s, release counter %u, %llu bytes, %s\n", path, target->product,
+    const sv_tuf_change change = { .path = sv_text_of(as->path), .entry = sv_textbuf_text(&entry) };
+    (void) printf("%s: %s %s, release counter %u, %llu bytes, %s\n", as->path, target->product,
                   target->version, target->counter, (unsigned long long) target->length,
                   target->sealed ? "sealed" : "plain");
     for (size_t i = 0; i < target->encoding_count; i++) {
@@ -258,7 +276,7 @@ static sv_err add_release(const update_folder *folder, const asked *a, const cha
         (void) printf("  %-12.18s %llu bytes\n", name,
                       (unsigned long long) target->encodings[i].length);
     }
-    return update_targets_change(folder, a->role, &change, expires_us, why);
+    return update_targets_change(folder, as->role, &change, expires_us, why);
 }
 
 static const char *boot_key(const update_folder *folder, const asked *a) {
@@ -266,10 +284,10 @@ static const char *boot_key(const update_folder *folder, const asked *a) {
 }
 
 static sv_err sign_image(const update_folder *folder, const asked *a, sv_why *why) {
-    SV_DEFER(update_document_drop) update_document before = { 0 };
     SV_DEFER(sv_mem_drop) update_image *image = sv_mem_new(sizeof *image);
     char path[SV_TUF_TARGET_PATH_ROOM];
-    beside releases = { .path = path, .asked = a, .before = &before };
+    char role[UPDATE_NAME_ROOM];
+    beside releases = { .path = path, .role = role, .asked = a, .folder = folder };
     *image = (update_image){ .file = a->image,
                              .from = a->from,
                              .plain = a->plain,
@@ -278,14 +296,11 @@ static sv_err sign_image(const update_folder *folder, const asked *a, sv_why *wh
                              .check_arg = &releases };
     SV_TRY(describe(a, &image->target, why));
     SV_TRY(path_of(a, path, why));
-    SV_TRY(update_role_check(folder, a->role, why));
-    sv_err err = update_newest(folder, a->role, &before, why);
-    if (err != SV_ERR_NOT_FOUND) {
-        SV_TRY(err);
-    }
-    SV_TRY(choose_counter(a, &before, &image->target, why));
+    SV_TRY(role_of(folder, a, path, role, why));
+    SV_TRY(update_role_check(folder, role, why));
+    SV_TRY(choose_counter(folder, a, role, &image->target, why));
     SV_TRY(update_image_make(folder, image, why));
-    return add_release(folder, a, path, &image->target, why);
+    return add_release(folder, a, &releases, &image->target, why);
 }
 
 // ---- the verb -----------------------------------------------------------------------------------
@@ -313,7 +328,7 @@ static sv_err run(const asked *a, sv_why *why) {
         return sign_image(folder, a, why);
     }
     if (a->metadata != NULL) {
-        return update_cosign(folder, a->metadata, a->out, why);
+        return update_cosign_all(folder, a->metadata, a->out, why);
     }
     if (a->renew != NULL) {
         return renew(folder, a, why);
@@ -322,7 +337,7 @@ static sv_err run(const asked *a, sv_why *why) {
         return withdraw(folder, a, why);
     }
     for (size_t i = 0; a->take[i] != NULL; i++) {
-        SV_TRY(update_take(folder, a->take[i], why));
+        SV_TRY(update_take_all(folder, a->take[i], why));
     }
     return SV_OK;
 }
@@ -351,7 +366,7 @@ static const update_page PAGE = {
 };
 
 int update_sign(int argc, char **argv) {
-    asked a = { .role = "targets", .slot = "rootfs" };
+    asked a = { .slot = "rootfs" };
     const char *plain[2] = { 0 };
     const sv_option options[] = {
         UPDATE_KEYS_OPTION(a.dir),
@@ -373,15 +388,19 @@ int update_sign(int argc, char **argv) {
         { "notes", "TEXT", SV_OPTION_TEXT, &a.notes, "what is new, for people", false, 0, 0 },
         { "boot", "KEY", SV_OPTION_TEXT, &a.boot,
           "the key of KEYS that signs the boot header [\"boot\", if there is one]", false, 0, 0 },
-        { "role", "NAME", SV_OPTION_TEXT, &a.role, "who says so: a supplier's role [targets]",
-          false, 0, 0 },
+        { "role", "NAME", SV_OPTION_TEXT, &a.role,
+          "who says so: a supplier's role [targets, or the hash bin of the path]", false, 0, 0 },
         { "metadata", "FILE", SV_OPTION_TEXT, &a.metadata,
-          "add the signatures of this folder's keys to a file that others began", false, 0, 0 },
+          "add the signatures of this folder's keys to a file that others began, or to all of a "
+          "folder",
+          false, 0, 0 },
         { "out", "FILE", SV_OPTION_TEXT, &a.out, "where it goes then [FILE itself]", false, 0, 0 },
         { "take", "FILE", SV_OPTION_LIST, a.take,
-          "take in what others have signed, and settle it when that is enough", false, 0, 0 },
+          "take in what others have signed, or a folder of it, and settle what enough have signed",
+          false, 0, 0 },
         { "renew", "ROLE", SV_OPTION_TEXT, &a.renew,
-          "the same again with a later end: root, targets or a supplier's role", false, 0, 0 },
+          "the same again with a later end: root, targets, bins or a supplier's role", false, 0,
+          0 },
         { "withdraw", "PATH", SV_OPTION_TEXT, &a.withdraw, "an image is no release any more", false,
           0, 0 },
         UPDATE_FOR_OPTION(a.valid),

@@ -154,6 +154,28 @@ def a_sealed_image(desk):
     expect(opened == image, "what comes out is the image")
 
 
+def hash_bins(desk):
+    """Releases spread over 256 files: each lies where anybody who hashes its path looks, signed by the keys of targets. [repo-20]"""
+    desk.run("keys", "init", "--dir", "keys", "--threshold", "2", "--count", "2")
+    desk.first_root()
+    desk.run("keys", "bins", "256", "--keys", "keys")
+    paths = []
+    for number in range(3):
+        with open(desk.path("image"), "wb") as file:
+            file.write(b"release %d" % number)
+        desk.run("sign", "image", "--product", "press", "--version", f"{number}", "--hardware", "a", "--plain", "--keys", "keys")
+        paths.append(f"press/{number}.img")
+    desk.run("publish", "--keys", "keys", "--repo", "repo")
+    reader = desk.read()
+    roles = reader.targets["targets"]["signed"]["delegations"]["roles"]
+    expect(len(roles) == 256 and sorted(p for one in roles for p in one["path_hash_prefixes"]) == [f"{n:02x}" for n in range(256)], "every hash has one bin")
+    expect(all(one["threshold"] == 2 and len(one["keyids"]) == 2 for one in roles), "the keys are those of targets")
+    for path in paths:
+        digest = hashlib.sha256(path.encode()).hexdigest()
+        homes = [one["name"] for one in roles if any(digest.startswith(prefix) for prefix in one["path_hash_prefixes"])]
+        expect([name for name, said in reader.targets.items() if path in said["signed"]["targets"]] == homes, f"{path} is where it is looked for: {homes}")
+
+
 def the_reader_has_eyes(desk):
     """What is bent is refused: else the rest proves nothing."""
     desk.run("keys", "init", "--dir", "keys", "--key", "ec")
@@ -174,7 +196,7 @@ def the_reader_has_eyes(desk):
     expect(canonical({"b": [1, None, True], "a": 'x"\\\n'}) == b'{"a":"x\\"\\\\\n","b":[1,null,true]}', "the canonical form")
 
 
-STORIES = (every_kind_of_key, people_in_turn, other_root_keys, a_supplier, an_image, a_sealed_image, the_reader_has_eyes)
+STORIES = (every_kind_of_key, people_in_turn, other_root_keys, a_supplier, an_image, a_sealed_image, hash_bins, the_reader_has_eyes)
 
 
 def main():

@@ -87,6 +87,20 @@ static void add_delegation(sv_json_out *out, const sv_tuf_delegation *delegation
     sv_json_close_object(out);
 }
 
+static void add_bin(sv_json_out *out, const sv_tuf_bins *bins, size_t index) {
+    char name[SV_TUF_BIN_ROOM];
+    sv_tuf_bin_name(bins->count, index, name);
+    sv_json_open_object(out);
+    sv_json_add_str(out, "name", name);
+    sv_tuf_keyids_add(out, bins->holders);
+    sv_json_key(out, "path_hash_prefixes");
+    sv_json_open_array(out);
+    sv_json_put_str(out, name + sizeof "bin-" - 1);
+    sv_json_close_array(out);
+    sv_json_add_bool(out, "terminating", false);
+    sv_json_close_object(out);
+}
+
 static sv_text name_of(const sv_json *role) {
     sv_text name = { 0 };
     (void) sv_json_text(sv_json_get(role, "name"), &name);
@@ -104,6 +118,8 @@ static sv_err add_roles(sv_json_out *out, const sv_json *roles, const sv_tuf_cha
         sv_text name = name_of(sv_json_at(roles, i));
         if (change->undelegate.len > 0 && sv_text_eq(name, change->undelegate)) {
             gone = true;
+        } else if (change->bins != NULL && sv_tuf_is_bin(name)) {
+            continue; // they all come below
         } else if (change->delegation != NULL && sv_text_is(name, change->delegation->name)) {
             add_delegation(out, change->delegation);
             placed = true;
@@ -113,6 +129,9 @@ static sv_err add_roles(sv_json_out *out, const sv_json *roles, const sv_tuf_cha
     }
     if (!placed) {
         add_delegation(out, change->delegation);
+    }
+    for (size_t i = 0; change->bins != NULL && i < change->bins->count; i++) {
+        add_bin(out, change->bins, i);
     }
     sv_json_close_array(out);
     return gone ? SV_OK
@@ -139,7 +158,9 @@ static sv_err copy_key(void *arg, sv_text id, const sv_json *value) {
 
 static sv_err add_delegations(sv_json_out *out, const sv_json *old, const sv_tuf_change *change,
                               sv_why *why) {
-    const sv_tuf_delegation *fresh = change->delegation;
+    const sv_tuf_holders *fresh = change->delegation != NULL ? change->delegation->holders
+                                  : change->bins != NULL     ? change->bins->holders
+                                                             : NULL;
     if (old == NULL && fresh == NULL && change->undelegate.len == 0) {
         return SV_OK;
     }
@@ -152,20 +173,45 @@ static sv_err add_delegations(sv_json_out *out, const sv_json *old, const sv_tuf
         sv_json_put_value(out, old);
         return SV_OK;
     }
-    key_copy c = { .out = out, .but = fresh != NULL ? fresh->holders : NULL };
+    key_copy c = { .out = out, .but = fresh };
     sv_json_key(out, "delegations");
     sv_json_open_object(out);
     sv_json_key(out, "keys");
     sv_json_open_object(out);
     SV_TRY(sv_json_each(sv_json_get(old, "keys"), copy_key, &c));
-    for (size_t i = 0; fresh != NULL && i < fresh->holders->count; i++) {
-        sv_json_key(out, fresh->holders->keys[i].id);
-        sv_tuf_public_write(&fresh->holders->keys[i], out);
+    for (size_t i = 0; fresh != NULL && i < fresh->count; i++) {
+        sv_json_key(out, fresh->keys[i].id);
+        sv_tuf_public_write(&fresh->keys[i], out);
     }
     sv_json_close_object(out);
     SV_TRY(add_roles(out, sv_json_get(old, "roles"), change, why));
     sv_json_close_object(out);
     return SV_OK;
+}
+
+static sv_err check_bins(const sv_tuf_metadata *old, const sv_tuf_change *change, sv_why *why) {
+    size_t before = old != NULL ? sv_tuf_bins_count(old) : 0;
+    if (change->undelegate.len > 0 && sv_tuf_is_bin(change->undelegate)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "\"" SV_TEXT_FMT "\" is a hash bin: what is in it would be nowhere",
+                       SV_TEXT_ARG(change->undelegate));
+    }
+    if (change->bins == NULL) {
+        return SV_OK;
+    }
+    if (change->delegation != NULL
+        || (change->bins->count != 16 && change->bins->count != SV_TUF_BINS_MAX)) {
+        return sv_fail(why, SV_ERR_INVALID, "there can be 16 or %d hash bins, not %zu",
+                       SV_TUF_BINS_MAX, change->bins->count);
+    }
+    if (before != 0 && before != change->bins->count) {
+        return sv_fail(
+            why, SV_ERR_INVALID,
+            "there are %zu hash bins, and what is in them stays where it is: they cannot "
+            "become %zu",
+            before, change->bins->count);
+    }
+    return sv_tuf_holders_check(change->bins->holders, "bins", why);
 }
 
 static sv_err check_change(const sv_tuf_change *change, sv_why *why) {
@@ -182,6 +228,9 @@ static sv_err check_change(const sv_tuf_change *change, sv_why *why) {
                        "\"%.80s\" cannot be a role: letters, digits, _ and -, at most %d, and none "
                        "of root, targets, snapshot, timestamp",
                        fresh->name, ROLE_NAME_MAX);
+    }
+    if (sv_tuf_is_bin(sv_text_of(fresh->name))) {
+        return sv_fail(why, SV_ERR_INVALID, "\"%.80s\" is what a hash bin is called", fresh->name);
     }
     if (fresh->path_count == 0) {
         return sv_fail(why, SV_ERR_INVALID, "role %s is given no paths", fresh->name);
@@ -211,6 +260,7 @@ sv_err sv_tuf_targets_make(const sv_tuf_head *head, const sv_tuf_metadata *old,
     copying foreign = { .out = &json };
     const sv_json *content = old != NULL ? old->content : NULL;
     SV_TRY(check_change(change, why));
+    SV_TRY(check_bins(old, change, why));
     sv_tuf_begin(&json, SV_TUF_TARGETS, head);
     SV_TRY(add_targets(&json, old, change, why));
     SV_TRY(add_delegations(&json, sv_json_get(content, "delegations"), change, why));

@@ -1,5 +1,6 @@
 // What the writer makes is judged by the client's own code; independent eyes look at it in
 // tests/conformance/update_repository.py.
+#include "delegation.h"
 #include <base/mem.h>
 #include <base/test.h>
 #include <base/time.h>
@@ -247,6 +248,92 @@ static void a_role_that_others_could_take_for_another_is_not_made(void **state) 
     }
 }
 
+/// A path that falls into this bin.
+static void path_in(size_t count, size_t bin, char room[32]) {
+    for (unsigned i = 0; i < 100000; i++) {
+        (void) snprintf(room, 32, "lathe-ctl/%u.img", i);
+        if (sv_tuf_bin_of(count, sv_text_of(room)) == bin) {
+            return;
+        }
+    }
+    fail();
+}
+
+static void a_client_looks_for_a_path_in_the_bin_where_it_was_put(void **state) {
+    (void) state; // [repo-20]
+    static const size_t COUNTS[] = { 16, 256 };
+    SV_DEFER(sv_mem_drop) sv_tuf_holders *holders = sv_mem_new(sizeof *holders);
+    SV_DEFER(sv_mem_drop)
+    sv_tuf_child *children = sv_mem_array(SV_TUF_CHILDREN_MAX, sizeof *children);
+    hold(holders, 1, 2, 2);
+    for (size_t c = 0; c < SV_COUNT(COUNTS); c++) {
+        SV_DEFER(sv_textbuf_drop) sv_textbuf document = SV_TEXTBUF_HEAP(TEXT_MAX);
+        const sv_tuf_bins bins = { .count = COUNTS[c], .holders = holders };
+        const sv_tuf_change spread = { .bins = &bins };
+        assert_int_equal(sv_tuf_targets_make(&HEAD, NULL, &spread, &document, NULL), SV_OK);
+        SV_DEFER(sv_tuf_drop) sv_tuf_metadata *targets = document_of(&document, SV_TUF_TARGETS);
+        assert_int_equal(sv_tuf_bins_count(targets), COUNTS[c]);
+        for (size_t bin = 0; bin < COUNTS[c]; bin++) {
+            char path[32];
+            char name[SV_TUF_BIN_ROOM];
+            path_in(COUNTS[c], bin, path);
+            sv_tuf_bin_name(COUNTS[c], bin, name);
+            assert_true(sv_tuf_is_bin(sv_text_of(name)));
+            assert_int_equal(sv_tuf_children(targets, sv_text_of(path), children), 1);
+            assert_string_equal(children[0].name, name);
+            assert_int_equal(children[0].by.threshold, 2);
+        }
+    }
+}
+
+static void bins_stay_as_many_and_are_nobody_else_s(void **state) {
+    (void) state; // [repo-20]
+    static const char *const NONE[] = { "bin-", "bin-g", "bin-0A", "bin-000", "bins", "in-0", "" };
+    SV_DEFER(sv_mem_drop) sv_tuf_holders *holders = sv_mem_new(sizeof *holders);
+    SV_DEFER(sv_mem_drop) sv_tuf_holders *others = sv_mem_new(sizeof *others);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf document = SV_TEXTBUF_HEAP(TEXT_MAX);
+    hold(holders, 0, 1, 1);
+    hold(others, 1, 2, 2);
+    for (size_t i = 0; i < SV_COUNT(NONE); i++) {
+        assert_false(sv_tuf_is_bin(sv_text_of(NONE[i])));
+    }
+    const sv_tuf_bins few = { .count = 16, .holders = holders };
+    const sv_tuf_bins again = { .count = 16, .holders = others };
+    const sv_tuf_bins many = { .count = 256, .holders = holders };
+    const sv_tuf_bins odd = { .count = 17, .holders = holders };
+    const sv_tuf_delegation acme = {
+        .name = "acme", .holders = holders, .paths = { "acme/*" }, .path_count = 1
+    };
+    const sv_tuf_delegation bin = {
+        .name = "bin-3", .holders = holders, .paths = { "*" }, .path_count = 1
+    };
+    const sv_tuf_change hand_on = { .delegation = &acme };
+    const sv_tuf_change spread = { .bins = &few };
+    const sv_tuf_change rekey = { .bins = &again };
+    assert_int_equal(sv_tuf_targets_make(&HEAD, NULL, &hand_on, &document, NULL), SV_OK);
+    assert_int_equal(change(&document, &spread, NULL), SV_OK);
+    assert_int_equal(change(&document, &hand_on, NULL), SV_OK);
+    assert_int_equal(change(&document, &rekey, NULL), SV_OK);
+    SV_DEFER(sv_tuf_drop) sv_tuf_metadata *targets = document_of(&document, SV_TUF_TARGETS);
+    const sv_json *roles = sv_json_get(sv_json_get(targets->content, "delegations"), "roles");
+    assert_int_equal(sv_json_count(roles), 17); // the supplier's is one of them
+    assert_int_equal(sv_tuf_bins_count(targets), 16);
+    for (size_t i = 0; i < sv_json_count(roles); i++) {
+        sv_text name;
+        int64_t threshold = 0;
+        assert_true(sv_json_text(sv_json_get(sv_json_at(roles, i), "name"), &name));
+        assert_true(sv_json_int(sv_json_get(sv_json_at(roles, i), "threshold"), &threshold));
+        assert_int_equal(threshold, sv_tuf_is_bin(name) ? 2 : 1);
+    }
+    const sv_tuf_change refused[] = { { .bins = &many },
+                                      { .bins = &odd },
+                                      { .undelegate = SV_TEXT("bin-3") },
+                                      { .delegation = &bin } };
+    for (size_t i = 0; i < SV_COUNT(refused); i++) {
+        assert_int_equal(change(&document, &refused[i], NULL), SV_ERR_INVALID);
+    }
+}
+
 static void a_public_key_has_the_id_of_its_canonical_form(void **state) {
     (void) state; // [repo-1]
     SV_DEFER(sv_json_drop) sv_json *value = NULL;
@@ -305,6 +392,8 @@ int main(void) {
         cmocka_unit_test(a_file_is_announced_as_it_is),
         cmocka_unit_test(a_change_of_targets_leaves_the_rest_as_it_was),
         cmocka_unit_test(a_role_that_others_could_take_for_another_is_not_made),
+        cmocka_unit_test(a_client_looks_for_a_path_in_the_bin_where_it_was_put),
+        cmocka_unit_test(bins_stay_as_many_and_are_nobody_else_s),
         cmocka_unit_test(a_public_key_has_the_id_of_its_canonical_form),
         cmocka_unit_test(a_key_that_nothing_can_be_checked_with_is_refused),
         cmocka_unit_test(holders_come_back_from_what_was_made),

@@ -18,6 +18,8 @@ enum {
     SV_TUF_PATHS_MAX = 16,   ///< patterns of one delegation
     SV_TUF_ROLE_ROOM = 64 + 1,
     SV_TUF_TARGET_PATH_ROOM = 512, ///< of a target's path
+    SV_TUF_BINS_MAX = 256,         ///< files that targets are spread over by the hash of their path
+    SV_TUF_BIN_ROOM = 8,           ///< "bin-3f"
 };
 
 /// A public key as metadata has it. Its id is the SHA-256 of the canonical form of the rest.
@@ -80,12 +82,28 @@ typedef struct sv_tuf_delegation {
     bool terminating;
 } sv_tuf_delegation;
 
+/// Targets spread over so many files, by the first digits of the SHA-256 of their path: a client
+/// fetches the one that its path falls into. They are delegated roles, behind all others. [repo-20]
+typedef struct sv_tuf_bins {
+    size_t count; ///< 16 or 256
+    const sv_tuf_holders *holders;
+} sv_tuf_bins;
+
+/// "bin-3", "bin-3f": a name that nobody else is given.
+bool sv_tuf_is_bin(sv_text role);
+void sv_tuf_bin_name(size_t count, size_t index, char room[SV_TUF_BIN_ROOM]);
+/// Into how many bins a targets file is spread; 0: it is not.
+size_t sv_tuf_bins_count(const sv_tuf_metadata *targets);
+/// Which of `count` bins a path falls into.
+size_t sv_tuf_bin_of(size_t count, sv_text path);
+
 /// What becomes different in a targets file. Members that are NULL or empty change nothing.
 typedef struct sv_tuf_change {
     sv_text path;
     sv_text entry;                       ///< JSON; empty: the path goes
     const sv_tuf_delegation *delegation; ///< new, or in place of the one of that name
     sv_text undelegate;                  ///< a role that goes
+    const sv_tuf_bins *bins;             ///< new, or as many as before with other holders
 } sv_tuf_change;
 
 /// `old` NULL: from an empty one. What nobody changes stays as it was, unknown members too.
