@@ -57,6 +57,7 @@ static void on_committed(void *arg, uint64_t group) {
     note_wait(g, group);
     if (g->full) {
         SV_LOG(info, "store.room", "there is room on the disk again; what waited is acknowledged");
+        gw_store_availability(g); // nobody was served, however soon this run ends
         g->full = false;
     }
     g->committed = group;
@@ -74,6 +75,7 @@ static void on_failed(void *arg, const sv_why *why) {
     gw *g = arg;
     if (why->code == SV_ERR_NO_SPACE) {
         SV_LOG(error, "store.full", "%s; until then nothing is acknowledged", why->text);
+        gw_store_look(g); // until now everybody was
         g->full = true;
     } else {
         gw_store_failed(g, why);

@@ -23,12 +23,12 @@ def stored(site):
     return open_store(site).execute("SELECT coalesce(sum(count), 0) FROM kept").fetchone()[0]
 
 
-def start_agent(site, port=None):
-    """An agent that measures ten times a second and keeps what nobody has acknowledged."""
+def start_agent(site, port=None, folder=None):
+    """An agent that measures ten times a second and keeps what nobody has acknowledged, in `folder` when not with the rest."""
     sensor = site.dir / "sensor"
     sensor.write_text("20\n")
     site.write_agent(
-        f"machine: false\nspool: {{path: {site.dir}/spool, every: 500ms, free: 0}}\nsources:\n"
+        f"machine: false\nspool: {{path: {folder or site.dir}/spool, every: 500ms, free: 0}}\nsources:\n"
         f"  - {{kind: file, path: {sensor}, sensor: level, unit: m, interval: 100ms}}\n",
         port,
     )

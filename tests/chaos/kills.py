@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments: of the gateway, of the fleet server, of an agent, while twenty devices publish.
+"""kill -9 at random moments: of the gateway, of the fleet server, of an agent, while twenty devices publish; and now and then the disk of
+one of them is full or broken for a while, during which it may be killed as well.
 
 At the end every reading that a device was told is kept is there once: in the gateway's store, as a row or in a block,
 at the fleet server, and in its ledger; and the fleet server shows how long the gateway was there for its devices. What `./dev chaos` runs;
@@ -14,39 +15,58 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from disks import BadDisks, in_a_namespace_of_its_own
 from judge import AGENT, DEVICES, RATE, RULES, STORE, judge, settle, shown_availability, start_agent, stored
 from site_programs import Site, SiteError, wait_until
 
 VICTIMS = ("gateway", "gateway", "gateway", "fleet", "agent")
+KILLS_FOR_A_DISK = 8  # after so many a disk is bad
 TOO_MUCH = 0.02  # what is shown may be above what was measured from outside
 PER_DEATH_S = 0.1  # what lies between a gateway's last commit and its death counts as not served, and nobody is back at once
 
 
 class Chaos:
-    """A site whose programs die and come back."""
+    """A site whose programs die and come back, on disks that fill and break."""
 
     def __init__(self, site, prng):
         self.site, self.prng = site, prng
-        self.deaths = {name: 0 for name in VICTIMS}
+        self.deaths = dict.fromkeys(VICTIMS, 0)
         self.away_s = 0  # nobody could be served
+        self.bad = BadDisks(self, self.deaths)
 
     def open(self):
-        self.fleet = self.site.start_fleet()
-        self.site.write_gateway(fleet=True, alerts_port=None, group_ms=None, door=True, more=RULES, store=STORE)
-        self.gateway = self.site.start_gateway()
+        site = self.site
+        self.fleet = site.start_fleet(folder=self.bad.disks["fleet"].dir)
+        site.write_gateway(
+            fleet=True, alerts_port=None, group_ms=None, door=True, more=RULES,
+            store=f"{STORE}, free: 0", spool="free: 0", folder=self.bad.disks["gateway"].dir)
+        self.gateway = site.start_gateway()
         self.since = time.monotonic()
-        self.load = self.site.simulate(DEVICES, RATE, 3600)
-        self.agent = start_agent(self.site)
-        wait_until(lambda: stored(self.site) > 100, "the first readings", 60)
+        self.load = site.simulate(DEVICES, RATE, 3600)
+        self.agent = start_agent(site, folder=self.bad.disks["agent"].dir)
+        wait_until(lambda: stored(site) > 100, "the first readings", 60)
+
+    def restart(self, name):
+        setattr(self, name, getattr(self.site, f"restart_{name}")())
 
     def kill(self):
         name = self.prng.choice(VICTIMS)
         self.deaths[name] += 1
         start = time.time()
         self.site.kill(getattr(self, name))
-        setattr(self, name, getattr(self.site, f"restart_{name}")())
+        self.restart(name)
         self.away_s += self.site.opened_at() - start if name == "gateway" else 0
         time.sleep(self.prng.random() * 0.15)
+
+    def run(self, kills):
+        self.bad.fill_the_gateways()
+        for done in range(1, kills + 1):
+            self.kill()
+            if done % KILLS_FOR_A_DISK == 0:
+                self.bad.spoil()
+            if done % 50 == 0:
+                print(f"chaos: {done} kills, {stored(self.site)} readings stored", flush=True)
+        self.bad.fill_the_gateways()
 
     def served(self):
         """Share of the time, measured from outside."""
@@ -55,11 +75,12 @@ class Chaos:
     def must_show_availability(self):
         def fits():
             elapsed_s, shown, served = time.monotonic() - self.since, shown_availability(self.site), self.served()
-            return served - PER_DEATH_S * self.deaths["gateway"] / elapsed_s <= shown <= served + TOO_MUCH
+            unsure = (PER_DEATH_S * self.deaths["gateway"] + self.bad.unsure_s) / elapsed_s
+            return served - unsure <= shown <= served + TOO_MUCH
 
         wait_until(fits, f"the fleet server's showing that devices were served {self.served():.1%} of the time, not {shown_availability(self.site):.1%},", 40)
-        print(f"chaos: devices were served {self.served():.1%} of the time, {shown_availability(self.site):.1%} are shown; "
-              f"{1000 * self.away_s / max(1, self.deaths['gateway']):.0f} ms for each death of the gateway")
+        print(f"chaos: devices were served {self.served():.1%} of the time, less what a bad disk took (at most {self.bad.unsure_s:.0f} s), "
+              f"{shown_availability(self.site):.1%} are shown; {1000 * self.away_s / max(1, self.deaths['gateway']):.0f} ms for each death of the gateway")
 
 
 def options():
@@ -71,31 +92,38 @@ def options():
     return parser.parse_args()
 
 
-def main():
-    asked = options()
-    seed = asked.seed if asked.seed is not None else time.time_ns() % 1_000_000
-    folder = Path(tempfile.mkdtemp(prefix="selvedge-chaos-"))
-    print(f"chaos: {asked.kills} kills, seed {seed}", flush=True)
-    site = None
+def told(counts):
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def run(site, asked, seed):
+    chaos = Chaos(site, random.Random(seed))
     try:
-        site = Site(folder, asked.programs)
-        chaos = Chaos(site, random.Random(seed))
         chaos.open()
-        for done in range(1, asked.kills + 1):
-            chaos.kill()
-            if done % 50 == 0:
-                print(f"chaos: {done} kills, {stored(site)} readings stored", flush=True)
+        chaos.run(asked.kills)
         report = settle(site, chaos.load, chaos.agent)
         chaos.must_show_availability()
         kept, faults = judge(site, chaos.gateway, report, excused=AGENT)
-        deaths = ", ".join(f"{name} {count}" for name, count in chaos.deaths.items())
-        print(f"chaos: {kept} readings, deaths: {deaths}; {'; '.join(faults) or 'nothing lost, nothing doubled'}")
+    finally:
+        site.stop_all()
+        chaos.bad.close()
+    print(f"chaos: {kept} readings, deaths: {told(chaos.deaths)}; bad disks: {told(chaos.bad.times)}, {chaos.bad.ended} programs ended for it; "
+          f"{'; '.join(faults) or 'nothing lost, nothing doubled'}")
+    return faults
+
+
+def main():
+    asked = options()
+    in_a_namespace_of_its_own()
+    seed = asked.seed if asked.seed is not None else time.time_ns() % 1_000_000
+    folder = Path(tempfile.mkdtemp(prefix="selvedge-chaos-"))
+    print(f"chaos: {asked.kills} kills, seed {seed}", flush=True)
+    try:
+        faults = run(Site(folder, asked.programs), asked, seed)
     except SiteError as failure:
         print(f"chaos: {failure}", file=sys.stderr)
         faults = [str(failure)]
     finally:
-        if site is not None:
-            site.stop_all()
         if not asked.keep:
             shutil.rmtree(folder)
     return 1 if faults else 0

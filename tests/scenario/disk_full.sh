@@ -33,3 +33,7 @@ rm "$work/disk/filler"
 within 20 is_stored 600 || fail "after: $(stored), before: $before"
 wait "$publisher" || fail "the device was not told that all is kept"
 grep -q 'store.room' "$work/gateway.log" || fail "the log does not say that there is room again"
+
+# Nobody was served meanwhile, and who is killed now does not forget it.
+is_known() { [ "$(sqlite3 -readonly "$store_path" 'SELECT down > 500000 FROM availability')" = 1 ]; }
+within 2 is_known || fail "the store does not know that nobody was served"

@@ -1,5 +1,6 @@
 """A site of real programs on loopback, below one temporary folder: what benches and chaos tests start."""
 import json
+import os
 import re
 import signal
 import socket
@@ -46,6 +47,8 @@ class Site:
         self.dir = folder
         self.bin = programs
         self.running = []
+        self.env = {}  # of programs, by name: what is added to the environment
+        self.launched = {}  # by name: where the log of the last start begins
         self.number = 0  # of the gateway's configuration: each has a store of its own
         self.pki = folder / "pki"
         self.run("selvedge", "pki", "init", "--dir", self.pki, "--org", "Selvedge site")
@@ -73,9 +76,25 @@ class Site:
 
     def start(self, name, *command, stdout=None):
         log = open(self.dir / f"{name}.log", "ab")
-        process = subprocess.Popen(list(map(str, command)), stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL)
+        env = {**os.environ, **{key: str(value) for key, value in self.env[name].items()}} if name in self.env else None
+        process = subprocess.Popen(list(map(str, command)), stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL, env=env)
         self.running.append((name, process))
         return process
+
+    def launch(self, name):
+        """The gateway, the fleet server or the agent; is not waited for."""
+        log = self.dir / f"{name}.log"
+        self.launched[name] = log.stat().st_size if log.exists() else 0
+        return self.start(name, self.bin / f"selvedge-{name}", "--config", self.dir / f"{name}.yaml")
+
+    def said(self, name):
+        """By that program since it was last launched."""
+        with open(self.dir / f"{name}.log", "rb") as log:
+            log.seek(self.launched[name])
+            return log.read().decode(errors="replace")
+
+    def forget(self, process):
+        self.running = [(name, p) for name, p in self.running if p is not process]
 
     def stop(self, process, how=signal.SIGTERM):
         if process.poll() is None:
@@ -85,7 +104,7 @@ class Site:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self.running = [(name, p) for name, p in self.running if p is not process]
+        self.forget(process)
 
     def stop_all(self):
         for _, process in reversed(list(self.running)):
@@ -107,7 +126,7 @@ class Site:
     def tls(self, name):
         return f"{{ca: {self.pki}/ca.crt, cert: {self.cert(name)}, key: {self.key(name)}}}"
 
-    def write_gateway(self, fleet, alerts_port, group_ms, door=False, more="", store="", folder=None):
+    def write_gateway(self, fleet, alerts_port, group_ms, door=False, more="", store="", folder=None, spool=""):
         """`fleet`: whether there is one, or the port that leads to it. `folder`: where the store is, when not with the rest."""
         self.mqtt_port, self.http_port = free_port(), free_port()
         self.number += 1
@@ -122,7 +141,8 @@ class Site:
             "change: {default: 1.0, sensors: {temperature: 0.4, vibration: 0.15, pressure: 0.08, current: 0.4}}\n"
         )
         if fleet:
-            text += f"fleet: {{url: 'https://127.0.0.1:{self.device_port if fleet is True else fleet}'}}\n"
+            bounds = f", spool: {{{spool}}}" if spool else ""
+            text += f"fleet: {{url: 'https://127.0.0.1:{self.device_port if fleet is True else fleet}'{bounds}}}\n"
         if alerts_port:
             text += f"alerts: {{url: 'https://127.0.0.1:{alerts_port}/alerts', ca: {self.pki}/ca.crt}}\n"
         (self.dir / "gateway.yaml").write_text(text + more)
@@ -141,34 +161,27 @@ class Site:
         self.wait_port(self.mqtt_port, "mosquitto")
         return broker
 
+    def gateway_opened(self):
+        """The log line of the gateway's last start, once it is through."""
+        return re.search(r"time=(\S+) .*event=(?:broker.up|door.open)", self.said("gateway"))
+
     def start_gateway(self):
-        log = self.dir / "gateway.log"
-        log.touch()
-        before = log.stat().st_size
-        gateway = self.start("gateway", self.bin / "selvedge-gateway", "--config", self.dir / "gateway.yaml")
-
-        def up():
-            self.died()
-            with log.open("rb") as file:
-                file.seek(before)
-                said = file.read()
-            self.opened = re.search(rb"time=(\S+) .*event=(?:broker.up|door.open)", said)
-            return self.opened is not None
-
-        wait_until(up, "the gateway's start")
+        gateway = self.launch("gateway")
+        wait_until(lambda: (self.died(), self.gateway_opened())[1], "the gateway's start")
         return gateway
 
     def opened_at(self):
         """When the gateway's last start was through, as its log has it: s since 1970."""
-        return datetime.fromisoformat(self.opened.group(1).decode().replace("Z", "+00:00")).timestamp()
+        return datetime.fromisoformat(self.gateway_opened().group(1).replace("Z", "+00:00")).timestamp()
 
     def gateway_status(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/v1/status", timeout=10) as answer:
             return json.load(answer)
 
-    def start_fleet(self):
+    def start_fleet(self, folder=None):
+        """`folder`: as of the gateway."""
         self.device_port, self.operator_port = free_port(), free_port()
-        self.fleet_store = self.dir / f"fleet-{self.device_port}.db"
+        self.fleet_store = (folder or self.dir) / f"fleet-{self.device_port}.db"
         (self.dir / "fleet.yaml").write_text(
             f"id: fleet-server\nstore: {{path: {self.fleet_store}}}\n"
             f"operator: {{bind: 127.0.0.1, port: {self.operator_port}}}\n"
@@ -178,7 +191,7 @@ class Site:
         return self.restart_fleet()
 
     def restart_fleet(self):
-        fleet = self.start("fleet", self.bin / "selvedge-fleet", "--config", self.dir / "fleet.yaml")
+        fleet = self.launch("fleet")
         self.wait_port(self.device_port, "the fleet server")
         return fleet
 
@@ -189,7 +202,7 @@ class Site:
         )
 
     def start_agent(self):
-        return self.start("agent", self.bin / "selvedge-agent", "--config", self.dir / "agent.yaml")
+        return self.launch("agent")
 
     def restart_agent(self):
         return self.start_agent()
@@ -200,7 +213,7 @@ class Site:
     def kill(self, process):
         process.kill()
         process.wait()
-        self.running = [(name, p) for name, p in self.running if p is not process]
+        self.forget(process)
 
     def simulate(self, devices, rate, seconds, port=None):
         report = tempfile.TemporaryFile(dir=self.dir)
@@ -213,7 +226,7 @@ class Site:
 
     def simulated(self, process, must=True):
         code = process.wait()
-        self.running = [(name, p) for name, p in self.running if p is not process]
+        self.forget(process)
         process.report.seek(0)
         text = process.report.read().decode()
         if must and code != 0:

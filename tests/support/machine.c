@@ -1,14 +1,19 @@
 // A machine that misbehaves, to be preloaded into a program: a disk whose syncs take long, a wall
 // clock that jumps, a kill -9 as soon as something is on disk, a time server that is there or not,
-// hours that pass. What it does is read from the file SV_MACHINE (five 64-bit numbers: microseconds
-// of each sync, microseconds added to the wall clock, not 0: the next sync is the last thing that
-// the program does, 1 or 2: the kernel says that no time server has set the clock, or that one has,
-// and microseconds added to the uptime), which the test writes while the program runs.
+// hours that pass, a disk that takes nothing. What it does is read from the file SV_MACHINE (six
+// 64-bit numbers: microseconds of each sync, microseconds added to the wall clock, not 0: the next
+// sync is the last thing that the program does, 1 or 2: the kernel says that no time server has set
+// the clock, or that one has, microseconds added to the uptime, and the errno with which files on
+// the file system of SV_MACHINE_DISK take no byte and no sync any more, every other write after
+// half of its bytes; 0: they do), which the test writes while the program runs.
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timex.h>
@@ -16,14 +21,20 @@
 #include <unistd.h>
 
 typedef struct machine {
-    volatile int64_t sync_us, shift_us, ends, server, uptime_us;
+    volatile int64_t sync_us, shift_us, ends, server, uptime_us, refusal;
 } machine;
 
 static machine honest;
 static machine *here = &honest;
+static bool has_disk;
+static dev_t disk; ///< whose files are refused
 
 __attribute__((constructor)) static void open_machine(void) {
     const char *path = getenv("SV_MACHINE");
+    const char *refused = getenv("SV_MACHINE_DISK");
+    struct stat info;
+    has_disk = refused != NULL && stat(refused, &info) == 0;
+    disk = has_disk ? info.st_dev : 0;
     int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         return;
@@ -45,13 +56,62 @@ static int end_with(int result) {
     return here->ends == 0 ? result : raise(SIGKILL);
 }
 
+/// The errno that an access to this file ends with; 0: it does not.
+static int refusal(int fd) {
+    int64_t with = here->refusal;
+    struct stat info;
+    return with != 0 && has_disk && fstat(fd, &info) == 0 && info.st_dev == disk ? (int) with : 0;
+}
+
+static int fail_with(int number) {
+    errno = number;
+    return -1;
+}
+
+/// How much of a write gets through: all of it, half, or nothing.
+static ssize_t passing(int fd, size_t bytes) {
+    static unsigned calls;
+    int number = refusal(fd);
+    if (number == 0) {
+        return (ssize_t) bytes;
+    }
+    return __atomic_fetch_add(&calls, 1, __ATOMIC_RELAXED) % 2 == 0 && bytes > 1
+               ? (ssize_t) bytes / 2
+               : fail_with(number);
+}
+
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's own names are reserved.
+__attribute__((visibility("default"))) ssize_t write(int fd, const void *from, size_t bytes) {
+    ssize_t some = passing(fd, bytes);
+    return some < 0 ? some : syscall(SYS_write, fd, from, (size_t) some);
+}
+
+__attribute__((visibility("default"))) ssize_t pwrite(int fd, const void *from, size_t bytes,
+                                                      off_t at) {
+    ssize_t some = passing(fd, bytes);
+    return some < 0 ? some : syscall(SYS_pwrite64, fd, from, (size_t) some, at);
+}
+
+__attribute__((visibility("default"))) ssize_t pwrite64(int fd, const void *from, size_t bytes,
+                                                        off64_t at) {
+    ssize_t some = passing(fd, bytes);
+    return some < 0 ? some : syscall(SYS_pwrite64, fd, from, (size_t) some, at);
+}
+
 __attribute__((visibility("default"))) int fsync(int fd) {
+    int number = refusal(fd);
+    if (number != 0) {
+        return fail_with(number);
+    }
     (void) take_time();
     return end_with((int) syscall(SYS_fsync, fd));
 }
 
 __attribute__((visibility("default"))) int fdatasync(int fd) {
+    int number = refusal(fd);
+    if (number != 0) {
+        return fail_with(number);
+    }
     (void) take_time();
     return end_with((int) syscall(SYS_fdatasync, fd));
 }
