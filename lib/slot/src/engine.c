@@ -30,8 +30,7 @@ static void tell(const sv_engine *engine, sv_trial_act act, uint64_t done) {
     }
 }
 
-/// It begins anew when both copies are damaged: what runs is the boot control's to say.
-static sv_err read_journal(sv_engine *engine, sv_why *why) {
+sv_err sv_engine_read(sv_engine *engine, sv_why *why) {
     const sv_twin twin = journal_of(engine);
     uint8_t bytes[SV_JOURNAL_BYTES];
     sv_why fault = { 0 };
@@ -95,7 +94,7 @@ sv_err sv_engine_wake(sv_engine *engine, sv_why *why) {
     engine->installer->end(engine->installer->arg);
     engine->writing = false;
     engine->has_header = false;
-    SV_TRY(read_journal(engine, why));
+    SV_TRY(sv_engine_read(engine, why));
     SV_TRY(engine->boot->state(engine->boot->arg, &boot, why));
     SV_TRY(engine->boot->current(engine->boot->arg, &running, why));
     SV_TRY(release_in(engine, running, &there, &found, why));

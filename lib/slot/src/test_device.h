@@ -122,13 +122,17 @@ static inline sv_err device_start(device *d, bool forgets, sv_why *why) {
     d->file.running = SV_BOOT_NO_SLOT;
     SV_TRY(sv_boot_file_read(&d->file, &state, NULL, why));
     pick_on(&d->m->now, &state, true, &choice);
-    bool differs = memcmp(&choice.after.slots, &state.slots, sizeof state.slots) != 0;
-    if (differs && !forgets) {
+    if (choice.slot == SV_BOOT_NO_SLOT) {
+        return sv_fail(why, SV_ERR_STATE, "nothing may be started");
+    }
+    if (forgets && choice.trial) {
+        choice.after.slots[choice.slot].tries_left++;
+    }
+    if (memcmp(choice.after.slots, state.slots, sizeof state.slots) != 0) {
         SV_TRY(sv_boot_file_keep(&d->file, &choice.after, why));
     }
     d->file.running = choice.slot;
-    return choice.slot == SV_BOOT_NO_SLOT ? sv_fail(why, SV_ERR_STATE, "nothing may be started")
-                                          : SV_OK;
+    return SV_OK;
 }
 
 /// Push an image from where it is wanted, to its end.

@@ -155,10 +155,12 @@ static inline sv_err medium_read(void *arg, int file, uint64_t at, uint8_t *out,
     }
     at = m->in_place && medium_is_twin(m, file) ? 0 : at;
     memcpy(out, m->now.files[file].data + at, len);
-    if (m->no_checksum && medium_is_twin(m, file) && len == SV_TWIN_COPY_BYTES) {
+    uint64_t payload = len == SV_TWIN_COPY_BYTES ? sv_little_get((const char *) out + 16, 4) : 0;
+    if (m->no_checksum && medium_is_twin(m, file) && payload > 0
+        && payload <= SV_TWIN_PAYLOAD_MAX) {
         memset(out + 20, 0, 4);
-        sv_little_put(sv_crc32((sv_text){ .at = (const char *) out, .len = len }), 4,
-                      (char *) out + 20);
+        sv_text copy = { .at = (const char *) out, .len = SV_TWIN_HEAD_BYTES + (size_t) payload };
+        sv_little_put(sv_crc32(copy), 4, (char *) out + 20);
     }
     return SV_OK;
 }

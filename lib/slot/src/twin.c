@@ -1,23 +1,30 @@
 #include <base/crc.h>
 #include <base/little.h>
 #include <slot/twin.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { COPIES = 2, NEW_NAME_ROOM = SV_SLOT_NAME_MAX + 5 };
 
-static uint32_t crc_of(const uint8_t copy[SV_TWIN_COPY_BYTES]) {
-    uint8_t bytes[SV_TWIN_COPY_BYTES];
-    memcpy(bytes, copy, sizeof bytes);
-    memset(bytes + 20, 0, 4);
-    return sv_crc32((sv_text){ .at = (const char *) bytes, .len = sizeof bytes });
+/// Over the head, with the checksum as 0, and the payload.
+static uint32_t crc_of(const uint8_t *copy, size_t bytes) {
+    uint8_t room[SV_TWIN_COPY_BYTES];
+    memcpy(room, copy, SV_TWIN_HEAD_BYTES + bytes);
+    memset(room + 20, 0, 4);
+    return sv_crc32((sv_text){ .at = (const char *) room, .len = SV_TWIN_HEAD_BYTES + bytes });
+}
+
+static bool is_zero_from(const uint8_t *copy, size_t at) {
+    return copy[at] == 0 && memcmp(copy + at, copy + at + 1, SV_TWIN_COPY_BYTES - at - 1) == 0;
 }
 
 uint64_t sv_twin_copy_read(const uint8_t copy[SV_TWIN_COPY_BYTES], const char *kind, size_t bytes,
                            uint8_t *payload) {
     const char *at = (const char *) copy;
     if (memcmp(copy, kind, SV_TWIN_KIND_BYTES) != 0 || sv_little_get(at + 4, 4) != SV_TWIN_FORMAT
-        || sv_little_get(at + 16, 4) != bytes || sv_little_get(at + 20, 4) != crc_of(copy)) {
+        || sv_little_get(at + 16, 4) != bytes || !is_zero_from(copy, SV_TWIN_HEAD_BYTES + bytes)
+        || sv_little_get(at + 20, 4) != crc_of(copy, bytes)) {
         return 0;
     }
     if (payload != NULL) {
@@ -35,7 +42,7 @@ void sv_twin_copy_write(uint8_t copy[SV_TWIN_COPY_BYTES], const char *kind, uint
     sv_little_put(sequence, 8, at + 8);
     sv_little_put(bytes, 4, at + 16);
     memcpy(copy + SV_TWIN_HEAD_BYTES, payload, bytes);
-    sv_little_put(crc_of(copy), 4, at + 20);
+    sv_little_put(crc_of(copy, bytes), 4, at + 20);
 }
 
 /// The sequence of either copy, 0 where there is none; the newest one's payload.
@@ -49,10 +56,11 @@ static sv_err look(const sv_twin *twin, int file, uint64_t sequences[COPIES], ui
         if (length >= (uint64_t) (i + 1) * SV_TWIN_COPY_BYTES) {
             SV_TRY(twin->disk->read(twin->disk->arg, file, (uint64_t) i * SV_TWIN_COPY_BYTES, copy,
                                     sizeof copy, why));
-            uint64_t sequence = sv_twin_copy_read(copy, twin->kind, twin->bytes, NULL);
-            bool newest = sequence > (i == 0 ? 0 : sequences[0]);
-            sequences[i] =
-                sv_twin_copy_read(copy, twin->kind, twin->bytes, newest ? payload : NULL);
+            uint8_t there[SV_TWIN_PAYLOAD_MAX];
+            sequences[i] = sv_twin_copy_read(copy, twin->kind, twin->bytes, there);
+            if (payload != NULL && sequences[i] > (i == 0 ? 0 : sequences[0])) {
+                memcpy(payload, there, twin->bytes);
+            }
         }
     }
     return SV_OK;

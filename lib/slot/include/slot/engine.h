@@ -42,6 +42,9 @@ typedef struct sv_engine {
 /// Read the journal and what the boot loader remembers, and note what the one does not know yet.
 /// The first call, and the next one after any that failed with SV_ERR_IO or SV_ERR_NO_SPACE.
 sv_err sv_engine_wake(sv_engine *engine, sv_why *why);
+/// Read the journal alone, for who looks and changes nothing. It begins anew when both copies are
+/// damaged: what runs is the boot control's to say.
+sv_err sv_engine_read(sv_engine *engine, sv_why *why);
 /// What is to be done now. SV_TRIAL_WRITE: push bytes, or offer again when has_header is false.
 sv_trial_act sv_engine_next(const sv_engine *engine);
 

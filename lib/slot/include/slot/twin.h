@@ -4,7 +4,7 @@
 //   at 0 and at 4096, 4096 bytes each, numbers little-endian:
 //   0   4  kind, letters        4   4  format: 1
 //   8   8  sequence, from 1     16  4  bytes of the payload
-//   20  4  CRC-32 (zip's) of the whole copy with these 4 bytes 0
+//   20  4  CRC-32 (zip's) of these 24 bytes, with 0 here, and the payload
 //   24     payload, then zeros
 //
 // [slot-3] [slot-4]
@@ -17,7 +17,7 @@ enum {
     SV_TWIN_COPY_BYTES = 4096,
     SV_TWIN_FILE_BYTES = 2 * SV_TWIN_COPY_BYTES,
     SV_TWIN_HEAD_BYTES = 24,
-    SV_TWIN_PAYLOAD_MAX = SV_TWIN_COPY_BYTES - SV_TWIN_HEAD_BYTES,
+    SV_TWIN_PAYLOAD_MAX = SV_TWIN_COPY_BYTES - SV_TWIN_HEAD_BYTES - 1,
     SV_TWIN_KIND_BYTES = 4,
     SV_TWIN_FORMAT = 1,
 };
