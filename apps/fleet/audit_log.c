@@ -91,21 +91,6 @@ static void copy_hash(sv_text bytes, uint8_t out[SV_AUDIT_HASH_BYTES]) {
     memcpy(out, bytes.at, bytes.len < SV_AUDIT_HASH_BYTES ? bytes.len : SV_AUDIT_HASH_BYTES);
 }
 
-void sv_audit_row(sv_stmt *row, sv_audit_line *out) {
-    *out = (sv_audit_line){ .seq = sv_stmt_int(row, 0),
-                            .at_us = sv_stmt_int(row, 1),
-                            .who = sv_stmt_text(row, 2),
-                            .from = sv_stmt_text(row, 3),
-                            .what = sv_stmt_text(row, 4),
-                            .about = sv_stmt_text(row, 5),
-                            .outcome = sv_stmt_text(row, 6),
-                            .detail = sv_stmt_text(row, 7),
-                            .before = sv_stmt_text(row, 8),
-                            .after = sv_stmt_text(row, 9) };
-    copy_hash(sv_stmt_bytes(row, 10), out->prev);
-    copy_hash(sv_stmt_bytes(row, 11), out->hash);
-}
-
 sv_err sv_audit_newest(sv_db *db, sv_audit_line *out, sv_why *why) {
     sv_stmt *row;
     SV_TRY(sv_db_stmt(db, "SELECT " SV_AUDIT_COLUMNS " FROM event_log ORDER BY seq DESC LIMIT 1",
@@ -269,19 +254,4 @@ sv_err sv_audit_begin(sv_db *db, const char *server, int64_t now_us, sv_why *why
         return err;
     }
     return sv_db_commit(db, why);
-}
-
-// ---- forgetting ---------------------------------------------------------------------------------
-
-sv_err sv_audit_prune(sv_db *db, int64_t now_us, sv_why *why) {
-    sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(db, "DELETE FROM event_log WHERE at_us < ?1", &stmt, why));
-    sv_stmt_bind_int(stmt, 1, now_us - SV_AUDIT_KEPT_US);
-    SV_TRY(sv_stmt_run(stmt, why));
-    SV_TRY(sv_db_stmt(db,
-                      "DELETE FROM event_log WHERE outcome = 'refused' AND seq <= (SELECT seq FROM"
-                      " event_log WHERE outcome = 'refused' ORDER BY seq DESC LIMIT 1 OFFSET ?1)",
-                      &stmt, why));
-    sv_stmt_bind_int(stmt, 1, SV_AUDIT_REFUSED_MAX);
-    return sv_stmt_run(stmt, why);
 }

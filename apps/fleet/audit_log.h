@@ -10,8 +10,7 @@
 
 #include <base/err.h>
 #include <base/time.h>
-#include <model/audit.h>
-#include <store/db.h>
+#include <store/audit.h>
 
 enum {
     SV_AUDIT_NAME_MAX = 128,       ///< bytes of who, from, what and about, each
@@ -46,14 +45,8 @@ sv_err sv_audit_add(sv_db *db, const sv_audit_event *event, sv_why *why);
 /// The newest line; SV_ERR_NOT_FOUND when there is none. Its texts are borrowed until the next
 /// question to the database.
 sv_err sv_audit_newest(sv_db *db, sv_audit_line *out, sv_why *why);
-/// A row of sv_audit_columns as a line; its texts are the row's.
-#define SV_AUDIT_COLUMNS                                                                           \
-    "seq, at_us, who, \"from\", what, about, outcome, detail, \"before\", \"after\", prev, hash"
-void sv_audit_row(sv_stmt *row, sv_audit_line *out);
 /// What a new database begins with, or the chain for lines that were written before there was one.
 /// [audit-11]
 sv_err sv_audit_begin(sv_db *db, const char *server, int64_t now_us, sv_why *why);
-/// Forget what is too old or too much. In a transaction of its own.
-sv_err sv_audit_prune(sv_db *db, int64_t now_us, sv_why *why);
 
 #endif

@@ -161,25 +161,6 @@ static void a_change_says_what_was_there_and_what_is(void **state) {
            "c59d3c0480cc2d71d8f646e735e92da65450311eec46e81a5db8c7e6e8a92054)");
 }
 
-// [audit-3]
-static void what_is_old_goes_and_refusals_are_bounded(void **state) {
-    fixture *f = *state;
-    assert_int_equal(sv_db_begin(f->fleet.db, NULL), SV_OK);
-    add(f, &(sv_audit_event){ .at_us = fixture_now_us - SV_AUDIT_KEPT_US - 1, .what = "old" });
-    add(f, &(sv_audit_event){ .at_us = fixture_now_us - SV_AUDIT_KEPT_US, .what = "kept" });
-    for (int i = 0; i < SV_AUDIT_REFUSED_MAX + 7; i++) {
-        add(f, &(sv_audit_event){
-                   .at_us = fixture_now_us, .what = "guess", .outcome = SV_AUDIT_REFUSED });
-    }
-    assert_int_equal(sv_db_commit(f->fleet.db, NULL), SV_OK);
-    assert_int_equal(sv_audit_prune(f->fleet.db, fixture_now_us, NULL), SV_OK);
-    assert_int_equal(fixture_count(f, "SELECT count(*) FROM event_log WHERE outcome = 'refused'"),
-                     SV_AUDIT_REFUSED_MAX);
-    assert_int_equal(fixture_count(f, "SELECT min(seq) FROM event_log WHERE what = 'guess'"),
-                     3 + 7 + 1);
-    expect(f, "SELECT what FROM event_log WHERE seq > 1 ORDER BY seq", "kept");
-}
-
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -190,7 +171,6 @@ int main(void) {
         TEST(each_line_is_hashed_onto_the_one_before_it),
         TEST(lines_of_before_are_chained_once_and_a_line_says_so),
         TEST(a_change_says_what_was_there_and_what_is),
-        TEST(what_is_old_goes_and_refusals_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #include "belief.h"
 
-#include "audit_log.h"
+#include "audit_keep.h"
 #include "commands.h"
 #include "enrol.h"
 #include "inbox.h"
@@ -70,7 +70,7 @@ static sv_err prune_all(sv_fleet *fleet, int64_t *cursor, sv_why *why) {
     SV_TRY(sv_commands_prune(fleet->db, before_ms, why));
     SV_TRY(sv_notify_prune(fleet, before_ms, why));
     SV_TRY(sv_maintenance_prune(fleet->db, before_ms, why));
-    SV_TRY(sv_audit_prune(fleet->db, now_us, why));
+    sv_audit_prune(fleet);
     return sv_enrol_prune(fleet->db, before_ms * 1000, why);
 }
 

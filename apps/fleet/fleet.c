@@ -1,7 +1,7 @@
 #include "fleet.h"
 
 #include "asks.h"
-#include "audit_log.h"
+#include "audit_keep.h"
 #include "certify.h"
 #include "clones.h"
 #include "crl.h"
@@ -78,13 +78,15 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
     out->crl = sv_crl_new(sv_signer_crl);
     sv_user_throttle_open(&out->user_throttle);
     out->certificates = sv_certificates_new(out->config.pki);
-    if (out->config.signer.socket[0] != '\0') {
+    bool has_signer = out->config.signer.socket[0] != '\0';
+    out->audit = sv_audit_keeper_new(has_signer ? sv_signer_audit : NULL);
+    if (has_signer) {
         out->signer = sv_signer_open(loop, out->config.signer.socket, out->mono_us);
     }
     sv_err err =
         sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
     if (err == SV_OK) {
-        err = sv_audit_begin(out->db, out->config.id, out->wall_us(), why);
+        err = sv_audit_keeper_load(out, why);
     }
     if (err == SV_OK) {
         err = sv_registry_open(out->db, &out->config, &out->registry, why);
@@ -132,6 +134,7 @@ void sv_fleet_drop(sv_fleet *fleet) {
     sv_clones_drop(&fleet->clones);
     sv_crl_drop(&fleet->crl);
     sv_certificates_drop(&fleet->certificates);
+    sv_audit_keeper_drop(&fleet->audit);
     sv_registry_drop(&fleet->registry);
     if (fleet->db != NULL) {
         sv_db_drop(&fleet->db);

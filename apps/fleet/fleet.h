@@ -37,6 +37,7 @@ typedef struct sv_fleet {
     size_t tries; ///< of rules, under way
     sv_certificates *certificates;
     struct sv_certify *certify;
+    struct sv_audit_keeper *audit;
     sv_import import;   ///< of the PKI's folder
     bool clock_doubted; ///< has been said
     bool belief_kept;   ///< in the database, at belief_kept_us (monotonic)

@@ -1,5 +1,6 @@
 // selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
 #include "asks.h"
+#include "audit_keep.h"
 #include "belief.h"
 #include "box.h"
 #include "certify.h"
@@ -45,6 +46,7 @@ typedef struct program {
     sv_own_certificates *own_certificates;
     sv_timer *second, *ping;
     unsigned turn;
+    bool ready; ///< it has said so
     int64_t prune_cursor;
 } program;
 
@@ -78,6 +80,7 @@ static void on_second(void *arg) {
     sv_standing_turn(&p->fleet);
     sv_notify_turn(&p->fleet);
     sv_asks_turn(&p->fleet);
+    sv_audit_turn(&p->fleet);
     if (p->turn % 2 == 0) {
         tell_overview(&p->fleet);
     }
@@ -231,6 +234,16 @@ static sv_err write_ports(const program *p, sv_why *why) {
     return sv_disk_replace(p->fleet.config.ports_file, sv_textbuf_text(&json), 0644, why);
 }
 
+/// When this server ran is part of the log.
+static void note_run(sv_fleet *fleet, const char *what) {
+    const sv_audit_event event = { .at_us = fleet->wall_us(),
+                                   .who = "fleet",
+                                   .what = what,
+                                   .about = fleet->config.id,
+                                   .detail = "version " SV_VERSION };
+    sv_audit_note(fleet, &event);
+}
+
 static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     sv_err err = sv_fleet_box_files(config, p->config_path, why);
     if (err == SV_OK) {
@@ -255,6 +268,8 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     sv_timer_every(p->second, SV_LIVE_POINTS_US);
     sv_timer_every(p->ping, SV_LIVE_PING_US);
     SV_TRY(sv_fleet_box_seal(why));
+    note_run(&p->fleet, "server.start");
+    p->ready = true;
     SV_LOG(info, "fleet.ready", "%s: operator door on %s:%u, device door on %s:%u, %zu devices",
            p->fleet.config.id, p->fleet.config.operators.bind, sv_http_server_port(p->operators),
            p->fleet.config.devices.bind, sv_http_server_port(p->devices),
@@ -266,6 +281,10 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
 static void stop(program *p) {
     sv_timer_drop(&p->second);
     sv_timer_drop(&p->ping);
+    if (p->ready) {
+        note_run(&p->fleet, "server.stop");
+        sv_audit_finish(&p->fleet);
+    }
     sv_own_certificates_drop(&p->own_certificates);
     sv_certify_drop(&p->fleet.certify);
     sv_signer_drop(&p->fleet.signer);

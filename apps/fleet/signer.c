@@ -86,7 +86,8 @@ static question *queue_take_number(queue *from, uint64_t number) {
 }
 
 static bool is_of_crl(const question *item) {
-    return item->request.head.verb >= SV_SIGNER_CRL_BEGIN;
+    return item->request.head.verb >= SV_SIGNER_CRL_BEGIN
+           && item->request.head.verb <= SV_SIGNER_CRL_PART;
 }
 
 /// The end of a question: its owner hears of it, once.
@@ -337,6 +338,15 @@ sv_err sv_signer_standing(sv_signer *signer, int64_t version,
     memcpy(item->request.standing.hash, hash, SV_STANDING_HASH_BYTES);
     // A revocation waits behind no enrolment.
     queue_add_first(&signer->waiting, item);
+    return SV_OK;
+}
+
+sv_err sv_signer_audit(sv_signer *signer, const sv_signer_statement *statement,
+                       sv_signer_done *done, void *arg, sv_why *why) {
+    question *item = NULL;
+    SV_TRY(ask(signer, SV_SIGNER_AUDIT, done, arg, &item, why));
+    item->request.audit = *statement;
+    queue_add(&signer->waiting, item);
     return SV_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "views.h"
 
+#include "audit_keep.h"
 #include "inbox.h"
 #include "issued.h"
 #include "maintenance.h"
@@ -320,6 +321,9 @@ sv_err sv_view_metrics(sv_fleet *fleet, sv_textbuf *out) {
           sv_sandbox_is_confined() ? 1 : 0 },
         { "selvedge_fleet_logins_refused_total", "counter", "Wrong tokens and login links.",
           fleet->counts.logins_refused },
+        { "selvedge_fleet_audit_unwritten_total", "counter",
+          "Refusals and the like that could not be written into the audit log.",
+          sv_audit_unwritten_ever(fleet) },
     };
     for (size_t i = 0; i < SV_COUNT(metrics); i++) {
         put_metric(out, metrics[i].name, metrics[i].type, metrics[i].help, metrics[i].value);

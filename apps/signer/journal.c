@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TAIL_BYTES = 4096, NUMBER_MAX = 64 };
+enum { TAIL_BYTES = 4096, NUMBER_MAX = 64, CHECKPOINT_MAX = 2048 };
 
 static sv_err failed(sv_why *why, const char *path) {
     return sv_fail(why, errno == ENOSPC || errno == EDQUOT ? SV_ERR_NO_SPACE : SV_ERR_IO,
@@ -56,7 +56,8 @@ sv_err journal_open(const char *pki, signer_journal *out, sv_why *why) {
     signer_journal opened = JOURNAL_CLOSED;
     if (sv_disk_join(folder, sizeof folder, pki, "signer") != SV_OK
         || sv_disk_join(path, sizeof path, folder, "journal.ndjson") != SV_OK
-        || sv_disk_join(opened.crl_number, sizeof opened.crl_number, folder, "crl-number")
+        || sv_disk_join(opened.crl_number, sizeof opened.crl_number, folder, "crl-number") != SV_OK
+        || sv_disk_join(opened.checkpoint, sizeof opened.checkpoint, folder, "audit-checkpoint")
                != SV_OK) {
         return sv_fail(why, SV_ERR_INVALID, "the path '%.64s...' is too long", pki);
     }
@@ -118,4 +119,15 @@ sv_err journal_next_crl(const signer_journal *journal, uint64_t floor, uint64_t 
     SV_TRY(sv_disk_replace(journal->crl_number, sv_textbuf_text(&text), 0644, why));
     *out = next;
     return SV_OK;
+}
+
+sv_err journal_keep_checkpoint(const signer_journal *journal, const sv_audit_checkpoint *checkpoint,
+                               sv_why *why) {
+    char room[CHECKPOINT_MAX];
+    sv_textbuf text = SV_TEXTBUF(room);
+    const sv_audit_record record = { .kind = SV_AUDIT_CHECKPOINT, .checkpoint = *checkpoint };
+    sv_audit_record_add(&text, &record);
+    sv_textbuf_add_char(&text, '\n');
+    SV_TRY(sv_textbuf_end(&text));
+    return sv_disk_replace(journal->checkpoint, sv_textbuf_text(&text), 0644, why);
 }

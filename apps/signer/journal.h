@@ -1,15 +1,18 @@
 // What the signer has made, one line each (as in the folder's index), on disk before anybody is
-// given it: `<pki>/signer/journal.ndjson`. And the number of the last revocation list.
+// given it: `<pki>/signer/journal.ndjson`. And the number of the last revocation list, and the last
+// checkpoint of the audit log.
 #ifndef SV_SIGNER_JOURNAL_H
 #define SV_SIGNER_JOURNAL_H
 
 #include <crypto/pki.h>
 #include <limits.h>
+#include <model/audit.h>
 
 typedef struct signer_journal {
     int fd;
     int64_t bytes; ///< all of them whole lines
     char crl_number[PATH_MAX];
+    char checkpoint[PATH_MAX];
 } signer_journal;
 
 #define JOURNAL_CLOSED ((signer_journal){ .fd = -1 })
@@ -24,5 +27,9 @@ sv_err journal_append(signer_journal *journal, sv_text lines, sv_why *why);
 
 /// A number above every one given so far, durable; `floor` comes from elsewhere.
 sv_err journal_next_crl(const signer_journal *journal, uint64_t floor, uint64_t *out, sv_why *why);
+/// `<pki>/signer/audit-checkpoint` tells of this one from now on, as an export of the audit log
+/// would, out of reach of whoever writes that. [signer-11]
+sv_err journal_keep_checkpoint(const signer_journal *journal, const sv_audit_checkpoint *checkpoint,
+                               sv_why *why);
 
 #endif

@@ -73,6 +73,66 @@ static sv_err sign_standing(const signer_service *service, const sv_signer_reque
     return SV_OK;
 }
 
+// ---- the audit log ------------------------------------------------------------------------------
+
+/// Nobody who asks all the time keeps the key busy. [signer-11]
+static sv_err count_audit(signer_service *service, sv_why *why) {
+    int64_t minute = service->now_us() / SV_TIME_MINUTE_US;
+    if (minute != service->audit_minute) {
+        service->audit_minute = minute;
+        service->audit_count = 0;
+    }
+    if (service->audit_count == AUDIT_A_MINUTE) {
+        return sv_fail(why, SV_ERR_UNAVAILABLE,
+                       "%d statements about the audit log were signed in this minute; ask again in "
+                       "the next",
+                       AUDIT_A_MINUTE);
+    }
+    service->audit_count++;
+    return SV_OK;
+}
+
+static sv_err sign_checkpoint(const signer_service *service, const sv_signer_statement *asked,
+                              sv_audit_seal *out, sv_why *why) {
+    sv_audit_checkpoint checkpoint = { .seq = asked->last, .seal = { .at_us = asked->at_us } };
+    memcpy(checkpoint.hash, asked->hash, sizeof checkpoint.hash);
+    SV_TRY(sv_authority_checkpoint(service->authority, &checkpoint, why));
+    SV_TRY(journal_keep_checkpoint(&service->journal, &checkpoint, why));
+    *out = checkpoint.seal;
+    return SV_OK;
+}
+
+static sv_err sign_gap(const signer_service *service, const sv_signer_statement *asked,
+                       sv_audit_seal *out, sv_why *why) {
+    sv_audit_gap gap = { .first = asked->first,
+                         .last = asked->last,
+                         .seal = { .at_us = asked->at_us } };
+    memcpy(gap.prev, asked->prev, sizeof gap.prev);
+    memcpy(gap.hash, asked->hash, sizeof gap.hash);
+    SV_TRY(sv_authority_gap(service->authority, &gap, why));
+    *out = gap.seal;
+    return SV_OK;
+}
+
+static sv_err sign_audit(signer_service *service, const sv_signer_statement *asked,
+                         sv_signer_answer *answer, sv_why *why) {
+    sv_textbuf out = { .at = (char *) answer->data, .cap = sizeof answer->data };
+    sv_audit_seal seal;
+    if (asked->first < 0 || asked->last < 1 || asked->first > asked->last || asked->at_us < 0) {
+        return sv_fail(why, SV_ERR_INVALID, "lines %lld to %lld at %lld are none",
+                       (long long) asked->first, (long long) asked->last, (long long) asked->at_us);
+    }
+    SV_TRY(count_audit(service, why));
+    SV_TRY(asked->first == 0 ? sign_checkpoint(service, asked, &seal, why)
+                             : sign_gap(service, asked, &seal, why));
+    sv_textbuf_add_str(&out, seal.domain);
+    sv_textbuf_add_char(&out, '\n');
+    sv_textbuf_add(&out, (sv_text){ (const char *) seal.signature, seal.signature_bytes });
+    answer->bytes = (uint32_t) out.len;
+    answer->total = out.len;
+    return SV_OK;
+}
+
 // ---- revocation lists ---------------------------------------------------------------------------
 
 static sv_err give_part(const crl_draft *draft, uint64_t offset, sv_signer_answer *answer,
@@ -137,6 +197,8 @@ static sv_err answer_one(signer_service *service, crl_draft *draft,
         return issue(service, &request->issue, answer, lines, why);
     case SV_SIGNER_STANDING:
         return sign_standing(service, request, answer, why);
+    case SV_SIGNER_AUDIT:
+        return sign_audit(service, &request->audit, answer, why);
     case SV_SIGNER_CRL_BEGIN:
         crl_draft_drop(draft);
         draft->begun = true;

@@ -9,11 +9,15 @@
 #include <crypto/authority.h>
 #include <crypto/signer.h>
 
+enum { AUDIT_A_MINUTE = 120 }; ///< signatures about the audit log, whoever asks [signer-11]
+
 typedef struct signer_service {
     const signer_config *config;
     sv_authority *authority;
     signer_journal journal;
     int64_t (*now_us)(void);
+    int64_t audit_minute; ///< the one that is counted
+    unsigned audit_count;
     uint64_t issued, refused;
 } signer_service;
 

@@ -3,6 +3,7 @@
 
 #include <base/fd.h>
 #include <base/test.h>
+#include <crypto/audit.h>
 #include <crypto/standing.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -370,8 +371,92 @@ static void in_its_box_the_signer_signs_and_does_nothing_else(void **state) {
     assert_int_equal(tried(trace), -SIGSYS);
 }
 
+static sv_signer_request audit_of(int64_t first, int64_t last) {
+    sv_signer_request request = asked(SV_SIGNER_AUDIT);
+    request.audit = (sv_signer_statement){
+        .first = first, .last = last, .at_us = sv_clock_wall_us(), .prev = { 1 }, .hash = { 2 }
+    };
+    return request;
+}
+
+static sv_audit_seal seal_of(const sv_signer_answer *answer, int64_t at_us) {
+    sv_text signature = { (const char *) answer->data, answer->bytes };
+    sv_text domain = sv_text_cut(&signature, '\n');
+    sv_audit_seal seal = { .at_us = at_us, .signature_bytes = signature.len };
+    assert_true(sv_text_is(domain, "plant.example"));
+    assert_true(signature.len > 0 && signature.len <= sizeof seal.signature);
+    memcpy(seal.domain, "plant.example", sizeof "plant.example");
+    memcpy(seal.signature, signature.at, signature.len);
+    return seal;
+}
+
+// [signer-11] [audit-7]
+static void the_audit_log_is_vouched_for_and_the_last_checkpoint_is_kept_here_too(void **state) {
+    (void) state;
+    char path[SV_PATH_MAX];
+    SV_DEFER(sv_audit_trust_drop) sv_audit_trust *trust = NULL;
+    assert_int_equal(sv_disk_join(path, sizeof path, f.dir, "ca.crt"), SV_OK);
+    assert_int_equal(sv_audit_trust_open(path, &trust, NULL), SV_OK);
+    sv_signer_request request = audit_of(0, 7);
+    sv_signer_answer answer = answered(&request);
+    assert_int_equal(answer.err, SV_OK);
+    sv_audit_checkpoint checkpoint = { .seq = 7,
+                                       .hash = { 2 },
+                                       .seal = seal_of(&answer, request.audit.at_us) };
+    assert_int_equal(sv_audit_checkpoint_verify(trust, &checkpoint, NULL), SV_OK);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf kept = SV_TEXTBUF_HEAP(4096);
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_audit_record record;
+    assert_int_equal(sv_disk_read(f.service.journal.checkpoint, &kept, NULL), SV_OK);
+    assert_int_equal(
+        sv_audit_record_parse(sv_text_trim(sv_textbuf_text(&kept)), &root, &record, NULL), SV_OK);
+    assert_int_equal(record.checkpoint.seq, 7);
+
+    request = audit_of(3, 7);
+    answer = answered(&request);
+    sv_audit_gap gap = { .first = 3,
+                         .last = 7,
+                         .prev = { 1 },
+                         .hash = { 2 },
+                         .seal = seal_of(&answer, request.audit.at_us) };
+    assert_int_equal(sv_audit_gap_verify(trust, &gap, NULL), SV_OK);
+    // The one is not the other.
+    checkpoint.seal = gap.seal;
+    assert_int_equal(sv_audit_checkpoint_verify(trust, &checkpoint, NULL), SV_ERR_UNTRUSTED);
+    request = audit_of(8, 7);
+    refused(&request, SV_ERR_INVALID, "lines 8 to 7");
+    request = audit_of(0, 0);
+    refused(&request, SV_ERR_INVALID, "are none");
+}
+
+static int64_t still_us = 60 * SV_TIME_SECOND_US;
+
+static int64_t still(void) {
+    return still_us;
+}
+
+// [signer-11]
+static void who_asks_about_the_audit_log_all_the_time_has_to_wait(void **state) {
+    (void) state;
+    int64_t (*clock)(void) = f.service.now_us;
+    f.service.now_us = still;
+    sv_signer_request request;
+    for (int i = 0; i < AUDIT_A_MINUTE; i++) {
+        request = audit_of(0, i + 1);
+        assert_int_equal(answered(&request).err, SV_OK);
+    }
+    request = audit_of(0, AUDIT_A_MINUTE + 1);
+    refused(&request, SV_ERR_UNAVAILABLE, "ask again in the next");
+    still_us += SV_TIME_MINUTE_US;
+    request = audit_of(0, AUDIT_A_MINUTE + 1);
+    assert_int_equal(answered(&request).err, SV_OK);
+    f.service.now_us = clock;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_audit_log_is_vouched_for_and_the_last_checkpoint_is_kept_here_too),
+        cmocka_unit_test(who_asks_about_the_audit_log_all_the_time_has_to_wait),
         cmocka_unit_test(what_is_made_stands_in_the_folders_list_before_it_is_answered),
         cmocka_unit_test(whoever_follows_the_journal_reads_what_is_new_alone),
         cmocka_unit_test(the_signer_has_a_policy_of_its_own),

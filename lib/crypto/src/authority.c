@@ -1,8 +1,10 @@
 #include "pki_internal.h"
 #include <base/mem.h>
+#include <crypto/audit.h>
 #include <crypto/authority.h>
 #include <crypto/standing.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct sv_authority {
     sv_pki pki; ///< not locked
@@ -59,6 +61,19 @@ sv_err sv_authority_issue(const sv_authority *authority, const sv_issue *issue, 
 
 sv_err sv_authority_standing(const sv_authority *authority, sv_standing_head *head, sv_why *why) {
     return sv_standing_sign(authority->pki.key, authority->pki.domain, head, why);
+}
+
+_Static_assert((int) SV_PKI_DOMAIN_ROOM == (int) SV_AUDIT_DOMAIN_ROOM, "one domain");
+
+sv_err sv_authority_checkpoint(const sv_authority *authority, sv_audit_checkpoint *checkpoint,
+                               sv_why *why) {
+    memcpy(checkpoint->seal.domain, authority->pki.domain, sizeof checkpoint->seal.domain);
+    return sv_audit_checkpoint_sign(authority->pki.key, checkpoint, why);
+}
+
+sv_err sv_authority_gap(const sv_authority *authority, sv_audit_gap *gap, sv_why *why) {
+    memcpy(gap->seal.domain, authority->pki.domain, sizeof gap->seal.domain);
+    return sv_audit_gap_sign(authority->pki.key, gap, why);
 }
 
 sv_err sv_authority_crl(const sv_authority *authority, const sv_crl_frame *frame, sv_text records,

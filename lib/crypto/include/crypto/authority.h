@@ -7,6 +7,7 @@
 #include <crypto/crl_make.h>
 #include <crypto/issue.h>
 #include <crypto/pki.h>
+#include <model/audit.h>
 #include <model/standing.h>
 
 typedef struct sv_authority sv_authority;
@@ -22,6 +23,12 @@ sv_err sv_authority_issue(const sv_authority *authority, const sv_issue *issue, 
                           sv_textbuf *der, sv_pki_record *record, sv_why *why);
 /// Sign a head of the log of standing. [standing-5]
 sv_err sv_authority_standing(const sv_authority *authority, sv_standing_head *head, sv_why *why);
+
+/// Sign how far the audit log has come, or what was forgotten of it; the domain becomes this one.
+/// [audit-7]
+sv_err sv_authority_checkpoint(const sv_authority *authority, sv_audit_checkpoint *checkpoint,
+                               sv_why *why);
+sv_err sv_authority_gap(const sv_authority *authority, sv_audit_gap *gap, sv_why *why);
 
 /// The revocation list (DER) over `records`, which sv_crl_add wrote.
 sv_err sv_authority_crl(const sv_authority *authority, const sv_crl_frame *frame, sv_text records,

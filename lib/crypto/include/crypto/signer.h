@@ -6,6 +6,7 @@
 #define SV_CRYPTO_SIGNER_H
 
 #include <crypto/issue.h>
+#include <model/audit.h>
 #include <model/standing.h>
 
 enum {
@@ -25,6 +26,7 @@ typedef enum sv_signer_verb {
     SV_SIGNER_CRL_RECORDS,
     SV_SIGNER_CRL_END,  ///< the answer is the CRL's first part (DER)
     SV_SIGNER_CRL_PART, ///< the answer is the part from `offset` on
+    SV_SIGNER_AUDIT,    ///< the answer is the domain, a line feed and the signature
 } sv_signer_verb;
 
 /// What both packets begin with.
@@ -42,6 +44,15 @@ typedef struct sv_signer_record {
     uint8_t serial[SV_SIGNER_SERIAL_MAX];
 } sv_signer_record;
 
+/// What is to be signed about the audit log (crypto/audit.h). [audit-7]
+typedef struct sv_signer_statement {
+    int64_t first; ///< 0: a checkpoint at line `last`; else the pruning of `first` to `last`
+    int64_t last;
+    int64_t at_us;
+    uint8_t prev[SV_AUDIT_HASH_BYTES]; ///< of the first; of a checkpoint not looked at
+    uint8_t hash[SV_AUDIT_HASH_BYTES]; ///< of the last
+} sv_signer_statement;
+
 typedef struct sv_signer_request {
     sv_signer_head head;
     union {
@@ -56,6 +67,7 @@ typedef struct sv_signer_request {
             sv_signer_record at[SV_SIGNER_RECORDS_MAX];
         } records;
         uint64_t offset; ///< of SV_SIGNER_CRL_PART
+        sv_signer_statement audit;
     };
 } sv_signer_request;
 
