@@ -6,6 +6,7 @@
 #include <codec/encode.h>
 #include <crypto/content_key.h>
 #include <crypto/identity.h>
+#include <crypto/random.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,7 @@ typedef struct writing {
     int fd;
     char path[SV_PATH_MAX]; ///< until it is whole
     char cms_names[DEVICES_MAX][SV_ID_ROOM];
+    uint8_t cms_certs[DEVICES_MAX][SV_TARGET_HASH_BYTES]; ///< SHA-256 of the certificates' files
     sv_textbuf cms[DEVICES_MAX];
     size_t cms_count;
 } writing;
@@ -156,6 +158,26 @@ static sv_err put_all(const writing *w, sv_why *why) {
 
 // ---- content keys -------------------------------------------------------------------------------
 
+/// *twice: the device has its key already, by the same certificate.
+static sv_err check_once(const writing *w, sv_text pem, bool *twice, sv_why *why) {
+    const char *id = w->cms_names[w->cms_count];
+    uint8_t hash[SV_TARGET_HASH_BYTES];
+    sv_sha256(pem, hash);
+    *twice = false;
+    for (size_t i = 0; !*twice && i < w->cms_count; i++) {
+        if (strcmp(w->cms_names[i], id) != 0) {
+            continue;
+        }
+        if (memcmp(w->cms_certs[i], hash, sizeof hash) != 0) {
+            return sv_fail(why, SV_ERR_INVALID,
+                           "--for names two certificates of '%s'; say which one the device has",
+                           id);
+        }
+        *twice = true;
+    }
+    return SV_OK;
+}
+
 static sv_err wrap_for(writing *w, const sv_image_key *key, const char *path, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf pem = SV_TEXTBUF_HEAP(CERT_MAX);
     sv_why inner = { 0 };
@@ -167,7 +189,13 @@ static sv_err wrap_for(writing *w, const sv_image_key *key, const char *path, sv
         return sv_fail(why, named, "'%.160s' is no certificate of a device: %.200s", path,
                        inner.text);
     }
+    bool twice = false;
     SV_TRY(sv_disk_read(path, &pem, why));
+    SV_TRY(check_once(w, sv_textbuf_text(&pem), &twice, why));
+    if (twice) {
+        return SV_OK;
+    }
+    sv_sha256(sv_textbuf_text(&pem), w->cms_certs[w->cms_count]);
     w->cms[w->cms_count] = SV_TEXTBUF_HEAP(SV_CONTENT_CMS_MAX);
     sv_err err = sv_content_wrap(key->bytes, sv_textbuf_text(&pem), &w->cms[w->cms_count], &inner);
     w->cms_count++;
@@ -180,16 +208,19 @@ static bool is_certificate(const char *name) {
 }
 
 /// Folders of certificates have that of who issued them as well: no device's, and left out.
-static sv_err wrap_found(writing *w, const sv_image_key *key, const char *path, sv_why *why) {
+static sv_err wrap_found(writing *w, const sv_image_key *key, const char *path, size_t *found,
+                         sv_why *why) {
     bool authority = false;
     if (sv_identity_is_authority(path, &authority, NULL) == SV_OK && authority) {
         return SV_OK;
     }
+    (*found)++;
     return wrap_for(w, key, path, why);
 }
 
 /// Every certificate of a folder.
 static sv_err wrap_folder(writing *w, const sv_image_key *key, const char *folder, sv_why *why) {
+    size_t found = 0;
     DIR *dir = opendir(folder);
     const struct dirent *entry = NULL;
     sv_err err = dir != NULL ? SV_OK : sv_fail(why, SV_ERR_IO, "cannot read '%s': %m", folder);
@@ -197,13 +228,17 @@ static sv_err wrap_folder(writing *w, const sv_image_key *key, const char *folde
         char path[SV_PATH_MAX];
         if (is_certificate(entry->d_name)) {
             err = sv_disk_join(path, sizeof path, folder, entry->d_name);
-            err = err == SV_OK ? wrap_found(w, key, path, why) : err;
+            err = err == SV_OK ? wrap_found(w, key, path, &found, why) : err;
         }
     }
     if (dir != NULL) {
         (void) closedir(dir);
     }
-    return err;
+    return err != SV_OK || found > 0
+               ? err
+               : sv_fail(why, SV_ERR_INVALID,
+                         "--for '%.160s': there is no certificate of a device (*.crt) in it",
+                         folder);
 }
 
 static sv_err wrap_each(writing *w, const sv_image_key *key, sv_why *why) {

@@ -4,6 +4,7 @@
 #include "update_keys.h"
 #include <base/mem.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct asked {
     const char *dir, *role, *valid;
@@ -28,6 +29,10 @@ static sv_err delegate(const asked *a, sv_why *why) {
     sv_tuf_delegation made = { .name = a->role, .holders = holders, .terminating = a->terminating };
     const sv_tuf_change change = { .delegation = &made };
     int64_t expires_us = 0;
+    if (strcmp(a->role, "bins") == 0) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "'bins' means the hash bins, in `sign --renew`; choose another name");
+    }
     for (size_t i = 0; a->paths[i] != NULL; i++) {
         made.paths[made.path_count++] = a->paths[i];
     }

@@ -54,9 +54,20 @@ static sv_err role_of(const update_folder *folder, const asked *a, const char *p
     if (a->role == NULL) {
         return update_bins_role(folder, sv_text_of(path), room, why);
     }
-    return sv_text_copy(sv_text_of(a->role), room, UPDATE_NAME_ROOM) == SV_OK
-               ? SV_OK
-               : sv_fail(why, SV_ERR_INVALID, "--role '%.80s' is too long", a->role);
+    sv_text role = sv_text_of(a->role);
+    if (sv_tuf_is_bin(role)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--role %.80s is a hash bin: which one it is follows from the path. Leave "
+                       "--role out",
+                       a->role);
+    }
+    if ((!sv_tuf_role_is_valid(role) && !sv_text_is(role, "targets"))
+        || sv_text_copy(role, room, UPDATE_NAME_ROOM) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--role '%.80s' vouches for no images: targets or a supplier's role does",
+                       a->role);
+    }
+    return SV_OK;
 }
 
 static sv_err withdraw(const update_folder *folder, const asked *a, sv_why *why) {

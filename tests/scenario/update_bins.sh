@@ -17,7 +17,15 @@ says 2 'they cannot become 256' keys bins 256 --keys keys
 says 2 'is a hash bin: what is in it would be nowhere' keys undelegate bin-3 --keys keys
 update keys new acme --keys acme
 says 2 'is what a hash bin is called' keys delegate bin-3 --paths '*' --public acme/public/acme.json --keys keys
+says 2 "'bins' means the hash bins" keys delegate bins --paths '*' --public acme/public/acme.json --keys keys
 update publish --keys keys --repo repo
+
+# No image is vouched for by who may not, nor where nobody looks.
+for role in root snapshot timestamp a/b; do says 2 'vouches for no images' sign two.img --product press --version 2.0 --hardware a --plain --role $role --keys keys; done
+says 2 'is a hash bin: which one it is follows from the path' sign two.img --product press --version 2.0 --hardware a --plain --role bin-0 --keys keys
+says 2 'vouches for no images' sign --withdraw press/1.0.img --role snapshot --keys keys
+[ -z "$(ls keys/pending)" ] || fail "what is refused is pending: $(ls keys/pending)"
+says 0 'root' keys show --keys keys
 
 # What was a release stays in targets; the next goes into its bin, whose file alone is another. The counter goes on across them.
 says 0 "$(bin_of press/2.0.img) version 2" sign two.img --product press --version 2.0 --hardware a --plain --keys keys

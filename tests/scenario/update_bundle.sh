@@ -28,6 +28,13 @@ update publish --keys keys --repo repo
 says 0 'with its key for 2 devices' bundle --repo repo --target press/1.1.img --for certs --keys keys --out sealed.tar
 grep -qa 'a secret of the house' sealed.tar && fail "the sealed image lies open in the bundle"
 says 0 'with its key for 1 device' bundle --repo repo --target press/1.1.img --for certs/press-1.crt --keys keys --out one.tar
+# A device that is named twice has one key; two certificates of one id are somebody's mistake.
+says 0 'with its key for 2 devices' bundle --repo repo --target press/1.1.img --for certs --for certs/press-1.crt --keys keys --out twice-for.tar
+"$selvedge" pki issue --dir pki --id press-1 --out again >/dev/null 2>&1
+says 2 "two certificates of 'press-1'" bundle --repo repo --target press/1.1.img --for certs --for again/press-1.crt --keys keys --out x.tar
+mkdir empty
+cp pki/ca.crt empty/
+says 2 "no certificate of a device (*.crt) in it" bundle --repo repo --target press/1.1.img --for empty --keys keys --out x.tar
 old_hash=$(sha256sum old.img | cut -d' ' -f1)
 update bundle --repo repo --target press/1.1.img --encoding "delta:$old_hash" --out delta.tar
 [ "$(stat -c %s delta.tar)" -lt $(($(stat -c %s sealed.tar) / 2)) ] || fail "the delta is no smaller"
