@@ -51,8 +51,10 @@ typedef struct sv_statement {
 } sv_statement;
 
 /// The groups, in the order of the report.
-extern const sv_statement SV_STATEMENTS_DOORS[], SV_STATEMENTS_KEYS[], SV_STATEMENTS_HOST[];
-extern const size_t SV_STATEMENTS_DOORS_COUNT, SV_STATEMENTS_KEYS_COUNT, SV_STATEMENTS_HOST_COUNT;
+extern const sv_statement SV_STATEMENTS_DOORS[], SV_STATEMENTS_KEYS[], SV_STATEMENTS_HOST[],
+    SV_STATEMENTS_FLEET[], SV_STATEMENTS_STORAGE[];
+extern const size_t SV_STATEMENTS_DOORS_COUNT, SV_STATEMENTS_KEYS_COUNT, SV_STATEMENTS_HOST_COUNT,
+    SV_STATEMENTS_FLEET_COUNT, SV_STATEMENTS_STORAGE_COUNT;
 
 /// How many there are, and one of them.
 size_t sv_statement_count(void);

@@ -6,6 +6,7 @@
 #include <base/mem.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/clock.h>
 
@@ -20,13 +21,15 @@ static const char ABOUT[] =
     "root "
     "it sees all of them), and knocks at their doors as a stranger would.\nNothing is changed.\n\n"
     "  selvedge checklist --pilot pilot\n"
-    "  sudo selvedge checklist --output html > checklist.html\n\n"
+    "  sudo selvedge checklist --url https://fleet.example:8443 --token-file admin.token --output "
+    "html > checklist.html\n\n"
     "Exit codes: 0 everything holds, or cannot apply here; 1 something does not hold, or could not "
     "be seen.";
 
 typedef struct asked {
-    const char *pilot;
+    sv_fleet_place place;
     const char *output;
+    const char *backup;
 } asked;
 
 static const struct {
@@ -52,11 +55,12 @@ static sv_err find_form(const char *name, size_t *out, sv_why *why) {
 static sv_err read_description(const asked *a, sv_json **out, sv_why *why) {
     char path[SV_PATH_MAX];
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(DESCRIPTION_MAX);
-    bool here = a->pilot == NULL && sv_disk_exists(PILOT_HERE "/pilot.json");
-    if (a->pilot == NULL && !here) {
+    bool here =
+        a->place.pilot == NULL && a->place.url == NULL && sv_disk_exists(PILOT_HERE "/pilot.json");
+    if (a->place.pilot == NULL && !here) {
         return SV_OK;
     }
-    const char *dir = here ? PILOT_HERE : a->pilot;
+    const char *dir = here ? PILOT_HERE : a->place.pilot;
     if (sv_disk_join(path, sizeof path, dir, "pilot.json") != SV_OK || !sv_disk_exists(path)) {
         return sv_fail(why, SV_ERR_INVALID, "there is no pilot in '%.200s'", dir);
     }
@@ -76,21 +80,54 @@ static sv_err show(const sv_report *report, size_t form, sv_why *why) {
                : sv_fail(why, SV_ERR_NO_SPACE, "the output cannot be written: %m");
 }
 
+/// The fleet server of the pilot, or of --url.
+static void ask_fleet(const asked *a, bool pilot, sv_facts *facts) {
+    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
+    sv_why why = { .text = "" };
+    if (!pilot && a->place.url == NULL) {
+        (void) sv_fail(&why, SV_ERR_NOT_FOUND,
+                       "the fleet server was not asked: say --url URL --token-file FILE");
+        sv_gather_nothing_told(&why, facts);
+    } else if (sv_fleet_api_open(&a->place, &api, &why) != SV_OK) {
+        sv_gather_nothing_told(&why, facts);
+    } else {
+        sv_gather_told(api, facts);
+    }
+}
+
+static void gather(const asked *a, const sv_json *description, sv_facts *facts) {
+    facts->at_us = sv_clock_wall_us();
+    facts->pilot = description != NULL;
+    facts->clock.proven = sv_clock_instant().proven;
+    (void) sv_fail(&facts->pki.missing, SV_ERR_NOT_FOUND,
+                   "no program here names a PKI's folder that can be read");
+    (void) signal(SIGPIPE, SIG_IGN);
+    ask_fleet(a, description != NULL, facts);
+    sv_gather_programs("/proc", description, facts);
+    sv_gather_answers(facts);
+    sv_gather_databases(facts);
+    sv_gather_kernel("/proc", facts);
+    if (a->backup != NULL) {
+        sv_gather_database(a->backup, "the backup", &facts->backup);
+    } else {
+        (void) sv_fail(&facts->backup.missing, SV_ERR_NOT_FOUND,
+                       "no copy was named: say --backup FILE");
+    }
+}
+
+static void facts_drop(sv_facts **facts) {
+    sv_facts_drop(*facts);
+    free(*facts);
+}
+
 static sv_err run(const asked *a, bool *holds, sv_why *why) {
     size_t form = 0;
     SV_DEFER(sv_json_drop) sv_json *description = NULL;
-    SV_DEFER(sv_mem_drop) sv_facts *facts = sv_mem_new(sizeof *facts);
+    SV_DEFER(facts_drop) sv_facts *facts = sv_mem_new(sizeof *facts);
     SV_DEFER(sv_mem_drop) sv_report *report = sv_mem_new(sizeof *report);
     SV_TRY(find_form(a->output, &form, why));
     SV_TRY(read_description(a, &description, why));
-    facts->at_us = sv_clock_wall_us();
-    facts->pilot = description != NULL;
-    (void) sv_fail(&facts->pki.missing, SV_ERR_NOT_FOUND,
-                   "no program here names a PKI's folder that can be read");
-    sv_gather_programs("/proc", description, facts);
-    (void) signal(SIGPIPE, SIG_IGN);
-    sv_gather_answers(facts);
-    sv_gather_kernel("/proc", facts);
+    gather(a, description, facts);
     sv_report_make(facts, report);
     *holds = sv_report_holds(report);
     return show(report, form, why);
@@ -99,11 +136,12 @@ static sv_err run(const asked *a, bool *holds, sv_why *why) {
 int cmd_checklist(int argc, char **argv) {
     asked a = { .output = "text" };
     const sv_option options[] = {
-        { .name = "pilot",
-          .value = "DIR",
+        SV_FLEET_PLACE_OPTIONS(a.place),
+        { .name = "backup",
+          .value = "FILE",
           .kind = SV_OPTION_TEXT,
-          .target = &a.pilot,
-          .help = "look at the pilot in this folder [./pilot where there is one]" },
+          .target = &a.backup,
+          .help = "a copy of the fleet server's database, to see whether it could be restored" },
         { .name = "output",
           .value = "FORM",
           .kind = SV_OPTION_TEXT,

@@ -18,6 +18,8 @@ enum {
     SV_FACT_FILES_MAX = 2048,
     SV_FACT_CERTS_MAX = 4096,
     SV_FACT_DOORS_MAX = 128,
+    SV_FACT_DATABASES_MAX = 64,
+    SV_FACT_PAGES_MAX = 100,     ///< of a list of the fleet server: 50,000 devices
     SV_FACT_DOORS_NAMED_MAX = 4, ///< by one configuration
     SV_FACT_NAME_ROOM = 96,
 };
@@ -57,7 +59,7 @@ typedef struct sv_fact_settings {
     } doors[SV_FACT_DOORS_NAMED_MAX];
     size_t door_count;
     bool classic_allowed; ///< a gateway: certificates without role and extensions
-    bool renewal_off;     ///< somebody else renews its certificate
+    bool all_goes_up;     ///< a gateway: every value of every sensor, unless it says otherwise
 } sv_fact_settings;
 
 /// A program that is running.
@@ -130,6 +132,43 @@ typedef struct sv_fact_door {
     char headers_lack[160]; ///< of its page: which are missing or too weak; "": none
 } sv_fact_door;
 
+/// A database, or a copy of one.
+typedef struct sv_fact_database {
+    char path[SV_PATH_MAX];
+    char of[SV_FACT_NAME_ROOM];
+    sv_program_kind kind; ///< of whom
+    sv_why missing;
+    char check[128]; ///< what SQLite's quick_check says: "ok"
+    int64_t schema;  ///< how far its schema has come
+    int64_t devices; ///< in a fleet server's; -1: it is another's
+    int64_t changed_us;
+    unsigned mode;
+    uint64_t free_bytes, disk_bytes; ///< of its file system
+} sv_fact_database;
+
+/// What the fleet server is asked.
+typedef enum sv_ask {
+    SV_ASK_OVERVIEW,
+    SV_ASK_STANDING,
+    SV_ASK_NOTIFY,
+    SV_ASK_CERTIFICATES,
+    SV_ASK_ALERTS,      ///< open and acknowledged ones
+    SV_ASK_UNDELIVERED, ///< messages that were given up
+    SV_ASK_DEVICES,
+    SV_ASK_OFFLINE, ///< devices, as are the next two
+    SV_ASK_REVOKED_ONLINE,
+    SV_ASK_RETIRED_ONLINE,
+    SV_ASK__COUNT
+} sv_ask;
+
+/// And what it said: one document, or the pages of a list. Owned.
+typedef struct sv_fact_told {
+    sv_why missing;
+    sv_json *pages[SV_FACT_PAGES_MAX];
+    size_t page_count;
+    bool cut; ///< there are more
+} sv_fact_told;
+
 typedef struct sv_facts {
     int64_t at_us;
     bool pilot; ///< one user's machine, on which all programs run
@@ -143,6 +182,14 @@ typedef struct sv_facts {
     sv_why doors_missing;
     sv_fact_door doors[SV_FACT_DOORS_MAX];
     size_t door_count;
+    sv_fact_database databases[SV_FACT_DATABASES_MAX];
+    size_t database_count;
+    sv_fact_database backup;
+    sv_fact_told told[SV_ASK__COUNT];
+    struct {
+        bool proven; ///< a time server sets it, says the kernel
+        int64_t server_ahead_us;
+    } clock;
     struct {
         sv_why missing;
         int64_t level; ///< kernel.randomize_va_space
@@ -155,5 +202,8 @@ typedef struct sv_facts {
         char dir[SV_PATH_MAX];
     } pki;
 } sv_facts;
+
+/// What the fleet server said goes.
+void sv_facts_drop(sv_facts *facts);
 
 #endif

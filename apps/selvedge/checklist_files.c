@@ -377,8 +377,7 @@ void sv_gather_config(const sv_config_node *root, const char *folder, sv_fact_pr
     name_doors(root, &w, program);
     program->settings.classic_allowed =
         sv_text_is(setting(root, "listen", "classic_certificates"), "allow");
-    program->settings.renewal_off = sv_text_is(setting(root, "tls", "renew"), "off")
-                                    || sv_text_is(setting(root, "enrolment", "renew"), "off");
+    program->settings.all_goes_up = sv_text_is(setting(root, "uplink", "default"), "all");
 }
 
 /// What stands behind --config or -c in its command line.

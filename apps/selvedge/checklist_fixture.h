@@ -72,9 +72,61 @@ static inline void good_door(sv_facts *facts, const char *of, sv_door_kind kind,
     (void) snprintf(door->of, sizeof door->of, "%s", of);
 }
 
+/// What a good fleet server says; anything may be said instead.
+static inline void good_told(sv_facts *facts, sv_ask ask, const char *text) {
+    sv_fact_told *told = &facts->told[ask];
+    for (size_t i = 0; i < told->page_count; i++) {
+        sv_json_drop(&told->pages[i]);
+    }
+    told->page_count = 1;
+    assert_int_equal(sv_json_parse(sv_text_of(text), &told->pages[0], NULL, NULL), SV_OK);
+}
+
+static inline void good_fleet(sv_facts *facts) {
+    static const char NOBODY[] = "{\"items\":[],\"next\":null}";
+    good_told(facts, SV_ASK_OVERVIEW,
+              "{\"sites\":[{\"gateways\":[{\"id\":\"gateway-1\",\"online\":true,\"last_seen\":1,"
+              "\"maintenance\":null,\"spool_fill\":0.1,\"full\":false,"
+              "\"dropped\":{\"averages\":9,\"alerts\":0}}]}]}");
+    good_told(facts, SV_ASK_STANDING,
+              "{\"version\":7,\"cannot\":null,"
+              "\"gateways\":[{\"id\":\"gateway-1\",\"connected\":true,\"version\":7}]}");
+    good_told(facts, SV_ASK_NOTIFY, "{\"channels\":[{}],\"routes\":[{}]}");
+    good_told(facts, SV_ASK_CERTIFICATES,
+              "{\"items\":[{\"id\":\"press-1\",\"state\":\"valid\",\"renews\":\"itself\"}]}");
+    good_told(facts, SV_ASK_ALERTS,
+              "{\"items\":[{\"device\":\"press-2\",\"type\":\"OFFLINE\",\"state\":\"open\"}]}");
+    good_told(facts, SV_ASK_UNDELIVERED, NOBODY);
+    good_told(
+        facts, SV_ASK_DEVICES,
+        "{\"items\":[{\"id\":\"press-1\",\"firmware_version\":\"1.4.2\",\"clock_ahead\":null}]}");
+    good_told(facts, SV_ASK_OFFLINE,
+              "{\"items\":[{\"id\":\"press-2\",\"last_seen\":1,\"maintenance\":null}]}");
+    good_told(facts, SV_ASK_REVOKED_ONLINE, NOBODY);
+    good_told(facts, SV_ASK_RETIRED_ONLINE, NOBODY);
+    facts->clock.proven = true;
+}
+
+static inline void good_database(sv_fact_database *db, const char *path) {
+    *db = (sv_fact_database){ .of = "fleet",
+                              .kind = SV_PROGRAM_FLEET,
+                              .check = "ok",
+                              .schema = 9,
+                              .devices = 1,
+                              .changed_us = NOW_US,
+                              .mode = 0600,
+                              .free_bytes = 50,
+                              .disk_bytes = 100 };
+    (void) snprintf(db->path, sizeof db->path, "%s", path);
+}
+
 static inline void good_facts(sv_facts *facts) {
+    sv_facts_drop(facts);
     memset(facts, 0, sizeof *facts);
     facts->at_us = NOW_US;
+    good_fleet(facts);
+    good_database(&facts->databases[facts->database_count++], "/var/lib/selvedge/fleet.db");
+    good_database(&facts->backup, "/mnt/backup/fleet.db");
     good_program(facts, "fleet", SV_PROGRAM_FLEET, 901);
     good_program(facts, "gateway", SV_PROGRAM_GATEWAY, 902);
     good_program(facts, "agent", SV_PROGRAM_AGENT, 903);

@@ -1,10 +1,11 @@
 // Looks at a deployment and writes down what it sees (checklist_facts.h): running programs in
-// /proc, their configurations, files, certificates. Reads alone; what it may not read becomes a
-// reason, never a fault of its own.
+// /proc, their configurations, files, certificates, what the fleet server says. Reads alone; what
+// it may not read becomes a reason, never a fault of its own.
 #ifndef SELVEDGE_CHECKLIST_GATHER_H
 #define SELVEDGE_CHECKLIST_GATHER_H
 
 #include "checklist_facts.h"
+#include "fleet_api.h"
 #include <codec/config.h>
 
 /// The programs that `description` (a pilot.json) lists, or, NULL, all on this machine whose file
@@ -35,6 +36,14 @@ void sv_gather_door_kind(const sv_fact_program *program, sv_fact_door *door);
 void sv_gather_answers(sv_facts *facts);
 /// Which headers the page of an answer lacks.
 void sv_gather_headers(const char *answer, char lack[160]);
+
+/// Every database that was found among the files.
+void sv_gather_databases(sv_facts *facts);
+void sv_gather_database(const char *path, const char *of, sv_fact_database *out);
+
+/// Ask the fleet server everything; or, where it cannot be asked, why.
+void sv_gather_told(sv_fleet_api *api, sv_facts *facts);
+void sv_gather_nothing_told(const sv_why *why, sv_facts *facts);
 
 void sv_gather_kernel(const char *proc, sv_facts *facts);
 

@@ -7,6 +7,7 @@
 #include <base/mem.h>
 #include <crypto/pki.h>
 #include <stdlib.h>
+#include <store/db.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -105,6 +106,17 @@ static void what_was_replaced_under_a_running_program_is_seen(void **state) {
     assert_true(facts->programs[0].exe_replaced);
     assert_non_null(strstr(facts->programs[0].missing.text, "does not say what process 7 may do"));
     assert_non_null(strstr(facts->programs[0].settings.missing.text, "is broken"));
+}
+
+// [checklist-6]
+static void a_program_whose_file_was_renamed_is_still_what_the_kernel_calls_it(void **state) {
+    (void) state;
+    fake_process(in("renamed.tmp (deleted)"), "gateway.yaml", STATUS);
+    put("proc/7/comm", "selvedge-gatewa\n", 0644);
+    sv_gather_programs(in("proc"), NULL, facts);
+    assert_int_equal(facts->program_count, 1);
+    assert_int_equal(facts->programs[0].kind, SV_PROGRAM_GATEWAY);
+    assert_true(facts->programs[0].exe_replaced);
 }
 
 // [checklist-6]
@@ -247,6 +259,30 @@ static void a_fleet_server_that_chose_its_ports_says_which(void **state) {
     assert_true(door.tls);
 }
 
+// [checklist-23]
+static void a_database_is_opened_checked_and_counted(void **state) {
+    (void) state;
+    static const char SCHEMA[] = "CREATE TABLE device (id TEXT); INSERT INTO device VALUES ('a');";
+    const sv_db_migration first = { "first", SCHEMA };
+    SV_DEFER(sv_db_drop) sv_db *db = NULL;
+    sv_fact_database seen = { .path = "" };
+    assert_int_equal(sv_db_open(in("fleet.db"), &first, 1, &db, NULL), SV_OK);
+    sv_gather_database(in("fleet.db"), "fleet", &seen); // while it is in use
+    assert_string_equal(seen.missing.text, "");
+    assert_string_equal(seen.check, "ok");
+    assert_int_equal(seen.schema, 1);
+    assert_int_equal(seen.devices, 1);
+    assert_int_equal(seen.mode, 0600);
+    assert_true(seen.free_bytes > 0 && seen.disk_bytes >= seen.free_bytes);
+    put("broken.db", "SQLite format 3, or so it says, and then nothing of the kind", 0600);
+    seen = (sv_fact_database){ .path = "" };
+    sv_gather_database(in("broken.db"), "fleet", &seen);
+    assert_string_equal(seen.missing.text, "");
+    assert_string_not_equal(seen.check, "ok");
+    sv_gather_database(in("nowhere.db"), "fleet", &seen);
+    assert_non_null(strstr(seen.missing.text, "nowhere.db"));
+}
+
 // [checklist-22]
 static void a_page_without_its_headers_is_seen(void **state) {
     (void) state;
@@ -285,6 +321,8 @@ int main(void) {
             a_running_program_leads_to_its_rights_its_file_and_its_configuration, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_replaced_under_a_running_program_is_seen, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            a_program_whose_file_was_renamed_is_still_what_the_kernel_calls_it, setup, teardown),
         cmocka_unit_test_setup_teardown(where_nothing_of_ours_runs_that_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pilot_says_itself_which_programs_are_its_own, setup,
                                         teardown),
@@ -294,6 +332,7 @@ int main(void) {
             teardown),
         cmocka_unit_test_setup_teardown(a_fleet_server_that_chose_its_ports_says_which, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_database_is_opened_checked_and_counted, setup, teardown),
         cmocka_unit_test(a_page_without_its_headers_is_seen),
         cmocka_unit_test_setup_teardown(the_kernel_is_asked, setup, teardown),
     };

@@ -129,11 +129,18 @@ static sv_err read_exe(const char *proc, int64_t pid, char exe[SV_PATH_MAX], boo
     return SV_OK;
 }
 
-static sv_program_kind kind_of(const char *exe) {
+/// By its file, or, where that was renamed under it, by what the kernel calls it.
+static sv_program_kind kind_of(const char *proc, int64_t pid, const char *exe) {
+    enum { KERNEL_LETTERS = 15 };
+    SV_DEFER(sv_textbuf_drop) sv_textbuf comm = SV_TEXTBUF_HEAP(PROC_TEXT_MAX);
     const char *slash = strrchr(exe, '/');
     const char *file = slash != NULL ? slash + 1 : exe;
+    bool named = read_proc(proc, pid, "comm", &comm, NULL) == SV_OK;
+    sv_text name = named ? sv_text_trim(sv_textbuf_text(&comm)) : SV_TEXT("");
     for (size_t i = 0; i < SV_COUNT(KINDS); i++) {
-        if (strcmp(file, KINDS[i].file) == 0) {
+        sv_text own = sv_text_of(KINDS[i].file);
+        own.len = own.len < KERNEL_LETTERS ? own.len : KERNEL_LETTERS;
+        if (strcmp(file, KINDS[i].file) == 0 || sv_text_eq(name, own)) {
             return KINDS[i].kind;
         }
     }
@@ -227,14 +234,18 @@ static void add_listed(const char *proc, const sv_json *item, sv_facts *facts) {
         program->kind = SV_PROGRAM_AGENT;
         return;
     }
-    program->kind = kind_of(program->exe);
+    program->kind = kind_of(proc, pid, program->exe);
 }
 
 static void add_found(const char *proc, int64_t pid, sv_facts *facts) {
     char exe[SV_PATH_MAX];
     char name[SV_FACT_NAME_ROOM];
     bool replaced;
-    if (read_exe(proc, pid, exe, &replaced, NULL) != SV_OK || kind_of(exe) == SV_PROGRAM_OTHER) {
+    if (read_exe(proc, pid, exe, &replaced, NULL) != SV_OK) {
+        return;
+    }
+    sv_program_kind kind = kind_of(proc, pid, exe);
+    if (kind == SV_PROGRAM_OTHER) {
         return;
     }
     (void) snprintf(name, sizeof name, "%.60s (process %lld)", strrchr(exe, '/') + 1,
@@ -243,7 +254,7 @@ static void add_found(const char *proc, int64_t pid, sv_facts *facts) {
     if (program != NULL) {
         memcpy(program->exe, exe, sizeof program->exe);
         program->exe_replaced = replaced;
-        program->kind = kind_of(exe);
+        program->kind = kind;
     }
 }
 
