@@ -135,30 +135,46 @@ static sv_err bring_encoding(const bringing *b, const sv_encoding *encoding, sv_
 
 // ---- plain images -------------------------------------------------------------------------------
 
-/// `targets/<folder>/<sha256>.<name>`, as other TUF clients ask for it.
+/// `targets/<folder>/<sha256>.<name>`, as other TUF clients ask for it; `make`: its folder as well.
+static sv_err plain_path(const char *repo, const sv_target *target, sv_text path, bool make,
+                         char room[SV_PATH_MAX], sv_why *why) {
+    size_t folder = 0;
+    for (size_t i = 0; i < path.len; i++) {
+        folder = path.at[i] == '/' ? i + 1 : folder;
+    }
+    sv_textbuf name = { .at = room, .cap = SV_PATH_MAX };
+    sv_textbuf_addf(&name, "%s/targets/%.*s", repo, (int) folder, path.at);
+    sv_err err = sv_textbuf_end(&name);
+    if (err == SV_OK && make) {
+        SV_TRY(sv_disk_make_folder(room, 0755, why));
+    }
+    sv_hex_add(&name, target->digest, sizeof target->digest);
+    sv_textbuf_addf(&name, ".%.*s", (int) (path.len - folder), path.at + folder);
+    return sv_textbuf_end(&name) == SV_OK
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID, "'%.160s' is too long a path", repo);
+}
+
 static sv_err link_plain(const bringing *b, sv_why *why) {
     char from[SV_PATH_MAX];
     char to[SV_PATH_MAX];
-    size_t folder = 0;
-    for (size_t i = 0; i < b->path.len; i++) {
-        folder = b->path.at[i] == '/' ? i + 1 : folder;
-    }
-    sv_textbuf name = SV_TEXTBUF(to);
-    sv_textbuf_addf(&name, "%s/targets/%.*s", b->repo, (int) folder, b->path.at);
-    if (sv_textbuf_end(&name) != SV_OK) {
-        return sv_fail(why, SV_ERR_INVALID, "'%.160s' is too long a path", b->repo);
-    }
-    SV_TRY(sv_disk_make_folder(to, 0755, why));
-    sv_hex_add(&name, b->target->digest, sizeof b->target->digest);
-    sv_textbuf_addf(&name, ".%.*s", (int) (b->path.len - folder), b->path.at + folder);
-    if (sv_textbuf_end(&name) != SV_OK) {
-        return sv_fail(why, SV_ERR_INVALID, "'%.160s' is too long a path", b->repo);
-    }
+    SV_TRY(plain_path(b->repo, b->target, b->path, true, to, why));
     SV_TRY(update_artifact_path(b->repo, b->target->digest, "raw", from, why));
     if (link(from, to) == 0 || errno == EEXIST) {
         return SV_OK;
     }
     return copy_file(from, to, why);
+}
+
+sv_err update_plain_judge(const char *repo, const sv_target *target, const char *path,
+                          sv_why *why) {
+    SV_DEFER(update_file_drop) update_file file = { .fd = -1 };
+    char place[SV_PATH_MAX];
+    SV_TRY(plain_path(repo, target, sv_text_of(path), false, place, why));
+    SV_TRY(update_file_open(place, &file, why));
+    sv_why inner = { 0 };
+    sv_err err = sv_image_check(&file.bytes, target, &inner);
+    return err == SV_OK ? SV_OK : sv_fail(why, err, "'%.200s': %.160s", place, inner.text);
 }
 
 // ---- all of them --------------------------------------------------------------------------------

@@ -57,6 +57,9 @@ sv_err update_artifacts_bring(const update_release *release, const char *repo, s
 sv_err update_artifacts_take(const update_folder *folder, const update_document *document,
                              const char *from, sv_why *why);
 
+/// What other TUF clients fetch of a plain image, `targets/<folder>/<sha256>.<name>`, is the image.
+sv_err update_plain_judge(const char *repo, const sv_target *target, const char *path, sv_why *why);
+
 /// The index of an encoding below `dir` by the target, every chunk by the index, and a plain image
 /// by its hash.
 sv_err update_artifact_judge(const char *dir, const sv_target *target, const sv_encoding *encoding,

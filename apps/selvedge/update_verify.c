@@ -69,9 +69,14 @@ static sv_err judge_boot(const char *path, const sv_target *target, sv_why *why)
     return sv_fail(why, SV_ERR_UNTRUSTED, "'%.120s': %.240s", path, inner.text);
 }
 
+static sv_err say_wrong(const char *path, sv_err err, const sv_why *inner, sv_why *why) {
+    return sv_fail(why, err == SV_ERR_IO ? err : SV_ERR_UNTRUSTED, "'%.120s': %.240s", path,
+                   inner->text);
+}
+
 static sv_err judge_bytes(const verifying *v, const char *path, const sv_target *target,
                           sv_why *why) {
-    bool bundle = v->source->bundle != NULL;
+    bool bundle = v->source->bundle != NULL; // which has no file for other clients
     sv_why inner = { 0 };
     if (v->source->server != NULL) {
         return SV_OK;
@@ -79,9 +84,12 @@ static sv_err judge_bytes(const verifying *v, const char *path, const sv_target 
     for (size_t i = 0; i < (bundle ? 1 : target->encoding_count); i++) {
         sv_err err = update_source_judge(v->source, target, &target->encodings[i], &inner);
         if (err != SV_OK) {
-            return sv_fail(why, err == SV_ERR_IO ? err : SV_ERR_UNTRUSTED, "'%.120s': %.240s", path,
-                           inner.text);
+            return say_wrong(path, err, &inner, why);
         }
+    }
+    if (!bundle && !target->sealed) {
+        sv_err err = update_plain_judge(v->a->place.where, target, path, &inner);
+        return err == SV_OK ? SV_OK : say_wrong(path, err, &inner, why);
     }
     return SV_OK;
 }

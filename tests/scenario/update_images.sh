@@ -118,6 +118,17 @@ PY
   cp whole "$file"
 done
 says 0 'signed and whole' verify repo --root keys/root.json
+# Nor what other clients are given, should it be a file of its own as after a copy.
+plain=$(find repo/targets -type f)
+cp "$plain" whole
+rm "$plain"
+says 1 'No such file' verify repo --root keys/root.json
+{ printf x; tail -c +2 whole; } >"$plain"
+says 1 "'$plain': " verify repo --root keys/root.json
+rm "$plain"
+update publish --keys keys --repo repo
+cmp "$plain" whole || fail "what was missing does not come back"
+says 0 'signed and whole' verify repo --root keys/root.json
 
 # A supplier signs with keys of his own; what he hands over is judged before anybody else sees it.
 update keys new acme --key ec --keys acme

@@ -1,6 +1,7 @@
 // A targets file of somebody else (a supplier's, or one that waits for signatures) is changed,
 // joined and looked through. The first byte chooses what; the rest is the file, or a public key.
 // What is taken stays as it was but for the change, what is not is refused with a sentence.
+#include <base/mem.h>
 #include <base/time.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,35 @@ static void change(const sv_tuf_metadata *old) {
     must(sv_json_each(sv_json_get(old->content, "targets"), must_be_there, after) == SV_OK);
 }
 
+static void hold(sv_tuf_holders *out) {
+    SV_DEFER(sv_json_drop) sv_json *value = NULL;
+    must(sv_json_parse(SV_TEXT("{\"keytype\":\"ed25519\",\"scheme\":\"ed25519\",\"keyval\":{"
+                               "\"public\":\"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a"
+                               "68f707511a\"}}"),
+                       &value, NULL, NULL)
+             == SV_OK
+         && sv_tuf_public_read(value, &out->keys[0], NULL) == SV_OK);
+    out->count = 1;
+    out->threshold = 1;
+}
+
+static void spread(const sv_tuf_metadata *old) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(TEXT_MAX);
+    SV_DEFER(sv_tuf_drop) sv_tuf_metadata *after = NULL;
+    SV_DEFER(sv_mem_drop) sv_tuf_holders *holders = sv_mem_new(sizeof *holders);
+    const sv_tuf_bins bins = { .count = 16, .holders = holders };
+    const sv_tuf_change spread = { .bins = &bins };
+    sv_why why = { 0 };
+    hold(holders);
+    if (sv_tuf_targets_make(&HEAD, old, &spread, &text, &why) != SV_OK) {
+        must(why.text[0] != '\0');
+        return;
+    }
+    must(sv_tuf_read(sv_textbuf_text(&text), SV_TUF_TARGETS, &after, NULL) == SV_OK);
+    must(sv_tuf_bins_count(after) == bins.count);
+    must(sv_json_each(sv_json_get(old->content, "targets"), must_be_there, after) == SV_OK);
+}
+
 static void join(sv_text bytes, const sv_tuf_metadata *old) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(TEXT_MAX);
     SV_DEFER(sv_tuf_drop) sv_tuf_metadata *after = NULL;
@@ -79,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         read_key(bytes);
     } else if (sv_tuf_read(bytes, SV_TUF_TARGETS, &old, NULL) == SV_OK) {
         change(old);
+        spread(old);
         join(bytes, old);
     }
     return 0;

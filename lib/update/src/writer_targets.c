@@ -189,9 +189,19 @@ static sv_err add_delegations(sv_json_out *out, const sv_json *old, const sv_tuf
     return SV_OK;
 }
 
+static bool has_bin_name(const sv_tuf_metadata *old) {
+    const sv_json *roles = sv_json_get(sv_json_get(old->content, "delegations"), "roles");
+    for (size_t i = 0; i < sv_json_count(roles); i++) {
+        if (sv_tuf_is_bin(name_of(sv_json_at(roles, i)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static sv_err check_bins(const sv_tuf_metadata *old, const sv_tuf_change *change, sv_why *why) {
     size_t before = old != NULL ? sv_tuf_bins_count(old) : 0;
-    if (change->undelegate.len > 0 && sv_tuf_is_bin(change->undelegate)) {
+    if (before > 0 && change->undelegate.len > 0 && sv_tuf_is_bin(change->undelegate)) {
         return sv_fail(why, SV_ERR_INVALID,
                        "\"" SV_TEXT_FMT "\" is a hash bin: what is in it would be nowhere",
                        SV_TEXT_ARG(change->undelegate));
@@ -203,6 +213,10 @@ static sv_err check_bins(const sv_tuf_metadata *old, const sv_tuf_change *change
         || (change->bins->count != 16 && change->bins->count != SV_TUF_BINS_MAX)) {
         return sv_fail(why, SV_ERR_INVALID, "there can be 16 or %d hash bins, not %zu",
                        SV_TUF_BINS_MAX, change->bins->count);
+    }
+    if (before == 0 && old != NULL && has_bin_name(old)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "a delegated role has the name of a hash bin; take it out first");
     }
     if (before != 0 && before != change->bins->count) {
         return sv_fail(

@@ -325,6 +325,16 @@ static void bins_stay_as_many_and_are_nobody_else_s(void **state) {
         assert_true(sv_json_int(sv_json_get(sv_json_at(roles, i), "threshold"), &threshold));
         assert_int_equal(threshold, sv_tuf_is_bin(name) ? 2 : 1);
     }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf theirs = SV_TEXTBUF_HEAP(TEXT_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf next = SV_TEXTBUF_HEAP(TEXT_MAX);
+    sv_textbuf_add_str(&theirs,
+                       "{\"signatures\":[],\"signed\":{\"_type\":\"targets\",\"version\":5,"
+                       "\"spec_version\":\"1.0\",\"expires\":\"2044-08-10T10:05:04Z\","
+                       "\"targets\":{},\"delegations\":{\"keys\":{},\"roles\":[{\"name\":"
+                       "\"bin-7\",\"keyids\":[\"a\"],\"threshold\":1,\"terminating\":false,"
+                       "\"paths\":[\"*\"]}]}}}");
+    SV_DEFER(sv_tuf_drop) sv_tuf_metadata *supplier = document_of(&theirs, SV_TUF_TARGETS);
+    assert_int_equal(sv_tuf_targets_make(&HEAD, supplier, &spread, &next, NULL), SV_ERR_INVALID);
     const sv_tuf_change refused[] = { { .bins = &many },
                                       { .bins = &odd },
                                       { .undelegate = SV_TEXT("bin-3") },
