@@ -27,6 +27,7 @@ typedef struct gw_config {
         char bind[64];
         int64_t port;
         char socket[100]; ///< path of the unix socket for local programs; empty: none
+        int64_t loopback; ///< port on 127.0.0.1 without TLS, for the same; 0: none
         int64_t keepalive_us, packet_bytes, connections, session_us;
         int64_t queue_messages, queue_bytes;
         int64_t rate_bytes; ///< a second, of one client; 0: no bound

@@ -218,6 +218,7 @@ sv_err gw_door_open(gw *g, sv_why *why) {
         .port = (uint16_t) c->listen.port,
         .tls = g->door_tls,
         .path = c->listen.socket[0] == '\0' ? NULL : c->listen.socket,
+        .loopback_port = (uint16_t) c->listen.loopback,
         .limits = limits_of(c),
         .bytes_per_s = (size_t) c->listen.rate_bytes,
     };
@@ -227,6 +228,12 @@ sv_err gw_door_open(gw *g, sv_why *why) {
     SV_TRY(sv_mqtt_server_start(g->door, why));
     SV_LOG(info, "door.open", "devices are served on %s:%u", c->listen.bind,
            sv_mqtt_server_port(g->door));
+    if (c->listen.loopback != 0) {
+        SV_LOG(warn, "door.loopback",
+               "programs of this machine are served on 127.0.0.1:%lld without TLS: whoever may log "
+               "in here may hear all",
+               (long long) c->listen.loopback);
+    }
     return SV_OK;
 }
 

@@ -42,6 +42,15 @@ class Way:
         return plain if context is None else context.wrap_socket(plain, server_hostname="localhost")
 
 
+class Loopback(Way):
+    """Without TLS and without a socket: what a program has that knows TCP alone."""
+
+    suffix = "-loopback"
+
+    def port(self):
+        return self.house.loopback
+
+
 class MutualTls(Way):
     has_identity = True
     suffix = "-tls"

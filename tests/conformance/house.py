@@ -18,6 +18,7 @@ from clients import Client, Raw, props
 from verdict import DENIED, KEEPALIVE_S, PACKET_BYTES, Wrong
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from ports import free_port  # noqa: E402
 from site_programs import Site, SiteError  # noqa: E402
 from tcp_to_unix import Forwarder  # noqa: E402
 
@@ -31,9 +32,10 @@ class House:
     def __init__(self, folder, programs, apps=(), group_ms=None):
         self.site = Site(folder, programs)
         self.socket = folder / "local.sock"
+        self.loopback = free_port()
         rights = ", ".join(f"{app}: ['results/#']" for app in apps)
         self.site.write_gateway(
-            fleet=False, alerts_port=None, group_ms=group_ms, door=f"socket: {self.socket}, keepalive: {KEEPALIVE_S}s, packet: {PACKET_BYTES // 1024}KiB",
+            fleet=False, alerts_port=None, group_ms=group_ms, door=f"socket: {self.socket}, loopback: {self.loopback}, keepalive: {KEEPALIVE_S}s, packet: {PACKET_BYTES // 1024}KiB",
             more=f"deny: [{DENIED}]\n" + (f"apps: {{{rights}}}\n" if apps else ""),
         )
         self.gateway = self.site.start_gateway()

@@ -27,7 +27,7 @@ struct sv_mqtt_server {
     sv_mqtt_server_hooks hooks;
     void *arg;
     sv_broker *broker;
-    sv_listener *tls, *local;
+    sv_listener *tls, *local, *loopback;
     sv_timer *tick;
     unsigned inside; ///< calls into the broker under way
     bool held;
@@ -235,7 +235,7 @@ sv_err sv_mqtt_server_open(sv_loop *loop, const sv_mqtt_server_options *options,
                                    .keep = hooks->keep == NULL ? NULL : hook_keep,
                                    .named = hooks->named == NULL ? NULL : hook_named,
                                    .event = hook_event };
-    if (options->bind == NULL && options->path == NULL) {
+    if (options->bind == NULL && options->path == NULL && options->loopback_port == 0) {
         return sv_fail(why, SV_ERR_INVALID, "an MQTT server needs an address or a socket");
     }
     uint8_t key[16];
@@ -281,12 +281,17 @@ sv_err sv_mqtt_server_start(sv_mqtt_server *server, sv_why *why) {
                                           .bytes_per_s = o->bytes_per_s };
         SV_TRY(sv_listener_open(server->loop, &tcp, &EVENTS, server, &server->tls, why));
     }
+    sv_listener_options local = { .path = o->path,
+                                  .links_max = LOCAL_LINKS_MAX,
+                                  .handshakes_max = LOCAL_LINKS_MAX,
+                                  .arrived_max = arrived_max };
     if (o->path != NULL) {
-        const sv_listener_options local = { .path = o->path,
-                                            .links_max = LOCAL_LINKS_MAX,
-                                            .handshakes_max = LOCAL_LINKS_MAX,
-                                            .arrived_max = arrived_max };
         SV_TRY(sv_listener_open(server->loop, &local, &EVENTS, server, &server->local, why));
+    }
+    if (o->loopback_port != 0) {
+        local.bind = "127.0.0.1";
+        local.port = o->loopback_port;
+        SV_TRY(sv_listener_open(server->loop, &local, &EVENTS, server, &server->loopback, why));
     }
     sv_timer_once(server->tick, SV_BROKER_TICK_US);
     return SV_OK;
@@ -334,6 +339,9 @@ void sv_mqtt_server_hold(sv_mqtt_server *server, bool hold) {
     if (server->local != NULL) {
         sv_listener_hold(server->local, hold);
     }
+    if (server->loopback != NULL) {
+        sv_listener_hold(server->loopback, hold);
+    }
     if (!hold) {
         // What they sent meanwhile is read before anybody is called silent.
         sv_timer_once(server->tick, SV_MQTT_SERVER_REST_US);
@@ -361,14 +369,23 @@ size_t sv_mqtt_server_kick(sv_mqtt_server *server, sv_text id, sv_mqtt_reason re
     return cut;
 }
 
+static void count_local(const sv_listener *listener, sv_listener_counts *sum) {
+    if (listener != NULL) {
+        sv_listener_counts more = sv_listener_count(listener);
+        sum->links += more.links;
+        sum->accepted += more.accepted;
+        sum->refused += more.refused;
+        sum->shed += more.shed;
+    }
+}
+
 sv_mqtt_server_counts sv_mqtt_server_count(const sv_mqtt_server *server) {
     sv_mqtt_server_counts counts = { .broker = sv_broker_count(server->broker) };
     if (server->tls != NULL) {
         counts.tls = sv_listener_count(server->tls);
     }
-    if (server->local != NULL) {
-        counts.local = sv_listener_count(server->local);
-    }
+    count_local(server->local, &counts.local);
+    count_local(server->loopback, &counts.local);
     return counts;
 }
 
@@ -385,6 +402,7 @@ void sv_mqtt_server_drop(sv_mqtt_server **server) {
     }
     sv_listener_drop(&mine->tls);
     sv_listener_drop(&mine->local);
+    sv_listener_drop(&mine->loopback);
     sv_broker_drop(&mine->broker);
     sv_timer_drop(&mine->tick);
     sv_textbuf_drop(&mine->laters);

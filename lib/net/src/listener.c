@@ -40,6 +40,10 @@ static sv_err listen_tcp(const sv_listener_options *options, int *out, sv_why *w
     sv_place at;
     socklen_t len = 0;
     SV_TRY(sv_place_parse(options->bind, options->port, &at, &len, why));
+    if (options->tls == NULL && !sv_place_is_loopback(&at)) {
+        return sv_fail(why, SV_ERR_INVALID, "a listener on %s:%u needs TLS", options->bind,
+                       options->port);
+    }
     SV_DEFER(sv_fd_drop)
     int fd = socket(at.head.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
@@ -212,9 +216,6 @@ sv_err sv_listener_open(sv_loop *loop, const sv_listener_options *options,
     }
     if (options->bind == NULL) {
         SV_TRY(sv_listen_path(options->path, &fd, why));
-    } else if (options->tls == NULL) {
-        return sv_fail(why, SV_ERR_INVALID, "a listener on %s:%u needs TLS", options->bind,
-                       options->port);
     } else {
         SV_TRY(listen_tcp(options, &fd, why));
     }

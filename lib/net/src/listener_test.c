@@ -319,12 +319,39 @@ static void a_unix_socket_names_nobody(void **state) {
     assert_int_equal(lstat(path, &info), -1);
 }
 
-static sv_err try_path(sv_loop *loop, const char *path, sv_why *why) {
-    sv_listener_options options = { .path = path, .links_max = 1 };
+static sv_err try_to_open(sv_loop *loop, const sv_listener_options *options, sv_why *why) {
     sv_listener *listener = NULL;
-    sv_err err = sv_listener_open(loop, &options, &EVENTS, NULL, &listener, why);
+    sv_err err = sv_listener_open(loop, options, &EVENTS, NULL, &listener, why);
     sv_listener_drop(&listener);
     return err;
+}
+
+static sv_err try_path(sv_loop *loop, const char *path, sv_why *why) {
+    const sv_listener_options options = { .path = path, .links_max = 1 };
+    return try_to_open(loop, &options, why);
+}
+
+// [mqtt-26]
+static void without_tls_this_machine_alone_is_served(void **state) {
+    (void) state;
+    static const char *const OTHERS[] = { "0.0.0.0",         "::",        "192.0.2.7",
+                                          "126.255.255.255", "128.0.0.1", "::ffff:127.0.0.1" };
+    SV_DEFER(site_drop) site *s = site_open(in_folder("beside"), 8, 8);
+    sv_listener_drop(&s->listener);
+    sv_listener_options options = { .links_max = 8, .arrived_max = ARRIVED_MAX };
+    for (size_t i = 0; i < SV_COUNT(OTHERS); i++) {
+        sv_why why;
+        options.bind = OTHERS[i];
+        assert_int_equal(try_to_open(s->loop, &options, &why), SV_ERR_INVALID);
+        assert_non_null(strstr(why.text, "needs TLS"));
+    }
+    options.bind = "127.0.0.1";
+    assert_int_equal(sv_listener_open(s->loop, &options, &EVENTS, s, &s->listener, NULL), SV_OK);
+    SV_DEFER(sv_fd_drop) int fd = call_port(sv_listener_port(s->listener));
+    assert_int_equal(write(fd, "hello", 5), 5);
+    TURN_UNTIL(s, s->count == 1 && s->owners[0].heard_len == 5);
+    assert_string_equal(s->owners[0].identity.id, "");
+    assert_memory_equal(s->owners[0].peer, "127.0.0.1:", 10);
 }
 
 static void a_path_is_taken_only_from_the_dead(void **state) {
@@ -418,6 +445,7 @@ int main(void) {
         cmocka_unit_test(an_owner_may_close_inside_any_event),
         cmocka_unit_test(a_listener_may_be_dropped_with_links_in_every_state),
         cmocka_unit_test(a_unix_socket_names_nobody),
+        cmocka_unit_test(without_tls_this_machine_alone_is_served),
         cmocka_unit_test(a_path_is_taken_only_from_the_dead),
         cmocka_unit_test(without_descriptors_accepting_rests_and_goes_on_by_itself),
         cmocka_unit_test(a_storm_of_handshakes_is_interleaved_with_who_is_in),

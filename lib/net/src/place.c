@@ -30,6 +30,14 @@ sv_err sv_place_refused(const char *bind, uint16_t port, int number, sv_why *why
     return sv_fail(why, code, "cannot listen on %s:%u: %s", bind, port, fault);
 }
 
+bool sv_place_is_loopback(const sv_place *place) {
+    if (place->head.sa_family == AF_INET6) {
+        return IN6_IS_ADDR_LOOPBACK(&place->v6.sin6_addr);
+    }
+    return place->head.sa_family == AF_INET
+           && ntohl(place->v4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
 uint16_t sv_place_port(int fd) {
     sv_place at = { .any = { 0 } };
     socklen_t len = sizeof at;

@@ -4,6 +4,7 @@
 
 #include <base/err.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -21,6 +22,8 @@ typedef union sv_place {
 sv_err sv_place_parse(const char *bind, uint16_t port, sv_place *out, socklen_t *len, sv_why *why);
 /// SV_ERR_STATE when `number` (an errno) says that the port is taken, else SV_ERR_IO.
 sv_err sv_place_refused(const char *bind, uint16_t port, int number, sv_why *why);
+/// Can this machine alone reach it: 127.0.0.0/8 or ::1?
+bool sv_place_is_loopback(const sv_place *place);
 /// The port a socket is bound to; 0 when it is not.
 uint16_t sv_place_port(int fd);
 /// The IPv4 address, or the first 64 bits of the IPv6 address: what one host can have many of

@@ -1,6 +1,6 @@
 // An MQTT server on the loop: a broker (mqtt/broker.h) behind listeners (net/listener.h), one with
-// mutual TLS for devices and one on a unix socket for local programs. What it adds is the wiring
-// and the clock.
+// mutual TLS for devices, and for local programs one on a unix socket and a plain one on loopback.
+// What it adds is the wiring and the clock.
 #ifndef SV_MQTT_SERVER_H
 #define SV_MQTT_SERVER_H
 
@@ -37,10 +37,11 @@ typedef struct sv_mqtt_server_hooks {
 } sv_mqtt_server_hooks;
 
 typedef struct sv_mqtt_server_options {
-    const char *bind; ///< an address; NULL: no listener on TCP
-    uint16_t port;    ///< 0: any free one
-    sv_tls *tls;      ///< a server context that demands client certificates
-    const char *path; ///< of the unix socket; NULL: none
+    const char *bind;       ///< an address; NULL: no listener on TCP
+    uint16_t port;          ///< 0: any free one
+    sv_tls *tls;            ///< a server context that demands client certificates
+    const char *path;       ///< of the unix socket; NULL: none
+    uint16_t loopback_port; ///< on 127.0.0.1, without TLS, for whom the socket is for; 0: none
     sv_broker_limits limits;
     size_t links_max, handshakes_max;
     size_t bytes_per_s; ///< of each client over TCP, see sv_listener_options; 0: no bound
@@ -48,7 +49,7 @@ typedef struct sv_mqtt_server_options {
 
 typedef struct sv_mqtt_server_counts {
     sv_broker_counts broker;
-    sv_listener_counts tls, local;
+    sv_listener_counts tls, local; ///< local: of the socket and on loopback
 } sv_mqtt_server_counts;
 
 /// The broker is there and can be restored into; nobody is let in before sv_mqtt_server_start.

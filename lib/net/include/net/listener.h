@@ -1,4 +1,5 @@
-// Incoming byte streams on the loop, over TLS on TCP or over a unix socket: accepts, shakes hands,
+// Incoming byte streams on the loop, over TLS on TCP, plainly on TCP from this machine alone, or
+// over a unix socket: accepts, shakes hands,
 // says who the certificate names, hands over what arrives and sends what is written at the end of
 // the loop's turn, so that many small writes become one record and one system call. An idle
 // TLS link holds its SSL and no buffers of ours.
@@ -35,7 +36,7 @@ typedef struct sv_listener_events {
     /// else refuses the link with this sentence. NULL: everybody whose certificate counts.
     sv_err (*welcome)(void *arg, const char *peer, const sv_identity *identity, sv_why *why);
     /// The link is up: its owner, whatever that is to be, comes back in the other events. NULL: no
-    /// room for it, the link is closed. `identity` is NULL on a unix socket; a certificate that TLS
+    /// room for it, the link is closed. `identity` is NULL without TLS; a certificate that TLS
     /// accepts but that names nobody (grammar, role) never comes here.
     void *(*up)(void *arg, sv_link *link, const sv_identity *identity);
     /// Looks at what has arrived and returns how many bytes it took; it is asked again about the
@@ -66,7 +67,8 @@ typedef struct sv_listener_options {
     const char *bind; ///< an address; NULL: `path`
     uint16_t port;    ///< 0: any free one
     const char *path; ///< of a unix socket, mode 0660; one that nobody listens on is replaced
-    sv_tls *tls;      ///< for TCP: a server context that asks for certificates; see sv_listener_tls
+    sv_tls *tls; ///< for TCP: a server context that asks for certificates; see sv_listener_tls.
+                 ///< NULL: `bind` must be this machine's loopback
     size_t links_max; ///< up at once; more are closed at accept
     size_t handshakes_max;
     size_t arrived_max; ///< bytes kept of a link that `bytes` has not taken; more end it
