@@ -75,20 +75,27 @@ static void bind_content(sv_stmt *stmt, const sv_alert *alert, const char *site,
     sv_stmt_bind_int(stmt, 9, alert->event == SV_ALERT_CLEARED ? STATE_CLEARED : STATE_OPEN);
     sv_stmt_bind_int(stmt, 10, when_ms(alert));
     bind_cleared(stmt, 11, alert);
+    bool banded = alert->expected_low < alert->expected_high;
+    sv_stmt_bind_number(stmt, 12, alert->score > 0 ? alert->score : SV_NAN);
+    sv_stmt_bind_number(stmt, 13, banded ? alert->expected_low : SV_NAN);
+    sv_stmt_bind_number(stmt, 14, banded ? alert->expected_high : SV_NAN);
 }
 
 static sv_err add_alert(sv_db *db, const sv_alert *alert, const char *site, const char *unit,
                         sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(db,
-                      "INSERT INTO alert (id, device, site, severity, message, value, raw, unit,"
-                      " state, raised_ms, updated_ms, cleared_ms, sensor, type, rule)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14)",
-                      &stmt, why));
+    SV_TRY(
+        sv_db_stmt(db,
+                   "INSERT INTO alert (id, device, site, severity, message, value, raw, unit,"
+                   " state, raised_ms, updated_ms, cleared_ms, score, expected_low, expected_high,"
+                   " sensor, type, rule)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14,"
+                   " ?15, ?16, ?17)",
+                   &stmt, why));
     bind_content(stmt, alert, site, unit);
-    sv_stmt_bind_str(stmt, 12, alert->sensor);
-    sv_stmt_bind_str(stmt, 13, sv_alert_type_name(alert->type));
-    sv_stmt_bind_str(stmt, 14, alert->rule);
+    sv_stmt_bind_str(stmt, 15, alert->sensor);
+    sv_stmt_bind_str(stmt, 16, sv_alert_type_name(alert->type));
+    sv_stmt_bind_str(stmt, 17, alert->rule);
     return sv_stmt_run(stmt, why);
 }
 
@@ -101,7 +108,9 @@ static sv_err update_alert(sv_db *db, const sv_alert *alert, const char *site, c
                       "UPDATE alert SET severity = ?4, message = ?5, value = coalesce(?6, value),"
                       " raw = coalesce(?7, raw), unit = coalesce(?8, unit),"
                       " state = CASE WHEN ?9 = 2 THEN 2 ELSE state END,"
-                      " updated_ms = ?10, cleared_ms = ?11"
+                      " updated_ms = ?10, cleared_ms = ?11, score = coalesce(?12, score),"
+                      " expected_low = coalesce(?13, expected_low),"
+                      " expected_high = coalesce(?14, expected_high)"
                       " WHERE id = ?1 AND device = ?2 AND site = ?3 AND state < 2",
                       &stmt, why));
     bind_content(stmt, alert, site, unit);

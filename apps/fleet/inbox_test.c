@@ -50,6 +50,28 @@ static void causes_of_one_type_are_told_apart_by_their_rule(void **state) {
     assert_int_equal(count(f).open, 3);
 }
 
+// [detect-11]
+static void how_unusual_it_is_stays_when_it_is_over(void **state) {
+    fixture *f = *state;
+    sv_alert alert = alert_of("a1", SV_ALERT_RAISED, 1000);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(4096);
+    sv_json_out out = SV_JSON_OUT(&text);
+    alert.score = 87;
+    alert.expected_low = 52;
+    alert.expected_high = 64.5;
+    assert_int_equal(sv_inbox_take(f->fleet.db, &alert, "north", "", NULL), SV_OK);
+    take(f, "a1", SV_ALERT_CLEARED, 2000);
+    assert_int_equal(sv_inbox_write(f->fleet.db, SV_TEXT("a1"), &out, NULL, NULL), SV_OK);
+    assert_non_null(strstr(text.at, "\"score\":87,\"expected\":[52,64.5],\"normal_at\":null"));
+    assert_non_null(strstr(text.at, "\"state\":\"cleared\""));
+    // Others have none of it.
+    take(f, "a2", SV_ALERT_RAISED, 3000);
+    sv_textbuf_clear(&text);
+    out = (sv_json_out) SV_JSON_OUT(&text);
+    assert_int_equal(sv_inbox_write(f->fleet.db, SV_TEXT("a2"), &out, NULL, NULL), SV_OK);
+    assert_null(strstr(text.at, "score"));
+}
+
 // [uplink-2]
 static void the_same_id_again_updates_it(void **state) {
     fixture *f = *state;
@@ -216,6 +238,7 @@ static void pages_show_each_alert_once_newest_first(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(causes_of_one_type_are_told_apart_by_their_rule),
+        TEST(how_unusual_it_is_stays_when_it_is_over),
         TEST(the_same_id_again_updates_it),
         TEST(what_is_cleared_stays_cleared_whatever_comes_late),
         TEST(one_alert_of_a_kind_is_open_at_a_time),

@@ -1,13 +1,36 @@
 // What the inbox holds, one, in pages, and counted.
 #include "inbox.h"
 
+#include <math.h>
 #include <store/json.h>
 
 static const char *const STATE_NAMES[] = { "open", "acknowledged", "cleared" };
 
 #define COLUMNS                                                                                    \
     "id, device, site, sensor, type, severity, message, value, raw, unit, state, raised_ms,"       \
-    " updated_ms, cleared_ms, acknowledged_ms, acknowledged_by, nullif(rule, '')"
+    " updated_ms, cleared_ms, acknowledged_ms, acknowledged_by, nullif(rule, ''), score,"          \
+    " expected_low, expected_high, normal_ms, normal_by"
+
+/// Where nobody has said how unusual it is, it has none of this.
+static void put_unusual(sv_json_out *out, sv_stmt *stmt) {
+    double low = sv_stmt_number(stmt, 18);
+    double high = sv_stmt_number(stmt, 19);
+    if (!isfinite(sv_stmt_number(stmt, 17))) {
+        return;
+    }
+    sv_json_add_int(out, "score", sv_stmt_int(stmt, 17));
+    sv_json_key(out, "expected");
+    if (low < high) {
+        sv_json_open_array(out);
+        sv_json_put_number(out, low);
+        sv_json_put_number(out, high);
+        sv_json_close_array(out);
+    } else {
+        sv_json_put_null(out);
+    }
+    sv_stmt_add_int(stmt, 20, out, "normal_at");
+    sv_stmt_add_text(stmt, 21, out, "normal_by");
+}
 
 static void put_alert(sv_json_out *out, sv_stmt *stmt) {
     sv_json_open_object(out);
@@ -28,6 +51,7 @@ static void put_alert(sv_json_out *out, sv_stmt *stmt) {
     sv_stmt_add_int(stmt, 13, out, "cleared_at");
     sv_stmt_add_int(stmt, 14, out, "acknowledged_at");
     sv_stmt_add_text(stmt, 15, out, "acknowledged_by");
+    put_unusual(out, stmt);
     sv_json_close_object(out);
 }
 

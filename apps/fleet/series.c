@@ -1,5 +1,7 @@
 #include "series.h"
 
+#include "expected.h"
+
 #include <base/mem.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,6 +270,7 @@ sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range
                     sv_shown_name(d.averages || d.seen == 0 ? SV_SHOWN_AVERAGE : SV_SHOWN_SUMMARY));
     sv_shown_write(points, count, out);
     put_corrected(&d.corrected, out);
+    SV_TRY(sv_expected_write(db, stream, range, out, why));
     sv_json_close_object(out);
     return SV_OK;
 }
@@ -282,6 +285,14 @@ static sv_err prune_stream(sv_db *db, int64_t stream, sv_point_kind kind, int64_
     sv_stmt_bind_int(stmt, 1, stream);
     sv_stmt_bind_int(stmt, 2, kind);
     sv_stmt_bind_int(stmt, 3, before_ms);
+    return sv_stmt_run(stmt, why);
+}
+
+static sv_err prune_expected(sv_db *db, int64_t stream, int64_t before_ms, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "DELETE FROM expected WHERE stream = ?1 AND at_ms < ?2", &stmt, why));
+    sv_stmt_bind_int(stmt, 1, stream);
+    sv_stmt_bind_int(stmt, 2, before_ms);
     return sv_stmt_run(stmt, why);
 }
 
@@ -301,6 +312,9 @@ sv_err sv_series_prune(sv_db *db, int64_t before_ms, int64_t *cursor, sv_why *wh
         sv_err err = prune_stream(db, streams[i], SV_POINT_AVERAGE, before_ms, why);
         if (err == SV_OK) {
             err = prune_stream(db, streams[i], SV_POINT_SUMMARY, before_ms, why);
+        }
+        if (err == SV_OK) {
+            err = prune_expected(db, streams[i], before_ms, why);
         }
         if (err != SV_OK) {
             sv_db_rollback(db);

@@ -53,9 +53,10 @@ typedef struct sv_series_range {
     size_t points;          ///< buckets when there is more than this
 } sv_series_range;
 
-/// {"unit","kind","points","pieces","corrected":[[ms,ms],...]}: averages, and the mean of
-/// each minute that has none; kind "summary" where no minute has. Of each bucket the smallest and
-/// the largest value are kept, in their order. `corrected`: between which times all points are.
+/// {"unit","kind","points","pieces","corrected":[[ms,ms],...],"expected","scores"}: averages, and
+/// the mean of each minute that has none; kind "summary" where no minute has. Of each bucket the
+/// smallest and the largest value are kept, in their order. `corrected`: between which times all
+/// points are; what was expected is of expected.h.
 sv_err sv_series_write(sv_db *db, const sv_stream *stream, const sv_series_range *range,
                        sv_json_out *out, sv_why *why);
 

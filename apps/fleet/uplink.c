@@ -2,6 +2,7 @@
 
 #include "clones.h"
 
+#include "expected.h"
 #include "inbox.h"
 #include "series.h"
 #include "site_rules.h"
@@ -129,6 +130,16 @@ static bool read_point(const sv_json *item, sv_point *out) {
            && out->min <= out->max;
 }
 
+/// A summary may say what was expected.
+static sv_err store_expected(batch *b, const sv_json *item, const taken_item *taken, sv_why *why) {
+    sv_expected expected;
+    if (taken->point.kind != SV_POINT_SUMMARY || !sv_expected_read(item, &expected)) {
+        return SV_OK;
+    }
+    expected.at_ms = taken->point.at_ms;
+    return sv_fleet_medium(sv_expected_add(b->fleet->db, taken->stream, &expected, why));
+}
+
 static sv_err store_item(batch *b, const sv_json *item, sv_why *why) {
     taken_item taken = { 0 };
     sv_text device_id;
@@ -143,6 +154,7 @@ static sv_err store_item(batch *b, const sv_json *item, sv_why *why) {
     SV_TRY(sv_registry_bind(b->fleet->registry, b->gateway, device_id, &device, why));
     SV_TRY(sv_registry_stream(b->fleet->registry, device, sensor, unit, &taken.stream, why));
     SV_TRY(sv_fleet_medium(sv_series_add(b->fleet->db, taken.stream, &taken.point, why)));
+    SV_TRY(store_expected(b, item, &taken, why));
     b->taken[b->taken_count++] = taken;
     return SV_OK;
 }

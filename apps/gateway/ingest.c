@@ -73,15 +73,18 @@ static void send_average(gw *g, const gw_stream *s, const sv_decision *d, placed
 }
 
 /// `corrected`: whether any reading of the minute is; the next one begins without.
-static void send_summary(gw *g, const gw_stream *s, const sv_summary *summary, bool *corrected) {
+static void send_summary(gw *g, gw_stream *s, const sv_summary *summary, bool *corrected) {
     sv_uplink uplink = s->rules.uplink;
-    if (uplink == SV_UPLINK_AGGREGATE || uplink == SV_UPLINK_CHANGE) {
-        gw_outbox_summary(g, s, summary, *corrected);
+    sv_summary told = *summary;
+    bool news = gw_usual_sift(&s->usual, &told);
+    if (uplink == SV_UPLINK_AGGREGATE || uplink == SV_UPLINK_CHANGE
+        || (uplink == SV_UPLINK_ALL && news)) {
+        gw_outbox_summary(g, s, &told, *corrected);
     }
     *corrected = false;
 }
 
-static void send_up(gw *g, const gw_stream *s, const sv_decision *d, placed at, bool *corrected) {
+static void send_up(gw *g, gw_stream *s, const sv_decision *d, placed at, bool *corrected) {
     send_average(g, s, d, at);
     if (d->summary_done) {
         send_summary(g, s, &d->summary, corrected);

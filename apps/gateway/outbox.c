@@ -1,6 +1,8 @@
 // What waits to go up: appended in the group's transaction, taken away after the answer.
 #include "gateway.h"
+#include <base/num.h>
 #include <codec/json.h>
+#include <math.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 
@@ -43,6 +45,20 @@ static void put_corrected(sv_json_out *out, bool corrected) {
     }
 }
 
+static void put_usual(sv_json_out *out, const sv_summary *summary) {
+    enum { DIGITS = 5 };
+    if (summary->score > 0) {
+        sv_json_add_int(out, "score", lround(summary->score));
+    }
+    if (summary->low < summary->high) {
+        sv_json_key(out, "expected");
+        sv_json_open_array(out);
+        sv_json_put_number(out, sv_num_round(summary->low, DIGITS));
+        sv_json_put_number(out, sv_num_round(summary->high, DIGITS));
+        sv_json_close_array(out);
+    }
+}
+
 void gw_outbox_average(gw *g, const gw_stream *s, int64_t at_us, double value, bool corrected) {
     if (g->fleet.http == NULL) {
         return;
@@ -68,6 +84,7 @@ void gw_outbox_summary(gw *g, const gw_stream *s, const sv_summary *summary, boo
     sv_json_add_number(&out, "min", summary->min);
     sv_json_add_number(&out, "mean", summary->mean);
     sv_json_add_number(&out, "max", summary->max);
+    put_usual(&out, summary);
     put_corrected(&out, corrected);
     put_item(g, &body, GW_ITEM_MINUTE);
 }

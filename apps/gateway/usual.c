@@ -1,5 +1,6 @@
 #include "gateway.h"
 #include <edge/usual.h>
+#include <math.h>
 #include <sys/clock.h>
 #include <sys/log.h>
 
@@ -76,4 +77,25 @@ void gw_usual_keep_all(gw *g) {
             gw_usual_keep(g, s);
         }
     }
+}
+
+static bool has_moved(const gw_usual *usual, const sv_summary *minute) {
+    double part = (minute->high - minute->low) / GW_USUAL_PARTS;
+    int64_t since_us = minute->minute_us - usual->told_us;
+    return since_us >= GW_USUAL_TOLD_US || since_us < 0
+           || fabs(minute->low - usual->told_low) > part
+           || fabs(minute->high - usual->told_high) > part;
+}
+
+bool gw_usual_sift(gw_usual *usual, sv_summary *minute) {
+    bool known = minute->low < minute->high;
+    if (known && has_moved(usual, minute)) {
+        usual->told_low = minute->low;
+        usual->told_high = minute->high;
+        usual->told_us = minute->minute_us;
+    } else {
+        minute->low = minute->high = 0;
+    }
+    minute->score = minute->score >= GW_USUAL_SCORE ? minute->score : 0;
+    return minute->score > 0 || minute->low < minute->high;
 }

@@ -17,7 +17,10 @@ typedef struct gw_stream gw_stream;
 enum {
     GW_USUAL_READINGS = 500,
     GW_USUAL_COPIES = 200, ///< in one second
+    GW_USUAL_SCORE = 10,   ///< what a minute's score is worth telling from
+    GW_USUAL_PARTS = 20,   ///< of the band's width: it has changed when an edge moved by one
 };
+#define GW_USUAL_TOLD_US SV_TIME_HOUR_US ///< and is told again after this
 #define GW_USUAL_LEAST_US (15 * SV_TIME_MINUTE_US)
 #define GW_USUAL_MOST_US (6 * SV_TIME_HOUR_US)
 
@@ -26,6 +29,8 @@ typedef struct gw_usual {
     int64_t kept_us;                 ///< monotonic, of the copy
     unsigned fresh;                  ///< readings learnt from since
     char alert[SV_ALERT_ID_MAX + 1]; ///< the last one that was raised
+    double told_low, told_high;      ///< what was expected, as it went up last
+    int64_t told_us;                 ///< of the minute that told it
 } gw_usual;
 
 /// Where that is asked for: go on from its copy, if there is one.
@@ -38,5 +43,8 @@ void gw_usual_keep(gw *g, gw_stream *s);
 void gw_usual_tick(gw *g, gw_stream *s, int64_t now_us, unsigned *left);
 /// Of every stream that has learnt something since.
 void gw_usual_keep_all(gw *g);
+
+/// Of what the minute says about the usual only what is news stays; false: nothing is.
+bool gw_usual_sift(gw_usual *usual, sv_summary *minute);
 
 #endif

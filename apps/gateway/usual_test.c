@@ -156,6 +156,52 @@ static void a_copy_that_is_damaged_is_learnt_anew(void **state) {
     assert_int_equal(detector(f).seen, 100); // from the readings
 }
 
+// [uplink-14]
+static void of_what_was_expected_only_news_go_up(void **state) {
+    (void) state;
+    static const struct {
+        int minute;
+        double low, high, score;
+        bool told, scored;
+    } CASES[] = {
+        { 0, 50, 70, 0, true, false },      // the first
+        { 1, 50.5, 70.5, 9, false, false }, // less than a twentieth
+        { 2, 51.5, 70, 0, true, false },    // more
+        { 3, 51.5, 70, 10, false, true },   { 4, 0, 0, 0, false, false },
+        { 61, 51.5, 70, 0, false, false },  { 62, 51.5, 70, 0, true, false }, // an hour later
+        { 30, 51.5, 70, 0, true, false }, // a clock that was set back
+    };
+    gw_usual usual = { .reading = 0 };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        sv_summary minute = { .minute_us =
+                                  INT64_C(1800000000000000) + CASES[i].minute * SV_TIME_MINUTE_US,
+                              .low = CASES[i].low,
+                              .high = CASES[i].high,
+                              .score = CASES[i].score };
+        bool news = gw_usual_sift(&usual, &minute);
+        assert_int_equal(news, CASES[i].told || CASES[i].scored);
+        assert_int_equal(minute.low < minute.high, CASES[i].told);
+        assert_int_equal(minute.score > 0, CASES[i].scored);
+    }
+}
+
+// [uplink-14]
+static void a_minute_goes_up_with_its_score_and_what_was_expected(void **state) {
+    fixture *f = *state;
+    say_minutes(f, "t", 0, 400, 0);
+    say_minutes(f, "t", 400, 402, 500);
+    gw_ingest_tick(&f->g);
+    int64_t minutes = ask(f, "SELECT count(*) FROM outbox WHERE average = 0");
+    int64_t banded = ask(f, "SELECT count(*) FROM outbox WHERE body LIKE '%\"expected\":[%'");
+    assert_in_range(banded, 6, minutes / 4);
+    assert_in_range(ask(f, "SELECT count(*) FROM outbox WHERE body LIKE '%\"score\":%' AND "
+                           "body LIKE '%\"mean\":5__.%'"),
+                    1, 2);
+    assert_int_equal(ask(f, "SELECT count(*) FROM outbox WHERE body LIKE '%\"expected\":[%' AND "
+                            "average = 1"),
+                     0);
+}
+
 // [edge-18]
 static void a_reload_keeps_what_is_known(void **state) {
     fixture *f = *state;
@@ -178,6 +224,8 @@ int main(void) {
         TEST(a_copy_is_made_in_its_time_and_not_before),
         TEST(an_open_alert_outlives_a_power_cut_and_is_not_raised_again),
         TEST(a_copy_that_is_damaged_is_learnt_anew),
+        TEST(of_what_was_expected_only_news_go_up),
+        TEST(a_minute_goes_up_with_its_score_and_what_was_expected),
         TEST(a_reload_keeps_what_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

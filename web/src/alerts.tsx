@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { call, query, type Alert } from "./api";
-import { alertSentence, capital, count, readable, withUnit, words } from "./format";
+import { alertSentence, capital, count, num, readable, withUnit, words } from "./format";
 import { latest, on } from "./live";
 import { useLoad } from "./load";
 import { AlertText, Chips, Command, Empty, Failed, Lasting, State, Time } from "./parts";
@@ -53,6 +53,8 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
           <Lasting alert={alert} />
           {alert.sensor && alertSentence(alert) === readable(alert.message) && <> · {words(alert.sensor)} {alert.value !== null && withUnit(alert.value, alert.unit)}</>}
           {!alert.sensor && alert.rule && <> · rule {alert.rule}</>}
+          {alert.expected && <> · <span class="fig">expected {num(alert.expected[0])} to {withUnit(alert.expected[1], alert.unit)}</span></>}
+          {alert.score !== undefined && <> · <span class="fig">score {alert.score}</span></>}
           {alert.state !== "cleared" && <Now alert={alert} />}
           {" · "}{alert.site}
           {alert.state === "acknowledged" && <> · acknowledged by {alert.acknowledged_by ?? "someone"} <Time at={alert.acknowledged_at} /></>}

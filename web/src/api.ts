@@ -10,6 +10,8 @@ export type Alert = {
   value: number | null; raw: number | null; unit: string | null; state: "open" | "acknowledged" | "cleared";
   raised_at: number; updated_at: number; cleared_at: number | null; acknowledged_at: number | null;
   acknowledged_by: string | null;
+  /* Of an alert about what is unusual, and only there. */
+  score?: number; expected?: [number, number] | null; normal_at?: number | null; normal_by?: string | null;
 };
 export type Command = {
   id: string; device: string; name: string; payload: unknown; rule: string | null; alert: string | null; by: string | null;
@@ -50,7 +52,8 @@ export type Overview = {
 export type Point = [number, number | null];
 export type Points = { d: string; s: string; p: Point[] }[];
 export type Shown = "raw" | "average" | "summary";
-export type Series = { unit: string; kind: string; points: Point[]; pieces: [Shown, number][]; corrected: [number, number][] };
+export type Series = { unit: string; kind: string; points: Point[]; pieces: [Shown, number][]; corrected: [number, number][]; expected?: Band[] };
+export type Band = [at: number, low: number, high: number];
 export type Fault = { line: number; column: number; sentence: string };
 export type RulesVersion = { version: number; at: number; by: string; comment: string; sha256: string };
 export type SiteRules = Partial<RulesVersion> & {

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { call, query, type Alert, type Command, type Series, type Shown } from "./api";
+import { call, query, type Alert, type Band, type Command, type Series, type Shown } from "./api";
 import { clock, count, exact, num, unitText, words } from "./format";
 import { on } from "./live";
 import { Failed } from "./parts";
@@ -8,6 +8,7 @@ import { Failed } from "./parts";
 const width = 900;
 const holdMs = 180e3; // a minute's mean arrives at least this often
 const againMs = 60e3;
+const bandMs = 65 * 60e3; // what was expected is told again at least this often
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const dayOf = (at: Date) => at.toLocaleDateString(undefined, { day: "numeric", month: "short" });
@@ -47,6 +48,27 @@ function shade(u: uPlot, alerts: Alert[]) {
   }
 }
 
+/* What was expected: a band on the ground, each value until the next one. */
+function band(u: uPlot, bands: Band[]) {
+  const { left, top, width: wide, height } = u.bbox;
+  u.ctx.save();
+  u.ctx.beginPath();
+  u.ctx.rect(left, top, wide, height);
+  u.ctx.clip();
+  u.ctx.fillStyle = css("--accent");
+  u.ctx.globalAlpha = 0.12;
+  bands.forEach(([at, low, high], i) => {
+    const from = Math.max(left, u.valToPos(at / 1000, "x", true));
+    const to = Math.min(left + wide, u.valToPos(Math.min(bands[i + 1]?.[0] ?? Date.now(), at + bandMs) / 1000, "x", true));
+    const ceiling = u.valToPos(high, "y", true);
+    if (to > from) u.ctx.fillRect(from, ceiling, to - from, u.valToPos(low, "y", true) - ceiling);
+  });
+  u.ctx.restore();
+}
+
+/* The band at a time, if one was known then. */
+const bandAt = (bands: Band[], at: number) => bands.filter(([from]) => from <= at && at - from < bandMs).pop();
+
 /* What the device was given, when: a dashed line. */
 function rule(u: uPlot, commands: Command[]) {
   const { left, top, width: wide, height } = u.bbox;
@@ -77,7 +99,7 @@ function mark(u: uPlot, spans: Series["corrected"]) {
 }
 
 type Hands = {
-  zoom: (from: number, to: number) => void; back: () => void; point: (u: uPlot) => void; alerts: () => Alert[]; commands: () => Command[]; corrected: () => Series["corrected"];
+  zoom: (from: number, to: number) => void; back: () => void; point: (u: uPlot) => void; alerts: () => Alert[]; commands: () => Command[]; corrected: () => Series["corrected"]; expected: () => Band[];
 };
 
 function options(el: HTMLElement, sensor: string, hands: Hands): uPlot.Options {
@@ -95,7 +117,7 @@ function options(el: HTMLElement, sensor: string, hands: Hands): uPlot.Options {
     axes: [{ ...axis, values: times, space: (_u, _i, min, max) => (max - min < 240 ? 76 : 52), size: (_u, texts) => (texts?.some((t) => t?.includes("\n")) ? 44 : 28) }, { ...axis, size: 52, values: levels }],
     series: [{}, { label: words(sensor), stroke: css("--accent"), width: 1.5, spanGaps: false, points: { show: false } }],
     hooks: {
-      drawClear: [(u) => { shade(u, hands.alerts()); rule(u, hands.commands()); mark(u, hands.corrected()); }],
+      drawClear: [(u) => { band(u, hands.expected()); shade(u, hands.alerts()); rule(u, hands.commands()); mark(u, hands.corrected()); }],
       setCursor: [hands.point],
       setSelect: [(u) => {
         if (u.select.width < 8) return;
@@ -149,6 +171,8 @@ export function Chart(props: {
   const plot = useRef<uPlot | null>(null);
   const points = useRef<Seen[]>([]);
   const corrected = useRef<Series["corrected"]>([]);
+  const expected = useRef<Band[]>([]);
+  const [banded, setBanded] = useState(false);
   const [now, setNow] = useState<number | null>(props.value);
   const [size, setSize] = useState(-1);
   const [error, setError] = useState("");
@@ -190,7 +214,8 @@ export function Chart(props: {
     const value = at === null || at === undefined ? null : u.data[1]![at];
     if (value !== null && value !== undefined) {
       const ms = u.data[0]![at!]! * 1000;
-      readout.current!.textContent = `${view.span > 864e5 || Date.now() - ms > 864e5 ? exact(ms) : clock(ms)} · ${num(value)} ${unit}`;
+      const usual = bandAt(expected.current, ms);
+      readout.current!.textContent = `${view.span > 864e5 || Date.now() - ms > 864e5 ? exact(ms) : clock(ms)} · ${num(value)} ${unit}${usual ? ` · expected ${num(usual[1])} to ${num(usual[2])}` : ""}`;
       return;
     }
     const { min = 0, max = 0 } = u.scales.x!;
@@ -206,7 +231,7 @@ export function Chart(props: {
     const make = () => {
       plot.current?.destroy();
       plot.current = new uPlot(options(box.current!, sensor, {
-        zoom: (a, b) => handlers.current.zoom(a, b), back: () => handlers.current.back(), point: say, alerts: () => handlers.current.alerts, commands: () => handlers.current.commands, corrected: () => corrected.current,
+        zoom: (a, b) => handlers.current.zoom(a, b), back: () => handlers.current.back(), point: say, alerts: () => handlers.current.alerts, commands: () => handlers.current.commands, corrected: () => corrected.current, expected: () => expected.current,
       }), [[], []], box.current!);
       draw();
     };
@@ -234,6 +259,11 @@ export function Chart(props: {
       const since = following ? points.current.filter((p) => p[0] > end && p[0] > to) : [];
       points.current = [...seen(series), ...since];
       corrected.current = series.corrected;
+      /* Raw readings come from the gateway without it: what was known stays. */
+      if (series.expected) {
+        expected.current = series.expected;
+        setBanded(series.expected.length > 0);
+      }
       setSize(points.current.length);
       setError("");
       setAsking(false);
@@ -302,6 +332,7 @@ export function Chart(props: {
       {size > 0 && (
         <p class="shown">
           <span data-shown>{told(points.current)}</span>
+          {banded && <span class="band" data-band>expected</span>}
           {asking ? <span class="dim">Asking the gateway…</span>
             : <button type="button" class="link" data-act="raw" onClick={() => fetchRaw(!raw)}>{raw ? "Back to averages" : "Fetch raw from the gateway"}<span class="hidden">: {words(sensor)}</span></button>}
         </p>

@@ -23,8 +23,10 @@ const alerts = [
   [7, "warning", "vibration", "Value 4.6 exceeds high threshold", "open", 720000],
   [11, "warning", null, "no reading for 5 min", "acknowledged", 320000],
   [5, "warning", "pressure", "Value 4.1 below low threshold", "cleared", 9000000],
+  [2, "warning", "vibration", "Value 6.9 outside what was usual at this hour (1.9 to 2.8) for the last 12 days", "open", 400000],
 ].map(([n, severity, sensor, message, state, ago], i) => ({
-  id: String(i + 1), device: id(n), site: site(n), sensor, type: sensor ? "threshold" : "silence", severity, message,
+  id: String(i + 1), device: id(n), site: site(n), sensor, type: sensor ? (/usual/.test(message) ? "ANOMALY" : "threshold") : "silence",
+  ...(/usual/.test(message) ? { rule: "unusual", score: 87, expected: [1.9, 2.8], normal_at: null, normal_by: null } : {}), severity, message,
   value: sensor ? Number(/[\d.]+/.exec(message)[0]) : null, raw: null, unit: sensors.find((s) => s[0] === sensor)?.[1] ?? null, state, raised_at: began - ago, updated_at: began,
   cleared_at: state === "cleared" ? began - 8000000 : null, acknowledged_at: state === "acknowledged" ? began - 60000 : null,
   acknowledged_by: state === "acknowledged" ? "operator" : null,
@@ -132,7 +134,8 @@ function series(n, q, kind) {
   const step = Math.max(1000, (to - from) / 500);
   const points = [];
   for (let at = from; at <= to && at <= seen(n, Date.now()); at += step) points.push([Math.round(at), value(n, s, at)]);
-  return { unit: sensors[s][1], kind, points, pieces: kind === "raw" ? [["raw", points.length]] : [["summary", 1], ["average", points.length - 1]], corrected: n % 3 === 1 ? [[from, from + (to - from) / 4]] : [] };
+  return { unit: sensors[s][1], kind, points, pieces: kind === "raw" ? [["raw", points.length]] : [["summary", 1], ["average", points.length - 1]], corrected: n % 3 === 1 ? [[from, from + (to - from) / 4]] : [],
+    ...(kind === "raw" ? {} : { expected: [0, 0.2, 0.5].map((part) => [Math.round(from + part * (to - from)), +(sensors[s][2] * (0.93 - part / 20)).toFixed(2), +(sensors[s][2] * (1.05 + part / 20)).toFixed(2)]), scores: [] }) };
 }
 
 function api(req, res, url) {

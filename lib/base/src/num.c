@@ -191,3 +191,9 @@ sv_err sv_num_parse(sv_text text, double *out) {
     *out = value;
     return SV_OK;
 }
+
+double sv_num_round(double value, int digits) {
+    char text[TEXT_BYTES];
+    (void) snprintf(text, sizeof text, "%.*e", digits - 1, value);
+    return strtod(text, NULL);
+}

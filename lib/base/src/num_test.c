@@ -88,11 +88,21 @@ static void what_is_not_a_finite_json_number_is_refused(void **state) {
     }
 }
 
+static void a_number_keeps_so_many_digits(void **state) {
+    (void) state;
+    assert_true(sv_num_round(52.1234567, 5) == 52.123);
+    assert_true(sv_num_round(-0.00012345678, 3) == -0.000123);
+    assert_true(sv_num_round(99999.6, 5) == 100000);
+    assert_true(sv_num_round(0, 5) == 0);
+    assert_true(isinf(sv_num_round(INFINITY, 5)) && isnan(sv_num_round(SV_NAN, 5)));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_written_as_people_write_them),
         cmocka_unit_test(every_number_reads_back_the_same_in_at_most_31_characters),
         cmocka_unit_test(short_numbers_read_as_the_library_reads_them),
+        cmocka_unit_test(a_number_keeps_so_many_digits),
         cmocka_unit_test(what_is_not_a_finite_json_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

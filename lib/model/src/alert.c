@@ -94,24 +94,16 @@ void sv_alert_add_readable(sv_textbuf *out, sv_text message) {
     }
 }
 
-/// To five digits: more of them say nothing about what is usual.
-static void put_rounded(sv_json_out *json, double value) {
-    char room[NUMBER_MAX];
-    double rounded = value;
-    int len = snprintf(room, sizeof room, "%.5g", value);
-    (void) (sv_num_parse((sv_text){ room, (size_t) len }, &rounded) == SV_OK);
-    sv_json_put_number(json, rounded);
-}
-
 static void put_usual(sv_json_out *json, const sv_alert *alert) {
+    enum { DIGITS = 5 };
     if (alert->score > 0) {
         sv_json_add_int(json, "score", (int64_t) lround(alert->score));
     }
     if (alert->expected_low < alert->expected_high) {
         sv_json_key(json, "expected");
         sv_json_open_array(json);
-        put_rounded(json, alert->expected_low);
-        put_rounded(json, alert->expected_high);
+        sv_json_put_number(json, sv_num_round(alert->expected_low, DIGITS));
+        sv_json_put_number(json, sv_num_round(alert->expected_high, DIGITS));
         sv_json_close_array(json);
     }
 }

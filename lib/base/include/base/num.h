@@ -16,4 +16,7 @@ void sv_num_add(sv_textbuf *buf, double value);
 /// A JSON number (RFC 8259 §6) that is finite as a double. SV_ERR_INVALID for anything else.
 sv_err sv_num_parse(sv_text text, double *out);
 
+/// To so many significant digits (at most 17), as near as a double comes to it.
+double sv_num_round(double value, int digits);
+
 #endif
