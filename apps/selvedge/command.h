@@ -59,6 +59,7 @@ int cmd_gateway(int argc, char **argv);
 int cmd_alert(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_checklist(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_device(int argc, char **argv);
 int cmd_notify(int argc, char **argv);
 int cmd_model(int argc, char **argv);

@@ -16,6 +16,7 @@ static const sv_command COMMANDS[] = {
     { "notify", "messages to people: send a test, see what became of them", cmd_notify },
     { "audit", "what can be proved: has every reading arrived, and once?", cmd_audit },
     { "checklist", "what is true of this deployment's security, with evidence", cmd_checklist },
+    { "doctor", "what keeps a set-up from working, step by step, and what to do", cmd_doctor },
     { "model", "how long a machine will last, or what is wrong with it, learnt from history",
       cmd_model },
     { "backtest", "what the gateway's rules would have decided on recorded readings",
