@@ -56,6 +56,50 @@ sv_err sv_downlink_unacknowledge(sv_fleet *fleet, sv_text alert_id, const char *
     return sv_push_commit(fleet, err, why);
 }
 
+/// Whose stream it is about, so that a gateway that has forgotten the alert finds it.
+static sv_err write_normal(sv_fleet *fleet, sv_text id, const char *user, int64_t now_ms,
+                           sv_textbuf *data, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(fleet->db, "SELECT device, sensor FROM alert WHERE id = ?1", &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    SV_TRY(sv_stmt_next(stmt, why));
+    sv_json_out out = SV_JSON_OUT(data);
+    sv_json_open_object(&out);
+    sv_json_add_text(&out, "alert", id);
+    sv_json_add_text(&out, "device", sv_stmt_text(stmt, 0));
+    sv_json_add_text(&out, "sensor", sv_stmt_text(stmt, 1));
+    sv_json_add_str(&out, "by", user);
+    sv_json_add_int(&out, "at", now_ms);
+    sv_json_close_object(&out);
+    sv_stmt_reset(stmt);
+    return sv_textbuf_end(data);
+}
+
+static sv_err tell_normal(sv_fleet *fleet, sv_text id, const char *user, int64_t now_ms,
+                          sv_why *why) {
+    const sv_site *site = NULL;
+    char room[SV_PUSH_DATA_MAX];
+    sv_textbuf data = SV_TEXTBUF(room);
+    SV_TRY(site_of_alert(fleet, id, &site, why));
+    if (site == NULL) {
+        return SV_OK;
+    }
+    SV_TRY(write_normal(fleet, id, user, now_ms, &data, why));
+    sv_err err =
+        sv_push_add(fleet, (sv_push_to){ .site = site }, "normal", sv_textbuf_text(&data), why);
+    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+}
+
+sv_err sv_downlink_normal(sv_fleet *fleet, sv_text alert_id, const char *user, sv_why *why) {
+    int64_t now_ms = fleet->wall_us() / 1000;
+    SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
+    sv_err err = sv_inbox_normal(fleet->db, alert_id, user, now_ms, why);
+    if (err == SV_OK && sv_db_changes(fleet->db) > 0) {
+        err = tell_normal(fleet, alert_id, user, now_ms, why);
+    }
+    return sv_push_commit(fleet, err, why);
+}
+
 static sv_err write_command(const sv_command *command, const sv_json *payload, int64_t now_ms,
                             sv_textbuf *data) {
     sv_json_out out = SV_JSON_OUT(data);

@@ -16,6 +16,9 @@ sv_err sv_downlink_acknowledge(sv_fleet *fleet, sv_text alert_id, const char *us
 /// As sv_inbox_unacknowledge; nobody else hears of it.
 sv_err sv_downlink_unacknowledge(sv_fleet *fleet, sv_text alert_id, const char *user, sv_why *why);
 
+/// As sv_inbox_normal; the gateways of the site hear of it, once.
+sv_err sv_downlink_normal(sv_fleet *fleet, sv_text alert_id, const char *user, sv_why *why);
+
 typedef struct sv_command {
     const sv_device *device;
     sv_text name;

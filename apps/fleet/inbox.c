@@ -275,6 +275,42 @@ sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, const char *user, int64_t n
                : sv_timeline_add(db, id, SV_HAPPENED_UNACKNOWLEDGED, now_ms, user, why);
 }
 
+// ---- what was normal ----------------------------------------------------------------------------
+
+static sv_err require_unusual(sv_db *db, sv_text id, sv_why *why) {
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db, "SELECT rule = 'unusual' AND type = 'ANOMALY' FROM alert WHERE id = ?1",
+                      &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    sv_err err = sv_stmt_next(stmt, why);
+    bool unusual = err == SV_OK && sv_stmt_int(stmt, 0) != 0;
+    sv_stmt_reset(stmt);
+    if (err == SV_ERR_NOT_FOUND) {
+        return sv_fail(why, err, "there is no alert " SV_TEXT_FMT, SV_TEXT_ARG(id));
+    }
+    return err != SV_OK || unusual
+               ? err
+               : sv_fail(why, SV_ERR_STATE,
+                         "alert " SV_TEXT_FMT
+                         " is not about what is unusual: change its rule if it is too strict",
+                         SV_TEXT_ARG(id));
+}
+
+sv_err sv_inbox_normal(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why) {
+    SV_TRY(require_unusual(db, id, why));
+    sv_stmt *stmt;
+    SV_TRY(sv_db_stmt(db,
+                      "UPDATE alert SET normal_ms = ?2, normal_by = ?3, updated_ms = ?2"
+                      " WHERE id = ?1 AND normal_ms IS NULL",
+                      &stmt, why));
+    sv_stmt_bind_text(stmt, 1, id);
+    sv_stmt_bind_int(stmt, 2, now_ms);
+    sv_stmt_bind_str(stmt, 3, user);
+    SV_TRY(sv_stmt_run(stmt, why));
+    return sv_db_changes(db) == 0 ? SV_OK
+                                  : sv_timeline_add(db, id, SV_HAPPENED_NORMAL, now_ms, user, why);
+}
+
 // ---- forgetting ---------------------------------------------------------------------------------
 
 sv_err sv_inbox_prune(sv_db *db, int64_t before_ms, sv_why *why) {

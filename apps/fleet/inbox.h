@@ -25,6 +25,9 @@ sv_err sv_inbox_take_acknowledged(sv_db *db, const sv_alert *alert, const sv_gat
 /// second time changes no row (sv_db_changes).
 sv_err sv_inbox_acknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why);
 sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why);
+/// Somebody says that what it is about was normal, also when it is over; the first counts, later
+/// ones change no row. SV_ERR_STATE for an alert that is not about what is unusual. [detect-12]
+sv_err sv_inbox_normal(sv_db *db, sv_text id, const char *user, int64_t now_ms, sv_why *why);
 /// What the inbox calls it; info for anything else.
 sv_severity sv_inbox_severity(sv_text name);
 

@@ -1,5 +1,6 @@
 #include "fleet_fixture.h"
 
+#include "downlink.h"
 #include "inbox.h"
 
 #include <math.h>
@@ -70,6 +71,30 @@ static void how_unusual_it_is_stays_when_it_is_over(void **state) {
     out = (sv_json_out) SV_JSON_OUT(&text);
     assert_int_equal(sv_inbox_write(f->fleet.db, SV_TEXT("a2"), &out, NULL, NULL), SV_OK);
     assert_null(strstr(text.at, "score"));
+}
+
+// [detect-12]
+static void what_is_unusual_may_be_called_normal_once_and_nothing_else(void **state) {
+    fixture *f = *state;
+    sv_alert alert = alert_of("a1", SV_ALERT_RAISED, 1000);
+    sv_why why = { 0 };
+    alert.type = SV_ALERT_ANOMALY;
+    (void) snprintf(alert.rule, sizeof alert.rule, "unusual");
+    assert_int_equal(sv_inbox_take(f->fleet.db, &alert, "north", "", NULL), SV_OK);
+    assert_int_equal(sv_downlink_normal(&f->fleet, SV_TEXT("a1"), "ada", NULL), SV_OK);
+    assert_int_equal(sv_downlink_normal(&f->fleet, SV_TEXT("a1"), "ben", NULL), SV_OK);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert WHERE normal_by = 'ada'"), 1);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert_event WHERE event = 'normal'"),
+                     1);
+    assert_int_equal(
+        fixture_count(f, "SELECT count(*) FROM push WHERE name = 'normal' AND data LIKE "
+                         "'{\"alert\":\"a1\",\"device\":\"press-1\",\"sensor\":\"temperature\","
+                         "\"by\":\"ada\",%'"),
+        fixture_count(f, "SELECT count(DISTINCT gateway) FROM push"));
+    take(f, "a2", SV_ALERT_RAISED, 2000);
+    assert_int_equal(sv_downlink_normal(&f->fleet, SV_TEXT("a2"), "ada", &why), SV_ERR_STATE);
+    assert_non_null(strstr(why.text, "a2 is not about what is unusual"));
+    assert_int_equal(sv_downlink_normal(&f->fleet, SV_TEXT("a9"), "ada", &why), SV_ERR_NOT_FOUND);
 }
 
 // [uplink-2]
@@ -239,6 +264,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(causes_of_one_type_are_told_apart_by_their_rule),
         TEST(how_unusual_it_is_stays_when_it_is_over),
+        TEST(what_is_unusual_may_be_called_normal_once_and_nothing_else),
         TEST(the_same_id_again_updates_it),
         TEST(what_is_cleared_stays_cleared_whatever_comes_late),
         TEST(one_alert_of_a_kind_is_open_at_a_time),

@@ -208,6 +208,12 @@ static void unacknowledge(sv_visit *v) {
     answer_alert(v, err, &why);
 }
 
+static void say_normal(sv_visit *v) {
+    sv_why why = { 0 };
+    sv_err err = sv_downlink_normal(v->fleet, v->id, v->person.user, &why);
+    answer_alert(v, err, &why);
+}
+
 // ---- the rest -----------------------------------------------------------------------------------
 
 static void join_live(sv_visit *v) {
@@ -311,6 +317,7 @@ static const struct {
     { "POST", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, SV_SCOPE_ALERTS, acknowledge },
     { "DELETE", "/api/v1/alerts/*/acknowledge", SV_PERSON_OPERATOR, SV_SCOPE_ALERTS,
       unacknowledge },
+    { "POST", "/api/v1/alerts/*/normal", SV_PERSON_OPERATOR, SV_SCOPE_ALERTS, say_normal },
     { "GET", "/api/v1/alerts/*/timeline", SV_PERSON_VIEWER, SV_SCOPE_READ,
       sv_notify_door_timeline },
     { "GET", "/api/v1/notify", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_notify_door_setup },

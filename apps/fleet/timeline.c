@@ -6,6 +6,7 @@ static const char *const NAMES[SV_HAPPENED__COUNT] = {
     [SV_HAPPENED_UPDATED] = "updated",
     [SV_HAPPENED_ACKNOWLEDGED] = "acknowledged",
     [SV_HAPPENED_UNACKNOWLEDGED] = "unacknowledged",
+    [SV_HAPPENED_NORMAL] = "normal",
     [SV_HAPPENED_CLEARED] = "cleared",
 };
 

@@ -16,6 +16,7 @@ typedef enum sv_happening {
     SV_HAPPENED_UPDATED,
     SV_HAPPENED_ACKNOWLEDGED,
     SV_HAPPENED_UNACKNOWLEDGED,
+    SV_HAPPENED_NORMAL, ///< somebody said that what it is about was
     SV_HAPPENED_CLEARED,
     SV_HAPPENED__COUNT
 } sv_happening;

@@ -68,6 +68,7 @@ static const struct {
     { "acknowledged", take_acknowledged },  { "command", take_command },
     { "rules", gw_site_rules_want },        { "ask", gw_ask_take },
     { "maintenance", gw_maintenance_take }, { "watch", gw_device_watch },
+    { "normal", gw_usual_normal },
 };
 
 static gw_event_end take_effect(gw *g, int64_t id, sv_text name, const sv_json *data) {

@@ -99,3 +99,52 @@ bool gw_usual_sift(gw_usual *usual, sv_summary *minute) {
     minute->score = minute->score >= GW_USUAL_SCORE ? minute->score : 0;
     return minute->score > 0 || minute->low < minute->high;
 }
+
+// ---- what somebody says was normal --------------------------------------------------------------
+
+/// The stream, also when nothing was heard of it since the start; NULL: it is not about its last
+/// alert.
+static gw_stream *stream_of_alert(gw *g, sv_text device, sv_text sensor, sv_text alert) {
+    gw_stream *s = gw_stream_known(g, device, sensor);
+    sv_stmt *row = NULL;
+    if (s == NULL
+        && sv_db_stmt(
+               g->db,
+               "SELECT 1 FROM usual JOIN stream ON stream.id = usual.stream WHERE device = ? "
+               "AND sensor = ? AND alert = ?",
+               &row, NULL)
+               == SV_OK) {
+        sv_stmt_bind_text(row, 1, device);
+        sv_stmt_bind_text(row, 2, sensor);
+        sv_stmt_bind_text(row, 3, alert);
+        bool kept = sv_stmt_next(row, NULL) == SV_OK;
+        sv_stmt_reset(row);
+        s = kept ? gw_stream_of(g, device, sensor) : NULL;
+    }
+    return s != NULL && s->stream.usual != NULL && sv_text_is(alert, s->usual.alert) ? s : NULL;
+}
+
+gw_event_end gw_usual_normal(gw *g, int64_t id, const sv_json *data) {
+    sv_text alert;
+    sv_text device;
+    sv_text sensor;
+    sv_text by;
+    (void) id;
+    if (!sv_json_text(sv_json_get(data, "alert"), &alert)
+        || !sv_json_text(sv_json_get(data, "device"), &device)
+        || !sv_json_text(sv_json_get(data, "sensor"), &sensor)
+        || !sv_json_text(sv_json_get(data, "by"), &by) || !sv_id_is_valid(device)
+        || !sv_id_is_valid(sensor)) {
+        return GW_EVENT_REFUSED;
+    }
+    gw_stream *s = stream_of_alert(g, device, sensor, alert);
+    if (s == NULL || !sv_stream_detector_normal(&s->stream.usual->detector)) {
+        return GW_EVENT_IDLE;
+    }
+    gw_usual_keep(g, s);
+    if (s->rules.uplink != SV_UPLINK_NEVER) {
+        SV_LOG(info, "usual.normal", "%s/%s: " SV_TEXT_FMT " says that it was normal", s->device,
+               s->sensor, SV_TEXT_ARG(by));
+    }
+    return GW_EVENT_DONE;
+}

@@ -202,6 +202,66 @@ static void a_minute_goes_up_with_its_score_and_what_was_expected(void **state) 
                      0);
 }
 
+static gw_event_end say_normal(fixture *f, int64_t id, const char *alert, const char *sensor) {
+    char text[256];
+    SV_DEFER(sv_json_drop) sv_json *data = NULL;
+    (void) snprintf(text, sizeof text,
+                    "{\"alert\":\"%s\",\"device\":\"d\",\"sensor\":\"%s\",\"by\":\"ada\",\"at\":1}",
+                    alert, sensor);
+    assert_int_equal(sv_json_parse(sv_text_of(text), &data, NULL, NULL), SV_OK);
+    return gw_push_take(&f->g, id, SV_TEXT("normal"), data);
+}
+
+// [detect-12]
+static void what_was_called_normal_ends_its_alert_and_is_remembered_after_a_restart(void **state) {
+    fixture *f = *state;
+    char alert[SV_ALERT_ID_MAX + 1];
+    say_minutes(f, "t", 0, LEARN_MINUTES, 0);
+    say_minutes(f, "t", LEARN_MINUTES, LEARN_MINUTES + 2, 500);
+    assert_int_equal(ask(f, UNUSUAL), 1);
+    memcpy(alert, stream(f, "t")->usual.alert, sizeof alert);
+    assert_int_equal(say_normal(f, 7, alert, "t"), GW_EVENT_DONE);
+    sv_stream_detector before = detector(f);
+    restart(f);
+    expect_same(f, &before);
+    say_minutes(f, "t", LEARN_MINUTES + 2, LEARN_MINUTES + 10, 500);
+    assert_int_equal(ask(f, UNUSUAL), 0);
+    // A quiet time later its like is no news.
+    say_minutes(f, "t", LEARN_MINUTES + 10, LEARN_MINUTES + 100, 0);
+    say_minutes(f, "t", LEARN_MINUTES + 100, LEARN_MINUTES + 102, 500);
+    assert_int_equal(f->g.raised, 1);
+}
+
+// [detect-12]
+static void what_is_not_about_the_last_alert_of_a_stream_teaches_nothing(void **state) {
+    fixture *f = *state;
+    say_minutes(f, "t", 0, LEARN_MINUTES, 0);
+    assert_int_equal(say_normal(f, 7, "", "badge"), GW_EVENT_IDLE);
+    assert_int_equal(say_normal(f, 8, "00112233445566778899aabbccddeeff", "t"), GW_EVENT_IDLE);
+    say_minutes(f, "t", LEARN_MINUTES, LEARN_MINUTES + 2, 500);
+    sv_stream_detector before = detector(f);
+    assert_int_equal(say_normal(f, 9, "00112233445566778899aabbccddeeff", "t"), GW_EVENT_IDLE);
+    assert_int_equal(say_normal(f, 10, stream(f, "t")->usual.alert, "t/x"), GW_EVENT_REFUSED);
+    assert_int_equal(say_normal(f, 11, stream(f, "t")->usual.alert, "unheard"), GW_EVENT_IDLE);
+    expect_same(f, &before);
+    assert_int_equal(ask(f, "SELECT count(*) FROM stream WHERE sensor = 'unheard'"), 0);
+}
+
+// [detect-12]
+static void a_stream_that_is_silent_since_the_start_learns_as_well(void **state) {
+    fixture *f = *state;
+    char alert[SV_ALERT_ID_MAX + 1];
+    say_minutes(f, "t", 0, LEARN_MINUTES, 0);
+    say_minutes(f, "t", LEARN_MINUTES, LEARN_MINUTES + 2, 500);
+    memcpy(alert, stream(f, "t")->usual.alert, sizeof alert);
+    sv_writer_add(f->g.writer, "DELETE FROM open_alert");
+    sv_writer_add(f->g.writer, "DELETE FROM reading");
+    restart(f);
+    assert_null(gw_stream_known(&f->g, SV_TEXT("d"), SV_TEXT("t")));
+    assert_int_equal(say_normal(f, 7, alert, "t"), GW_EVENT_DONE);
+    assert_false(detector(f).alerted);
+}
+
 // [edge-18]
 static void a_reload_keeps_what_is_known(void **state) {
     fixture *f = *state;
@@ -226,6 +286,9 @@ int main(void) {
         TEST(a_copy_that_is_damaged_is_learnt_anew),
         TEST(of_what_was_expected_only_news_go_up),
         TEST(a_minute_goes_up_with_its_score_and_what_was_expected),
+        TEST(what_was_called_normal_ends_its_alert_and_is_remembered_after_a_restart),
+        TEST(what_is_not_about_the_last_alert_of_a_stream_teaches_nothing),
+        TEST(a_stream_that_is_silent_since_the_start_learns_as_well),
         TEST(a_reload_keeps_what_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,7 @@ static void show_alert(const sv_json *alert) {
     show_words("message", sv_show_words(alert, "message"));
     show_words("state", sv_show_words(alert, "state"));
     show_words("acknowledged", by);
+    show_words("normal", sv_show_words(alert, "normal_by"));
 }
 
 /// What happened to it, and who was told.
@@ -220,11 +221,45 @@ static int cmd_acknowledge(int argc, char **argv) {
     return sv_fleet_verb_run(&verb, &a.fleet, &a, argc, argv);
 }
 
+static sv_err say_normal(void *arg, sv_fleet_api *api, sv_why *why) {
+    const asked *a = arg;
+    SV_DEFER(sv_json_drop) sv_json *alert = NULL;
+    char path[SV_FLEET_API_PATH_MAX];
+    SV_TRY(put_path(a, "/normal", path));
+    const sv_fleet_api_errand errand = { .method = "POST", .path = path };
+    SV_TRY(sv_fleet_api_ask(api, &errand, &alert, why));
+    if (a->fleet.json) {
+        sv_fleet_show_json(alert);
+    } else {
+        show_line(alert, NULL);
+    }
+    return SV_OK;
+}
+
+static int cmd_normal(int argc, char **argv) {
+    asked a = { .undo = false };
+    const sv_fleet_verb verb = {
+        .usage = "selvedge alert normal ID",
+        .about =
+            "Say that what an alert about something unusual (ANOMALY, rule unusual) is about "
+            "was normal: its gateway\nremembers it, does not tell its like again, and ends the "
+            "alert. Twice is once.\nExit 1: the alert is about something else; 2: no such "
+            "alert.\n\n"
+            "  selvedge alert normal 0f8fad5bd9cb469fa16570867728950e",
+        .plain_max = 1,
+        .first = "alert id",
+        .missing = "name the alert: selvedge alert list shows the ids",
+        .ask = say_normal,
+    };
+    return sv_fleet_verb_run(&verb, &a.fleet, &a, argc, argv);
+}
+
 int cmd_alert(int argc, char **argv) {
     static const sv_command verbs[] = {
         { "list", "the alert inbox, the newest first", cmd_list },
         { "show", "one, what happened to it, and who was told", cmd_show },
         { "acknowledge", "say that somebody looks after it", cmd_acknowledge },
+        { "normal", "say that what is unusual to it was normal", cmd_normal },
     };
     return sv_command_run("selvedge alert", "Alerts, through the fleet server.", verbs,
                           SV_COUNT(verbs), argc, argv);

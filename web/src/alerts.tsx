@@ -15,23 +15,37 @@ export function acknowledge(alert: Alert, undo = false): Promise<Alert> {
   return call<Alert>(`/alerts/${encodeURIComponent(alert.id)}/acknowledge`, undo ? "DELETE" : "POST");
 }
 
+/* What is unusual to an alert was normal: its gateway remembers. */
+export function sayNormal(alert: Alert): Promise<Alert> {
+  return call<Alert>(`/alerts/${encodeURIComponent(alert.id)}/normal`, "POST");
+}
+
 export function Acknowledge({ alert, done }: { alert: Alert; done: (alert: Alert) => void }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
-  const press = (undo: boolean) => {
+  const send = (answer: Promise<Alert>) => {
     setBusy(true);
     setError("");
-    acknowledge(alert, undo).then(done, (e) => setError(e.message)).finally(() => setBusy(false));
+    answer.then(done, (e) => setError(e.message)).finally(() => setBusy(false));
   };
-  if (alert.state === "cleared") return null;
+  /* Its gateway learns from that also when it is over. */
+  const unusual = alert.rule === "unusual" && !alert.normal_at;
+  if (alert.state === "cleared" && !unusual) return null;
   const undo = alert.state === "acknowledged";
   return (
     <span class="act">
       {error && <span class="error" role="alert">{error}</span>}
-      <button type="button" data-act="acknowledge" class={undo ? "quiet" : ""} disabled={busy} onClick={() => press(undo)}>
+      {unusual && (
+        <button type="button" data-act="normal" class="quiet" disabled={busy} onClick={() => send(sayNormal(alert))}>
+          This was normal<span class="hidden">: {alert.device}, {alertSentence(alert)}</span>
+        </button>
+      )}
+      {alert.state !== "cleared" && (
+      <button type="button" data-act="acknowledge" class={undo ? "quiet" : ""} disabled={busy} onClick={() => send(acknowledge(alert, undo))}>
         {undo ? "Undo" : "Acknowledge"}
         <span class="hidden"> {alert.device}, {alertSentence(alert)}</span>
       </button>
+      )}
     </span>
   );
 }
@@ -58,6 +72,7 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
           {alert.state !== "cleared" && <Now alert={alert} />}
           {" · "}{alert.site}
           {alert.state === "acknowledged" && <> · acknowledged by {alert.acknowledged_by ?? "someone"} <Time at={alert.acknowledged_at} /></>}
+          {alert.normal_at && <> · normal, says {alert.normal_by ?? "someone"} <Time at={alert.normal_at} /></>}
         </p>
         <Timeline alert={alert} />
       </div>

@@ -6,7 +6,7 @@ import { Failed, State, Time } from "./parts";
 
 const looks: Record<string, [string, string]> = {
   raised: ["warning", "Raised"], worse: ["critical", "Got worse"], updated: ["notice", "Updated"], acknowledged: ["notice", "Acknowledged"],
-  unacknowledged: ["notice", "Taken back"], cleared: ["cleared", "Over"], notified: ["healthy", "Told"], failed: ["critical", "Not told"],
+  unacknowledged: ["notice", "Taken back"], normal: ["healthy", "Called normal"], cleared: ["cleared", "Over"], notified: ["healthy", "Told"], failed: ["critical", "Not told"],
   retrying: ["warning", "Trying"], waiting: ["notice", "To be told"],
 };
 

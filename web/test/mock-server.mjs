@@ -269,6 +269,12 @@ function api(req, res, url) {
     { at: began - 120000, event: "updated", severity: "critical", message: "Value 84.02 exceeds high threshold", count: 57 },
     { at: began - 100000, event: "acknowledged", message: "Value 84.02 exceeds high threshold", by: "ada" },
     { at: began - 90000, event: "retrying", channel: "mail", notification: "m9", about: "escalated", error: "STARTTLS: the mail server answers 454 not now", tries: 2 }] });
+  const normal = /^\/alerts\/(\d+)\/normal$/.exec(path);
+  if (normal && req.method === "POST") {
+    const one = alerts.find((a) => a.id === normal[1]);
+    Object.assign(one, { normal_at: now, normal_by: "pilot", state: "cleared", cleared_at: now });
+    return json(200, one);
+  }
   const ack = /^\/alerts\/(\d+)\/acknowledge$/.exec(path);
   const alert = ack && alerts.find((a) => a.id === ack[1]);
   if (!alert) return json(404, { title: "Not found" });
