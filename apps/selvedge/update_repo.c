@@ -69,6 +69,13 @@ static sv_err link_old(const staging *s, sv_why *why) {
 
 // ---- what comes ---------------------------------------------------------------------------------
 
+/// Linked from what is served already: with many bins nearly all are.
+static bool is_there(const char *path, sv_text bytes) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf present = SV_TEXTBUF_HEAP(SV_TUF_TARGETS_MAX + 1);
+    return sv_disk_read(path, &present, NULL) == SV_OK
+           && sv_text_eq(sv_textbuf_text(&present), bytes);
+}
+
 static sv_err put(const staging *s, const update_document *document, bool versioned, sv_why *why) {
     char name[UPDATE_NAME_ROOM * 2];
     char path[SV_PATH_MAX];
@@ -79,7 +86,8 @@ static sv_err put(const staging *s, const update_document *document, bool versio
         (void) snprintf(name, sizeof name, "%s.json", document->role);
     }
     SV_TRY(sv_disk_join(path, sizeof path, s->next, name));
-    return sv_disk_replace(path, sv_textbuf_text(&document->bytes), 0644, why);
+    sv_text bytes = sv_textbuf_text(&document->bytes);
+    return is_there(path, bytes) ? SV_OK : sv_disk_replace(path, bytes, 0644, why);
 }
 
 /// Every root there has been, for a device that was away for long. [repo-8]

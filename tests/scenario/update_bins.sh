@@ -33,8 +33,10 @@ grep -q 'release counter 2' said || fail "the counter begins anew in a bin"
 says 1 'is a release already, with other bytes' sign one.img --product press --version 2.0 --hardware a --plain --keys keys
 says 1 'has the same bytes and is plain' sign two.img --product press --version 2.1 --hardware a --keys keys
 (cd repo/metadata && sha256sum -- *.bin-*.json) >before
+(cd repo/metadata && stat -c '%i %n' -- *.bin-*.json) >inodes
 update publish --keys keys --repo repo
 (cd repo/metadata && sha256sum -c --quiet) <before || fail "a bin that nothing came into was written again"
+while read -r inode name; do [ "$(stat -c %i "repo/metadata/$name")" = "$inode" ] || fail "$name was written anew"; done <inodes
 [ "$(find repo/metadata -name '2.bin-*.json' -printf '%f ')" = "2.$(bin_of press/2.0.img).json " ] || fail "these bins are new: $(ls repo/metadata)"
 [ ! -e repo/metadata/3.targets.json ] || cmp -s repo/metadata/3.targets.json keys/metadata/targets.json || fail "targets changed as well"
 says 0 'press/2.0.img: press 2.0, release counter 2, signed and whole' verify repo --root keys/root.json
