@@ -1,3 +1,4 @@
+#include "firmware.h"
 #include "command.h"
 #include "options.h"
 #include <crypto/firmware.h>
@@ -102,9 +103,13 @@ int cmd_firmware(int argc, char **argv) {
         { "keygen", "make a pair of signing keys", keygen },
         { "sign", "sign a firmware file", sign },
         { "verify", "check a firmware file against its signature", verify },
+        { "install", "install an image as a device does, on a folder with two slots",
+          firmware_install },
+        { "boot", "one start of what is installed there, and what comes of it", firmware_boot },
+        { "slots", "what lies in both slots, and which would start", firmware_slots_look },
     };
     return sv_command_run("selvedge firmware",
-                          "Firmware files and their detached signatures.\nBegin with: selvedge "
-                          "firmware keygen --out keys",
+                          "Firmware files, their detached signatures, and trying an update by "
+                          "hand.\nBegin with: selvedge firmware keygen --out keys",
                           verbs, SV_COUNT(verbs), argc, argv);
 }

@@ -7,7 +7,7 @@ static const sv_command COMMANDS[] = {
     { "simulate", "machines that send readings to a gateway", cmd_simulate },
     { "publish", "send one reading, for trying and scripting", cmd_publish },
     { "pki", "certificates: make a CA, issue, sign, verify, revoke", cmd_pki },
-    { "firmware", "make a key, sign a firmware file, verify it", cmd_firmware },
+    { "firmware", "make a key, sign, verify and install a firmware file", cmd_firmware },
     { "update", "which firmware exists, and who says so: keys, sign, publish", cmd_update },
     { "gateway", "how a gateway is doing; check its configuration", cmd_gateway },
     { "device", "the devices: list, show, add, revoke, ask one to do something", cmd_device },

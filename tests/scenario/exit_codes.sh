@@ -160,6 +160,16 @@ case_ 1 'FAILED.*nowhere.bin' firmware verify nowhere.bin --signature firmware.s
 case_ 2 "'nowhere.bin'" firmware sign nowhere.bin --key firmware/firmware.key --out new.sig
 case_ 2 "'nowhere.key'" firmware sign firmware.bin --key nowhere.key --out new.sig
 case_ 5 sealed firmware sign firmware.bin --key firmware/firmware.key --out sealed
+case_ 2 'no folder' firmware slots --slots slots
+case_ 2 'no folder' firmware boot --slots slots
+case_ 2 'nowhere.bin' firmware install nowhere.bin --slots slots
+case_ 0 'next start: slot a' firmware install firmware.bin --slots slots --counter 9
+case_ 5 'the power is gone' firmware install firmware.bin --slots cut --power-cut-after 5
+case_ 4 'is not signed by a key that is trusted' firmware install other.bin --slots signed --key firmware/firmware.pub --signature firmware.sig
+case_ 0 'slot a starts' firmware boot --slots slots --healthy
+case_ 4 'older releases' firmware install other.bin --slots slots --counter 1 --release old
+case_ 1 'nothing may be started' firmware boot --slots signed
+case_ 2 'not both' firmware boot --slots slots --healthy --failing
 
 # publish and simulate
 signer_open

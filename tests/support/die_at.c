@@ -68,6 +68,21 @@ int fsync(int fd) {
     return REAL(fsync)(fd);
 }
 
+int fdatasync(int fd) {
+    spend();
+    return REAL(fdatasync)(fd);
+}
+
+int ftruncate(int fd, off_t len) {
+    spend();
+    return REAL(ftruncate)(fd, len);
+}
+
+int renameat(int from_dir, const char *from, int to_dir, const char *to) {
+    spend();
+    return REAL(renameat)(from_dir, from, to_dir, to);
+}
+
 /// Does the file end like SV_FLIP?
 static int is_flipped(int fd) {
     const char *wanted = getenv("SV_FLIP"); // NOLINT(concurrency-mt-unsafe)
@@ -91,5 +106,14 @@ ssize_t write(int fd, const void *bytes, size_t len) {
         return REAL(write)(fd, &bent, 1);
     }
     return REAL(write)(fd, bytes, len);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) {
+    spend();
+    if (len > 1 && is_flipped(fd)) {
+        const unsigned char bent = (unsigned char) (*(const unsigned char *) bytes ^ 1);
+        return REAL(pwrite)(fd, &bent, 1, at);
+    }
+    return REAL(pwrite)(fd, bytes, len, at);
 }
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -191,25 +191,45 @@ static sv_err verify_bytes(EVP_PKEY *key, const char *file, sv_text signature, s
     return SV_OK;
 }
 
+static sv_err read_signature(const char *path, sv_textbuf *out, sv_why *why) {
+    sv_err err = sv_disk_read(path, out, why);
+    if (err == SV_ERR_NO_SPACE) {
+        return sv_fail(why, SV_ERR_UNTRUSTED, "the signature '%s' is longer than any of ours (%d)",
+                       path, SIGNATURE_MAX);
+    }
+    SV_TRY(err);
+    return out->len > 0 ? SV_OK
+                        : sv_fail(why, SV_ERR_UNTRUSTED, "the signature '%s' is empty", path);
+}
+
+static sv_err verify_digest(EVP_PKEY *key, const char *file, sv_text signature,
+                            uint8_t digest[SV_DIGEST_BYTES], sv_why *why) {
+    SV_TRY(digest_file(file, digest, why));
+    return sv_pkey_check_digest(key, digest, signature, why);
+}
+
 sv_err sv_firmware_verify(const char *file, const char *signature, const char *public_pem,
                           sv_why *why) {
     SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
-    SV_TRY(load_public(public_pem, &key, why));
     SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SIGNATURE_MAX);
-    sv_err err = sv_disk_read(signature, &bytes, why);
-    if (err == SV_ERR_NO_SPACE) {
-        return sv_fail(why, SV_ERR_UNTRUSTED, "the signature '%s' is longer than any of ours (%d)",
-                       signature, SIGNATURE_MAX);
-    }
-    SV_TRY(err);
-    sv_text text = sv_textbuf_text(&bytes);
-    if (text.len == 0) {
-        return sv_fail(why, SV_ERR_UNTRUSTED, "the signature '%s' is empty", signature);
-    }
-    if (sv_pkey_digest(key) == NULL) {
-        return verify_bytes(key, file, text, why);
-    }
     uint8_t digest[SV_DIGEST_BYTES];
-    SV_TRY(digest_file(file, digest, why));
-    return sv_pkey_check_digest(key, digest, text, why);
+    SV_TRY(load_public(public_pem, &key, why));
+    SV_TRY(read_signature(signature, &bytes, why));
+    sv_text text = sv_textbuf_text(&bytes);
+    return sv_pkey_digest(key) == NULL ? verify_bytes(key, file, text, why)
+                                       : verify_digest(key, file, text, digest, why);
+}
+
+sv_err sv_firmware_verify_digest(const char *file, const char *signature, const char *public_pem,
+                                 uint8_t digest[SV_DIGEST_BYTES], sv_why *why) {
+    SV_DEFER(sv_pkey_drop) EVP_PKEY *key = NULL;
+    SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = SV_TEXTBUF_HEAP(SIGNATURE_MAX);
+    SV_TRY(load_public(public_pem, &key, why));
+    if (sv_pkey_digest(key) == NULL) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "'%s' is an Ed25519 key, which signs no digest: take an RSA or P-256 key",
+                       public_pem);
+    }
+    SV_TRY(read_signature(signature, &bytes, why));
+    return verify_digest(key, file, sv_textbuf_text(&bytes), digest, why);
 }

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <slot/installer.h>
+#include <stdio.h>
 #include <string.h>
 #include <update/image.h>
 
@@ -107,6 +108,28 @@ static sv_err read_back(void *arg, const uint8_t header[SV_BOOT_HEADER_BYTES], s
                ? SV_OK
                : sv_fail(why, SV_ERR_UNTRUSTED,
                          "what lies in the slot is not the image that was signed");
+}
+
+sv_err sv_native_make(const sv_slot_disk *disk, const char *name, uint64_t bytes, sv_why *why) {
+    char fresh[SV_SLOT_NAME_MAX + 5];
+    int file = -1;
+    sv_why fault = { 0 };
+    sv_err err = disk->open(disk->arg, name, 0, &file, &fault);
+    if (err == SV_OK) {
+        disk->close(disk->arg, file);
+    }
+    if (err != SV_ERR_NOT_FOUND) {
+        return err == SV_OK ? err : sv_fail(why, err, "%s", fault.text);
+    }
+    (void) snprintf(fresh, sizeof fresh, "%s.new", name);
+    SV_TRY(disk->unlink(disk->arg, fresh, why));
+    SV_TRY(disk->open(disk->arg, fresh, SV_SLOT_WRITE | SV_SLOT_MAKE, &file, why));
+    err = disk->set_length(disk->arg, file, bytes, why);
+    err = err == SV_OK ? disk->sync(disk->arg, file, why) : err;
+    disk->close(disk->arg, file);
+    SV_TRY(err);
+    SV_TRY(disk->rename(disk->arg, fresh, name, why));
+    return disk->sync_folder(disk->arg, why);
 }
 
 sv_installer sv_native_installer(sv_native *native) {

@@ -14,5 +14,9 @@ sv_err sv_firmware_sign(const char *file, const char *key_pem, const char *signa
 /// SV_ERR_UNTRUSTED: the signature says no, with why; other errors: the check could not be made.
 sv_err sv_firmware_verify(const char *file, const char *signature, const char *public_pem,
                           sv_why *why);
+/// The same, and the SHA-256 of the very bytes that were judged, whatever becomes of the file. Not
+/// with an Ed25519 key, whose signature is over the file itself: SV_ERR_INVALID.
+sv_err sv_firmware_verify_digest(const char *file, const char *signature, const char *public_pem,
+                                 uint8_t digest[32], sv_why *why);
 
 #endif

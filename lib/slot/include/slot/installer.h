@@ -35,6 +35,9 @@ typedef struct sv_native {
     uint64_t slot_bytes;
 } sv_native;
 
+/// A slot as a file of so many bytes, unless it is there; it has its name when it is that long.
+sv_err sv_native_make(const sv_slot_disk *disk, const char *name, uint64_t bytes, sv_why *why);
+
 /// `native` is borrowed; its `file` is to be -1.
 sv_installer sv_native_installer(sv_native *native);
 
