@@ -109,20 +109,23 @@ static sv_err make_header(firmware_slots *slots, const asked *a, update_file *im
     return sv_boot_header_sign(&header, key, out, why);
 }
 
-/// From where it is wanted to the end. What goes in is hashed where all of it does: a file that is
-/// another image than its header's is found before it is read back, and not written again.
-static sv_err push(firmware_slots *slots, update_file *image, sv_why *why) {
+/// From where it is wanted to the end. Where somebody else has said what the image is, what goes in
+/// is hashed: another file is found before it is read back, and not written again.
+static sv_err push(firmware_slots *slots, update_file *image, bool foreign, sv_why *why) {
     SV_DEFER(sv_mem_drop) uint8_t *piece = sv_mem_new(SV_CHUNK_BYTES);
     SV_DEFER(sv_digest_drop) sv_digest *digest = sv_digest_new(SV_DIGEST_SHA256);
     sv_engine *engine = &slots->engine;
     const sv_trial_release *release = &engine->journal.trial.release;
-    bool whole = sv_engine_next(engine) == SV_TRIAL_WRITE && sv_engine_wanted(engine) == 0;
+    bool whole =
+        foreign && sv_engine_next(engine) == SV_TRIAL_WRITE && sv_engine_wanted(engine) == 0;
     while (sv_engine_next(engine) == SV_TRIAL_WRITE) {
         uint64_t at = sv_engine_wanted(engine);
         uint64_t left = release->image_bytes - at;
         size_t bytes = left < SV_CHUNK_BYTES ? (size_t) left : (size_t) SV_CHUNK_BYTES;
         SV_TRY(image->bytes.read(image->bytes.arg, at, piece, bytes, why));
-        sv_digest_add(digest, (sv_text){ .at = (const char *) piece, .len = bytes });
+        if (whole) {
+            sv_digest_add(digest, (sv_text){ .at = (const char *) piece, .len = bytes });
+        }
         SV_TRY(sv_engine_write(engine, piece, bytes, why));
     }
     uint8_t sum[SV_BOOT_DIGEST_BYTES];
@@ -136,10 +139,11 @@ static sv_err push(firmware_slots *slots, update_file *image, sv_why *why) {
 }
 
 /// What is read back is what was signed, or it is written once more.
-static sv_err push_and_install(firmware_slots *slots, update_file *image, sv_why *why) {
+static sv_err push_and_install(firmware_slots *slots, update_file *image, bool foreign,
+                               sv_why *why) {
     sv_err err = SV_OK;
     do {
-        SV_TRY(push(slots, image, why));
+        SV_TRY(push(slots, image, foreign, why));
         err = sv_engine_install(&slots->engine, why);
     } while (err == SV_ERR_UNTRUSTED && sv_engine_next(&slots->engine) == SV_TRIAL_WRITE);
     return err;
@@ -167,7 +171,7 @@ static sv_err install(firmware_slots *slots, const asked *a, update_file *image,
         SV_TRY(sv_engine_forgive(&slots->engine, said.digest, why));
     }
     SV_TRY(sv_engine_offer(&slots->engine, header, sizeof header, "", why));
-    return push_and_install(slots, image, why);
+    return push_and_install(slots, image, a->header != NULL, why);
 }
 
 static int finish(firmware_slots *slots, const asked *a, sv_err err, sv_why *why) {

@@ -25,6 +25,7 @@ import connection_cost
 import enrol_cost
 import flood_latency
 import image_cost
+import install_cost
 import rules_cost
 import standing_cost
 import trust_cost
@@ -519,7 +520,7 @@ def write(results, quick, facts):
     print(f"written: {folder}/bench.json, {folder}/bench.svg")
 
 
-PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "enrol", "floods", "identity", "image", "trust")
+PARTS = ("pipeline", "rules", "gateway", "disk", "restart", "held", "drain", "through", "latency", "memory", "store", "enrol", "floods", "identity", "image", "trust", "update")
 
 
 def options():
@@ -578,6 +579,8 @@ def measure(results, site, asked):
         image_cost.run(results, PROBES, asked.quick)
     if "trust" in parts:
         trust_cost.run(results, BIN, PROBES, asked.quick)
+    if "update" in parts:
+        install_cost.run(results, BIN, asked.quick)
     return good
 
 

@@ -41,4 +41,22 @@ sv_err sv_boot_file_keep(sv_boot_file *file, const sv_boot_state *state, sv_why 
 /// `*damaged` (which may be NULL) true.
 sv_err sv_boot_file_read(const sv_boot_file *file, sv_boot_state *out, bool *damaged, sv_why *why);
 
+/// Backend `script`: a program with the verbs of RAUC's custom boot loader backend (get-primary,
+/// set-primary NAME, get-state NAME, set-state NAME good|bad, get-current), so that one that was
+/// written for RAUC serves here. What such a program does not keep, what has proved itself and the
+/// counter, is in a file of ours (backend `file`); where the two differ the program is right about
+/// what may be started, and the file about what was confirmed. [slot-19]
+typedef struct sv_boot_script {
+    const char *program;  ///< an absolute path
+    const char *names[2]; ///< of slot a and b in its words
+    sv_boot_file file;    ///< its `running` is not asked
+    int deadline_ms;      ///< of each call; 0: SV_BOOT_SCRIPT_MS
+} sv_boot_script;
+
+enum { SV_BOOT_SCRIPT_MS = 30000, SV_BOOT_SCRIPT_ANSWER_MAX = 128 };
+
+/// `script` is borrowed. SV_ERR_UNAVAILABLE when the program does not answer, SV_ERR_INVALID when
+/// it says what none of its verbs says.
+sv_boot_control sv_boot_script_control(sv_boot_script *script);
+
 #endif
