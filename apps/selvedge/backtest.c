@@ -1,5 +1,6 @@
 // The gateway's own rules over recorded readings: one decision per line, or what all of it comes
 // to.
+#include "backtest_labels.h"
 #include "command.h"
 #include "lines.h"
 #include "options.h"
@@ -20,7 +21,8 @@ _Static_assert((int) SV_OPTION_LIST_MAX <= (int) SV_BACKTEST_TRIPS_MAX,
 typedef struct asked {
     const char *config, *against, *store, *replay, *device, *sensor, *from, *to, *output;
     const char *trips[SV_OPTION_LIST_MAX];
-    bool summary, json;
+    const char *labels;
+    bool summary, json, detect;
     int64_t from_us, to_us;
 } asked;
 
@@ -52,6 +54,12 @@ static const char ABOUT[] =
     "'{\"value\":91.2,\"timestamp\":\"2026-11-22T06:15:04\",\"device_id\":\"lathe-1\",\"sensor\":"
     "\"temperature\"}' |\n"
     "    selvedge backtest --config gateway.yaml\n\n"
+    "With --detect what is unusual is looked for as well, and it is said how often that would have "
+    "fired on\n"
+    "which stream; without --config by nothing but that. --labels holds all alerts against what is "
+    "known.\n\n"
+    "  selvedge backtest --detect --store /var/lib/selvedge/gateway.db --from "
+    "2026-10-28T00:00:00\n\n"
     "Silence is judged as if every device had been online. A line that is no reading, or is longer "
     "than\n"
     "64 KiB, is named on stderr and passed over. Exit 1 if none was accepted.";
@@ -272,7 +280,11 @@ static sv_err check(asked *a, sv_why *why) {
     if (a->device != NULL) {
         SV_TRY(sv_id_check("--device", sv_text_of(a->device), why));
     }
-    a->summary = a->summary || a->store != NULL || a->replay != NULL;
+    if (a->config == NULL && !a->detect) {
+        return sv_fail(why, SV_ERR_INVALID, "--config FILE is missing: which rules?");
+    }
+    a->summary =
+        a->summary || a->detect || a->labels != NULL || a->store != NULL || a->replay != NULL;
     SV_TRY(sv_output_parse(a->output, &a->json, why));
     SV_TRY(read_time("from", a->from, &a->from_us, why));
     return read_time("to", a->to, &a->to_us, why);
@@ -282,13 +294,23 @@ static sv_err open_run(run *r, sv_why *why) {
     const asked *a = r->asked;
     SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
     SV_DEFER(sv_rules_drop) sv_rules *other = NULL;
-    SV_TRY(load_rules(a->config, &rules, why));
+    if (a->config != NULL) {
+        SV_TRY(load_rules(a->config, &rules, why));
+    } else {
+        rules = sv_rules_default();
+    }
     if (a->against != NULL) {
         SV_TRY(load_rules(a->against, &other, why));
     }
     sv_backtest_open(&r->test, rules, other);
     rules = other = NULL;
     r->test.other_name = a->against;
+    if (a->detect) {
+        sv_backtest_detect(&r->test);
+    }
+    if (a->labels != NULL) {
+        SV_TRY(backtest_read_labels(a->labels, &r->test, why));
+    }
     for (size_t i = 0; a->trips[i] != NULL; i++) {
         SV_TRY(sv_backtest_add_trip(&r->test, sv_text_of(a->trips[i]), why));
     }
@@ -321,8 +343,16 @@ int cmd_backtest(int argc, char **argv) {
           .value = "FILE",
           .kind = SV_OPTION_TEXT,
           .target = &a.config,
-          .help = "the gateway's YAML, or a candidate for it",
-          .required = true },
+          .help = "the gateway's YAML, or a candidate for it; with --detect it may be left out" },
+        { .name = "detect",
+          .kind = SV_OPTION_FLAG,
+          .target = &a.detect,
+          .help = "look for what is unusual as well, as the gateway would" },
+        { .name = "labels",
+          .value = "FILE",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.labels,
+          .help = "when something was wrong: a CSV file with from,to[,device[,sensor]]" },
         { .name = "store",
           .value = "FILE",
           .kind = SV_OPTION_TEXT,
@@ -376,9 +406,10 @@ int cmd_backtest(int argc, char **argv) {
     sv_why why = { 0 };
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), NULL, 0, &why);
     if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge backtest --config FILE [--store FILE | --replay FILE | < "
-                        "readings.ndjson]",
-                        ABOUT, options, SV_COUNT(options));
+        sv_options_help(
+            "selvedge backtest --config FILE [--detect] [--store FILE | --replay FILE | < "
+            "readings.ndjson]",
+            ABOUT, options, SV_COUNT(options));
         return SV_EXIT_DONE;
     }
     err = err == SV_OK ? check(&a, &why) : err;

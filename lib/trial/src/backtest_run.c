@@ -1,11 +1,11 @@
 // The trials of a backtest side by side.
 #include <base/mem.h>
 #include <stdlib.h>
+#include <string.h>
 #include <trial/backtest.h>
 
 /// The first alert of those that were raised not too long before a trip.
-static void hold_against_trips(void *arg, const sv_trial_alert *alert) {
-    sv_backtest *b = arg;
+static void hold_against_trips(sv_backtest *b, const sv_trial_alert *alert) {
     for (size_t i = 0; i < b->trip_count; i++) {
         sv_backtest_trip *trip = &b->trips[i];
         bool concerns =
@@ -20,10 +20,38 @@ static void hold_against_trips(void *arg, const sv_trial_alert *alert) {
     }
 }
 
+static bool is_about(const sv_backtest_label *label, const sv_trial_alert *alert) {
+    bool concerns = label->device_id[0] == '\0' || strcmp(label->device_id, alert->device_id) == 0;
+    bool senses = label->sensor[0] == '\0' || strcmp(label->sensor, alert->sensor) == 0;
+    return concerns && senses && alert->raised_us >= label->from_us
+           && alert->raised_us <= label->to_us;
+}
+
+static void hold_against_labels(sv_backtest *b, const sv_trial_alert *alert) {
+    bool outside = true;
+    for (size_t i = 0; i < b->label_count; i++) {
+        sv_backtest_label *label = &b->labels[i];
+        if (!is_about(label, alert)) {
+            continue;
+        }
+        outside = false;
+        if (!label->found || alert->raised_us < label->first.raised_us) {
+            label->found = true;
+            label->first = *alert;
+        }
+    }
+    b->outside += outside ? 1 : 0;
+}
+
+static void on_raised(void *arg, const sv_trial_alert *alert) {
+    hold_against_trips(arg, alert);
+    hold_against_labels(arg, alert);
+}
+
 void sv_backtest_open(sv_backtest *test, sv_rules *rules, sv_rules *other) {
     *test = (sv_backtest){ .rules = rules,
                            .other_rules = other,
-                           .candidate = sv_trial_new(rules, false, hold_against_trips, test),
+                           .candidate = sv_trial_new(rules, false, on_raised, test),
                            .undamped = sv_trial_new(rules, true, NULL, NULL),
                            .streams = sv_map_new(SV_TRIAL_STREAMS_MAX, NULL),
                            .first_us = INT64_MAX,
@@ -38,6 +66,8 @@ void sv_backtest_drop(sv_backtest *test) {
         free(sv_map_at(test->streams, i, NULL));
     }
     sv_map_drop(&test->streams);
+    free(test->labels);
+    test->labels = NULL;
     sv_trial_drop(&test->candidate);
     sv_trial_drop(&test->undamped);
     sv_trial_drop(&test->other);
@@ -68,6 +98,39 @@ sv_err sv_backtest_add_trip(sv_backtest *test, sv_text text, sv_why *why) {
     }
     SV_TRY(sv_text_copy(device_id, trip->device_id, SV_ID_ROOM));
     test->trip_count++;
+    return SV_OK;
+}
+
+void sv_backtest_detect(sv_backtest *test) {
+    test->detects = true;
+    sv_trial_detect(test->candidate);
+    sv_trial_detect(test->undamped);
+    if (test->other != NULL) {
+        sv_trial_detect(test->other);
+    }
+}
+
+sv_err sv_backtest_add_label(sv_backtest *test, int64_t from_us, int64_t to_us, sv_text device_id,
+                             sv_text sensor, sv_why *why) {
+    sv_backtest_label label = { .from_us = from_us, .to_us = to_us };
+    if (test->label_count == SV_BACKTEST_LABELS_MAX) {
+        return sv_fail(why, SV_ERR_NO_SPACE, "more than %d stretches", SV_BACKTEST_LABELS_MAX);
+    }
+    if (to_us < from_us) {
+        return sv_fail(why, SV_ERR_INVALID, "the stretch ends before it begins");
+    }
+    if (device_id.len > 0) {
+        SV_TRY(sv_id_check("the device", device_id, why));
+    }
+    if (sensor.len > 0) {
+        SV_TRY(sv_id_check("the sensor", sensor, why));
+    }
+    SV_TRY(sv_text_copy(device_id, label.device_id, SV_ID_ROOM));
+    SV_TRY(sv_text_copy(sensor, label.sensor, SV_ID_ROOM));
+    if (test->labels == NULL) {
+        test->labels = sv_mem_array(SV_BACKTEST_LABELS_MAX, sizeof *test->labels);
+    }
+    test->labels[test->label_count++] = label;
     return SV_OK;
 }
 

@@ -1,6 +1,5 @@
 // What a backtest has found, in words and as JSON.
-#include <codec/json.h>
-#include <trial/backtest.h>
+#include "backtest_found.h"
 
 enum { SHOWN_MAX = 20 }; ///< alerts that are listed in words
 
@@ -156,6 +155,8 @@ void sv_backtest_tell(const sv_backtest *test, sv_textbuf *out) {
     if (all > SHOWN_MAX) {
         sv_textbuf_addf(out, "  and %llu more\n", (unsigned long long) all - SHOWN_MAX);
     }
+    backtest_add_unusual(out, test);
+    backtest_add_labels(out, test);
     for (size_t i = 0; i < test->trip_count; i++) {
         add_trip(out, &test->trips[i]);
     }
@@ -163,7 +164,7 @@ void sv_backtest_tell(const sv_backtest *test, sv_textbuf *out) {
 
 // ---- JSON ---------------------------------------------------------------------------------------
 
-static void put_time(sv_json_out *out, const char *key, int64_t at_us) {
+void backtest_put_time(sv_json_out *out, const char *key, int64_t at_us) {
     char room[64];
     sv_textbuf text = SV_TEXTBUF(room);
     sv_time_add(&text, at_us);
@@ -178,15 +179,15 @@ static void put_alert(sv_json_out *out, const sv_trial_alert *alert, bool whole)
     sv_json_add_str(out, "rule", alert->rule);
     sv_json_add_str(out, "alertType", sv_alert_type_name(alert->type));
     sv_json_add_str(out, "message", alert->message);
-    put_time(out, "raised", alert->raised_us);
+    backtest_put_time(out, "raised", alert->raised_us);
     if (whole && alert->cleared_us == INT64_MIN) {
         sv_json_add_null(out, "cleared");
     } else if (whole) {
-        put_time(out, "cleared", alert->cleared_us);
+        backtest_put_time(out, "cleared", alert->cleared_us);
     }
     if (whole) {
         sv_json_add_str(out, "severity", sv_severity_name(alert->severity));
-        put_time(out, "severitySince", alert->worst_us);
+        backtest_put_time(out, "severitySince", alert->worst_us);
     }
     sv_json_close_object(out);
 }
@@ -228,7 +229,7 @@ static void put_trips(sv_json_out *out, const sv_backtest *b) {
     for (size_t i = 0; i < b->trip_count; i++) {
         const sv_backtest_trip *trip = &b->trips[i];
         sv_json_open_object(out);
-        put_time(out, "at", trip->at_us);
+        backtest_put_time(out, "at", trip->at_us);
         sv_json_add_str(out, "deviceId", trip->device_id[0] == '\0' ? NULL : trip->device_id);
         sv_json_key(out, "first");
         if (trip->found) {
@@ -250,8 +251,8 @@ void sv_backtest_tell_json(const sv_backtest *test, size_t shown, sv_textbuf *ou
     sv_json_add_int(&json, "readings", (int64_t) test->readings);
     sv_json_add_int(&json, "streams", (int64_t) sv_map_count(test->streams));
     if (test->readings > 0) {
-        put_time(&json, "from", test->first_us);
-        put_time(&json, "to", test->last_us);
+        backtest_put_time(&json, "from", test->first_us);
+        backtest_put_time(&json, "to", test->last_us);
     }
     sv_json_add_int(&json, "alerts", (int64_t) sv_trial_raised(test->candidate));
     put_undamped(&json, test);
@@ -263,6 +264,8 @@ void sv_backtest_tell_json(const sv_backtest *test, size_t shown, sv_textbuf *ou
     }
     sv_json_close_array(&json);
     put_trips(&json, test);
+    backtest_put_unusual(&json, test);
+    backtest_put_labels(&json, test);
     sv_json_close_object(&json);
     sv_textbuf_add_char(out, '\n');
 }

@@ -101,6 +101,10 @@ uint64_t sv_trial_raised_by(const sv_trial_stream *stream) {
     return stream->raised;
 }
 
+uint64_t sv_trial_unusual_by(const sv_trial_stream *stream) {
+    return stream->unusual;
+}
+
 // ---- alerts -------------------------------------------------------------------------------------
 
 static void raise(sv_trial *t, sv_trial_stream *s, sv_cause cause, int64_t at_us) {
@@ -115,6 +119,7 @@ static void raise(sv_trial *t, sv_trial_stream *s, sv_cause cause, int64_t at_us
     (void) (sv_text_copy(sv_text_of(sv_cause_name(cause)), alert.rule, SV_ID_ROOM) == SV_OK);
     sv_stream_message(&s->stream, &s->rules, cause, alert.message);
     s->raised++;
+    s->unusual += cause == SV_CAUSE_UNUSUAL ? 1 : 0;
     s->alert[cause] = trial_alert_raise(t, &alert);
 }
 

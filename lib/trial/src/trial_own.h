@@ -19,7 +19,7 @@ struct sv_trial_stream {
     sv_stream stream;
     sv_stream_rules rules;
     unsigned damping;
-    uint64_t raised;
+    uint64_t raised, unusual;
     int64_t due_us;  ///< when time alone may do something to it
     trial_guard *of; ///< NULL: no rule with a name asks about it
     sv_tap tap;

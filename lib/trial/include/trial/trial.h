@@ -51,6 +51,8 @@ unsigned sv_trial_damping(const sv_trial_stream *stream);
 bool sv_trial_is_asked(const sv_trial_stream *stream);
 /// Alerts raised of a stream so far.
 uint64_t sv_trial_raised_by(const sv_trial_stream *stream);
+/// Of them, those about what is unusual.
+uint64_t sv_trial_unusual_by(const sv_trial_stream *stream);
 /// It is this time, at least.
 void sv_trial_advance(sv_trial *trial, int64_t now_us);
 /// One reading. Its time moves the trial's on, never back.
