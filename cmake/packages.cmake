@@ -14,6 +14,7 @@ pkg_check_modules(tss2 REQUIRED tss2-esys tss2-mu tss2-tctildr)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 # The header of PKCS#11 alone: a token's module is loaded when a key in it is asked for.
 pkg_check_modules(p11_kit REQUIRED p11-kit-1)
+pkg_check_modules(ubootenv REQUIRED IMPORTED_TARGET libubootenv)
 pkg_check_modules(event_core REQUIRED IMPORTED_TARGET libevent_core)
 pkg_check_modules(event_extra REQUIRED IMPORTED_TARGET libevent_extra)
 pkg_check_modules(event_openssl REQUIRED IMPORTED_TARGET libevent_openssl)

@@ -222,24 +222,49 @@ static sv_err flush_and_note(sv_engine *engine, sv_why *why) {
     return keep(engine, why);
 }
 
-sv_err sv_engine_write(sv_engine *engine, const uint8_t *bytes, size_t len, sv_why *why) {
+/// Are so many bytes wanted, and is the slot open?
+static sv_err expect_bytes(sv_engine *engine, uint64_t bytes, sv_why *why) {
     const sv_trial *trial = &engine->journal.trial;
-    uint64_t flush_bytes =
-        engine->flush_bytes == 0 ? (uint64_t) SV_ENGINE_FLUSH_BYTES : engine->flush_bytes;
     if (sv_trial_next(trial) != SV_TRIAL_WRITE || !engine->has_header) {
         return sv_fail(why, SV_ERR_STATE, "no bytes are wanted now: the update is %s",
                        sv_trial_state_name((sv_trial_state) trial->state));
     }
-    if (len > trial->release.image_bytes - engine->at) {
+    if (bytes > trial->release.image_bytes - engine->at) {
         return sv_fail(why, SV_ERR_INVALID, "more bytes than the image has");
     }
-    SV_TRY(begin_writing(engine, why));
-    SV_TRY(engine->installer->write(engine->installer->arg, engine->at, bytes, len, why));
-    engine->at += len;
+    return begin_writing(engine, why);
+}
+
+/// They are in the slot: flushed and noted now and then, and at the end.
+static sv_err advance(sv_engine *engine, uint64_t bytes, sv_why *why) {
+    const sv_trial *trial = &engine->journal.trial;
+    uint64_t flush_bytes =
+        engine->flush_bytes == 0 ? (uint64_t) SV_ENGINE_FLUSH_BYTES : engine->flush_bytes;
+    engine->at += bytes;
     tell(engine, SV_TRIAL_WRITE, engine->at);
     return engine->at - trial->written >= flush_bytes || engine->at == trial->release.image_bytes
                ? flush_and_note(engine, why)
                : SV_OK;
+}
+
+sv_err sv_engine_write(sv_engine *engine, const uint8_t *bytes, size_t len, sv_why *why) {
+    SV_TRY(expect_bytes(engine, len, why));
+    SV_TRY(engine->installer->write(engine->installer->arg, engine->at, bytes, len, why));
+    return advance(engine, len, why);
+}
+
+sv_err sv_engine_skip(sv_engine *engine, uint64_t bytes, sv_why *why) {
+    SV_TRY(expect_bytes(engine, bytes, why));
+    return advance(engine, bytes, why);
+}
+
+sv_err sv_engine_there(sv_engine *engine, uint64_t at, uint8_t *out, size_t bytes, sv_why *why) {
+    uint64_t image_bytes = engine->journal.trial.release.image_bytes;
+    SV_TRY(expect_bytes(engine, 0, why));
+    if (at > image_bytes || bytes > image_bytes - at) {
+        return sv_fail(why, SV_ERR_INVALID, "the image has no such bytes");
+    }
+    return engine->installer->read(engine->installer->arg, at, out, bytes, why);
 }
 
 static sv_err seal(sv_engine *engine, sv_why *why) {

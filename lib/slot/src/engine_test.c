@@ -205,6 +205,49 @@ static void a_slot_that_keeps_other_bytes_is_written_again_and_given_up(
     }
 }
 
+static void what_lies_there_after_a_cut_is_not_pushed_again(void **state) { // [slot-22]
+    (void) state;
+    device d;
+    sv_why why = { 0 };
+    uint8_t there[IMAGE_BYTES];
+    for (unsigned lie = 0; lie < 2; lie++) {
+        new_device(&d);
+        start(&d);
+        is_ok(sv_engine_offer(&d.engine, R[2].header, sizeof R[2].header, "raw", &why), &why);
+        is_ok(sv_engine_write(&d.engine, R[2].image, 1500, &why), &why); // not flushed yet
+        M.now.files[1].data[1200] ^= (uint8_t) lie;
+        start(&d);
+        assert_int_equal(sv_engine_skip(&d.engine, 1, &why), SV_ERR_STATE); // nothing was offered
+        is_ok(sv_engine_offer(&d.engine, R[2].header, sizeof R[2].header, "raw", &why), &why);
+        assert_int_equal(sv_engine_wanted(&d.engine), 0);
+        is_ok(sv_engine_there(&d.engine, 0, there, 1500, &why), &why);
+        assert_int_equal(memcmp(there, R[2].image, 1500) != 0, lie);
+        assert_int_equal(sv_engine_there(&d.engine, 1, there, IMAGE_BYTES, &why), SV_ERR_INVALID);
+        assert_int_equal(sv_engine_skip(&d.engine, IMAGE_BYTES + 1, &why), SV_ERR_INVALID);
+        is_ok(sv_engine_skip(&d.engine, 1500, &why), &why);
+        assert_int_equal(sv_engine_wanted(&d.engine), 1500);
+        is_ok(push_image(&d.engine, R[2].image, &why), &why);
+        // Who skips what is not there finds out.
+        assert_int_equal(sv_engine_install(&d.engine, &why), lie == 1 ? SV_ERR_UNTRUSTED : SV_OK);
+    }
+}
+
+static void the_image_in_a_slot_is_read_as_long_as_its_header_says(void **state) { // [slot-22]
+    (void) state;
+    device d;
+    uint8_t digest[SV_BOOT_DIGEST_BYTES];
+    sv_native_image image = { .disk = NULL };
+    new_device(&d);
+    assert_int_equal(sv_native_image_open(&d.native, 0, &image, NULL), SV_OK);
+    assert_int_equal(image.bytes.length, IMAGE_BYTES);
+    assert_int_equal(sv_image_digest(&image.bytes, digest, NULL), SV_OK);
+    assert_memory_equal(digest, R[1].said.digest, sizeof digest);
+    sv_native_image_drop(&image);
+    assert_int_equal(sv_native_image_open(&d.native, 1, &image, NULL), SV_ERR_NOT_FOUND);
+    M.now.files[0].bytes = SV_BOOT_TRAILER_BYTES - 1;
+    assert_int_equal(sv_native_image_open(&d.native, 0, &image, NULL), SV_ERR_NOT_FOUND);
+}
+
 static void the_way_back_is_never_written(void **state) { // [slot-7]
     (void) state;
     device d;
@@ -329,6 +372,8 @@ int main(void) {
         cmocka_unit_test(what_is_refused_changes_nothing),
         cmocka_unit_test(other_bytes_than_were_signed_are_never_armed),
         cmocka_unit_test(a_slot_that_keeps_other_bytes_is_written_again_and_given_up),
+        cmocka_unit_test(what_lies_there_after_a_cut_is_not_pushed_again),
+        cmocka_unit_test(the_image_in_a_slot_is_read_as_long_as_its_header_says),
         cmocka_unit_test(the_way_back_is_never_written),
         cmocka_unit_test(an_image_that_does_not_fit_leaves_the_slot_alone),
         cmocka_unit_test(every_call_may_fail_and_the_update_goes_on),

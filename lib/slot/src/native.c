@@ -2,7 +2,6 @@
 #include <slot/installer.h>
 #include <stdio.h>
 #include <string.h>
-#include <update/image.h>
 
 static unsigned how_of(const sv_native *native, unsigned how) {
     return how | (native->devices ? SV_SLOT_DEVICE : 0);
@@ -132,11 +131,46 @@ sv_err sv_native_make(const sv_slot_disk *disk, const char *name, uint64_t bytes
     return disk->sync_folder(disk->arg, why);
 }
 
+static sv_err read_open_image(void *arg, uint64_t at, uint8_t *out, size_t bytes, sv_why *why) {
+    const sv_native_image *image = arg;
+    return image->disk->read(image->disk->arg, image->file, at, out, bytes, why);
+}
+
+sv_err sv_native_image_open(const sv_native *native, unsigned slot, sv_native_image *out,
+                            sv_why *why) {
+    SV_DEFER(sv_native_image_drop) sv_native_image image = { .disk = NULL };
+    uint8_t bytes[SV_BOOT_HEADER_BYTES] = { 0 };
+    uint64_t slot_bytes = 0;
+    sv_boot_header said;
+    SV_TRY(native->disk->open(native->disk->arg, native->names[slot], how_of(native, 0),
+                              &image.file, why));
+    image.disk = native->disk;
+    SV_TRY(read_header(native, image.file, bytes, why));
+    SV_TRY(native->disk->length(native->disk->arg, image.file, &slot_bytes, why));
+    if (sv_boot_header_read(bytes, sizeof bytes, &said) != SV_BOOT_GOOD
+        || said.image_bytes > slot_bytes - SV_BOOT_TRAILER_BYTES) {
+        return sv_fail(why, SV_ERR_NOT_FOUND, "no image lies in '%s'", native->names[slot]);
+    }
+    *out = image;
+    out->bytes =
+        (sv_image_bytes){ .arg = out, .length = said.image_bytes, .read = read_open_image };
+    image.disk = NULL;
+    return SV_OK;
+}
+
+void sv_native_image_drop(sv_native_image *image) {
+    if (image->disk != NULL) {
+        image->disk->close(image->disk->arg, image->file);
+        image->disk = NULL;
+    }
+}
+
 sv_installer sv_native_installer(sv_native *native) {
     return (sv_installer){ .arg = native,
                            .header = header,
                            .begin = begin,
                            .write = write_image,
+                           .read = read_image,
                            .flush = flush,
                            .seal = seal,
                            .read_back = read_back,

@@ -41,6 +41,23 @@ sv_err sv_boot_file_keep(sv_boot_file *file, const sv_boot_state *state, sv_why 
 /// `*damaged` (which may be NULL) true.
 sv_err sv_boot_file_read(const sv_boot_file *file, sv_boot_state *out, bool *damaged, sv_why *why);
 
+/// Backend `u-boot`: the boot loader's environment, by libubootenv and the file that fw_setenv
+/// reads (fw_env.config), which has to name two copies: with one, a power cut would leave none. A
+/// boot script finds BOOT_ORDER ("A B": which is tried first) and BOOT_A_LEFT, BOOT_B_LEFT (starts
+/// left; it takes one off before it starts a slot, and passes over one that has none), as those
+/// written for RAUC do. What is remembered beside that is in selvedge_slots, selvedge_primary and
+/// selvedge_counter. All of it changes in one store. [slot-21]
+typedef struct sv_boot_uboot {
+    const char *config; ///< path of fw_env.config
+    unsigned running;   ///< what `current` says; SV_BOOT_NO_SLOT: unknown
+} sv_boot_uboot;
+
+enum { SV_BOOT_UBOOT_STARTS = 3 }; ///< that a confirmed slot has left
+
+/// `uboot` is borrowed. SV_ERR_IO when the environment cannot be read or stored, SV_ERR_INVALID
+/// when what it says of the slots is not ours.
+sv_boot_control sv_boot_uboot_control(sv_boot_uboot *uboot);
+
 /// Backend `script`: a program with the verbs of RAUC's custom boot loader backend (get-primary,
 /// set-primary NAME, get-state NAME, set-state NAME good|bad, get-current), so that one that was
 /// written for RAUC serves here. What such a program does not keep, what has proved itself and the

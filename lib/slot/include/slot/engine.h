@@ -58,6 +58,12 @@ sv_err sv_engine_offer(sv_engine *engine, const uint8_t *header, size_t len, con
 uint64_t sv_engine_wanted(const sv_engine *engine);
 /// Bytes of the image from sv_engine_wanted on. SV_ERR_INVALID for more than it has.
 sv_err sv_engine_write(sv_engine *engine, const uint8_t *bytes, size_t len, sv_why *why);
+/// What lies in the slot that is being written, for who can judge it chunk by chunk (the index of
+/// the raw encoding): after a cut it goes further than what was noted.
+sv_err sv_engine_there(sv_engine *engine, uint64_t at, uint8_t *out, size_t bytes, sv_why *why);
+/// The next bytes lie there already and need not be pushed. Whether that is so is seen when the
+/// slot is read back.
+sv_err sv_engine_skip(sv_engine *engine, uint64_t bytes, sv_why *why);
 /// Everything was pushed: seal, read back, arm. SV_ERR_UNTRUSTED when other bytes were read than
 /// were signed; then sv_engine_next is SV_TRIAL_WRITE, from 0, or it has failed.
 sv_err sv_engine_install(sv_engine *engine, sv_why *why);

@@ -6,6 +6,7 @@
 #include <boot/header.h>
 #include <slot/disk.h>
 #include <stdbool.h>
+#include <update/image.h>
 
 typedef struct sv_installer {
     void *arg;
@@ -15,6 +16,8 @@ typedef struct sv_installer {
     /// The slot will be written. SV_ERR_NO_SPACE when such an image does not fit. One at a time.
     sv_err (*begin)(void *arg, unsigned slot, uint64_t image_bytes, sv_why *why);
     sv_err (*write)(void *arg, uint64_t at, const uint8_t *bytes, size_t len, sv_why *why);
+    /// What lies in the slot that is being written.
+    sv_err (*read)(void *arg, uint64_t at, uint8_t *out, size_t bytes, sv_why *why);
     sv_err (*flush)(void *arg, sv_why *why);
     /// Behind the image that is flushed, and flushed itself.
     sv_err (*seal)(void *arg, const uint8_t header[SV_BOOT_HEADER_BYTES], sv_why *why);
@@ -40,5 +43,18 @@ sv_err sv_native_make(const sv_slot_disk *disk, const char *name, uint64_t bytes
 
 /// `native` is borrowed; its `file` is to be -1.
 sv_installer sv_native_installer(sv_native *native);
+
+/// The image that lies in a slot, to be read: what a delta starts from. As long as its header says,
+/// which nobody has judged: SV_ERR_NOT_FOUND when there is none.
+typedef struct sv_native_image {
+    const sv_slot_disk *disk; ///< NULL: nothing is open
+    int file;
+    sv_image_bytes bytes;
+} sv_native_image;
+
+/// `out` must not move until it is dropped.
+sv_err sv_native_image_open(const sv_native *native, unsigned slot, sv_native_image *out,
+                            sv_why *why);
+void sv_native_image_drop(sv_native_image *image);
 
 #endif
