@@ -10,15 +10,30 @@ from pathlib import Path
 MIB = 1 << 20
 
 
+def most_memory(pid):
+    """MiB that the process has had at most so far, as the kernel keeps it; what ends says no more. (The rusage of a child begins with what its parent had.)"""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0
+
+
 def timed(*words):
     """Seconds, seconds of CPU and MiB at most, of one process."""
     began = time.monotonic()
     child = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
+    pid, peak = 0, 0
+    while pid == 0:
+        peak = max(peak, most_memory(child.pid))
+        time.sleep(0.002)
+        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         raise subprocess.CalledProcessError(child.returncode, words)
-    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, peak
 
 
 def make_image(path, mib):

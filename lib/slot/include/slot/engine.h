@@ -50,8 +50,8 @@ sv_trial_act sv_engine_next(const sv_engine *engine);
 
 /// Take this release, or go on with it. SV_ERR_UNTRUSTED with the reason of boot/verdict.h, or when
 /// its image has been tried here and did not prove itself; SV_ERR_STATE while another one is on
-/// trial, or when this very image runs and is confirmed. `encoding` may be "". When this returns
-/// SV_OK, bytes from sv_engine_wanted on are wanted, or it is installed already.
+/// trial. That this very release runs already is not asked here. `encoding` may be "". When this
+/// returns SV_OK, bytes from sv_engine_wanted on are wanted, or it is installed already.
 sv_err sv_engine_offer(sv_engine *engine, const uint8_t *header, size_t len, const char *encoding,
                        sv_why *why);
 /// The next byte of the image to push; its length when there is none.
