@@ -26,6 +26,7 @@ typedef struct run {
 static sv_err read_header(run *r, int64_t train_rows, sv_why *why) {
     size_t sensors = 0;
     SV_TRY(sv_filter_begin(&r->filter, stdin, why));
+    SV_TRY(sv_filter_check_header(&r->filter, why));
     const sv_csv *csv = &r->filter.csv;
     for (size_t i = 1; i < csv->count; i++) {
         if (sv_filter_is_label(csv->names[i])) {
@@ -91,12 +92,16 @@ int cmd_detect_machine(int argc, char **argv) {
           .min = SV_MACHINE_TRAIN_ROWS_MIN,
           .max = SV_MACHINE_TRAIN_ROWS_MAX },
     };
+    const char *plain[2] = { NULL };
     sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), NULL, 0, &why);
+    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), plain, 1, &why);
     if (err == SV_ERR_STATE) {
         sv_options_help("selvedge detect machine [--train-rows N]", ABOUT, options,
                         SV_COUNT(options));
         return SV_EXIT_DONE;
+    }
+    if (err == SV_OK) {
+        err = sv_filter_no_file(plain[0], "machine", &why);
     }
     if (err == SV_OK) {
         SV_DEFER(sv_mem_drop) run *r = sv_mem_new(sizeof *r);

@@ -22,6 +22,7 @@ typedef struct run {
     size_t time_column, value_column;
     sv_stream_detector detector;
     sv_sensitivity sensitivity;
+    int64_t last_us; ///< the latest time so far
 } run;
 
 static void print_number(double value) {
@@ -45,6 +46,16 @@ static void print_row(sv_text time, sv_text value, const sv_stream_verdict *verd
     (void) putchar('\n');
 }
 
+/// Time does not run backwards: what comes out of order cannot be judged by it.
+static void keep_order(run *r, int64_t at_us) {
+    if (at_us < r->last_us) {
+        sv_filter_complain(&r->filter, "the time is before that of a row above, and counts as the "
+                                       "same moment; sort the rows, oldest first");
+    } else {
+        r->last_us = at_us;
+    }
+}
+
 static void judge_row(run *r, sv_text time, sv_text cell) {
     int64_t at_us = 0;
     double value = sv_filter_number(&r->filter, r->value_column);
@@ -57,6 +68,7 @@ static void judge_row(run *r, sv_text time, sv_text cell) {
     char room[SV_STREAM_REASON_MAX];
     sv_textbuf reason = SV_TEXTBUF(room);
     if (timed) {
+        keep_order(r, at_us);
         sv_stream_detector_take(&r->detector, at_us, value, r->sensitivity, &verdict);
         if (verdict.score > 0) {
             sv_stream_reason_add(&reason, &verdict);
@@ -80,6 +92,7 @@ static void take_row(run *r, bool whole) {
 
 static sv_err read_header(run *r, sv_why *why) {
     SV_TRY(sv_filter_begin(&r->filter, stdin, why));
+    SV_TRY(sv_filter_check_header(&r->filter, why));
     const sv_csv *csv = &r->filter.csv;
     if (csv->count < 2) {
         return sv_fail(why, SV_ERR_INVALID,
@@ -126,12 +139,16 @@ int cmd_detect_stream(int argc, char **argv) {
           .help = "how soon an alert is raised: low, normal or high [normal]" },
     };
     sv_sensitivity level = SV_SENSITIVITY_NORMAL;
+    const char *plain[2] = { NULL };
     sv_why why = { .text = "" };
-    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), NULL, 0, &why);
+    sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), plain, 1, &why);
     if (err == SV_ERR_STATE) {
         sv_options_help("selvedge detect stream [--sensitivity low|normal|high]", ABOUT, options,
                         SV_COUNT(options));
         return SV_EXIT_DONE;
+    }
+    if (err == SV_OK) {
+        err = sv_filter_no_file(plain[0], "stream", &why);
     }
     if (err == SV_OK) {
         err = parse_sensitivity(sensitivity, &level, &why);
@@ -139,6 +156,7 @@ int cmd_detect_stream(int argc, char **argv) {
     if (err == SV_OK) {
         SV_DEFER(sv_mem_drop) run *r = sv_mem_new(sizeof *r);
         r->sensitivity = level;
+        r->last_us = INT64_MIN;
         err = run_rows(r, &why);
     }
     return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);

@@ -1,4 +1,5 @@
 #include "filter.h"
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,6 +18,26 @@ sv_err sv_filter_begin(sv_filter *filter, FILE *file, sv_why *why) {
         return sv_fail(why, SV_ERR_IO, "cannot write line by line");
     }
     return sv_csv_begin(&filter->csv, file, why);
+}
+
+sv_err sv_filter_check_header(const sv_filter *filter, sv_why *why) {
+    const sv_csv *csv = &filter->csv;
+    int64_t at_us = 0;
+    bool is_row = csv->count > 1 && sv_csv_time(csv->names[0], &at_us) == SV_OK;
+    for (size_t i = 1; i < csv->count; i++) {
+        double value = 0;
+        is_row = is_row && sv_csv_number(csv->names[i], &value) == SV_OK && isfinite(value);
+    }
+    return is_row ? sv_fail(why, SV_ERR_INVALID,
+                            "the first line is a row; a header that names the columns is wanted "
+                            "before it, such as timestamp,value")
+                  : SV_OK;
+}
+
+sv_err sv_filter_no_file(const char *file, const char *verb, sv_why *why) {
+    return file == NULL ? SV_OK
+                        : sv_fail(why, SV_ERR_INVALID,
+                                  "rows come on stdin: selvedge detect %s < '%.100s'", verb, file);
 }
 
 sv_err sv_filter_next(sv_filter *filter, bool *whole, sv_why *why) {

@@ -13,6 +13,11 @@ typedef struct sv_filter {
 /// Begin with the header of `file`; what is printed from now on leaves line by line.
 sv_err sv_filter_begin(sv_filter *filter, FILE *file, sv_why *why);
 
+/// SV_ERR_INVALID when the header of rows with a time is a row itself: a time, then numbers.
+sv_err sv_filter_check_header(const sv_filter *filter, sv_why *why);
+/// Rows come on stdin: SV_ERR_INVALID for a file that somebody names, NULL if nobody does.
+sv_err sv_filter_no_file(const char *file, const char *verb, sv_why *why);
+
 /// The next row, counted. One that cannot be cut is told, and `*whole` is false: it has a row of
 /// output nevertheless, so that the two can be laid side by side. SV_ERR_NOT_FOUND after the last;
 /// SV_ERR_IO.

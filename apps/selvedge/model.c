@@ -41,6 +41,10 @@ int cmd_model_show(int argc, char **argv) {
         return err == SV_ERR_NOT_FOUND ? SV_EXIT_USAGE : sv_exit_of(err);
     }
     (void) printf("%.*s", SV_TEXT_ARG(model->card));
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        (void) (sv_fail(&why, SV_ERR_IO, "cannot write the card: %m") == SV_OK);
+        return sv_exit_with(SV_ERR_IO, &why);
+    }
     return SV_EXIT_DONE;
 }
 

@@ -1,6 +1,7 @@
 // selvedge model predict: rows on stdin, answers on stdout.
 #include "cmapss.h"
 #include "csv.h"
+#include "filter.h"
 #include "model.h"
 #include <base/map.h>
 #include <base/mem.h>
@@ -24,6 +25,7 @@ typedef struct run {
     size_t column[SV_RECIPE_COLUMNS_MAX]; ///< where each of the model's columns lies in a row
     sv_map *machines;
     float features[SV_RECIPE_FEATURES_MAX];
+    uint64_t rows;
 } run;
 
 static const char ABOUT[] =
@@ -114,6 +116,7 @@ static sv_err machine_of(run *r, sv_text name, uint32_t unit, machine **out, sv_
 }
 
 static void live(run *r, machine *of, const double *row) {
+    r->rows++;
     sv_recipe_push(&r->model.recipe, &of->wear, row, r->features);
     sv_model_remaining(&r->model, r->features, &of->last);
 }
@@ -213,8 +216,9 @@ static void print_class(run *r, const sv_csv *csv) {
     csv_values(r, csv, row);
     sv_recipe_push(&r->model.recipe, NULL, row, r->features);
     unsigned named = sv_model_classify(&r->model, r->features, probability);
-    (void) printf("%.6g,%.*s\n", probability[r->model.classes == 2 ? 1 : named],
-                  SV_TEXT_ARG(r->model.class_name[named]));
+    (void) printf("%.6g,", probability[r->model.classes == 2 ? 1 : named]);
+    sv_filter_print(r->model.class_name[named]);
+    (void) putchar('\n');
 }
 
 /// A broken row costs itself alone, and keeps its line.
@@ -222,6 +226,7 @@ static sv_err run_classes(run *r, sv_csv *csv, sv_why *why) {
     for (;;) {
         sv_why fault = { .text = "" };
         sv_err err = sv_csv_next(csv, &fault);
+        r->rows += err == SV_ERR_NOT_FOUND ? 0 : 1;
         if (err == SV_OK) {
             print_class(r, csv);
         } else if (err == SV_ERR_INVALID || err == SV_ERR_NO_SPACE) {
@@ -253,7 +258,10 @@ static sv_err run_model(run *r, const char *path, bool is_cmapss, sv_why *why) {
                        "'%.60s' tells classes of rows; NASA's format holds lives", path);
     }
     SV_TRY(is_cmapss ? run_cmapss(r, why) : run_csv(r, why));
-    return fflush(stdout) == 0 ? SV_OK : sv_fail(why, SV_ERR_IO, "cannot write the answers: %m");
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot write the answers: %m");
+    }
+    return r->rows > 0 ? SV_OK : sv_fail(why, SV_ERR_STATE, "there was no row");
 }
 
 static void drop(run *r) {

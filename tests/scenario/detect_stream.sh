@@ -72,3 +72,16 @@ code=0
 head -n 1 values.csv | "$selvedge" detect stream > said 2>&1 || code=$?
 [ "$code" = 1 ] || fail "no row: exit $code"
 echo "detect stream: ok"
+
+# What people do: no header, the newest row first, a file named instead of read.
+code=0
+tail -n +2 values.csv | "$selvedge" detect stream > out 2> said || code=$?
+[ "$code" = 2 ] || fail "exit code $code without a header"
+grep -q 'the first line is a row; a header' said || fail "it says: $(cat said)"
+{ head -n 1 values.csv; tail -n +2 values.csv | tac; } | "$selvedge" detect stream > out 2> said || fail "the newest first: $(cat said)"
+[ "$(wc -l < out)" = 2881 ] || fail "rows are missing"
+grep -q 'line 3: the time is before that of a row above.*sort the rows, oldest first' said || fail "it says: $(head -n 2 said)"
+code=0
+"$selvedge" detect stream values.csv > out 2> said < /dev/null || code=$?
+[ "$code" = 2 ] || fail "exit code $code for a file"
+grep -q "selvedge detect stream < 'values.csv'" said || fail "it says: $(cat said)"

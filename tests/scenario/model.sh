@@ -108,6 +108,10 @@ refused 2 "broken.txt: line 1: 3 numbers" "${train[@]}" --task rul --format cmap
 [ ! -e no.model ] || fail "a refused training left a file"
 predict() { "$selvedge" model predict --model "$1" <<<"$2"; }
 refused 2 "there is no column 'load', which the model looks at" predict press.model "machine,vibration"
+refused 1 "there was no row" predict state.model "$(head -n 1 new.csv)"
+code=0
+"$selvedge" model show state.model >/dev/full 2>said || code=$?
+[ "$code" = 5 ] || fail "exit code $code with a card that nobody gets: $(cat said)"
 refused 2 "few.csv: this is no model" predict few.csv x
 refused 2 "cannot" predict absent.model x
 cp press.model newer.model
