@@ -94,6 +94,16 @@ static double rounded(double value) {
     return round(value * 100) / 100;
 }
 
+/// 0 to 1.
+static double leak(const sv_machine *machine, double at_s) {
+    double since_s = at_s - machine->setup.leak_after_s;
+    if (machine->setup.leak_after_s <= 0 || since_s < 0) {
+        return 0;
+    }
+    since_s = fmod(since_s, SV_MACHINE_LEAK_EVERY_S);
+    return since_s > SV_MACHINE_LEAK_S ? 0 : most(since_s / SV_MACHINE_LEAK_GROWS_S, 1);
+}
+
 void sv_machine_measure(sv_machine *machine, double at_s, double values[SV_MACHINE_SENSORS]) {
     while (machine->at_s + 1.0 / STEPS_PER_S <= at_s) {
         step(machine, 1.0 / STEPS_PER_S);
@@ -115,7 +125,7 @@ void sv_machine_measure(sv_machine *machine, double at_s, double values[SV_MACHI
     values[SV_MACHINE_VIBRATION] = rounded(normal_vibration + (shaking - normal_vibration) * fault);
     values[SV_MACHINE_PRESSURE] =
         rounded((TYPES[type].pressure_idle + TYPES[type].pressure_load * load) * (1 - 0.25 * fault)
-                * (1 + noise(machine, 0.004)));
+                * (1 - 0.8 * leak(machine, at_s)) * (1 + noise(machine, 0.004)));
     values[SV_MACHINE_CURRENT] =
         rounded((TYPES[type].current_idle + TYPES[type].current_load * load) * (1 + 0.35 * fault)
                 * (1 + noise(machine, 0.01)));

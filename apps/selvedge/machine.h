@@ -1,7 +1,8 @@
 // A simulated machine: what its sensors would say at a moment. Pure and seeded: the same seed and
 // moments give the same values. All four sensors follow one load that works in cycles of 20 to
 // 60 seconds; temperature lags behind it, vibration grows with slow wear. Without a fault the
-// temperature stays below 75 °C and the vibration below 5 mm/s.
+// temperature stays below 75 °C and the vibration below 5 mm/s. A leak is a fault that shows in the
+// pressure alone, which falls by four fifths: no bound on heat or vibration sees it.
 #ifndef SELVEDGE_MACHINE_H
 #define SELVEDGE_MACHINE_H
 
@@ -10,7 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SV_MACHINE_TYPES = 8, SV_MACHINE_SENSORS = 4, SV_MACHINE_FAULT_S = 45 };
+enum {
+    SV_MACHINE_TYPES = 8,
+    SV_MACHINE_SENSORS = 4,
+    SV_MACHINE_FAULT_S = 45,
+    SV_MACHINE_LEAK_S = 480,        ///< a leak lasts so long,
+    SV_MACHINE_LEAK_EVERY_S = 1800, ///< and comes again
+    SV_MACHINE_LEAK_GROWS_S = 2,    ///< how long it takes to be whole
+};
 
 typedef enum sv_machine_sensor {
     SV_MACHINE_TEMPERATURE,
@@ -24,6 +32,7 @@ typedef struct sv_machine_setup {
     uint64_t seed;
     double day_s;         ///< second of the day at moment 0
     double fault_after_s; ///< moment of its sure fault; negative: none
+    double leak_after_s;  ///< moment of the first leak of its pressure; 0: none
     double fault_every_s; ///< without a sure one: mean time between its faults; 0: never
 } sv_machine_setup;
 

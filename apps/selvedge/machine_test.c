@@ -83,6 +83,30 @@ static void other_machines_fail_now_and_then(void **state) {
     assert_in_range(hot, 100, 1500);
 }
 
+static void a_leak_shows_in_the_pressure_alone_and_is_mended(void **state) {
+    (void) state;
+    enum { FROM_S = 240, WHOLE_S = FROM_S + SV_MACHINE_LEAK_GROWS_S };
+    for (unsigned number = 1; number <= SV_MACHINE_TYPES; number++) {
+        sv_machine tight = machine_of(number, 7, -1);
+        sv_machine leaking = machine_of(number, 7, -1);
+        leaking.setup.leak_after_s = FROM_S;
+        for (int second = 0; second < FROM_S + 2 * SV_MACHINE_LEAK_EVERY_S; second++) {
+            double a[SV_MACHINE_SENSORS];
+            double b[SV_MACHINE_SENSORS];
+            sv_machine_measure(&tight, second, a);
+            sv_machine_measure(&leaking, second, b);
+            int into = second < FROM_S ? -1 : (second - FROM_S) % SV_MACHINE_LEAK_EVERY_S;
+            bool whole = into >= WHOLE_S - FROM_S && into <= SV_MACHINE_LEAK_S;
+            bool none = into < 0 || into > SV_MACHINE_LEAK_S;
+            double share = b[SV_MACHINE_PRESSURE] / a[SV_MACHINE_PRESSURE];
+            assert_true(!whole || (share > 0.15 && share < 0.25));
+            assert_true(!none || share == 1);
+            assert_true(a[SV_MACHINE_TEMPERATURE] == b[SV_MACHINE_TEMPERATURE]
+                        && a[SV_MACHINE_CURRENT] == b[SV_MACHINE_CURRENT]);
+        }
+    }
+}
+
 static void a_stopped_machine_falls_to_idle_and_a_started_one_works_again(void **state) {
     (void) state;
     for (unsigned number = 1; number <= SV_MACHINE_TYPES; number++) {
@@ -120,6 +144,7 @@ int main(void) {
         cmocka_unit_test(the_same_seed_gives_the_same_values_and_another_others),
         cmocka_unit_test(machine_1_is_faulty_from_two_seconds_after_its_moment),
         cmocka_unit_test(other_machines_fail_now_and_then),
+        cmocka_unit_test(a_leak_shows_in_the_pressure_alone_and_is_mended),
         cmocka_unit_test(a_stopped_machine_falls_to_idle_and_a_started_one_works_again),
         cmocka_unit_test(ids_have_two_digits_or_more),
     };

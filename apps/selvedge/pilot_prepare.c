@@ -166,13 +166,14 @@ static sv_err write_fleet(const pilot *p, sv_why *why) {
 }
 
 static const char RULES[] =
-    "groups: {pumps: ['pump-*'], presses: ['press-*']}\n"
+    "groups: {pumps: ['pump-*'], presses: ['press-*'], ovens: ['oven-*']}\n"
     "thresholds:\n"
     "  sensors:\n"
     "    temperature: {high: {warning: 80, critical: 95}, hysteresis: 3}\n"
     "    vibration: {high: 7.1, severity: critical, hysteresis: 1}\n"
     "stale: {default: 2m}\n"
     "flapping: {raises: 4, within: 10m}\n"
+    "detect: {groups: {ovens: {sensors: {pressure: {learn: 3m}}}}}\n"
     "rules:\n"
     "  groups:\n"
     "    pumps:\n"

@@ -175,8 +175,9 @@ int cmd_simulate(int argc, char **argv) {
         { "sensor", "NAME", SV_OPTION_TEXT, &to->sensor,
           "sensor of a file timestamp,value; default: the column's name", false, 0, 0 },
         { "fault-after", "SECONDS", SV_OPTION_NUMBER, &to->fault_after_s,
-          "when the first machine gets its fault, for 45 s; default 12; -1: never", false, -1,
-          1e8 },
+          "when the first machine gets its fault, for 45 s; default 12; -1: never, and the second "
+          "no leak",
+          false, -1, 1e8 },
         { "seed", "N", SV_OPTION_INT, &to->seed, "of chance, so that a run can be repeated", false,
           0, 1e15 },
         { "output", "json|table", SV_OPTION_TEXT, &to->output, "form of the report; default table",

@@ -12,7 +12,13 @@
 #include <sys/clock.h>
 #include <unistd.h>
 
-enum { TOPIC_ROOM = 160, PRESENCE_ROOM = 256, READING_ROOM = 512, FLEET_FAULT_EVERY_S = 90 };
+enum {
+    TOPIC_ROOM = 160,
+    PRESENCE_ROOM = 256,
+    READING_ROOM = 512,
+    FLEET_FAULT_EVERY_S = 90,
+    LEAK_AFTER_S = 240
+};
 
 sv_err sim_device_prepare(simulation *sim, sim_device *device, unsigned number) {
     device->sim = sim;
@@ -20,6 +26,8 @@ sv_err sim_device_prepare(simulation *sim, sim_device *device, unsigned number) 
     sv_textbuf id = SV_TEXTBUF(device->id);
     sv_machine_id(number, &id);
     SV_TRY(sv_textbuf_end(&id));
+    bool leaks =
+        number == sim->options.first + SV_MACHINE_TYPES - 1 && sim->options.fault_after_s >= 0;
     sv_machine_start(
         &device->machine,
         &(sv_machine_setup){
@@ -27,6 +35,7 @@ sv_err sim_device_prepare(simulation *sim, sim_device *device, unsigned number) 
             .seed = (uint64_t) sim->options.seed,
             .day_s = (double) (sv_clock_wall_us() % SV_TIME_DAY_US) / 1e6,
             .fault_after_s = number == sim->options.first ? sim->options.fault_after_s : -1,
+            .leak_after_s = leaks ? LEAK_AFTER_S : 0,
             .fault_every_s = FLEET_FAULT_EVERY_S * (double) sim->options.devices,
         });
     return SV_OK;

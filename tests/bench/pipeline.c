@@ -1,13 +1,16 @@
 // What one reading costs in the gateway's pipeline, in process and in CPU time: topic and JSON
 // parsed, its stream found, moving average, thresholds, significant change. The same payloads go
-// through jansson alone in turns, so that the ratio says what our part is on any machine.
+// through jansson alone in turns, so that the ratio says what our part is on any machine; and the
+// same stream with and without looking for what is unusual.
 //
 //   bench-pipeline ROUNDS READINGS      one line of JSON per round: nanoseconds per reading
 //   bench-pipeline once NAME READINGS   one way only, for counting instructions
 #include <base/map.h>
 #include <base/mem.h>
 #include <base/prng.h>
+#include <base/time.h>
 #include <edge/stream.h>
+#include <edge/usual.h>
 #include <model/reading.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +44,8 @@ typedef struct bench {
     message *plain;    ///< value, timestamp, device_id: what the specification asks for
     message *numbered; ///< with unit, epoch and seq as well: what the agent sends
     sv_map *streams;
-    tracked *by_number;
+    tracked *by_number, *watched; ///< the latter with looking for what is unusual
+    int64_t watched_us;           ///< their time goes on
     uint64_t significant, alerts, refused;
 } bench;
 
@@ -110,6 +114,16 @@ static void open_streams(bench *b) {
     }
 }
 
+static void open_watched(bench *b) {
+    b->watched = sv_mem_array(STREAMS, sizeof *b->watched);
+    b->watched_us = START_US;
+    for (unsigned i = 0; i < STREAMS; i++) {
+        sv_stream_start(&b->watched[i].stream, INT64_MIN);
+        b->watched[i].rules = b->by_number[i].rules;
+        b->watched[i].rules.detect = (sv_detect){ SV_DETECTION_NORMAL, SV_TIME_DAY_US };
+    }
+}
+
 static void judge(bench *b, tracked *t, double value, int64_t at_us) {
     sv_decision decision;
     sv_stream_take(&t->stream, &t->rules, value, at_us, &decision);
@@ -172,13 +186,18 @@ static void stream_alone(bench *b, unsigned number) {
     judge(b, &b->by_number[number % STREAMS], b->plain[number].value, b->plain[number].at_us);
 }
 
+static void watched_alone(bench *b, unsigned number) {
+    b->watched_us += SV_TIME_SECOND_US / STREAMS;
+    judge(b, &b->watched[number % STREAMS], b->plain[number].value, b->watched_us);
+}
+
 static const struct {
     const char *name;
     void (*run)(bench *b, unsigned number);
 } WAYS[] = {
     { "jansson_plain", plain_json },       { "pipeline_plain", plain_whole },
     { "jansson_numbered", numbered_json }, { "pipeline_numbered", numbered_whole },
-    { "without_json", stream_alone },
+    { "without_json", stream_alone },      { "watched", watched_alone },
 };
 
 static double cpu_ns(void) {
@@ -199,7 +218,8 @@ static void run_round(bench *b, unsigned long readings) {
     for (size_t way = 0; way < SV_COUNT(WAYS); way++) {
         (void) printf("%s\"%s\":%.1f", way == 0 ? "{" : ",", WAYS[way].name, run(b, way, readings));
     }
-    (void) puts("}");
+    (void) printf(",\"stream_bytes\":%zu,\"watched_bytes\":%zu}\n", sizeof(sv_stream),
+                  sizeof(sv_stream) + sizeof(sv_usual));
     (void) fflush(stdout);
 }
 
@@ -217,6 +237,10 @@ static int run_once(bench *b, const char *name, unsigned long readings) {
 static void close_bench(bench *b) {
     sv_map_drop(&b->streams);
     free(b->by_number);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        sv_stream_drop(&b->watched[i].stream);
+    }
+    free(b->watched);
     free(b->plain);
     free(b->numbered);
 }
@@ -229,6 +253,7 @@ int main(int argc, char **argv) {
     }
     bench b = { .plain = write_messages(false), .numbered = write_messages(true) };
     open_streams(&b);
+    open_watched(&b);
     unsigned long readings = strtoul(argv[argc - 1], NULL, 10);
     int code = once ? run_once(&b, argv[2], readings) : 0;
     unsigned long rounds = once ? 0 : strtoul(argv[1], NULL, 10);

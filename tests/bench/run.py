@@ -123,6 +123,8 @@ def pipeline(results, quick):
     results.add("pipeline, reading of 3 members", "ns/reading", each["pipeline_plain"], ("jansson alone", each["jansson_plain"]), aim=2000)
     results.add("pipeline, reading of 6 members", "ns/reading", each["pipeline_numbered"], ("jansson alone", each["jansson_numbered"]), aim=2000)
     results.add("pipeline without JSON", "ns/reading", each["without_json"])
+    results.add("the same, looking for what is unusual", "ns/reading", each["watched"], ("without", each["without_json"]), aim=1000)
+    results.add("a stream in which that is looked for", "bytes", each["watched_bytes"], ("without", each["stream_bytes"]))
 
 
 def instructions_of(probe, way, readings):
