@@ -97,6 +97,17 @@ typedef __typeof__(((sv_fleet_config *) 0)->signer) signer_section;
 typedef __typeof__(((sv_fleet_config *) 0)->enrolment) enrolment_section;
 typedef __typeof__(((sv_fleet_door *) 0)->tls) tls_section;
 
+static sv_err check_contact(sv_text value, sv_why *why) {
+    bool known = value.len == 0 || sv_text_starts(value, SV_TEXT("mailto:"))
+                 || sv_text_starts(value, SV_TEXT("https://"));
+    for (size_t i = 0; i < value.len; i++) {
+        known = known && value.at[i] > ' ' && value.at[i] < 0x7F;
+    }
+    return known
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID, "it is no mailto: or https: address without spaces");
+}
+
 static const sv_config_key STORE_KEYS[] = {
     { .name = "path",
       .type = SV_CONFIG_TEXT,
@@ -296,6 +307,13 @@ static const sv_config_key KEYS[] = {
       .type = SV_CONFIG_TEXT,
       FIELD(sv_fleet_config, admin_token_file),
       .help = "file of the administrator's API token; written on first start, mode 0600" },
+    { .name = "security_contact",
+      .type = SV_CONFIG_TEXT,
+      FIELD(sv_fleet_config, security_contact),
+      .fallback = "",
+      .check = check_contact,
+      .help = "whom to tell of a weakness, as /.well-known/security.txt says it: a mailto: or "
+              "https: address" },
     { .name = "ports_file",
       .type = SV_CONFIG_TEXT,
       FIELD(sv_fleet_config, ports_file),

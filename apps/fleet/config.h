@@ -14,7 +14,8 @@
 enum {
     SV_FLEET_GATEWAYS_MAX = 1024,
     SV_FLEET_BIND_MAX = 64,
-    SV_FLEET_ADDRESS_ROOM = 264 /* host:port */
+    SV_FLEET_ADDRESS_ROOM = 264, /* host:port */
+    SV_SECURITY_CONTACT_ROOM = 256,
 };
 
 typedef struct sv_fleet_gateway_site {
@@ -61,6 +62,7 @@ typedef struct sv_fleet_config {
         int relayed_renewal;             ///< sv_relayed_renewal
     } enrolment;
     char admin_token_file[SV_PATH_MAX];
+    char security_contact[SV_SECURITY_CONTACT_ROOM]; ///< whom to tell of a weakness; empty: unsaid
     char ports_file[SV_PATH_MAX];
     sv_fleet_gateway_site *gateways;
     size_t gateway_count;

@@ -38,6 +38,7 @@ extern const char sv_fleet_schema_belief_doubt[];
 extern const char sv_fleet_schema_audit_chain[];
 extern const char sv_fleet_schema_people[];
 extern const char sv_fleet_schema_unusual[];
+extern const char sv_fleet_schema_checklist[];
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
     const sv_db_migration migrations[] = {
@@ -62,6 +63,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         { .name = "audit chain", .sql = sv_fleet_schema_audit_chain },
         { .name = "people", .sql = sv_fleet_schema_people },
         { .name = "unusual", .sql = sv_fleet_schema_unusual },
+        { .name = "checklist", .sql = sv_fleet_schema_checklist },
     };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,

@@ -3,6 +3,7 @@
 #include "access.h"
 #include "assets.h"
 #include "audit_door.h"
+#include "checklist_door.h"
 #include "command_door.h"
 #include "crl.h"
 #include "device_list.h"
@@ -332,6 +333,8 @@ static const struct {
     { "GET", "/api/v1/certificates", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_issued_door },
     { "GET", "/api/v1/audit", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_audit_door },
     { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_ledger_door },
+    { "GET", "/api/v1/checklist", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_checklist_door_show },
+    { "PUT", "/api/v1/checklist", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_checklist_door_publish },
     { "GET", "/api/v1/sites/*/rules", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_rules_door_show },
     { "PUT", "/api/v1/sites/*/rules", SV_PERSON_OPERATOR, SV_SCOPE_RULES, sv_rules_door_put },
     { "POST", "/api/v1/sites/*/rules/check", SV_PERSON_OPERATOR, SV_SCOPE_RULES,
@@ -347,6 +350,7 @@ static const struct {
     { "GET", "/api/v1/openapi.json", SV_PERSON_VIEWER, EVERY_SCOPE, show_openapi },
     { "GET", "/metrics", SV_PERSON_VIEWER, SV_SCOPE_READ, show_metrics },
     { "GET", "/crl", OPEN_TO_ALL, EVERY_SCOPE, give_crl },
+    { "GET", "/.well-known/security.txt", OPEN_TO_ALL, EVERY_SCOPE, sv_checklist_door_contact },
     { "GET", "/healthz", OPEN_TO_ALL, EVERY_SCOPE, show_alive },
     { "GET", "/readyz", OPEN_TO_ALL, EVERY_SCOPE, show_ready },
 };

@@ -30,6 +30,8 @@ typedef struct asked {
     sv_fleet_place place;
     const char *output;
     const char *backup;
+    const char *sbom, *vex;
+    bool publish;
 } asked;
 
 static const struct {
@@ -106,13 +108,30 @@ static void gather(const asked *a, const sv_json *description, sv_facts *facts) 
     sv_gather_programs("/proc", description, facts);
     sv_gather_answers(facts);
     sv_gather_databases(facts);
-    sv_gather_kernel("/proc", facts);
+    sv_gather_records(facts);
+    sv_gather_release(a->sbom, a->vex, facts);
+    sv_gather_libraries("/proc", facts);
+    sv_gather_versions("/var/lib/dpkg/status", facts);
     if (a->backup != NULL) {
         sv_gather_database(a->backup, "the backup", &facts->backup);
     } else {
         (void) sv_fail(&facts->backup.missing, SV_ERR_NOT_FOUND,
                        "no copy was named: say --backup FILE");
     }
+}
+
+static sv_err publish(const asked *a, const sv_report *report, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(REPORT_MAX);
+    SV_DEFER(sv_fleet_api_drop) sv_fleet_api *api = NULL;
+    SV_DEFER(sv_json_drop) sv_json *nothing = NULL;
+    sv_report_add_json(report, &text);
+    SV_TRY(sv_textbuf_end(&text));
+    SV_TRY(sv_fleet_api_open(&a->place, &api, why));
+    const sv_fleet_api_errand errand = { .method = "PUT",
+                                         .path = "/api/v1/checklist",
+                                         .content_type = "application/json",
+                                         .body = sv_textbuf_text(&text) };
+    return sv_fleet_api_ask(api, &errand, &nothing, why);
 }
 
 static void facts_drop(sv_facts **facts) {
@@ -130,7 +149,8 @@ static sv_err run(const asked *a, bool *holds, sv_why *why) {
     gather(a, description, facts);
     sv_report_make(facts, report);
     *holds = sv_report_holds(report);
-    return show(report, form, why);
+    SV_TRY(show(report, form, why));
+    return a->publish ? publish(a, report, why) : SV_OK;
 }
 
 int cmd_checklist(int argc, char **argv) {
@@ -142,6 +162,20 @@ int cmd_checklist(int argc, char **argv) {
           .kind = SV_OPTION_TEXT,
           .target = &a.backup,
           .help = "a copy of the fleet server's database, to see whether it could be restored" },
+        { .name = "sbom",
+          .value = "FILE",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.sbom,
+          .help = "the bill of materials of the release, CycloneDX [the one beside the programs]" },
+        { .name = "vex",
+          .value = "FILE",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.vex,
+          .help = "a CycloneDX document with the vulnerabilities that are known of it" },
+        { .name = "publish",
+          .kind = SV_OPTION_FLAG,
+          .target = &a.publish,
+          .help = "give the report to the fleet server, whose page shows it" },
         { .name = "output",
           .value = "FORM",
           .kind = SV_OPTION_TEXT,

@@ -90,42 +90,29 @@ static bool speaks_tls(const sv_fact_door *door, const char *name, sv_finding *f
     return door->tls && door->today.answer != SV_PROBE_NOBODY;
 }
 
-static void judge_old(const sv_fact_door *door, const char *name, sv_finding *f) {
+static void judge_modern(const sv_fact_door *door, const char *name, sv_finding *f) {
     if (!speaks_tls(door, name, f)) {
         return;
     }
     if (door->old == SV_PROBE_TAKEN) {
         sv_finding_broken(f, "%s: takes TLS 1.1 or older", name);
-    } else if (door->old == SV_PROBE_NOBODY) {
-        sv_finding_unknown(f, "%s: did not answer to TLS 1.1", name);
-    } else {
-        sv_finding_holds(f, "%s: refuses TLS 1.1 and 1.0, takes %s", name, door->today.version);
-    }
-}
-
-static void check_old(const sv_facts *facts, sv_finding *f) {
-    each_door(facts, f, judge_old, "no door here speaks TLS");
-}
-
-static void judge_aead(const sv_fact_door *door, const char *name, sv_finding *f) {
-    if (!speaks_tls(door, name, f)) {
-        return;
-    }
-    if (door->cbc == SV_PROBE_TAKEN || door->null == SV_PROBE_TAKEN) {
+    } else if (door->cbc == SV_PROBE_TAKEN || door->null == SV_PROBE_TAKEN) {
         sv_finding_broken(f, "%s: takes suites %s", name,
                           door->null == SV_PROBE_TAKEN ? "that keep nothing secret or prove nobody"
                                                        : "of the CBC kind");
     } else if (!door->today.aead) {
         sv_finding_broken(f, "%s: chooses %s", name, door->today.suite);
-    } else if (door->cbc == SV_PROBE_NOBODY || door->null == SV_PROBE_NOBODY) {
-        sv_finding_unknown(f, "%s: did not answer to other suites", name);
+    } else if (door->old == SV_PROBE_NOBODY || door->cbc == SV_PROBE_NOBODY
+               || door->null == SV_PROBE_NOBODY) {
+        sv_finding_unknown(f, "%s: did not answer to other versions and suites", name);
     } else {
-        sv_finding_holds(f, "%s: chooses %s, refuses CBC and null suites", name, door->today.suite);
+        sv_finding_holds(f, "%s: takes %s with %s; refuses TLS 1.1, CBC and null suites", name,
+                         door->today.version, door->today.suite);
     }
 }
 
-static void check_aead(const sv_facts *facts, sv_finding *f) {
-    each_door(facts, f, judge_aead, "no door here speaks TLS");
+static void check_modern(const sv_facts *facts, sv_finding *f) {
+    each_door(facts, f, judge_modern, "no door here speaks TLS");
 }
 
 static void judge_vouched(const sv_fact_door *door, const char *name, sv_finding *f) {
@@ -237,19 +224,14 @@ const sv_statement SV_STATEMENTS_DOORS[] = {
                  "(2)(e)",
       .remedy = "Give the door a certificate (`tls:`), or bind it to 127.0.0.1.",
       .check = check_plain },
-    { .id = "old-tls-refused",
-      .title = "No door takes a version of TLS before 1.2.",
-      .looks = "handshakes that offer TLS 1.1 and 1.0 alone, at each door",
-      .answers = "EN 303 645 5.5-1; IEC 62443-4-2 CR 4.3; OWASP I7",
+    { .id = "tls-modern",
+      .title = "Doors take TLS 1.2 or later with authenticated encryption, and nothing else.",
+      .looks = "handshakes that offer TLS 1.1 at most, CBC suites, null suites and anonymous ones, "
+               "at each door",
+      .answers = "EN 303 645 5.5-1; IEC 62443-4-2 CR 4.3 and CR 3.1; OWASP I7; CRA Annex I Part I "
+                 "(2)(e)",
       .remedy = "Our own doors never do: find out what really listens there.",
-      .check = check_old },
-    { .id = "aead-only",
-      .title = "Doors take suites with authenticated encryption alone.",
-      .looks = "handshakes that offer CBC suites, null suites and anonymous ones alone, at each "
-               "door",
-      .answers = "EN 303 645 5.5-1; IEC 62443-4-2 CR 4.3 and CR 3.1; OWASP I7",
-      .remedy = "Our own doors never do: find out what really listens there.",
-      .check = check_aead },
+      .check = check_modern },
     { .id = "doors-vouched",
       .title = "The authority of this deployment vouches for what doors show.",
       .looks = "the chain that each door shows, verified with the `ca` of its configuration",

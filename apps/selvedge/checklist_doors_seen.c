@@ -194,22 +194,53 @@ static sv_probe_answer told(const sv_fact_door *door, sv_probe_way way) {
     return found.answer;
 }
 
-/// Asks as anybody could: without certificate, session or token. The status, or 0.
-static int ask(const sv_fact_door *door, const char *path, bool stranger, sv_probed *found) {
-    char request[REQUEST_MAX];
+/// The status of the answer, or 0.
+static int send_request(const sv_fact_door *door, const char *request, bool stranger,
+                        sv_probed *found) {
+    enum { STATUS_AT = sizeof "HTTP/1.x" };
     sv_probe probe = knock(door, door->tls ? SV_PROBE_MODERN : SV_PROBE_PLAIN);
-    (void) snprintf(request, sizeof request,
-                    "GET %s HTTP/1.1\r\nHost: localhost:%u\r\nConnection: close\r\n\r\n", path,
-                    door->port);
     probe.request = request;
     probe.stranger = stranger;
     sv_probe_door(&probe, found);
-    enum { STATUS_AT = sizeof "HTTP/1.x" };
     uint64_t status = 0;
     sv_text digits = { .at = found->heard + STATUS_AT, .len = 3 };
     bool http = strncmp(found->heard, "HTTP/1.", STATUS_AT - 2) == 0
                 && strlen(found->heard) > STATUS_AT + 3;
     return http && sv_text_u64(digits, 999, &status) == SV_OK ? (int) status : 0;
+}
+
+/// Asks as anybody could: without certificate, session or token.
+static int ask(const sv_fact_door *door, const char *path, bool stranger, sv_probed *found) {
+    char request[REQUEST_MAX];
+    (void) snprintf(request, sizeof request,
+                    "GET %s HTTP/1.1\r\nHost: localhost:%u\r\nConnection: close\r\n\r\n", path,
+                    door->port);
+    return send_request(door, request, stranger, found);
+}
+
+/// Logs in as somebody who has read a list of defaults, twice, so that nobody is locked out by it.
+/// A server that has heard too much from here says 429, which is no answer to the question.
+static void try_defaults(sv_fact_door *door) {
+    static const char *const PASSWORDS[] = { "admin", "changeme" };
+    char request[REQUEST_MAX];
+    char body[96];
+    sv_probed found;
+    for (size_t i = 0; i < SV_COUNT(PASSWORDS); i++) {
+        int len =
+            snprintf(body, sizeof body, "{\"user\":\"admin\",\"password\":\"%s\"}", PASSWORDS[i]);
+        (void) snprintf(request, sizeof request,
+                        "POST /api/v1/session HTTP/1.1\r\nHost: localhost:%u\r\nX-Selvedge: 1\r\n"
+                        "Content-Type: application/json\r\nContent-Length: %d\r\n"
+                        "Connection: close\r\n\r\n%s",
+                        door->port, len, body);
+        int status = send_request(door, request, false, &found);
+        door->logins_tried++;
+        door->logins_refused += status == 400 || status == 401 || status == 403;
+        if (status >= 200 && status < 300) {
+            (void) snprintf(door->default_login, sizeof door->default_login, "admin with '%s'",
+                            PASSWORDS[i]);
+        }
+    }
 }
 
 /// Everything that is told to those who have logged in, as far as it needs no id.
@@ -229,6 +260,10 @@ static void ask_operator_door(sv_fact_door *door) {
     }
     (void) ask(door, "/", false, &found);
     sv_gather_headers(found.heard, door->headers_lack);
+    try_defaults(door);
+    if (ask(door, "/.well-known/security.txt", false, &found) == 200) {
+        sv_gather_contact(found.heard, door);
+    }
 }
 
 static void ask_with_nothing(sv_fact_door *door, const char *path) {
@@ -305,6 +340,15 @@ static sv_text header(const char *heard, const char *name) {
         }
     }
     return SV_TEXT("");
+}
+
+void sv_gather_contact(const char *answer, sv_fact_door *door) {
+    const char *body = strstr(answer, "\r\n\r\n");
+    body = body != NULL ? body + 4 : "";
+    if (sv_text_copy(header(body, "Contact"), door->contact, sizeof door->contact) != SV_OK
+        || sv_time_parse(header(body, "Expires"), &door->contact_until_us) != SV_OK) {
+        door->contact[0] = '\0';
+    }
 }
 
 static bool has(sv_text value, const char *part) {

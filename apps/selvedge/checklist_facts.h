@@ -19,6 +19,7 @@ enum {
     SV_FACT_CERTS_MAX = 4096,
     SV_FACT_DOORS_MAX = 128,
     SV_FACT_DATABASES_MAX = 64,
+    SV_FACT_LIBRARIES_MAX = 256,
     SV_FACT_PAGES_MAX = 100,     ///< of a list of the fleet server: 50,000 devices
     SV_FACT_DOORS_NAMED_MAX = 4, ///< by one configuration
     SV_FACT_NAME_ROOM = 96,
@@ -96,11 +97,12 @@ typedef struct sv_fact_file {
     char path[SV_PATH_MAX];
     char of[SV_FACT_NAME_ROOM]; ///< whose
     sv_why missing;
-    bool hard;       ///< a key in a TPM or a token
-    bool encrypted;  ///< a key that a passphrase opens
-    unsigned mode;   ///< the nine bits
-    int64_t uid;     ///< its owner
-    int64_t program; ///< the user of the program that it belongs to; -1: of no program
+    bool is_token, weak; ///< a token of ours; one that is no long random one
+    bool hard;           ///< a key in a TPM or a token
+    bool encrypted;      ///< a key that a passphrase opens
+    unsigned mode;       ///< the nine bits
+    int64_t uid;         ///< its owner
+    int64_t program;     ///< the user of the program that it belongs to; -1: of no program
 } sv_fact_file;
 
 /// A certificate of this deployment.
@@ -128,8 +130,12 @@ typedef struct sv_fact_door {
     sv_probe_answer plain, old, cbc, null; ///< what is told to one without TLS, and so on
     sv_probe_answer nobody, stranger;      ///< MQTT: to one without certificate, or with anybody's
     int status;                            ///< HTTP: to one who asks for something without a login
-    char open_path[128];    ///< the operator door: what it tells without one; "": nothing
-    char headers_lack[160]; ///< of its page: which are missing or too weak; "": none
+    char open_path[128]; ///< the operator door: what it tells without one; "": nothing
+    char contact[160];   ///< whom its security.txt names; "": nobody
+    int64_t contact_until_us;
+    int logins_tried, logins_refused; ///< with well-known passwords
+    char default_login[64];           ///< the one that was taken; "": none
+    char headers_lack[160];           ///< of its page: which are missing or too weak; "": none
 } sv_fact_door;
 
 /// A database, or a copy of one.
@@ -158,6 +164,8 @@ typedef enum sv_ask {
     SV_ASK_OFFLINE, ///< devices, as are the next two
     SV_ASK_REVOKED_ONLINE,
     SV_ASK_RETIRED_ONLINE,
+    SV_ASK_USERS,
+    SV_ASK_TOKENS,
     SV_ASK__COUNT
 } sv_ask;
 
@@ -168,6 +176,22 @@ typedef struct sv_fact_told {
     size_t page_count;
     bool cut; ///< there are more
 } sv_fact_told;
+
+/// The event log, judged.
+typedef struct sv_fact_audit {
+    sv_why missing;
+    char path[SV_PATH_MAX];
+    int64_t lines, signed_to;
+    char fault[320]; ///< the first line that is not as it was; "": none
+} sv_fact_audit;
+
+/// A library in the memory of a program.
+typedef struct sv_fact_library {
+    char path[SV_PATH_MAX];
+    char of[SV_FACT_NAME_ROOM];
+    char name[128];    ///< of its file
+    char version[128]; ///< of the installed Debian package that the SBOM says has it; "": not said
+} sv_fact_library;
 
 typedef struct sv_facts {
     int64_t at_us;
@@ -186,14 +210,18 @@ typedef struct sv_facts {
     size_t database_count;
     sv_fact_database backup;
     sv_fact_told told[SV_ASK__COUNT];
+    sv_fact_audit audit;
+    char first_link[SV_PATH_MAX]; ///< a first administrator's that nobody has used; "": none
+    sv_fact_library libraries[SV_FACT_LIBRARIES_MAX];
+    size_t library_count;
+    sv_why libraries_missing;
+    char sbom_file[SV_PATH_MAX], vex_file[SV_PATH_MAX];
+    sv_json *sbom, *vex; ///< CycloneDX; owned
+    sv_why sbom_missing, vex_missing;
     struct {
         bool proven; ///< a time server sets it, says the kernel
         int64_t server_ahead_us;
     } clock;
-    struct {
-        sv_why missing;
-        int64_t level; ///< kernel.randomize_va_space
-    } randomised;
     struct {
         sv_why missing;
         bool root_key_here; ///< the offline root's key is in the PKI's folder
@@ -203,7 +231,7 @@ typedef struct sv_facts {
     } pki;
 } sv_facts;
 
-/// What the fleet server said goes.
+/// What the fleet server said, and documents, go.
 void sv_facts_drop(sv_facts *facts);
 
 #endif

@@ -266,6 +266,9 @@ static void take_scalar(const walk *w, sv_text section, sv_text key, const sv_co
         sv_gather_file(SV_FILE_DATABASE, path, program->name, program->uid, w->facts);
     } else if (is_secret(key)) {
         sv_gather_file(SV_FILE_SECRET, path, program->name, program->uid, w->facts);
+        if (sv_text_is(key, "admin_token_file") || sv_text_is(key, "token_file")) {
+            sv_gather_token(path, w->facts);
+        }
     } else if (top && sv_text_is(key, "pki")) {
         sv_gather_pki(path, w->facts);
     }

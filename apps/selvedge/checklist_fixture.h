@@ -68,7 +68,11 @@ static inline void good_door(sv_facts *facts, const char *of, sv_door_kind kind,
                             .null = SV_PROBE_REFUSED,
                             .nobody = SV_PROBE_REFUSED,
                             .stranger = SV_PROBE_REFUSED,
-                            .status = 401 };
+                            .status = 401,
+                            .contact = "mailto:security@example.com",
+                            .contact_until_us = NOW_US + SV_TIME_DAY_US,
+                            .logins_tried = 4,
+                            .logins_refused = 4 };
     (void) snprintf(door->of, sizeof door->of, "%s", of);
 }
 
@@ -104,7 +108,31 @@ static inline void good_fleet(sv_facts *facts) {
               "{\"items\":[{\"id\":\"press-2\",\"last_seen\":1,\"maintenance\":null}]}");
     good_told(facts, SV_ASK_REVOKED_ONLINE, NOBODY);
     good_told(facts, SV_ASK_RETIRED_ONLINE, NOBODY);
+    good_told(facts, SV_ASK_USERS,
+              "{\"items\":[{\"name\":\"ann\",\"role\":\"admin\",\"password\":true,\"totp\":true,"
+              "\"disabled\":false},{\"name\":\"bob\",\"role\":\"viewer\",\"password\":true}]}");
+    good_told(facts, SV_ASK_TOKENS,
+              "{\"items\":[{\"name\":\"admin-token-file\",\"expires\":null},"
+              "{\"name\":\"ci\",\"created\":1795924800000,\"expires\":1798516800000}]}");
     facts->clock.proven = true;
+}
+
+static inline void good_release(sv_facts *facts) {
+    static const char SBOM[] =
+        "{\"metadata\":{\"component\":{\"properties\":"
+        "[{\"name\":\"selvedge:support-end\",\"value\":\"2031-12-31\"}]}},"
+        "\"components\":[{\"name\":\"libssl3\",\"version\":\"3.0.19\","
+        "\"properties\":[{\"name\":\"selvedge:library\",\"value\":\"libssl.so.3\"}]}]}";
+    static const char VEX[] =
+        "{\"metadata\":{\"timestamp\":\"2026-11-20T00:00:00Z\"},\"vulnerabilities\":"
+        "[{\"id\":\"CVE-2026-1\",\"analysis\":{\"state\":\"not_affected\"}}]}";
+    assert_int_equal(sv_json_parse(sv_text_of(SBOM), &facts->sbom, NULL, NULL), SV_OK);
+    assert_int_equal(sv_json_parse(sv_text_of(VEX), &facts->vex, NULL, NULL), SV_OK);
+    facts->libraries[facts->library_count++] =
+        (sv_fact_library){ .path = "/usr/lib/x86_64-linux-gnu/libssl.so.3",
+                           .of = "fleet",
+                           .name = "libssl.so.3",
+                           .version = "3.0.19" };
 }
 
 static inline void good_database(sv_fact_database *db, const char *path) {
@@ -125,6 +153,8 @@ static inline void good_facts(sv_facts *facts) {
     memset(facts, 0, sizeof *facts);
     facts->at_us = NOW_US;
     good_fleet(facts);
+    good_release(facts);
+    facts->audit.lines = 12;
     good_database(&facts->databases[facts->database_count++], "/var/lib/selvedge/fleet.db");
     good_database(&facts->backup, "/mnt/backup/fleet.db");
     good_program(facts, "fleet", SV_PROGRAM_FLEET, 901);
@@ -134,6 +164,7 @@ static inline void good_facts(sv_facts *facts) {
     good_file(facts, SV_FILE_KEY, "/etc/selvedge/fleet.key", 901);
     good_file(facts, SV_FILE_CONFIG, "/etc/selvedge/fleet.yaml", 901);
     good_file(facts, SV_FILE_SECRET, "/etc/selvedge/admin.token", 901);
+    facts->files[2].is_token = true;
     good_file(facts, SV_FILE_DATABASE, "/var/lib/selvedge/fleet.db", 901);
     good_cert(facts, "Selvedge issuing CA", true);
     good_cert(facts, "fleet-server", false);
@@ -141,7 +172,6 @@ static inline void good_facts(sv_facts *facts) {
     good_door(facts, "fleet", SV_DOOR_OPERATOR, 8443);
     good_door(facts, "gateway", SV_DOOR_MQTT, 8883);
     good_door(facts, "gateway", SV_DOOR_DEVICE, 8444);
-    facts->randomised.level = 2;
     (void) snprintf(facts->pki.dir, sizeof facts->pki.dir, "/var/lib/selvedge/pki");
 }
 

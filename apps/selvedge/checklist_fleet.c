@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    FULL_PERCENT = 80, ///< of a spool
     CLOCK_APART_S = 5,
 };
 #define ANSWER_WITHIN_US SV_TIME_DAY_US ///< a security alert
@@ -37,46 +36,6 @@ static size_t each_item(const sv_facts *facts, sv_ask ask, sv_finding *f, judge_
         sv_finding_unknown(f, "there are more than the %zu that were looked at", count);
     }
     return count;
-}
-
-// ---- gateways -----------------------------------------------------------------------------------
-
-static void each_gateway(const sv_facts *facts, sv_finding *f, judge_item *judge) {
-    const sv_json *sites = sv_json_get(facts->told[SV_ASK_OVERVIEW].pages[0], "sites");
-    for (size_t s = 0; s < sv_json_count(sites); s++) {
-        const sv_json *gateways = sv_json_get(sv_json_at(sites, s), "gateways");
-        for (size_t i = 0; i < sv_json_count(gateways); i++) {
-            judge(facts, sv_json_at(gateways, i), f);
-        }
-    }
-    if (f->count == 0) {
-        sv_finding_not_applicable(f, "the fleet server knows no gateway");
-    }
-}
-
-static void judge_spool(const sv_facts *facts, const sv_json *gateway, sv_finding *f) {
-    (void) facts;
-    sv_text id = sv_show_words(gateway, "id");
-    double fill = 0;
-    (void) sv_json_number(sv_json_get(gateway, "spool_fill"), &fill);
-    const sv_json *dropped = sv_json_get(gateway, "dropped");
-    int64_t alerts = sv_show_number(dropped, "alerts");
-    int percent = (int) (fill * 100);
-    if (sv_show_is(gateway, "full") || percent >= FULL_PERCENT) {
-        sv_finding_broken(f, SV_TEXT_FMT ": its spool is %d %% full", SV_TEXT_ARG(id), percent);
-    } else if (alerts > 0) {
-        sv_finding_broken(f, SV_TEXT_FMT ": its spool has dropped %lld alerts", SV_TEXT_ARG(id),
-                          (long long) alerts);
-    } else {
-        sv_finding_holds(f, SV_TEXT_FMT ": its spool is %d %% full; no alert was dropped",
-                         SV_TEXT_ARG(id), percent);
-    }
-}
-
-static void check_spools(const sv_facts *facts, sv_finding *f) {
-    if (answered(facts, SV_ASK_OVERVIEW, f)) {
-        each_gateway(facts, f, judge_spool);
-    }
 }
 
 // ---- who counts ---------------------------------------------------------------------------------
@@ -357,12 +316,6 @@ const sv_statement SV_STATEMENTS_FLEET[] = {
       .answers = "IEC 62443-4-2 CR 6.2; CRA Annex I Part I (2)(l)",
       .remedy = "Set up `notify:` (docs/guide/notifications.md), and try `selvedge notify test`.",
       .check = check_told },
-    { .id = "spools-bounded",
-      .title = "No gateway's spool is nearly full, and none has lost an alert.",
-      .looks = "spool_fill, full and dropped of each gateway",
-      .answers = "EN 303 645 5.9-1; IEC 62443-4-2 CR 7.2; CRA Annex I Part I (2)(h)",
-      .remedy = "Mend the link to the fleet server, or let the spool be larger (`fleet.spool`).",
-      .check = check_spools },
     { .id = "versions-reported",
       .title = "Every device says which firmware it runs.",
       .looks = "firmware_version of each device that was heard",

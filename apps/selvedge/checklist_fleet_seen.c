@@ -19,6 +19,8 @@ static const struct {
     [SV_ASK_OFFLINE] = { "/api/v1/devices?status=offline&limit=500", true },
     [SV_ASK_REVOKED_ONLINE] = { "/api/v1/devices?standing=revoked&status=online&limit=500", true },
     [SV_ASK_RETIRED_ONLINE] = { "/api/v1/devices?standing=retired&status=online&limit=500", true },
+    [SV_ASK_USERS] = { "/api/v1/users?limit=500", true },
+    [SV_ASK_TOKENS] = { "/api/v1/tokens?limit=500", true },
 };
 
 static sv_err next_page(sv_fleet_api *api, const char *path, sv_text cursor, sv_json **out,
@@ -75,4 +77,6 @@ void sv_facts_drop(sv_facts *facts) {
         }
         facts->told[i].page_count = 0;
     }
+    sv_json_drop(&facts->sbom);
+    sv_json_drop(&facts->vex);
 }

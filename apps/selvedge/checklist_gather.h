@@ -45,6 +45,20 @@ void sv_gather_database(const char *path, const char *of, sv_fact_database *out)
 void sv_gather_told(sv_fleet_api *api, sv_facts *facts);
 void sv_gather_nothing_told(const sv_why *why, sv_facts *facts);
 
-void sv_gather_kernel(const char *proc, sv_facts *facts);
+/// The SBOM and what is known against it (NULL: those beside the programs).
+void sv_gather_release(const char *sbom, const char *vex, sv_facts *facts);
+/// What is in the memory of the programs; and which version of it is installed, as far as the SBOM
+/// says of which package it is (`status` is dpkg's).
+void sv_gather_libraries(const char *proc, sv_facts *facts);
+void sv_gather_versions(const char *status, sv_facts *facts);
+/// Is the token in this file a long random one?
+void sv_gather_token(const char *path, sv_facts *facts);
+/// A link beside the fleet server's database that makes the first administrator.
+void sv_gather_first_link(const char *database, sv_facts *facts);
+/// An event log, with the authority whose signature counts; and that of this machine.
+void sv_gather_audit(const char *path, const char *ca, sv_fact_audit *out);
+void sv_gather_records(sv_facts *facts);
+/// Whom a security.txt names, and until when.
+void sv_gather_contact(const char *answer, sv_fact_door *door);
 
 #endif

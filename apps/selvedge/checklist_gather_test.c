@@ -177,18 +177,6 @@ static void a_pki_tells_its_keys_and_what_it_issued(void **state) {
     assert_string_equal(facts->certs[4].untrusted.text, "");
 }
 
-// [checklist-6]
-static void the_kernel_is_asked(void **state) {
-    (void) state;
-    assert_int_equal(sv_disk_make_folder(in("proc/sys/kernel"), 0755, NULL), SV_OK);
-    put("proc/sys/kernel/randomize_va_space", "1\n", 0644);
-    sv_gather_kernel(in("proc"), facts);
-    assert_int_equal(facts->randomised.level, 1);
-    assert_string_equal(facts->randomised.missing.text, "");
-    sv_gather_kernel(in("nowhere"), facts);
-    assert_string_not_equal(facts->randomised.missing.text, "");
-}
-
 /// A socket of this process, on any port of that address.
 static int listen_at(int family, uint16_t *port) {
     struct sockaddr_in six_or_four[3] = { { .sin_family = (sa_family_t) family } };
@@ -283,6 +271,82 @@ static void a_database_is_opened_checked_and_counted(void **state) {
     assert_non_null(strstr(seen.missing.text, "nowhere.db"));
 }
 
+// [checklist-25]
+static void a_token_that_somebody_wrote_is_told_from_a_random_one(void **state) {
+    (void) state;
+    static const struct {
+        const char *token;
+        bool weak;
+    } CASES[] = {
+        { "admin\n", true },
+        { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true },
+        { "kq3Wv0S8yYbX1cZ5dR7tGm\n", false },
+        { "kq3Wv0S8yYbX1cZ5dR7tG\n", true },
+    };
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        char name[16];
+        (void) snprintf(name, sizeof name, "token-%zu", i);
+        put(name, CASES[i].token, 0600);
+        sv_gather_file(SV_FILE_SECRET, in(name), "fleet", -1, facts);
+        sv_gather_token(in(name), facts);
+        assert_true(facts->files[i].is_token);
+        assert_true(facts->files[i].weak == CASES[i].weak);
+    }
+    sv_gather_first_link(in("fleet.db"), facts);
+    assert_string_equal(facts->first_link, "");
+    put("first-admin.link", "https://fleet.example/#login=x", 0600);
+    sv_gather_first_link(in("fleet.db"), facts);
+    assert_string_equal(facts->first_link, in("first-admin.link"));
+}
+
+// [checklist-26]
+static void what_is_in_memory_is_held_against_the_sbom_and_the_installed_version(void **state) {
+    (void) state;
+    put("sbom.json",
+        "{\"bomFormat\":\"CycloneDX\",\"components\":[{\"name\":\"libone\",\"version\":\"1\","
+        "\"properties\":[{\"name\":\"selvedge:library\",\"value\":\"libone.so.1\"}]}]}",
+        0644);
+    put("status",
+        "Package: other\nVersion: 9\n\nPackage: libone\nArchitecture: amd64\n"
+        "Version: 1.2-3\n\n",
+        0644);
+    fake_process(in("selvedge-gateway"), "gateway.yaml", STATUS);
+    put("proc/7/maps",
+        "7f00-7f01 r--p 0 08:01 1  /usr/lib/libone.so.1\n"
+        "7f01-7f02 r-xp 0 08:01 1  /usr/lib/libone.so.1\n"
+        "7f02-7f03 rw-p 0 00:00 0  [heap]\n"
+        "7f03-7f04 r--p 0 08:01 2  /tmp/preloaded.so\n"
+        "7f04-7f05 r--s 0 08:01 3  /var/lib/selvedge/gateway.db-shm\n",
+        0644);
+    sv_gather_programs(in("proc"), NULL, facts);
+    sv_gather_release(in("sbom.json"), NULL, facts);
+    sv_gather_libraries(in("proc"), facts);
+    sv_gather_versions(in("status"), facts);
+    assert_string_equal(facts->sbom_missing.text, "");
+    assert_int_equal(facts->library_count, 2);
+    assert_string_equal(facts->libraries[0].name, "libone.so.1");
+    assert_string_equal(facts->libraries[0].version, "1.2-3");
+    assert_string_equal(facts->libraries[1].path, "/tmp/preloaded.so");
+    assert_string_equal(facts->libraries[1].version, "");
+    sv_facts_drop(facts);
+    put("sbom.json", "{\"spdxVersion\":\"SPDX-2.3\"}", 0644);
+    sv_gather_release(in("sbom.json"), NULL, facts);
+    assert_non_null(strstr(facts->sbom_missing.text, "no CycloneDX document"));
+}
+
+// [checklist-32]
+static void a_contact_has_an_address_and_an_end(void **state) {
+    (void) state;
+    sv_fact_door door = { .port = 1 };
+    sv_gather_contact("HTTP/1.1 200 OK\r\nA: b\r\n\r\nContact: mailto:s@example.com\n"
+                      "Expires: 2026-12-29T00:00:00Z\n",
+                      &door);
+    assert_string_equal(door.contact, "mailto:s@example.com");
+    assert_true(door.contact_until_us == INT64_C(1798502400000000));
+    sv_gather_contact("HTTP/1.1 200 OK\r\n\r\nContact: mailto:s@example.com\n", &door);
+    assert_string_equal(door.contact, "");
+}
+
 // [checklist-22]
 static void a_page_without_its_headers_is_seen(void **state) {
     (void) state;
@@ -333,8 +397,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_fleet_server_that_chose_its_ports_says_which, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_database_is_opened_checked_and_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_token_that_somebody_wrote_is_told_from_a_random_one,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            what_is_in_memory_is_held_against_the_sbom_and_the_installed_version, setup, teardown),
+        cmocka_unit_test(a_contact_has_an_address_and_an_end),
         cmocka_unit_test(a_page_without_its_headers_is_seen),
-        cmocka_unit_test_setup_teardown(the_kernel_is_asked, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-enum { SECCOMP_FILTER = 2, RANDOMISED_FULLY = 2 };
+enum { SECCOMP_FILTER = 2 };
 
 /// What a statement says of one program.
 typedef void judge_program(const sv_fact_program *program, sv_finding *f);
@@ -42,30 +42,20 @@ static void check_unprivileged(const sv_facts *facts, sv_finding *f) {
     each_program(facts, f, judge_rights);
 }
 
-static void judge_no_new(const sv_fact_program *program, sv_finding *f) {
-    if (program->no_new_privs) {
-        sv_finding_holds(f, "%s: NoNewPrivs 1", program->name);
-    } else {
-        sv_finding_broken(f, "%s: NoNewPrivs 0, so what it starts may get more rights",
-                          program->name);
-    }
-}
-
-static void check_no_new_privileges(const sv_facts *facts, sv_finding *f) {
-    each_program(facts, f, judge_no_new);
-}
-
-static void judge_calls(const sv_fact_program *program, sv_finding *f) {
-    if (program->seccomp == SECCOMP_FILTER) {
-        sv_finding_holds(f, "%s: Seccomp 2, a filter", program->name);
-    } else {
+static void judge_sandbox(const sv_fact_program *program, sv_finding *f) {
+    if (program->seccomp != SECCOMP_FILTER) {
         sv_finding_broken(f, "%s: Seccomp %lld, so any system call is open to it", program->name,
                           (long long) program->seccomp);
+    } else if (!program->no_new_privs) {
+        sv_finding_broken(f, "%s: NoNewPrivs 0, so what it starts may get more rights",
+                          program->name);
+    } else {
+        sv_finding_holds(f, "%s: Seccomp 2, a filter; NoNewPrivs 1", program->name);
     }
 }
 
-static void check_calls_filtered(const sv_facts *facts, sv_finding *f) {
-    each_program(facts, f, judge_calls);
+static void check_sandboxed(const sv_facts *facts, sv_finding *f) {
+    each_program(facts, f, judge_sandbox);
 }
 
 /// The two that hold what the others must not reach: the issuing key, and everything of the fleet.
@@ -121,6 +111,8 @@ static void judge_build(const sv_fact_program *program, sv_finding *f) {
         { !elf->writable_code, "some of its code may be written" },
         { !elf->search_path, "it looks for libraries in folders of its own (RPATH)" },
         { elf->stack_protector, "no stack protector" },
+        { !elf->sanitized,
+          "it asks the sanitizers, whose options anybody may set: a build for tests" },
         { elf->fortified, "none of libc's checked functions (_FORTIFY_SOURCE)" },
     };
     if (!sv_fact_known(&program->elf_missing)) {
@@ -145,23 +137,6 @@ static void check_hardened(const sv_facts *facts, sv_finding *f) {
     each_program(facts, f, judge_build);
 }
 
-static void judge_release(const sv_fact_program *program, sv_finding *f) {
-    if (!sv_fact_known(&program->elf_missing)) {
-        sv_finding_unknown(f, "%s: %s", program->exe, program->elf_missing.text);
-    } else if (program->elf.sanitized) {
-        sv_finding_broken(f,
-                          "%s is a build for tests: it asks the sanitizers, whose options come "
-                          "from the environment",
-                          program->exe);
-    } else {
-        sv_finding_holds(f, "%s has nothing of a build for tests", program->exe);
-    }
-}
-
-static void check_release_build(const sv_facts *facts, sv_finding *f) {
-    each_program(facts, f, judge_release);
-}
-
 static void judge_installed(const sv_fact_program *program, sv_finding *f) {
     if (program->exe_replaced) {
         sv_finding_broken(f, "%s runs what %s was before it was replaced", program->name,
@@ -182,17 +157,6 @@ static void check_as_installed(const sv_facts *facts, sv_finding *f) {
     each_program(facts, f, judge_installed);
 }
 
-static void check_randomised(const sv_facts *facts, sv_finding *f) {
-    if (!sv_fact_known(&facts->randomised.missing)) {
-        sv_finding_unknown(f, "%s", facts->randomised.missing.text);
-    } else if (facts->randomised.level != RANDOMISED_FULLY) {
-        sv_finding_broken(f, "kernel.randomize_va_space is %lld, not 2",
-                          (long long) facts->randomised.level);
-    } else {
-        sv_finding_holds(f, "kernel.randomize_va_space is 2");
-    }
-}
-
 const sv_statement SV_STATEMENTS_HOST[] = {
     { .id = "programs-unprivileged",
       .title = "No program runs as root or with a capability.",
@@ -200,18 +164,14 @@ const sv_statement SV_STATEMENTS_HOST[] = {
       .answers = "EN 303 645 5.6-7; IEC 62443-4-2 CR 7.7; CRA Annex I Part I (2)(j)",
       .remedy = "Start the programs from their systemd units, which give each its own user.",
       .check = check_unprivileged },
-    { .id = "no-new-privileges",
-      .title = "No program can get more rights than it was started with.",
-      .looks = "NoNewPrivs of each running program in /proc",
-      .answers = "EN 303 645 5.6-7; CRA Annex I Part I (2)(k)",
-      .remedy = "Set NoNewPrivileges=yes in the unit, or update to a version that does so itself.",
-      .check = check_no_new_privileges },
-    { .id = "system-calls-filtered",
-      .title = "Each program is confined to the system calls that it needs.",
-      .looks = "Seccomp of each running program in /proc",
+    { .id = "programs-sandboxed",
+      .title = "Each program is confined to the system calls it needs, for good.",
+      .looks = "Seccomp and NoNewPrivs of each running program in /proc",
       .answers = "EN 303 645 5.6-7; IEC 62443-4-2 CR 7.7; CRA Annex I Part I (2)(k)",
-      .remedy = "Update: the programs enter their own sandbox. A log line `sandbox` says why not.",
-      .check = check_calls_filtered },
+      .remedy =
+          "Look for the program's own words about its sandbox in its log, and for what in its "
+          "unit or container forbids seccomp.",
+      .check = check_sandboxed },
     { .id = "own-users",
       .title = "Programs of different kinds run as different users.",
       .looks = "Uid of each running program in /proc, compared",
@@ -225,28 +185,16 @@ const sv_statement SV_STATEMENTS_HOST[] = {
       .remedy = "Set LimitCORE=0 in the unit, or `ulimit -c 0` where they are started by hand.",
       .check = check_no_core_dumps },
     { .id = "programs-hardened",
-      .title = "Each program was built so that a fault in it is hard to use.",
+      .title = "Each program is a release build, in which a fault is hard to use.",
       .looks = "the ELF headers and symbols of each program that runs",
-      .answers = "CRA Annex I Part I (2)(k); EN 303 645 5.6-9",
+      .answers = "CRA Annex I Part I (2)(j) and (2)(k); EN 303 645 5.6-9; IEC 62443-4-2 EDR 2.13",
       .remedy = "Run the release build (`./dev build`), not one of your own flags.",
       .check = check_hardened },
-    { .id = "release-build",
-      .title = "No program is a build for tests.",
-      .looks = "the symbols of each program that runs",
-      .answers = "EN 303 645 5.6-4; IEC 62443-4-2 EDR 2.13; CRA Annex I Part I (2)(j)",
-      .remedy = "Run the release build (`./dev build`).",
-      .check = check_release_build },
     { .id = "programs-as-installed",
       .title = "What runs is what is installed, and only an administrator can change it.",
       .looks = "/proc/PID/exe of each running program, and who may write that file and its folder",
       .answers = "IEC 62443-4-2 CR 3.4; CRA Annex I Part I (2)(f)",
       .remedy = "Restart what was updated; let root own the programs, and nobody else write them.",
       .check = check_as_installed },
-    { .id = "memory-randomised",
-      .title = "The kernel places programs at addresses that nobody can guess.",
-      .looks = "/proc/sys/kernel/randomize_va_space",
-      .answers = "CRA Annex I Part I (2)(k)",
-      .remedy = "sysctl kernel.randomize_va_space=2",
-      .check = check_randomised },
 };
 const size_t SV_STATEMENTS_HOST_COUNT = SV_COUNT(SV_STATEMENTS_HOST);

@@ -296,18 +296,3 @@ void sv_gather_programs(const char *proc, const sv_json *description, sv_facts *
         }
     }
 }
-
-void sv_gather_kernel(const char *proc, sv_facts *facts) {
-    char path[SV_PATH_MAX];
-    char room[32];
-    sv_textbuf text = SV_TEXTBUF(room);
-    uint64_t level = 0;
-    sv_why *missing = &facts->randomised.missing;
-    (void) snprintf(path, sizeof path, "%.200s/sys/kernel/randomize_va_space", proc);
-    sv_err err = sv_disk_read(path, &text, missing);
-    if (err == SV_OK
-        && sv_text_u64(sv_text_trim(sv_textbuf_text(&text)), INT32_MAX, &level) != SV_OK) {
-        (void) sv_fail(missing, SV_ERR_INVALID, "'%s' holds no number", path);
-    }
-    facts->randomised.level = (int64_t) level;
-}

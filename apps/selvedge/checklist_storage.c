@@ -1,9 +1,10 @@
 // Statements about what is kept: disks, databases, copies of them, and what leaves a site.
 #include "checklist.h"
+#include "show.h"
 
 #include <string.h>
 
-enum { FREE_PERCENT = 10, BACKUP_DAYS = 7, OTHERS = 0077 };
+enum { FULL_PERCENT = 80, FREE_PERCENT = 10, BACKUP_DAYS = 7, OTHERS = 0077 };
 
 typedef void judge_database(const sv_fact_database *db, sv_finding *f);
 
@@ -34,8 +35,42 @@ static void judge_free(const sv_fact_database *db, sv_finding *f) {
     }
 }
 
-static void check_disks(const sv_facts *facts, sv_finding *f) {
+static void judge_spool(const sv_json *gateway, sv_finding *f) {
+    sv_text id = sv_show_words(gateway, "id");
+    double fill = 0;
+    (void) sv_json_number(sv_json_get(gateway, "spool_fill"), &fill);
+    const sv_json *dropped = sv_json_get(gateway, "dropped");
+    int64_t alerts = sv_show_number(dropped, "alerts");
+    int percent = (int) (fill * 100);
+    if (sv_show_is(gateway, "full") || percent >= FULL_PERCENT) {
+        sv_finding_broken(f, SV_TEXT_FMT ": its spool is %d %% full", SV_TEXT_ARG(id), percent);
+    } else if (alerts > 0) {
+        sv_finding_broken(f, SV_TEXT_FMT ": its spool has dropped %lld alerts", SV_TEXT_ARG(id),
+                          (long long) alerts);
+    } else {
+        sv_finding_holds(f, SV_TEXT_FMT ": its spool is %d %% full; no alert was dropped",
+                         SV_TEXT_ARG(id), percent);
+    }
+}
+
+static void each_gateway(const sv_facts *facts, sv_finding *f) {
+    const sv_json *sites = sv_json_get(facts->told[SV_ASK_OVERVIEW].pages[0], "sites");
+    for (size_t s = 0; s < sv_json_count(sites); s++) {
+        const sv_json *gateways = sv_json_get(sv_json_at(sites, s), "gateways");
+        for (size_t i = 0; i < sv_json_count(gateways); i++) {
+            judge_spool(sv_json_at(gateways, i), f);
+        }
+    }
+}
+
+static void check_bounded(const sv_facts *facts, sv_finding *f) {
+    const sv_why *missing = &facts->told[SV_ASK_OVERVIEW].missing;
     each_database(facts, f, judge_free);
+    if (sv_fact_known(missing)) {
+        each_gateway(facts, f);
+    } else {
+        sv_finding_unknown(f, "%s", missing->text);
+    }
 }
 
 static void judge_whole(const sv_fact_database *db, sv_finding *f) {
@@ -104,12 +139,14 @@ static void check_declared(const sv_facts *facts, sv_finding *f) {
 }
 
 const sv_statement SV_STATEMENTS_STORAGE[] = {
-    { .id = "disks-free",
-      .title = "Every disk with a database has room left.",
-      .looks = "free space of the file system of each database that a configuration names",
-      .answers = "IEC 62443-4-2 CR 7.2 and CR 2.9; CRA Annex I Part I (2)(h)",
-      .remedy = "Make room, or keep less (`store.retention`, `store.bytes`).",
-      .check = check_disks },
+    { .id = "storage-bounded",
+      .title = "Disks have room left, and no gateway's spool is nearly full or has lost an alert.",
+      .looks = "free space of the file system of each database that a configuration names; "
+               "spool_fill, full and dropped of each gateway",
+      .answers = "EN 303 645 5.9-1; IEC 62443-4-2 CR 7.2 and CR 2.9; CRA Annex I Part I (2)(h)",
+      .remedy = "Make room, or keep less (`store.retention`, `store.bytes`); mend the gateway's "
+                "link, or let its spool be larger (`fleet.spool`).",
+      .check = check_bounded },
     { .id = "databases-whole",
       .title = "Every database is whole.",
       .looks = "SQLite's quick_check of each database that a configuration names, while it is in "

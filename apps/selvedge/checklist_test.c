@@ -242,8 +242,66 @@ static void copy_for_all(sv_facts *facts) {
 static void all_goes_up(sv_facts *facts) {
     facts->programs[1].settings.all_goes_up = true;
 }
-static void predictable(sv_facts *facts) {
-    facts->randomised.level = 1;
+static void default_login(sv_facts *facts) {
+    (void) snprintf(facts->doors[0].default_login, 64, "admin with 'admin'");
+}
+static void written_token(sv_facts *facts) {
+    facts->files[2].weak = true;
+}
+static void link_waits(sv_facts *facts) {
+    (void) snprintf(facts->first_link, SV_PATH_MAX, "/var/lib/selvedge/first-admin.link");
+}
+static void password_alone(sv_facts *facts) {
+    good_told(
+        facts, SV_ASK_USERS,
+        "{\"items\":[{\"name\":\"ann\",\"role\":\"admin\",\"password\":true,\"totp\":false}]}");
+}
+static void endless_token(sv_facts *facts) {
+    good_told(facts, SV_ASK_TOKENS,
+              "{\"items\":[{\"name\":\"ci\",\"created\":1,\"expires\":null}]}");
+}
+static void long_token(sv_facts *facts) {
+    good_told(facts, SV_ASK_TOKENS,
+              "{\"items\":[{\"name\":\"ci\",\"created\":0,\"expires\":34646400000}]}"); // 401 d
+}
+static void log_changed(sv_facts *facts) {
+    (void) snprintf(facts->audit.fault, sizeof facts->audit.fault, "line 7 was changed");
+}
+static void unknown_library(sv_facts *facts) {
+    (void) snprintf(facts->libraries[0].name, 128, "libevil.so.1");
+}
+static void other_version(sv_facts *facts) {
+    (void) snprintf(facts->libraries[0].version, 128, "3.0.20");
+}
+static void say_of_vulnerabilities(sv_facts *facts, const char *text) {
+    sv_json_drop(&facts->vex);
+    assert_int_equal(sv_json_parse(sv_text_of(text), &facts->vex, NULL, NULL), SV_OK);
+}
+static void exploitable(sv_facts *facts) {
+    say_of_vulnerabilities(facts, "{\"metadata\":{\"timestamp\":\"2026-11-20T00:00:00Z\"},"
+                                  "\"vulnerabilities\":[{\"id\":\"CVE-2026-2\",\"analysis\":"
+                                  "{\"state\":\"exploitable\"}}]}");
+}
+static void not_analysed(sv_facts *facts) {
+    say_of_vulnerabilities(facts, "{\"metadata\":{\"timestamp\":\"2026-11-20T00:00:00Z\"},"
+                                  "\"vulnerabilities\":[{\"id\":\"CVE-2026-3\"}]}");
+}
+static void no_longer_supported(sv_facts *facts) {
+    facts->at_us = INT64_C(1956528000) * SV_TIME_SECOND_US; // 2032-01-01
+}
+static void support_unsaid(sv_facts *facts) {
+    sv_json_drop(&facts->sbom);
+    assert_int_equal(sv_json_parse(SV_TEXT("{\"components\":[{\"name\":\"libssl3\",\"version\":"
+                                           "\"3.0.19\",\"properties\":[{\"name\":"
+                                           "\"selvedge:library\",\"value\":\"libssl.so.3\"}]}]}"),
+                                   &facts->sbom, NULL, NULL),
+                     SV_OK);
+}
+static void no_contact(sv_facts *facts) {
+    facts->doors[0].contact[0] = '\0';
+}
+static void contact_over(sv_facts *facts) {
+    facts->doors[0].contact_until_us = NOW_US;
 }
 
 static const struct {
@@ -254,10 +312,10 @@ static const struct {
     { "doors-documented", local_page_for_all },
     { "doors-encrypted", without_tls },
     { "doors-encrypted", plain_too },
-    { "old-tls-refused", old_tls },
-    { "aead-only", cbc_suites },
-    { "aead-only", null_suites },
-    { "aead-only", chooses_badly },
+    { "tls-modern", old_tls },
+    { "tls-modern", cbc_suites },
+    { "tls-modern", null_suites },
+    { "tls-modern", chooses_badly },
     { "doors-vouched", shows_anything },
     { "strangers-refused", takes_nobody },
     { "strangers-refused", takes_strangers },
@@ -280,8 +338,8 @@ static const struct {
     { "classic-refused", classic },
     { "programs-unprivileged", as_root },
     { "programs-unprivileged", with_capability },
-    { "no-new-privileges", new_rights },
-    { "system-calls-filtered", any_call },
+    { "programs-sandboxed", new_rights },
+    { "programs-sandboxed", any_call },
     { "own-users", one_user },
     { "no-core-dumps", dumps_core },
     { "programs-hardened", no_pie },
@@ -292,11 +350,24 @@ static const struct {
     { "programs-hardened", searches },
     { "programs-hardened", no_protector },
     { "programs-hardened", not_fortified },
-    { "release-build", for_tests },
+    { "programs-hardened", for_tests },
     { "programs-as-installed", replaced },
     { "programs-as-installed", writable },
     { "programs-as-installed", its_own },
-    { "memory-randomised", predictable },
+    { "no-default-credential", default_login },
+    { "no-default-credential", written_token },
+    { "no-default-credential", link_waits },
+    { "second-factor", password_alone },
+    { "tokens-end", endless_token },
+    { "tokens-end", long_token },
+    { "audit-intact", log_changed },
+    { "sbom-true", unknown_library },
+    { "sbom-true", other_version },
+    { "no-known-vulnerability", exploitable },
+    { "no-known-vulnerability", not_analysed },
+    { "support-known", support_unsaid },
+    { "contact-known", no_contact },
+    { "contact-known", contact_over },
     { "revoked-refused", lags },
     { "revoked-refused", cannot_sign },
     { "revoked-refused", revoked_and_online },
@@ -308,13 +379,13 @@ static const struct {
     { "silence-noticed", gateway_not_missed },
     { "somebody-told", no_route },
     { "somebody-told", not_delivered },
-    { "spools-bounded", spool_full },
-    { "spools-bounded", alert_dropped },
+    { "storage-bounded", spool_full },
+    { "storage-bounded", alert_dropped },
     { "versions-reported", no_version },
     { "clocks-agree", clock_ahead },
     { "clocks-agree", clock_not_set },
     { "clocks-agree", server_elsewhen },
-    { "disks-free", disk_full },
+    { "storage-bounded", disk_full },
     { "databases-whole", database_broken },
     { "backup-restores", copy_broken },
     { "backup-restores", copy_of_another },
@@ -404,7 +475,8 @@ static void of_what_was_not_seen_nothing_is_said(void **state) {
     sv_facts_drop(facts);
     memset(facts, 0, sizeof *facts);
     const sv_why blind = { .text = "it is dark" };
-    facts->programs_missing = facts->pki.missing = facts->randomised.missing = blind;
+    facts->programs_missing = facts->pki.missing = facts->audit.missing = blind;
+    facts->sbom_missing = facts->vex_missing = blind;
     facts->backup.missing = blind;
     facts->clock.proven = true; // the one thing that is always seen
     sv_gather_nothing_told(&blind, facts);
@@ -414,17 +486,47 @@ static void of_what_was_not_seen_nothing_is_said(void **state) {
     assert_string_equal(finding("own-users")->lines[0], "it is dark");
 }
 
+/// Time breaks more than one: certificates end as well.
+static void what_is_looked_after_no_longer_is_seen(void **state) {
+    (void) state;
+    no_longer_supported(facts);
+    sv_report_make(facts, report);
+    assert_int_equal(finding("support-known")->verdict, SV_VERDICT_BROKEN);
+    assert_non_null(strstr(finding("support-known")->lines[0], "until 2031-12-31"));
+}
+
+// [checklist-27]
+static void what_nobody_has_looked_up_lately_is_not_known(void **state) {
+    (void) state;
+    static const char *const TEXTS[] = {
+        "{\"metadata\":{\"timestamp\":\"2026-10-20T00:00:00Z\"},\"vulnerabilities\":[]}",
+        "{\"vulnerabilities\":[]}",
+        "{\"metadata\":{\"timestamp\":\"2026-11-20T00:00:00Z\"}}",
+    };
+    for (size_t i = 0; i < SV_COUNT(TEXTS); i++) {
+        say_of_vulnerabilities(facts, TEXTS[i]);
+        sv_report_make(facts, report);
+        assert_int_equal(finding("no-known-vulnerability")->verdict, SV_VERDICT_UNKNOWN);
+    }
+}
+
+// [checklist-4]
+static void there_are_forty(void **state) {
+    (void) state;
+    assert_int_equal(sv_statement_count(), 40);
+}
+
 // [checklist-2]
 static void one_that_cannot_be_seen_makes_it_unknown_and_one_that_is_bad_decides(void **state) {
     (void) state;
     (void) sv_fail(&facts->programs[0].missing, SV_ERR_IO, "not yours to see");
     sv_report_make(facts, report);
-    assert_int_equal(finding("no-new-privileges")->verdict, SV_VERDICT_UNKNOWN);
-    assert_string_equal(finding("no-new-privileges")->lines[0], "fleet: not yours to see");
+    assert_int_equal(finding("programs-sandboxed")->verdict, SV_VERDICT_UNKNOWN);
+    assert_string_equal(finding("programs-sandboxed")->lines[0], "fleet: not yours to see");
     facts->programs[3].no_new_privs = false;
     sv_report_make(facts, report);
-    assert_int_equal(finding("no-new-privileges")->verdict, SV_VERDICT_BROKEN);
-    assert_non_null(strstr(finding("no-new-privileges")->lines[0], "signer"));
+    assert_int_equal(finding("programs-sandboxed")->verdict, SV_VERDICT_BROKEN);
+    assert_non_null(strstr(finding("programs-sandboxed")->lines[0], "signer"));
 }
 
 // [checklist-3]
@@ -496,6 +598,10 @@ int main(void) {
                                         teardown),
         cmocka_unit_test(every_statement_has_something_that_breaks_it),
         cmocka_unit_test_setup_teardown(of_what_was_not_seen_nothing_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_looked_after_no_longer_is_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_has_looked_up_lately_is_not_known, setup,
+                                        teardown),
+        cmocka_unit_test(there_are_forty),
         cmocka_unit_test_setup_teardown(
             one_that_cannot_be_seen_makes_it_unknown_and_one_that_is_bad_decides, setup, teardown),
         cmocka_unit_test(all_that_speaks_against_it_stands_before_the_rest_and_the_rest_is_counted),

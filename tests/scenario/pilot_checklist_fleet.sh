@@ -42,7 +42,7 @@ more=(--backup "$work/copy.db")
 server_alone
 look "$work/d" before
 grep -qx 'backup-restores holds' "$work/before" || fail "a good copy is none: $(jq -c '.statements[] | select(.id == "backup-restores")' "$work/before.json")"
-for id in revoked-refused certificates-renewed security-alerts-answered silence-noticed spools-bounded databases-whole somebody-told; do
+for id in revoked-refused certificates-renewed security-alerts-answered silence-noticed storage-bounded databases-whole somebody-told; do
   grep -qx "$id holds" "$work/before" || fail "of a good fleet $id does not hold: $(jq -c ".statements[] | select(.id == \"$id\")" "$work/before.json")"
 done
 chmod 644 "$work/copy.db"
