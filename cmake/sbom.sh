@@ -28,7 +28,7 @@ for archive in $archives; do
 done >>"$work/linked"
 # What programs load when it is asked for.
 grep -ohE '"lib[a-z0-9-]+\.so\.[0-9]+"' "$source"/lib/*/src/*.c | tr -d '"' | sort -u | while read -r soname; do
-  file=$(ldconfig -p | awk -v so="$soname" '$1 == so { print $NF; exit }')
+  file=$(ldconfig -p | awk -v so="$soname" '$1 == so && !found { print $NF; found = 1 }')
   [ -z "$file" ] || echo "- $soname $file"
 done >>"$work/linked"
 

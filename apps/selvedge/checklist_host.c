@@ -104,29 +104,31 @@ static void judge_build(const sv_fact_program *program, sv_finding *f) {
         bool good;
         const char *fault;
     } signs[] = {
-        { elf->pie || elf->is_static, "always at the same address (no PIE)" },
-        { elf->relro, "its tables stay writable (no RELRO)" },
-        { elf->now || elf->is_static, "its tables are filled late (no BIND_NOW)" },
+        { elf->pie || elf->is_static, "no PIE" },
+        { elf->relro, "no RELRO" },
+        { elf->now || elf->is_static, "no BIND_NOW" },
         { elf->stack_data_only, "its stack may be executed" },
-        { !elf->writable_code, "some of its code may be written" },
-        { !elf->search_path, "it looks for libraries in folders of its own (RPATH)" },
+        { !elf->writable_code, "its code may be written" },
+        { !elf->search_path, "a search path of its own (RPATH)" },
         { elf->stack_protector, "no stack protector" },
-        { !elf->sanitized,
-          "it asks the sanitizers, whose options anybody may set: a build for tests" },
-        { elf->fortified, "none of libc's checked functions (_FORTIFY_SOURCE)" },
+        { !elf->sanitized, "sanitizers, whose options anybody may set" },
+        { elf->fortified, "no fortify (_FORTIFY_SOURCE)" },
     };
     if (!sv_fact_known(&program->elf_missing)) {
         sv_finding_unknown(f, "%s: %s", program->exe, program->elf_missing.text);
         return;
     }
-    bool good = true;
+    char faults[SV_FINDING_LINE_ROOM];
+    sv_textbuf list = SV_TEXTBUF(faults);
     for (size_t i = 0; i < SV_COUNT(signs); i++) {
         if (!signs[i].good) {
-            sv_finding_broken(f, "%s: %s", program->exe, signs[i].fault);
-            good = false;
+            sv_textbuf_addf(&list, "%s%s", list.len > 0 ? "; " : "", signs[i].fault);
         }
     }
-    if (good) {
+    (void) sv_textbuf_end(&list);
+    if (list.len > 0) {
+        sv_finding_broken(f, "%s: %s", program->exe, faults);
+    } else {
         sv_finding_holds(f,
                          "%s: PIE, RELRO, BIND_NOW, stack for data only, stack protector, fortify",
                          program->exe);

@@ -34,7 +34,7 @@ import base64, hashlib, os
 salt = os.urandom(16)
 made = hashlib.scrypt(b"changeme", salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=32)
 print("$scrypt$ln=15,r=8,p=1$" + base64.b64encode(salt).decode().rstrip("=") + "$" + base64.b64encode(made).decode().rstrip("="))')
-sql "INSERT INTO user (name, role, password, password_us, created_us, created_by) VALUES ('admin', 0, '$hash', 1, 1, 'test')"
+sql "INSERT OR REPLACE INTO user (name, role, password, password_us, created_us, created_by) VALUES ('admin', 0, '$hash', 1, 1, 'test')"
 saw no-default-credential "lets in admin with 'changeme'"
 sql "UPDATE user SET name = 'ann', role = 3"
 saw second-factor 'ann is admin with a password alone'

@@ -28,6 +28,8 @@ site=$work/p
 pilot=$!
 for _ in $(seq 300); do grep -qs 'own page' "$work/out" && break; sleep 0.1; done
 [ -s "$site/pilot.json" ] || fail "no pilot"
+# Somebody has come in by the link, so that it does not wait any more.
+curl -fs -m 10 -o /dev/null -H 'Content-Type: application/json' -d "{\"token\":\"$(grep -oE '#login=[A-Za-z0-9_-]+' "$work/out" | head -1 | cut -d= -f2)\"}" "$(jq -r .fleet.operator_url "$site/pilot.json")/api/v1/session" || fail "the pilot's link opens nothing"
 # What is said of devices does not change any more once all three are there.
 for _ in $(seq 300); do
   online=$(curl -fs -m 5 -H "Authorization: Bearer $(cat "$site/fleet/admin.token")" "$(jq -r .fleet.operator_url "$site/pilot.json")/api/v1/overview" | jq .devices.online) || online=0
