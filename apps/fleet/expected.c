@@ -5,18 +5,23 @@
 
 enum { SCORE_MAX = 100 };
 
+bool sv_expected_of(double score, double low, double high, sv_expected *out) {
+    *out = (sv_expected){ .low = low, .high = high };
+    out->score = score >= 1 && score <= SCORE_MAX ? (int64_t) score : 0;
+    return out->score > 0 || low < high;
+}
+
 bool sv_expected_read(const sv_json *item, sv_expected *out) {
     const sv_json *band = sv_json_get(item, "expected");
     double score = 0;
-    *out = (sv_expected){ .score = 0 };
-    if (sv_json_number(sv_json_get(item, "score"), &score) && score >= 1 && score <= SCORE_MAX) {
-        out->score = (int64_t) score;
+    double low = 0;
+    double high = 0;
+    (void) sv_json_number(sv_json_get(item, "score"), &score);
+    if (sv_json_count(band) != 2 || !sv_json_number(sv_json_at(band, 0), &low)
+        || !sv_json_number(sv_json_at(band, 1), &high)) {
+        low = high = 0;
     }
-    if (sv_json_count(band) != 2 || !sv_json_number(sv_json_at(band, 0), &out->low)
-        || !sv_json_number(sv_json_at(band, 1), &out->high)) {
-        out->low = out->high = 0;
-    }
-    return out->score > 0 || out->low < out->high;
+    return sv_expected_of(score, low, high, out);
 }
 
 sv_err sv_expected_add(sv_db *db, const sv_stream *stream, const sv_expected *expected,

@@ -16,6 +16,8 @@ typedef struct sv_expected {
 
 /// The members `score` and `expected` of a summary; false when it has neither, or they are broken.
 bool sv_expected_read(const sv_json *item, sv_expected *out);
+/// So of their values; 0 for what it has not.
+bool sv_expected_of(double score, double low, double high, sv_expected *out);
 sv_err sv_expected_add(sv_db *db, const sv_stream *stream, const sv_expected *expected,
                        sv_why *why);
 

@@ -6,6 +6,7 @@
 #include "inbox.h"
 #include "series.h"
 #include "site_rules.h"
+#include "uplink_batch.h"
 
 #include <base/mem.h>
 #include <base/ranges.h>
@@ -13,7 +14,7 @@
 #include <model/alert.h>
 #include <stdlib.h>
 
-enum { EPOCH_LEN = 32, NUMBERS_MAX = 65536 };
+enum { NUMBERS_MAX = 65536 };
 
 static sv_err parse_object(sv_text body, sv_json **out, sv_why *why) {
     SV_TRY(sv_json_parse(body, out, NULL, why));
@@ -106,69 +107,38 @@ static void drop_numbers(batch *b) {
     sv_ranges_drop(&b->numbers);
 }
 
-static bool read_point(const sv_json *item, sv_point *out) {
-    sv_text kind;
-    int64_t at_us;
-    if (!sv_json_text(sv_json_get(item, "kind"), &kind)
-        || !sv_json_int(sv_json_get(item, "at"), &at_us) || at_us < 0) {
-        return false;
-    }
-    *out = (sv_point){ .at_ms = at_us / 1000, .count = 1 };
-    (void) sv_json_bool(sv_json_get(item, "corrected"), &out->corrected);
-    if (sv_text_is(kind, "average")) {
-        out->kind = SV_POINT_AVERAGE;
-        bool ok = sv_json_number(sv_json_get(item, "value"), &out->value);
-        out->min = out->value;
-        out->max = out->value;
-        return ok;
-    }
-    out->kind = SV_POINT_SUMMARY;
-    return sv_text_is(kind, "summary") && sv_json_number(sv_json_get(item, "mean"), &out->value)
-           && sv_json_number(sv_json_get(item, "min"), &out->min)
-           && sv_json_number(sv_json_get(item, "max"), &out->max)
-           && sv_json_int(sv_json_get(item, "count"), &out->count) && out->count > 0
-           && out->min <= out->max;
-}
-
 /// A summary may say what was expected.
-static sv_err store_expected(batch *b, const sv_json *item, const taken_item *taken, sv_why *why) {
-    sv_expected expected;
-    if (taken->point.kind != SV_POINT_SUMMARY || !sv_expected_read(item, &expected)) {
-        return SV_OK;
-    }
-    expected.at_ms = taken->point.at_ms;
-    return sv_fleet_medium(sv_expected_add(b->fleet->db, taken->stream, &expected, why));
+static sv_err store_expected(batch *b, const sv_uplink_item *item, const sv_stream *stream,
+                             sv_why *why) {
+    return item->says_expected
+               ? sv_fleet_medium(sv_expected_add(b->fleet->db, stream, &item->expected, why))
+               : SV_OK;
 }
 
-static sv_err store_item(batch *b, const sv_json *item, sv_why *why) {
-    taken_item taken = { 0 };
-    sv_text device_id;
-    sv_text sensor;
-    sv_text unit = SV_TEXT("");
-    if (!read_point(item, &taken.point) || !sv_json_text(sv_json_get(item, "device_id"), &device_id)
-        || !sv_json_text(sv_json_get(item, "sensor"), &sensor)) {
+static sv_err store_item(batch *b, const sv_uplink_item *item, sv_why *why) {
+    taken_item taken = { .point = item->point };
+    if (!item->good) {
         return sv_fail(why, SV_ERR_INVALID, "the item is neither an average nor a summary");
     }
-    (void) sv_json_text(sv_json_get(item, "unit"), &unit);
     sv_device *device;
-    SV_TRY(sv_registry_bind(b->fleet->registry, b->gateway, device_id, &device, why));
-    SV_TRY(sv_registry_stream(b->fleet->registry, device, sensor, unit, &taken.stream, why));
+    SV_TRY(sv_registry_bind(b->fleet->registry, b->gateway, item->device_id, &device, why));
+    SV_TRY(sv_registry_stream(b->fleet->registry, device, item->sensor, item->unit, &taken.stream,
+                              why));
     SV_TRY(sv_fleet_medium(sv_series_add(b->fleet->db, taken.stream, &taken.point, why)));
-    SV_TRY(store_expected(b, item, &taken, why));
+    SV_TRY(store_expected(b, item, taken.stream, why));
     b->taken[b->taken_count++] = taken;
     return SV_OK;
 }
 
 // An item whose number is known is passed over, one that is wrong is counted, and only the database
 // stops the batch.
-static sv_err take_item(batch *b, const sv_json *item, sv_why *why) {
-    int64_t seq;
-    if (!sv_json_int(sv_json_get(item, "seq"), &seq) || seq < 1) {
+static sv_err take_item(batch *b, const sv_uplink_item *item, sv_why *why) {
+    if (item->seq == 0) {
         b->refused++;
         return SV_OK;
     }
-    b->seq = seq > b->seq ? seq : b->seq;
-    if (sv_ranges_add(&b->numbers, seq) != SV_RANGES_NEW) {
+    b->seq = item->seq > b->seq ? item->seq : b->seq;
+    if (sv_ranges_add(&b->numbers, item->seq) != SV_RANGES_NEW) {
         b->repeated++;
         return SV_OK;
     }
@@ -180,16 +150,16 @@ static sv_err take_item(batch *b, const sv_json *item, sv_why *why) {
     return err;
 }
 
-static sv_err take_batch(batch *b, sv_text epoch, int64_t from, const sv_json *items, sv_why *why) {
-    SV_TRY(read_numbers(b->fleet->db, b->gateway, epoch, &b->numbers, why));
-    for (size_t i = 0; i < sv_json_count(items); i++) {
-        SV_TRY(take_item(b, sv_json_at(items, i), why));
+static sv_err take_batch(batch *b, const sv_uplink_batch *sent, sv_why *why) {
+    SV_TRY(read_numbers(b->fleet->db, b->gateway, sent->epoch, &b->numbers, why));
+    for (size_t i = 0; i < sent->count; i++) {
+        SV_TRY(take_item(b, &sent->items[i], why));
     }
-    if (from > 0 && b->seq >= from) {
+    if (sent->from > 0 && b->seq >= sent->from) {
         // What is not among the items was dropped by the gateway: nothing is missing there.
-        sv_ranges_add_all(&b->numbers, from, b->seq);
+        sv_ranges_add_all(&b->numbers, sent->from, b->seq);
     }
-    return b->seq == 0 ? SV_OK : write_numbers(b->fleet, b->gateway, epoch, &b->numbers, why);
+    return b->seq == 0 ? SV_OK : write_numbers(b->fleet, b->gateway, sent->epoch, &b->numbers, why);
 }
 
 static void show_batch(batch *b) {
@@ -205,42 +175,20 @@ static void show_batch(batch *b) {
     b->fleet->counts.items_refused += b->refused;
 }
 
-static sv_err check_batch(const sv_json *body, sv_text *epoch, sv_why *why) {
-    const sv_json *items = sv_json_get(body, "items");
-    if (!sv_json_text(sv_json_get(body, "epoch"), epoch) || epoch->len != EPOCH_LEN
-        || !sv_id_is_valid(*epoch)) {
-        return sv_fail(why, SV_ERR_INVALID, "epoch is not %d hexadecimal digits", EPOCH_LEN);
-    }
-    if (!sv_json_is_array(items)) {
-        return sv_fail(why, SV_ERR_INVALID, "items is not an array");
-    }
-    if (sv_json_count(items) > SV_UPLINK_ITEMS_MAX) {
-        return sv_fail(why, SV_ERR_INVALID, "%zu items are more than %d; send smaller batches",
-                       sv_json_count(items), SV_UPLINK_ITEMS_MAX);
-    }
-    return SV_OK;
-}
-
 sv_err sv_uplink_readings(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_textbuf *answer,
                           sv_why *why) {
-    SV_DEFER(sv_json_drop) sv_json *root = NULL;
-    sv_text epoch;
-    SV_TRY(parse_object(body, &root, why));
-    SV_TRY(check_batch(root, &epoch, why));
-    const sv_json *items = sv_json_get(root, "items");
-    SV_DEFER(sv_mem_drop)
-    taken_item *taken = sv_mem_array(sv_json_count(items) + 1, sizeof(taken_item));
-    int64_t from = 0;
-    (void) sv_json_int(sv_json_get(root, "from"), &from);
+    SV_DEFER(sv_uplink_batch_drop) sv_uplink_batch sent = { .epoch = SV_TEXT("") };
+    SV_TRY(sv_uplink_batch_read(body, &sent, why));
+    SV_DEFER(sv_mem_drop) taken_item *taken = sv_mem_array(sent.count + 1, sizeof(taken_item));
     int64_t began_us = fleet->mono_us();
     SV_DEFER(drop_numbers)
     batch b = { .fleet = fleet, .gateway = gateway, .numbers = SV_RANGES_EMPTY, .taken = taken };
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-    SV_TRY(sv_uplink_end(fleet, sv_fleet_medium(take_batch(&b, epoch, from, items, why)), why));
+    SV_TRY(sv_uplink_end(fleet, sv_fleet_medium(take_batch(&b, &sent, why)), why));
     show_batch(&b);
     sv_json_out out = SV_JSON_OUT(answer);
     sv_json_open_object(&out);
-    sv_json_add_text(&out, "epoch", epoch);
+    sv_json_add_text(&out, "epoch", sent.epoch);
     sv_json_add_int(&out, "seq", b.seq);
     // As long as this one took: what waited takes half of the server's time at most.
     int64_t pause_ms = (fleet->mono_us() - began_us) / 1000;

@@ -332,13 +332,14 @@ def drain(results, site, quick):
     site.simulated(site.simulate(20, 20_000, 3 if quick else 10))
     waits = lambda: site.gateway_status()["uplink"]["spool"]
     items = waits()
-    site.restart_fleet()
+    fleet = site.restart_fleet()
     wait_until(lambda: waits() < items, "the first of what has waited", 120)
-    began, cpu = time.monotonic(), cpu_s(gateway)
+    began, cpu, above = time.monotonic(), cpu_s(gateway), cpu_s(fleet)
     left = waits()
     wait_until(lambda: waits() == 0, "the last of what has waited", 300)
     results.add(f"drain of {items:,} items", "items/s", [left / (time.monotonic() - began)])
     results.add("gateway while it drains", "CPU s/million", [(cpu_s(gateway) - cpu) / left * 1e6])
+    results.add("fleet server while it takes that in", "CPU s/million", [(cpu_s(fleet) - above) / left * 1e6])
     site.stop_all()
 
 

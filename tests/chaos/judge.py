@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import urllib.request
+from contextlib import closing
 
 from site_programs import SiteError, wait_until
 
@@ -19,8 +20,14 @@ def open_store(site):
     return sqlite3.connect(f"file:{site.store}?mode=ro", uri=True, timeout=10)
 
 
+def ask_store(site, sql):
+    """One number; nothing stays open, which would keep the gateway from putting its database away when it ends."""
+    with closing(open_store(site)) as db:
+        return db.execute(sql).fetchone()[0]
+
+
 def stored(site):
-    return open_store(site).execute("SELECT coalesce(sum(count), 0) FROM kept").fetchone()[0]
+    return ask_store(site, "SELECT coalesce(sum(count), 0) FROM kept")
 
 
 def start_agent(site, port=None, folder=None):
@@ -41,7 +48,7 @@ def settle(site, load, agent):
     load.send_signal(signal.SIGINT)
     report = site.simulated(load)
     site.stop(agent)
-    wait_until(lambda: open_store(site).execute("SELECT count(*) FROM outbox").fetchone()[0] == 0, "an empty outbox", 60)
+    wait_until(lambda: ask_store(site, "SELECT count(*) FROM outbox") == 0, "an empty outbox", 60)
     return report
 
 

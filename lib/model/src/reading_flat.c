@@ -1,7 +1,7 @@
 #include "reading_flat.h"
 
 #include <base/time.h>
-#include <codec/encode.h>
+#include <codec/json_flat.h>
 #include <math.h>
 
 #define EXACT_INTEGER_MAX 9007199254740992.0 // 2^53
@@ -30,88 +30,33 @@ static const struct {
     [SENSOR] = { "sensor", false },
 };
 
-typedef struct cursor {
-    const char *at, *end;
-} cursor;
-
-static void skip_space(cursor *c) {
-    while (c->at < c->end
-           && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t' || *c->at == '\r')) {
-        c->at++;
-    }
-}
-
-static bool take_mark(cursor *c, char mark) {
-    skip_space(c);
-    if (c->at == c->end || *c->at != mark) {
-        return false;
-    }
-    c->at++;
-    return true;
-}
-
-static bool take_plain(cursor *c, sv_text *out) {
-    if (!take_mark(c, '"')) {
-        return false;
-    }
-    const char *start = c->at;
-    unsigned char all = 0;
-    while (c->at < c->end && *c->at != '"' && *c->at != '\\' && (unsigned char) *c->at >= 0x20) {
-        all |= (unsigned char) *c->at++;
-    }
-    sv_text text = { .at = start, .len = (size_t) (c->at - start) };
-    if (c->at == c->end || *c->at++ != '"' || (all >= 0x80 && !sv_utf8_is_valid(text))) {
-        return false;
-    }
-    *out = text;
-    return true;
-}
-
-static bool is_of_number(char at) {
-    return (at >= '0' && at <= '9') || at == '-' || at == '+' || at == '.' || at == 'e'
-           || at == 'E';
-}
-
-/// Only where it ends; sv_num_parse judges it.
-static bool take_number(cursor *c, sv_text *out) {
-    skip_space(c);
-    const char *start = c->at;
-    while (c->at < c->end && is_of_number(*c->at)) {
-        c->at++;
-    }
-    *out = (sv_text){ .at = start, .len = (size_t) (c->at - start) };
-    return out->len > 0;
-}
-
-static bool take_member(cursor *c, sv_text members[MEMBERS]) {
+static bool take_member(sv_json_flat *c, sv_text members[MEMBERS]) {
     sv_text name = SV_TEXT("");
-    if (!take_plain(c, &name) || !take_mark(c, ':')) {
+    if (!sv_json_flat_text(c, &name) || !sv_json_flat_mark(c, ':')) {
         return false;
     }
     for (member which = 0; which < MEMBERS; which++) {
         if (sv_text_is(name, KNOWN[which].name)) {
             bool again = members[which].at != NULL;
             return !again
-                   && (KNOWN[which].number ? take_number(c, &members[which])
-                                           : take_plain(c, &members[which]));
+                   && (KNOWN[which].number ? sv_json_flat_number(c, &members[which])
+                                           : sv_json_flat_text(c, &members[which]));
         }
     }
     return false;
 }
 
 static bool take_object(sv_text payload, sv_text members[MEMBERS]) {
-    cursor c = { .at = payload.at, .end = payload.at + payload.len };
-    if (payload.len == 0 || !take_mark(&c, '{')) {
+    sv_json_flat c = sv_json_flat_of(payload);
+    if (!sv_json_flat_mark(&c, '{')) {
         return false;
     }
     do {
         if (!take_member(&c, members)) {
             return false;
         }
-    } while (take_mark(&c, ','));
-    bool closed = take_mark(&c, '}');
-    skip_space(&c);
-    return closed && c.at == c.end;
+    } while (sv_json_flat_mark(&c, ','));
+    return sv_json_flat_mark(&c, '}') && sv_json_flat_end(&c);
 }
 
 /// A short text and a whole number, both or neither.
