@@ -49,6 +49,7 @@ const sv_statement *sv_statement_at(size_t index) {
 // ---- findings -----------------------------------------------------------------------------------
 
 /// At `at`, and what stands there moves on; when all is full, the last gives way.
+SV_PRINTF(3, 0)
 static void insert_line(sv_finding *f, size_t at, const char *fmt, va_list args) {
     bool full = f->count == SV_FINDING_LINES_MAX;
     f->more += full;
@@ -65,6 +66,7 @@ static void insert_line(sv_finding *f, size_t at, const char *fmt, va_list args)
 }
 
 /// The worst that was said is the verdict, and all that says so stands on top.
+SV_PRINTF(3, 0)
 static void worsen(sv_finding *f, sv_verdict verdict, const char *fmt, va_list args) {
     if (verdict < f->verdict) {
         insert_line(f, f->count, fmt, args);

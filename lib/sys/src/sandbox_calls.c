@@ -266,7 +266,7 @@ static bool allow_bits(scmp_filter_ctx filter, int number, unsigned argument, ui
 }
 
 static bool allow_when(scmp_filter_ctx filter, int number, unsigned argument, uint64_t value) {
-    const struct scmp_arg_cmp when = SCMP_CMP64(argument, SCMP_CMP_EQ, value);
+    const struct scmp_arg_cmp when = SCMP_CMP64(argument, SCMP_CMP_EQ, value, 0);
     return put(filter, SCMP_ACT_ALLOW, number, 1, &when);
 }
 
@@ -281,8 +281,8 @@ static bool confine_memory(scmp_filter_ctx filter) {
 
 /// Signals to itself alone, and the handler of SIGSYS stays.
 static bool confine_signals(scmp_filter_ctx filter) {
-    const struct scmp_arg_cmp other = SCMP_CMP64(0, SCMP_CMP_NE, SIGSYS);
-    const struct scmp_arg_cmp ours = SCMP_CMP64(0, SCMP_CMP_EQ, SIGSYS);
+    const struct scmp_arg_cmp other = SCMP_CMP64(0, SCMP_CMP_NE, SIGSYS, 0);
+    const struct scmp_arg_cmp ours = SCMP_CMP64(0, SCMP_CMP_EQ, SIGSYS, 0);
     return allow_when(filter, SCMP_SYS(tgkill), 0, (uint64_t) getpid())
            && put(filter, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigaction), 1, &other)
            && put(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(rt_sigaction), 1, &ours);
@@ -300,7 +300,7 @@ static bool confine_mixed(scmp_filter_ctx filter) {
 static bool allow_socket(scmp_filter_ctx filter, int family, int type) {
     enum { TYPE_BITS = 0xf };
     const struct scmp_arg_cmp when[] = {
-        SCMP_CMP64(0, SCMP_CMP_EQ, (uint64_t) family),
+        SCMP_CMP64(0, SCMP_CMP_EQ, (uint64_t) family, 0),
         SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, TYPE_BITS, (uint64_t) type),
     };
     return put(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), SV_COUNT(when), when);
@@ -355,7 +355,7 @@ static bool allow_sanitizer(scmp_filter_ctx filter) {
     for (size_t i = 0; built && i < SV_COUNT(REQUESTS); i++) {
         built = allow_when(filter, SCMP_SYS(ptrace), 0, (uint64_t) REQUESTS[i]);
     }
-    const struct scmp_arg_cmp traced = SCMP_CMP64(0, SCMP_CMP_EQ, PTRACE_TRACEME);
+    const struct scmp_arg_cmp traced = SCMP_CMP64(0, SCMP_CMP_EQ, PTRACE_TRACEME, 0);
     return built && put(filter, SCMP_ACT_TRAP, SCMP_SYS(ptrace), 1, &traced);
 }
 
