@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     CONFIG_MAX = 16384,
@@ -74,6 +76,34 @@ static void dashboard_id(const pilot *p, char out[SV_ID_ROOM]) {
     }
 }
 
+/// Keys of authorities lie where the signer alone reads, and are links in the PKI's folder: all
+/// programs of a pilot run as one user, and the sandbox of each goes by folders. [sandbox-8]
+static sv_err keep_keys_apart(const pilot *p, sv_why *why) {
+    static const char *const KEYS[] = { "ca.key", "root", "former" };
+    for (size_t i = 0; i < SV_COUNT(KEYS); i++) {
+        char in_pki[SV_PATH_MAX];
+        char apart[SV_PATH_MAX];
+        char relative[64];
+        struct stat info;
+        (void) snprintf(relative, sizeof relative, "pki/%s", KEYS[i]);
+        pilot_path(p, in_pki, relative);
+        (void) snprintf(relative, sizeof relative, "signer/%s", KEYS[i]);
+        pilot_path(p, apart, relative);
+        (void) snprintf(relative, sizeof relative, "../signer/%s", KEYS[i]);
+        bool there = lstat(in_pki, &info) == 0;
+        if (there && S_ISLNK(info.st_mode)) {
+            continue;
+        }
+        if (!there && strcmp(KEYS[i], "former") == 0) { // none was exchanged yet
+            SV_TRY(sv_disk_make_folder(apart, 0700, why));
+        }
+        if ((there && rename(in_pki, apart) != 0) || symlink(relative, in_pki) != 0) {
+            return sv_fail(why, SV_ERR_IO, "cannot keep '%s' apart: %m", in_pki);
+        }
+    }
+    return SV_OK;
+}
+
 static sv_err make_pki(const pilot *p, sv_why *why) {
     char pki[SV_PATH_MAX];
     char ca[SV_PATH_MAX];
@@ -86,6 +116,7 @@ static sv_err make_pki(const pilot *p, sv_why *why) {
         sv_pki_setup setup = { .dir = pki, .org = "Selvedge pilot", .key = SV_KEY_EC };
         SV_TRY(sv_pki_init(&setup, why));
     }
+    SV_TRY(keep_keys_apart(p, why));
     SV_TRY(sv_pki_crl(pki, crl, why));
     SV_TRY(issue(p, "fleet-server", SV_ROLE_SERVER, NULL, why));
     if (p->options.bind != NULL) {

@@ -112,12 +112,16 @@ for who in signer:$signer fleet:$fleet gateway:$gateway agent:$agent; do threads
 before=$(metric readings_stored_total)
 within 10 stored_more "$before" || fail "what was refused ended the work"
 
-# The issuing key, though all run as one user. [sandbox-8]
+# The issuing key, though all run as one user; also a new one. [sandbox-8]
 stop() {
   kill "$1"
   wait "$1" || fail "a daemon ends with $?"
 }
 for pid in $agent $gateway $fleet; do stop "$pid"; done
+"$selvedge" pki rotate --dir "$work/pki" 2>"$work/said" || fail "$(cat "$work/said")"
+[ -L "$work/pki/ca.key" ] || fail "the new issuing key lies among what others read"
+kill -HUP "$signer"
+within 5 grep -q "event=signer.reloaded" "$work/signer.log" || fail "the signer does not take the new key"
 if [ $confined = yes ]; then
   for name in fleet gateway; do
     : >"$work/$name.log"

@@ -152,13 +152,17 @@ static sv_err load_key(sv_pki *pki, const char *where, sv_why *why) {
 sv_err sv_pki_take_next_key(const char *dir, sv_why *why) {
     char from[PATH_MAX];
     char to[PATH_MAX];
+    char target[PATH_MAX];
     SV_TRY(sv_pki_path(from, dir, SV_PKI_NEXT_KEY, why));
     SV_TRY(sv_pki_path(to, dir, "ca.key", why));
+    // Where ca.key is a link, to a folder that the signer alone reads, the key goes there.
+    // [sandbox-8]
+    const char *at = realpath(to, target) != NULL ? target : to;
     SV_DEFER(sv_fd_drop) int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (rename(from, to) != 0 || folder < 0 || fsync(folder) != 0) {
-        return sv_fail(why, SV_ERR_IO, "cannot rename '%s' to '%s': %m", from, to);
+    if (rename(from, at) != 0 || folder < 0 || fsync(folder) != 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot rename '%s' to '%s': %m", from, at);
     }
-    return SV_OK;
+    return at == to ? SV_OK : sv_disk_sync_folder_of(at, why);
 }
 
 static sv_err load_domain(sv_pki *pki, sv_why *why) {
