@@ -56,7 +56,7 @@ def ask_issue(path, name, out):
 def rude(path):
     whole = head() + issue("rude-1")
     packets = [b"x", whole[:-1], whole + b"\0", head(magic=1) + issue("rude-1"), head(version=2) + issue("rude-1"),
-               head(verb=0) + issue("rude-1"), head(verb=7) + issue("rude-1"), os.urandom(len(whole)), os.urandom(100)]
+               head(verb=0) + issue("rude-1"), head(verb=250) + issue("rude-1"), os.urandom(len(whole)), os.urandom(100)]
     for number, packet in enumerate(packets):
         with connect(path) as s:
             s.send(packet)
