@@ -84,22 +84,29 @@ export type Happening = {
   at: number; event: string; severity?: string; message?: string; by?: string; count?: number; channel?: string; notification?: string; about?: string; error?: string; tries?: number;
 };
 export type Session = {
-  user: string; role: string; sites: string[] | null; scopes: string[]; token: string | null; password: boolean; totp: boolean; version: string;
+  user: string; role: Role; sites: string[] | null; scopes: string[]; token: string | null; password: boolean; totp: boolean; version: string;
 };
 
+export type Role = "viewer" | "operator" | "release" | "admin";
+export type User = {
+  name: string; role: Role; sites: string[] | null; password: boolean; totp: boolean; disabled: boolean; created: number; created_by: string;
+  used: number | null; sessions: number; tokens: number;
+};
+export type OpenSession = { n: number; created: number; used: number; how: "password" | "link"; from: string; agent: string; current: boolean };
+
 export class Problem extends Error {
-  constructor(public status: number, text: string, public body: unknown = null) {
+  /* `wait`: the server wants to be asked again after so many seconds. */
+  constructor(public status: number, text: string, public body: unknown = null, public wait = 0) {
     super(text);
   }
 }
 
 async function explain(answer: Response): Promise<Problem> {
   const body = await answer.json().catch(() => null);
-  return new Problem(answer.status, body?.detail || body?.title || `The server answered ${answer.status}.`, body);
+  return new Problem(answer.status, body?.detail || body?.title || `The server answered ${answer.status}.`, body, Number(answer.headers.get("Retry-After")) || 0);
 }
 
-/* A body that is a text goes as somebody wrote it; it is JSON unless `more` says otherwise. */
-export async function call<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal, more: Record<string, string> = {}): Promise<T> {
+async function ask(path: string, method: string, body?: unknown, signal?: AbortSignal, more: Record<string, string> = {}): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-Selvedge"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -112,7 +119,19 @@ export async function call<T>(path: string, method = "GET", body?: unknown, sign
   });
   if (answer.status === 401 && path !== "/session") window.dispatchEvent(new Event("selvedge-session-over"));
   if (!answer.ok) throw await explain(answer);
+  return answer;
+}
+
+/* A body that is a text goes as somebody wrote it; it is JSON unless `more` says otherwise. */
+export async function call<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal, more?: Record<string, string>): Promise<T> {
+  const answer = await ask(path, method, body, signal, more);
   return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+/* What is made with a login link for somebody: the link, whole. */
+export async function callForLink(path: string, body: unknown): Promise<string> {
+  const answer = await ask(path, "POST", body);
+  return new URL(answer.headers.get("Location") ?? "/", location.origin).href;
 }
 
 export function query(values: Record<string, string | number | null | undefined>): string {

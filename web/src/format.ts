@@ -57,6 +57,8 @@ export function alertSentence(a: Pick<Alert, "message" | "sensor" | "value" | "u
 }
 
 export const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+/* What the server says, as a sentence that stands alone; one that begins with a name keeps it as it is. */
+export const sentence = (text: string) => (/^(a|an|it|no|the|there|too) /.test(text) ? capital(text) : text) + (/[.!?]$/.test(text) ? "" : ".");
 export const count = (n: number, one: string, many = one + "s") => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 
 export const share = (part: number, whole: number) => (whole > 0 ? `${num0((100 * part) / whole)} %` : "–");

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./app.css";
 import { call, Problem, type Session } from "./api";
+import { Account, NoPassword } from "./account";
 import { Alerts } from "./alerts";
 import { Device } from "./device";
 import { Devices } from "./devices";
@@ -11,9 +12,12 @@ import { span, useNow } from "./format";
 import { Identity } from "./identity";
 import { listenKeys } from "./keys";
 import { live, on, startLive } from "./live";
+import { Login } from "./login";
 import { Notifications } from "./notifications";
 import { Overview } from "./overview";
-import { Command, Empty, Help, Icon } from "./parts";
+import { Empty, Help, Icon } from "./parts";
+import { AddPerson, People } from "./people";
+import { Person } from "./person";
 import { Rules, RulesOfSites } from "./rules";
 import { followLinks, usePlace } from "./router";
 
@@ -34,34 +38,72 @@ function Banner() {
   );
 }
 
-const pages: [string, string, string][] = [["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"], ["/notifications", "notifications", "Messages"], ["/identity", "identity", "Identity"]];
+const pages: [string, string, string][] = [
+  ["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"], ["/notifications", "notifications", "Messages"], ["/identity", "identity", "Identity"],
+  ["/people", "people", "People"],
+];
+const onPhone = 4; // so many have room at the bottom of a phone; the rest is behind "More"
+const pagesFor = (session: Session) => pages.filter(([to]) => to !== "/people" || session.role === "admin");
+const within = (to: string, path: string) => to === path || (to !== "/" && path.startsWith(to + "/"));
 
 const who = (s: Session) => (s.user === s.role ? s.user : `${s.user} · ${s.role}`);
 
 function Rail({ path, session, help, leave }: { path: string; session: Session; help: () => void; leave: () => void }) {
   const [open, setOpen] = useState(0);
   useEffect(() => on("overview", (o) => setOpen(o.alerts.open)), []);
+  const mine = pagesFor(session);
+  const isMore = path === "/more" || path === "/account" || mine.slice(onPhone).some(([to]) => within(to, path));
   return (
     <header class="rail">
       <a class="brand" href="/"><img src="/favicon.svg" alt="" width="24" height="24" /><span>Selvedge</span></a>
       <nav aria-label="Pages">
-        {pages.map(([to, icon, label]) => (
-          <a href={to} aria-current={to === path || (to !== "/" && path.startsWith(to + "/")) ? "page" : undefined}>
+        {mine.map(([to, icon, label], i) => (
+          <a href={to} class={i < onPhone ? undefined : "desk"} aria-current={within(to, path) ? "page" : undefined}>
             <Icon name={icon} /><span>{label}</span>
             {icon === "alerts" && open > 0 && <span class="badge">{open}<span class="hidden"> open</span></span>}
           </a>
         ))}
+        <a href="/more" class="phone" aria-current={isMore ? "page" : undefined}><Icon name="more" /><span>More</span></a>
       </nav>
       <div class="rail-end">
         <button type="button" class="plain" onClick={help}><Icon name="help" /><span>Keyboard</span></button>
-        <button type="button" class="plain" onClick={leave}><Icon name="leave" /><span>Log out</span></button>
-        <p class="dim small">{who(session)}<br />version {session.version}</p>
+        <a class="plain" href="/account" aria-current={path === "/account" ? "page" : undefined}><Icon name="account" /><span class="cut" title={who(session)}>{who(session)}</span></a>
+        <button type="button" class="plain" onClick={leave}><Icon name="leave" /><span>Sign out</span></button>
+        <p class="dim small">version {session.version}</p>
       </div>
     </header>
   );
 }
 
-function page(path: string, session: Session) {
+function More({ session, leave }: { session: Session; leave: () => void }) {
+  return (
+    <>
+      <h1>More</h1>
+      <ul class="entries more-pages">
+        {pagesFor(session).slice(onPhone).map(([to, icon, label]) => <li><a href={to}><Icon name={icon} />{label}</a></li>)}
+        <li><a href="/account"><Icon name="account" />{who(session)}</a></li>
+        <li><button type="button" class="plain" onClick={leave}><Icon name="leave" />Sign out</button></li>
+      </ul>
+      <p class="dim small">version {session.version}</p>
+    </>
+  );
+}
+
+const NotYours = () => <><h1>People</h1><Empty title="Who may do what is for the role admin."><p><a href="/account">To your own account</a></p></Empty></>;
+
+function peoplePage(path: string, session: Session) {
+  if (session.role !== "admin") return <NotYours />;
+  if (path === "/people/add") return <AddPerson />;
+  const name = /^\/people\/([^/]+)$/.exec(path)?.[1];
+  return name ? <Person key={name} name={decodeURIComponent(name)} session={session} /> : <People session={session} />;
+}
+
+type Shown = { session: Session; changed: () => void; leave: () => void };
+
+function page(path: string, { session, changed, leave }: Shown) {
+  if (path === "/account") return <Account session={session} changed={changed} leave={leave} />;
+  if (path === "/more") return <More session={session} leave={leave} />;
+  if (within("/people", path)) return peoplePage(path, session);
   if (path === "/" || path === "/index.html") return <Overview may={session.role !== "viewer"} />;
   if (path === "/devices" || path === "/devices/") return <Devices may={session.role !== "viewer"} />;
   if (path === "/alerts" || path === "/alerts/") return <Alerts />;
@@ -76,9 +118,10 @@ function page(path: string, session: Session) {
   return <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
 }
 
-const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device" };
+const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device", "/people": "People", "/people/add": "Add somebody", "/account": "Your account", "/more": "More" };
 
-function Shell({ session, leave }: { session: Session; leave: () => void }) {
+function Shell(props: Shown) {
+  const { session, leave } = props;
   const { path } = usePlace();
   const [help, setHelp] = useState(false);
   useEffect(() => listenKeys(() => setHelp(true)), []);
@@ -94,28 +137,11 @@ function Shell({ session, leave }: { session: Session; leave: () => void }) {
       <Rail path={path} session={session} help={() => setHelp(true)} leave={leave} />
       <main id="main" tabIndex={-1}>
         <Banner />
-        {page(path, session)}
-        <footer class="foot">
-          <p class="dim small">{who(session)} · version {session.version}</p>
-          <button type="button" class="quiet" onClick={leave}>Log out</button>
-        </footer>
+        {path !== "/account" && <NoPassword session={session} />}
+        {page(path, props)}
       </main>
       {help && <Help close={() => setHelp(false)} />}
     </>
-  );
-}
-
-function Login({ error, retry }: { error: string; retry: () => void }) {
-  return (
-    <main class="login">
-      <img src="/favicon.svg" alt="" width="40" height="40" />
-      <h1>Selvedge</h1>
-      <p>To log in, open the login link that <code>selvedge pilot</code> prints; each link works once.</p>
-      <Command text="selvedge pilot" />
-      <p class="dim">Used already? Press Enter in the pilot’s terminal: it prints a new one.</p>
-      {error && <p class="error" role="alert">{error}</p>}
-      <button type="button" onClick={retry}>Look again</button>
-    </main>
   );
 }
 
@@ -134,21 +160,21 @@ async function enter(): Promise<Session> {
 
 function App() {
   const [session, setSession] = useState<Session | null>(null);
-  const [error, setError] = useState<string | null>(null);
+  const [error, setError] = useState<Problem | null>(null);
   const look = () => enter().then(
-    (found) => { setSession(found); startLive(); },
-    (e) => setError(e.message));
-  const leave = () => call("/session", "DELETE").then(() => location.assign("/"), (e) => setError(e.message));
+    (found) => { setSession(found); setError(null); startLive(); },
+    (e) => setError(e instanceof Problem ? e : new Problem(0, String(e))));
+  const leave = () => call("/session", "DELETE").catch(() => undefined).then(() => location.assign("/"));
   useEffect(() => {
     look();
-    const over = () => { setSession(null); setError("Your session has ended."); };
+    const over = () => { setSession(null); setError(new Problem(401, "Your session has ended.")); };
     window.addEventListener("selvedge-session-over", over);
     window.addEventListener("hashchange", look);
     document.addEventListener("click", followLinks);
     return () => window.removeEventListener("selvedge-session-over", over);
   }, []);
-  if (session) return <Shell session={session} leave={leave} />;
-  return error === null ? <main class="login"><h1 class="hidden">Selvedge</h1><p class="dim">One moment…</p></main> : <Login error={error} retry={look} />;
+  if (session) return <Shell session={session} changed={look} leave={leave} />;
+  return error === null ? <main class="login"><h1 class="hidden">Selvedge</h1><p class="dim">One moment…</p></main> : <Login error={error.message} retry={error.status !== 401} done={look} />;
 }
 
 render(<App />, document.getElementById("app")!);
