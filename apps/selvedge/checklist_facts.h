@@ -20,7 +20,8 @@ enum {
     SV_FACT_DOORS_MAX = 128,
     SV_FACT_DATABASES_MAX = 64,
     SV_FACT_LIBRARIES_MAX = 256,
-    SV_FACT_PAGES_MAX = 100,     ///< of a list of the fleet server: 50,000 devices
+    SV_FACT_PAGES_MAX = 100, ///< of a list of the fleet server
+    SV_FACT_ITEMS_MAX = 500 * SV_FACT_PAGES_MAX,
     SV_FACT_DOORS_NAMED_MAX = 4, ///< by one configuration
     SV_FACT_NAME_ROOM = 96,
 };

@@ -2,6 +2,7 @@
 #include "checklist.h"
 #include "show.h"
 
+#include <base/map.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -147,30 +148,36 @@ static void check_security_alerts(const sv_facts *facts, sv_finding *f) {
     }
 }
 
-/// Does an active alert say that it is silent?
-static bool is_missed(const sv_facts *facts, sv_text id) {
+static void missed_drop(sv_map **missed) {
+    sv_map_drop(missed);
+}
+
+/// Who is said to be silent by an active alert.
+static sv_map *list_missed(const sv_facts *facts) {
+    static char any;
     const sv_fact_told *told = &facts->told[SV_ASK_ALERTS];
+    sv_map *missed = sv_map_new(SV_FACT_ITEMS_MAX, NULL);
     for (size_t page = 0; page < told->page_count; page++) {
         const sv_json *items = sv_json_get(told->pages[page], "items");
         for (size_t i = 0; i < sv_json_count(items); i++) {
             const sv_json *alert = sv_json_at(items, i);
-            if (sv_text_is(sv_show_words(alert, "type"), "OFFLINE")
-                && sv_text_eq(sv_show_words(alert, "device"), id)) {
-                return true;
+            if (sv_text_is(sv_show_words(alert, "type"), "OFFLINE")) {
+                (void) sv_map_put(missed, sv_show_words(alert, "device"), &any);
             }
         }
     }
-    return false;
+    return missed;
 }
 
-static void judge_silent(const sv_facts *facts, const sv_json *item, sv_finding *f) {
+static void judge_silent(const sv_facts *facts, const sv_map *missed, const sv_json *item,
+                         sv_finding *f) {
     sv_text id = sv_show_words(item, "id");
     int64_t silent_us = facts->at_us - sv_show_number(item, "last_seen") * 1000;
     if (sv_show_is(item, "awaited") || sv_show_is(item, "online")
         || !sv_json_is_null(sv_json_get(item, "maintenance"))) {
         return; // never here yet, here, or being worked on
     }
-    if (is_missed(facts, id)) {
+    if (sv_map_get(missed, id) != NULL) {
         sv_finding_holds(f, SV_TEXT_FMT " is silent, and an alert says so", SV_TEXT_ARG(id));
     } else if (silent_us > SV_TIME_HOUR_US) {
         sv_finding_broken(f, SV_TEXT_FMT " has been silent for %lld hours, and no alert says so",
@@ -181,21 +188,32 @@ static void judge_silent(const sv_facts *facts, const sv_json *item, sv_finding 
     }
 }
 
+static void judge_silent_list(const sv_facts *facts, const sv_map *missed, const sv_json *list,
+                              sv_finding *f) {
+    for (size_t i = 0; i < sv_json_count(list); i++) {
+        judge_silent(facts, missed, sv_json_at(list, i), f);
+    }
+}
+
 static void check_silence(const sv_facts *facts, sv_finding *f) {
+    const sv_fact_told *offline = &facts->told[SV_ASK_OFFLINE];
     bool all = answered(facts, SV_ASK_ALERTS, f);
     all = answered(facts, SV_ASK_OVERVIEW, f) && all;
     all = answered(facts, SV_ASK_OFFLINE, f) && all;
     if (!all) {
         return;
     }
+    SV_DEFER(missed_drop) sv_map *missed = list_missed(facts);
     const sv_json *sites = sv_json_get(facts->told[SV_ASK_OVERVIEW].pages[0], "sites");
     for (size_t s = 0; s < sv_json_count(sites); s++) {
-        const sv_json *gateways = sv_json_get(sv_json_at(sites, s), "gateways");
-        for (size_t i = 0; i < sv_json_count(gateways); i++) {
-            judge_silent(facts, sv_json_at(gateways, i), f);
-        }
+        judge_silent_list(facts, missed, sv_json_get(sv_json_at(sites, s), "gateways"), f);
     }
-    (void) each_item(facts, SV_ASK_OFFLINE, f, judge_silent);
+    for (size_t page = 0; page < offline->page_count; page++) {
+        judge_silent_list(facts, missed, sv_json_get(offline->pages[page], "items"), f);
+    }
+    if (facts->told[SV_ASK_ALERTS].cut || offline->cut) {
+        sv_finding_unknown(f, "there are more alerts or devices than were looked at");
+    }
     if (f->count == 0) {
         sv_finding_holds(f, "every device and every gateway is heard");
     }
