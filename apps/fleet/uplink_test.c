@@ -229,6 +229,38 @@ static void what_a_gateway_had_to_drop_is_shown_with_its_site(void **state) {
     assert_int_equal(number_of_first_gateway(f, "dropped", "alerts"), 1);
 }
 
+static void must_show_available(fixture *f, const char *told, double of_gateway, double of_site) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(65536);
+    SV_DEFER(sv_json_drop) sv_json *root = NULL;
+    sv_json_out out = SV_JSON_OUT(&text);
+    char body[128];
+    char answer[SV_UPLINK_ANSWER_MAX];
+    (void) snprintf(body, sizeof body, "{\"gateway\":{%s},\"devices\":[]}", told);
+    assert_int_equal(post(f, sv_uplink_health, "gw-a", body, answer), SV_OK);
+    assert_int_equal(sv_view_overview(&f->fleet, &out, NULL), SV_OK);
+    assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &root, NULL, NULL), SV_OK);
+    const sv_json *site = sv_json_at(sv_json_get(root, "sites"), 0);
+    double shown[2] = { 0 };
+    (void) sv_json_number(sv_json_get(sv_json_at(sv_json_get(site, "gateways"), 0), "available"),
+                          &shown[0]);
+    (void) sv_json_number(sv_json_get(site, "available"), &shown[1]);
+    assert_true(shown[0] == of_gateway && shown[1] == of_site);
+}
+
+// [uplink-3]
+static void how_long_devices_were_served_is_shown_of_gateway_and_site(void **state) {
+    fixture *f = *state;
+    must_show_available(f, "", 0, 0);
+    must_show_available(f, "\"available\":0.75", 0.75, 0.75);
+    sv_gateway *other = fixture_gateway(f, "gw-b");
+    sv_site *elsewhere = other->site;
+    other->available = 0.25;
+    must_show_available(f, "\"available\":0.75", 0.75, 0.75);
+    other->site = fixture_gateway(f, "gw-a")->site;
+    must_show_available(f, "\"available\":0.75", 0.75, 0.5);
+    other->site = elsewhere;
+}
+
 // [reading-9]
 static void what_its_gateway_corrected_is_kept_as_such(void **state) {
     fixture *f = *state;
@@ -318,6 +350,7 @@ int main(void) {
         TEST(a_body_cut_anywhere_is_refused_whole),
         TEST(a_device_is_offline_when_its_gateway_falls_silent),
         TEST(what_a_gateway_had_to_drop_is_shown_with_its_site),
+        TEST(how_long_devices_were_served_is_shown_of_gateway_and_site),
         TEST(what_its_gateway_corrected_is_kept_as_such),
         TEST(how_far_a_clock_is_off_is_shown_until_it_is_not),
         TEST(what_is_shown_is_json_without_a_key_twice),

@@ -204,6 +204,19 @@ static void put_gateway(const sv_gateway *gateway, sv_json_out *out) {
     sv_json_close_object(out);
 }
 
+/// Of its gateways that have told, on average; 0: none has.
+static double available_at(const sv_fleet *fleet, const sv_site *site) {
+    double sum = 0;
+    int told = 0;
+    for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {
+        const sv_gateway *gateway = sv_registry_gateway_at(fleet->registry, i);
+        bool counts = gateway->site == site && gateway->available > 0;
+        sum += counts ? gateway->available : 0;
+        told += counts ? 1 : 0;
+    }
+    return told > 0 ? sum / told : 0;
+}
+
 static sv_err put_site(const sv_fleet *fleet, const sv_site *site, sv_json_out *out) {
     tally sum = tally_of(fleet, site);
     sv_alert_count alerts;
@@ -216,6 +229,10 @@ static sv_err put_site(const sv_fleet *fleet, const sv_site *site, sv_json_out *
     sv_json_add_int(out, "warning", sum.health[SV_FLEET_WARNING]);
     sv_json_add_int(out, "critical", sum.health[SV_FLEET_CRITICAL]);
     sv_json_add_int(out, "alerts", alerts.open);
+    double available = available_at(fleet, site);
+    if (available > 0) {
+        sv_json_add_number(out, "available", available);
+    }
     sv_json_key(out, "maintenance");
     sv_maintenance_write(site, NULL, out);
     sv_json_key(out, "gateways");
