@@ -183,6 +183,15 @@ void sv_audit_turn(sv_fleet *fleet) {
     (void) (ask_checkpoint(fleet, &why) == SV_OK); // it has told already
 }
 
+// ---- deeds --------------------------------------------------------------------------------------
+
+sv_err sv_audit_deed(sv_fleet *fleet, const sv_audit_event *deed, sv_why *why) {
+    sv_audit_event event = *deed;
+    event.at_us = fleet->wall_us();
+    event.from = fleet->asks_from;
+    return sv_audit_add(fleet->db, &event, why);
+}
+
 // ---- the end ------------------------------------------------------------------------------------
 
 void sv_audit_finish(sv_fleet *fleet) {

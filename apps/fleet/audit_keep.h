@@ -41,6 +41,9 @@ void sv_audit_keeper_drop(sv_audit_keeper **keeper);
 /// The log's beginning, and how far it is signed. After the database was opened.
 sv_err sv_audit_keeper_load(struct sv_fleet *fleet, sv_why *why);
 
+/// A deed in the caller's transaction, which fails with its line: now, and from the address of
+/// whoever is being answered. `at_us` and `from` are not looked at.
+sv_err sv_audit_deed(struct sv_fleet *fleet, const sv_audit_event *deed, sv_why *why);
 /// What has happened whether it can be written or not: a refusal, a start. In a transaction of its
 /// own. What cannot be written is counted, an alert says so, and one line does later. [audit-14]
 void sv_audit_note(struct sv_fleet *fleet, const sv_audit_event *event);

@@ -1,5 +1,6 @@
 #include "fleet_fixture.h"
 
+#include "audit_door.h"
 #include "audit_keep.h"
 #include "audit_keep_own.h"
 
@@ -220,7 +221,30 @@ static void what_is_old_goes_and_a_signed_record_says_so(void **state) {
     fixture_now_us = start_us;
 }
 
-// [audit-3] [audit-10]
+/// How many lines hold that text, page by page; a page looks at a bounded number of lines and may
+/// be empty.
+static size_t found(fixture *f, const char *text, size_t pages_least) {
+    char cursor[32] = "";
+    size_t count = 0;
+    size_t pages = 0;
+    for (bool more = true; more; pages++) {
+        SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(65536);
+        SV_DEFER(sv_json_drop) sv_json *root = NULL;
+        sv_audit_query query = { .filter = SV_AUDIT_FILTER_NONE, .cursor = cursor, .limit = 10 };
+        query.filter.text = text;
+        sv_json_out out = SV_JSON_OUT(&json);
+        sv_text next = SV_TEXT("");
+        assert_int_equal(sv_audit_list(f->fleet.db, &query, &out, NULL), SV_OK);
+        assert_int_equal(sv_json_parse(sv_textbuf_text(&json), &root, NULL, NULL), SV_OK);
+        count += sv_json_count(sv_json_get(root, "items"));
+        more = sv_json_text(sv_json_get(root, "next"), &next);
+        assert_int_equal(sv_text_copy(next, cursor, sizeof cursor), SV_OK);
+    }
+    assert_true(pages >= pages_least);
+    return count;
+}
+
+// [audit-3] [audit-4] [audit-10]
 static void refusals_are_bounded_and_other_lines_between_them_stay(void **state) {
     fixture *f = *state;
     assert_int_equal(sv_db_begin(f->fleet.db, NULL), SV_OK);
@@ -244,6 +268,7 @@ static void refusals_are_bounded_and_other_lines_between_them_stay(void **state)
     sv_audit_verdict verdict = judged(f);
     assert_int_equal(verdict.finding, SV_AUDIT_INTACT);
     assert_int_equal(verdict.pruned, SV_AUDIT_REFUSED_SLACK + 1);
+    assert_int_equal(found(f, "DEED.done", 2), 3);
 }
 
 // [audit-10]

@@ -1,10 +1,12 @@
 #include "downlink.h"
 
+#include "audit_keep.h"
 #include "commands.h"
 #include "inbox.h"
 
 #include <base/time.h>
 #include <crypto/random.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/log.h>
 
@@ -40,12 +42,31 @@ static sv_err tell_acknowledged(sv_fleet *fleet, sv_text id, const char *user, i
     return err == SV_ERR_NOT_FOUND ? SV_OK : err; // the site has no gateway any more
 }
 
+/// Who looked after which alert, of which device.
+static sv_err note_alert(sv_fleet *fleet, sv_text id, const char *user, const char *what,
+                         sv_why *why) {
+    char about[SV_AUDIT_NAME_MAX];
+    char detail[SV_AUDIT_DETAIL_MAX];
+    sv_stmt *row;
+    SV_TRY(sv_db_stmt(fleet->db, "SELECT device, message FROM alert WHERE id = ?1", &row, why));
+    sv_stmt_bind_text(row, 1, id);
+    SV_TRY(sv_stmt_next(row, why));
+    (void) snprintf(about, sizeof about, SV_TEXT_FMT, SV_TEXT_ARG(sv_stmt_text(row, 0)));
+    (void) snprintf(detail, sizeof detail, "alert " SV_TEXT_FMT ": " SV_TEXT_FMT, SV_TEXT_ARG(id),
+                    SV_TEXT_ARG(sv_stmt_text(row, 1)));
+    sv_stmt_reset(row);
+    return sv_audit_deed(
+        fleet, &(sv_audit_event){ .who = user, .what = what, .about = about, .detail = detail },
+        why);
+}
+
 sv_err sv_downlink_acknowledge(sv_fleet *fleet, sv_text alert_id, const char *user, sv_why *why) {
     int64_t now_ms = fleet->wall_us() / 1000;
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
     sv_err err = sv_inbox_acknowledge(fleet->db, alert_id, user, now_ms, why);
     if (err == SV_OK && sv_db_changes(fleet->db) > 0) {
         err = tell_acknowledged(fleet, alert_id, user, now_ms, why);
+        err = err == SV_OK ? note_alert(fleet, alert_id, user, "alert.acknowledge", why) : err;
     }
     return sv_push_commit(fleet, err, why);
 }
@@ -53,6 +74,9 @@ sv_err sv_downlink_acknowledge(sv_fleet *fleet, sv_text alert_id, const char *us
 sv_err sv_downlink_unacknowledge(sv_fleet *fleet, sv_text alert_id, const char *user, sv_why *why) {
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
     sv_err err = sv_inbox_unacknowledge(fleet->db, alert_id, user, fleet->wall_us() / 1000, why);
+    if (err == SV_OK && sv_db_changes(fleet->db) > 0) {
+        err = note_alert(fleet, alert_id, user, "alert.unacknowledge", why);
+    }
     return sv_push_commit(fleet, err, why);
 }
 
@@ -135,6 +159,19 @@ static sv_err queue(sv_fleet *fleet, const sv_command *command, const sv_json *p
                : err;
 }
 
+static sv_err note_command(sv_fleet *fleet, const sv_command *command, sv_text payload,
+                           sv_why *why) {
+    char detail[SV_AUDIT_DETAIL_MAX];
+    (void) snprintf(detail, sizeof detail, SV_TEXT_FMT ", id %s: " SV_TEXT_FMT,
+                    SV_TEXT_ARG(command->name), command->id, SV_TEXT_ARG(payload));
+    return sv_audit_deed(fleet,
+                         &(sv_audit_event){ .who = command->user,
+                                            .what = "command.send",
+                                            .about = command->device->id,
+                                            .detail = detail },
+                         why);
+}
+
 sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload, sv_why *why) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     char room[SV_PUSH_DATA_MAX];
@@ -150,6 +187,7 @@ sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload
     }
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
     sv_err err = queue(fleet, command, root, sv_textbuf_text(&data), now_ms, why);
+    err = err == SV_OK ? note_command(fleet, command, payload, why) : err;
     SV_TRY(sv_push_commit(fleet, err, why));
     SV_LOG(info, "command.queued", "%s asks %s for " SV_TEXT_FMT " (%zu bytes), id %s",
            command->user, device->id, SV_TEXT_ARG(command->name), payload.len, command->id);

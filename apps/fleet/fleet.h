@@ -38,6 +38,7 @@ typedef struct sv_fleet {
     sv_certificates *certificates;
     struct sv_certify *certify;
     struct sv_audit_keeper *audit;
+    const char *asks_from; ///< the address of whoever the operator door answers now; NULL: nobody
     sv_import import;   ///< of the PKI's folder
     bool clock_doubted; ///< has been said
     bool belief_kept;   ///< in the database, at belief_kept_us (monotonic)

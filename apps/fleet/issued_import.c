@@ -1,5 +1,6 @@
 #include "issued_import.h"
 
+#include "audit_keep.h"
 #include "issued.h"
 
 #include <stdio.h>
@@ -30,6 +31,15 @@ static void read_file(const sv_fleet *fleet, const sv_pki_record *record, sv_cer
     memcpy(facts->issuer, found.issuer, sizeof facts->issuer);
 }
 
+static sv_err note(import *in, const sv_pki_record *record, const char *what) {
+    char detail[SV_AUDIT_DETAIL_MAX];
+    (void) snprintf(detail, sizeof detail, "serial %s, from the PKI's folder", record->serial);
+    return sv_audit_deed(
+        in->fleet,
+        &(sv_audit_event){ .who = "fleet", .what = what, .about = record->id, .detail = detail },
+        &in->why);
+}
+
 static sv_err add(import *in, const sv_pki_record *record) {
     sv_cert_facts facts = { .not_before_us = record->not_before_us,
                             .not_after_us = record->not_after_us };
@@ -39,7 +49,8 @@ static sv_err add(import *in, const sv_pki_record *record) {
     memcpy(facts.serial, record->serial, sizeof facts.serial);
     memcpy(facts.id, record->id, sizeof facts.id);
     read_file(in->fleet, record, &facts);
-    return sv_issued_add(in->fleet->db, &one, in->fleet->wall_us(), &in->why);
+    SV_TRY(sv_issued_add(in->fleet->db, &one, in->fleet->wall_us(), &in->why));
+    return note(in, record, "certificate.import");
 }
 
 static sv_err revoke(import *in, const char *serial) {
@@ -80,6 +91,7 @@ static void take(void *arg, const sv_pki_record *record) {
         err = add(in, record);
     } else if (changed) {
         err = revoke(in, record->serial);
+        err = err == SV_OK ? note(in, record, "certificate.revoke") : err;
     }
     in->err = err;
 }

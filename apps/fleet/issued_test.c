@@ -191,9 +191,9 @@ static void the_event_log_is_read_by_what_and_about_whom(void **state) {
         { "' OR 1=1", "", 0 },
     };
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
-        const sv_audit_query query = {
-            .what = CASES[i].what, .about = CASES[i].about, .cursor = "", .limit = 100
-        };
+        sv_audit_query query = { .filter = SV_AUDIT_FILTER_NONE, .cursor = "", .limit = 100 };
+        query.filter.what = CASES[i].what;
+        query.filter.about = CASES[i].about;
         SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(JSON_MAX);
         SV_DEFER(sv_json_drop) sv_json *root = NULL;
         sv_json_out out = SV_JSON_OUT(&json);

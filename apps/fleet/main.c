@@ -15,6 +15,7 @@
 #include "inbox.h"
 #include "maintenance.h"
 #include "notify.h"
+#include "notify_view.h"
 #include "offline.h"
 #include "operator_door.h"
 #include "own_certificate.h"
@@ -25,7 +26,9 @@
 #include "uplink.h"
 #include "views.h"
 
+#include <codec/encode.h>
 #include <codec/json.h>
+#include <crypto/random.h>
 #include <net/http_server.h>
 #include <net/tls.h>
 #include <signal.h>
@@ -136,17 +139,65 @@ static sv_err open_device_tls(const program *p, sv_tls **out, sv_why *why) {
     return sv_tls_server(&files, SV_TLS_CLIENTS_NEWCOMERS, false, out, why);
 }
 
+// ---- what this server does by itself is in the log as well --------------------------------------
+
+/// When it ran. [audit-15]
+static void note_run(program *p, const char *what) {
+    char detail[SV_AUDIT_DETAIL_MAX];
+    char room[2 * SV_AUDIT_HASH_BYTES + 1];
+    uint8_t hash[SV_AUDIT_HASH_BYTES];
+    sv_textbuf hex = SV_TEXTBUF(room);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf config = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX);
+    if (sv_disk_read(p->config_path, &config, NULL) == SV_OK) {
+        sv_sha256(sv_textbuf_text(&config), hash);
+        sv_hex_add(&hex, hash, sizeof hash);
+    }
+    (void) snprintf(detail, sizeof detail, "version %s, configuration SHA-256 " SV_TEXT_FMT,
+                    SV_VERSION, SV_TEXT_ARG(sv_textbuf_text(&hex)));
+    sv_audit_note(&p->fleet, &(sv_audit_event){ .at_us = p->fleet.wall_us(),
+                                                .who = "fleet",
+                                                .what = what,
+                                                .about = p->fleet.config.id,
+                                                .detail = detail });
+}
+
+enum { SETUP_BYTES_MAX = 1024 * 1024 };
+
+/// SIGHUP has read it again; who sent that is known to the machine.
+static void note_reload(sv_fleet *fleet, sv_audit_outcome outcome, const char *detail,
+                        const sv_textbuf *before, const sv_textbuf *after) {
+    sv_audit_note(fleet, &(sv_audit_event){ .at_us = fleet->wall_us(),
+                                            .who = "fleet",
+                                            .what = "config.reload",
+                                            .about = fleet->config.id,
+                                            .outcome = outcome,
+                                            .detail = detail,
+                                            .before = sv_textbuf_text(before),
+                                            .after = sv_textbuf_text(after) });
+}
+
+static void write_setup(const sv_fleet *fleet, sv_textbuf *out) {
+    sv_json_out json = SV_JSON_OUT(out);
+    sv_notify_config_write(fleet->config.notify, &json);
+}
+
 enum { FAULTS_BYTES_MAX = 256 * 1024 };
 
 /// Who is told about alerts, and after how long a silence: all of it or nothing. [notify-11]
 static void reload_notify(program *p) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf faults = SV_TEXTBUF_HEAP(FAULTS_BYTES_MAX);
     SV_DEFER(sv_fleet_config_drop) sv_fleet_config config = { 0 };
+    SV_DEFER(sv_textbuf_drop) sv_textbuf before = SV_TEXTBUF_HEAP(SETUP_BYTES_MAX);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf after = SV_TEXTBUF_HEAP(SETUP_BYTES_MAX);
+    write_setup(&p->fleet, &before);
     if (sv_fleet_config_load(p->config_path, &config, &faults) != SV_OK) {
         sv_text rest = sv_textbuf_text(&faults);
         sv_text first = sv_text_cut(&rest, '\n');
-        SV_LOG(error, "notify.refused", SV_TEXT_FMT "; what was configured before stays",
-               SV_TEXT_ARG(first));
+        char detail[SV_AUDIT_DETAIL_MAX];
+        (void) snprintf(detail, sizeof detail, SV_TEXT_FMT "; what was configured before stays",
+                        SV_TEXT_ARG(first));
+        SV_LOG(error, "notify.refused", "%s", detail);
+        note_reload(&p->fleet, SV_AUDIT_FAILED, detail, &before, &before);
         return;
     }
     sv_notify_configure(&p->fleet, config.notify);
@@ -154,6 +205,9 @@ static void reload_notify(program *p) {
     sv_offline_config_drop(&p->fleet.config.offline);
     p->fleet.config.offline = config.offline;
     config.offline = (sv_offline_config){ 0 };
+    write_setup(&p->fleet, &after);
+    note_reload(&p->fleet, SV_AUDIT_DONE, "whom alerts tell, and after how long a silence", &before,
+                &after);
     SV_LOG(info, "notify.reloaded", "%zu channels, %zu routes",
            p->fleet.config.notify->channel_count, p->fleet.config.notify->route_count);
 }
@@ -234,16 +288,6 @@ static sv_err write_ports(const program *p, sv_why *why) {
     return sv_disk_replace(p->fleet.config.ports_file, sv_textbuf_text(&json), 0644, why);
 }
 
-/// When this server ran is part of the log.
-static void note_run(sv_fleet *fleet, const char *what) {
-    const sv_audit_event event = { .at_us = fleet->wall_us(),
-                                   .who = "fleet",
-                                   .what = what,
-                                   .about = fleet->config.id,
-                                   .detail = "version " SV_VERSION };
-    sv_audit_note(fleet, &event);
-}
-
 static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     sv_err err = sv_fleet_box_files(config, p->config_path, why);
     if (err == SV_OK) {
@@ -268,7 +312,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     sv_timer_every(p->second, SV_LIVE_POINTS_US);
     sv_timer_every(p->ping, SV_LIVE_PING_US);
     SV_TRY(sv_fleet_box_seal(why));
-    note_run(&p->fleet, "server.start");
+    note_run(p, "server.start");
     p->ready = true;
     SV_LOG(info, "fleet.ready", "%s: operator door on %s:%u, device door on %s:%u, %zu devices",
            p->fleet.config.id, p->fleet.config.operators.bind, sv_http_server_port(p->operators),
@@ -282,7 +326,7 @@ static void stop(program *p) {
     sv_timer_drop(&p->second);
     sv_timer_drop(&p->ping);
     if (p->ready) {
-        note_run(&p->fleet, "server.stop");
+        note_run(p, "server.stop");
         sv_audit_finish(&p->fleet);
     }
     sv_own_certificates_drop(&p->own_certificates);

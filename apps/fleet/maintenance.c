@@ -1,5 +1,6 @@
 #include "maintenance.h"
 
+#include "audit_keep.h"
 #include <base/mem.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -108,6 +109,32 @@ static sv_err count_open(sv_db *db, const sv_site *site, int64_t *out, sv_why *w
     return SV_OK;
 }
 
+/// `now` NULL: it is over. What was there before is what is still remembered.
+static sv_err note(sv_fleet *fleet, sv_maintained what, const char *user, const sv_maintenance *now,
+                   sv_why *why) {
+    char room[SV_MAINTENANCE_BYTES_MAX];
+    char room_after[SV_MAINTENANCE_BYTES_MAX];
+    sv_textbuf before = SV_TEXTBUF(room);
+    sv_textbuf after = SV_TEXTBUF(room_after);
+    sv_json_out was = SV_JSON_OUT(&before);
+    sv_json_out is = SV_JSON_OUT(&after);
+    if (*place_of(what) != NULL) {
+        sv_maintenance_write(what.site, what.device, &was);
+    }
+    if (now != NULL) {
+        sv_maintenance_format(now, &is);
+    }
+    return sv_audit_deed(
+        fleet,
+        &(sv_audit_event){ .who = user,
+                           .what = now != NULL ? "maintenance.begin" : "maintenance.end",
+                           .about = name_of(what),
+                           .detail = what.device != NULL ? "of a device" : "of a site",
+                           .before = sv_textbuf_text(&before),
+                           .after = sv_textbuf_text(&after) },
+        why);
+}
+
 static sv_err replace(sv_fleet *fleet, sv_maintained what, const sv_maintenance *now, sv_why *why) {
     int64_t count = 0;
     SV_TRY(sv_fleet_medium(close_row(fleet, what, now->by, why)));
@@ -118,6 +145,7 @@ static sv_err replace(sv_fleet *fleet, sv_maintained what, const sv_maintenance 
                        count, what.site->name);
     }
     SV_TRY(sv_fleet_medium(add_row(fleet->db, what.site, now, why)));
+    SV_TRY(sv_fleet_medium(note(fleet, what, now->by, now, why)));
     return sv_fleet_medium(announce(fleet, what.site, now, why));
 }
 
@@ -151,6 +179,7 @@ static sv_err finish(sv_fleet *fleet, sv_maintained what, const char *user, sv_w
     SV_TRY(sv_text_copy(sv_text_of(user), over.by, sizeof over.by));
     SV_TRY(sv_text_copy(sv_text_of(device_of(what)), over.device, sizeof over.device));
     SV_TRY(sv_fleet_medium(close_row(fleet, what, user, why)));
+    SV_TRY(sv_fleet_medium(note(fleet, what, user, NULL, why)));
     return sv_fleet_medium(announce(fleet, what.site, &over, why));
 }
 

@@ -60,7 +60,7 @@ sv_err sv_notify_settle(sv_fleet *fleet, const sv_message *message, const sv_del
                         int64_t now_ms, sv_why *why);
 
 /// Send one that was given up anew. SV_ERR_NOT_FOUND, SV_ERR_STATE when it was not given up.
-sv_err sv_notify_retry(sv_fleet *fleet, sv_text id, sv_why *why);
+sv_err sv_notify_retry(sv_fleet *fleet, sv_text id, const char *user, sv_why *why);
 /// A test for the channel, by `user`; it is tried once. `route` may be "". [notify-10]
 sv_err sv_notify_test(sv_fleet *fleet, const char *channel, const char *route, const char *user,
                       char id[SV_MESSAGE_ID_ROOM], sv_why *why);

@@ -50,7 +50,7 @@ void sv_notify_door_show(sv_visit *v) {
 
 void sv_notify_door_retry(sv_visit *v) {
     sv_why why = { 0 };
-    sv_err err = sv_notify_retry(v->fleet, v->id, &why);
+    sv_err err = sv_notify_retry(v->fleet, v->id, v->person.user, &why);
     if (err != SV_OK) {
         sv_visit_failure(v, err, &why);
         return;

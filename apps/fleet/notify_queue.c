@@ -1,3 +1,4 @@
+#include "audit_keep.h"
 #include "notify.h"
 
 #include <codec/json.h>
@@ -108,7 +109,7 @@ static sv_err require_given_up(sv_db *db, sv_text id, sv_why *why) {
                          SV_TEXT_ARG(id));
 }
 
-sv_err sv_notify_retry(sv_fleet *fleet, sv_text id, sv_why *why) {
+static sv_err retry(sv_fleet *fleet, sv_text id, sv_why *why) {
     sv_stmt *stmt;
     SV_TRY(require_given_up(fleet->db, id, why));
     SV_TRY(sv_db_stmt(fleet->db,
@@ -118,6 +119,33 @@ sv_err sv_notify_retry(sv_fleet *fleet, sv_text id, sv_why *why) {
     sv_stmt_bind_text(stmt, 1, id);
     sv_stmt_bind_int(stmt, 2, fleet->wall_us() / 1000);
     return sv_stmt_run(stmt, why);
+}
+
+/// The message is known by its id, the channel it goes over is what it is about.
+static sv_err note(sv_fleet *fleet, sv_text id, const char *user, const char *what, sv_why *why) {
+    char about[SV_AUDIT_NAME_MAX];
+    char detail[SV_AUDIT_DETAIL_MAX];
+    sv_stmt *row;
+    SV_TRY(sv_db_stmt(fleet->db, "SELECT channel FROM notice WHERE id = ?1", &row, why));
+    sv_stmt_bind_text(row, 1, id);
+    SV_TRY(sv_stmt_next(row, why));
+    (void) snprintf(about, sizeof about, SV_TEXT_FMT, SV_TEXT_ARG(sv_stmt_text(row, 0)));
+    sv_stmt_reset(row);
+    (void) snprintf(detail, sizeof detail, "message " SV_TEXT_FMT, SV_TEXT_ARG(id));
+    return sv_audit_deed(
+        fleet, &(sv_audit_event){ .who = user, .what = what, .about = about, .detail = detail },
+        why);
+}
+
+sv_err sv_notify_retry(sv_fleet *fleet, sv_text id, const char *user, sv_why *why) {
+    SV_TRY(sv_db_begin(fleet->db, why));
+    sv_err err = retry(fleet, id, why);
+    err = err == SV_OK ? note(fleet, id, user, "notify.retry", why) : err;
+    if (err != SV_OK) {
+        sv_db_rollback(fleet->db);
+        return err;
+    }
+    return sv_db_commit(fleet->db, why);
 }
 
 sv_err sv_notify_test(sv_fleet *fleet, const char *channel, const char *route, const char *user,
@@ -141,7 +169,8 @@ sv_err sv_notify_test(sv_fleet *fleet, const char *channel, const char *route, c
     sv_stmt_bind_int(stmt, 5, fleet->wall_us() / 1000);
     sv_stmt_bind_str(stmt, 6, text);
     sv_stmt_bind_str(stmt, 7, "Nothing is wrong. Somebody asked whether this way works.\n");
-    return sv_stmt_run(stmt, why);
+    SV_TRY(sv_stmt_run(stmt, why));
+    return note(fleet, sv_text_of(id), user, "notify.test", why);
 }
 
 // ---- what is over -------------------------------------------------------------------------------

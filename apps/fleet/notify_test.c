@@ -37,11 +37,11 @@ static void what_nobody_takes_is_given_up_and_can_be_sent_again(void **state) {
     assert_int_equal(sv_text_copy(sv_stmt_text(stmt, 0), id, sizeof id), SV_OK);
     sv_stmt_reset(stmt);
     sv_why why = { 0 };
-    assert_int_equal(sv_notify_retry(&f->fleet, SV_TEXT("nothing"), &why), SV_ERR_NOT_FOUND);
-    assert_int_equal(sv_notify_retry(&f->fleet, sv_text_of(id), &why), SV_OK);
-    assert_int_equal(sv_notify_retry(&f->fleet, sv_text_of(id), &why), SV_ERR_STATE);
+    assert_int_equal(sv_notify_retry(&f->fleet, SV_TEXT("nothing"), "ann", &why), SV_ERR_NOT_FOUND);
+    assert_int_equal(sv_notify_retry(&f->fleet, sv_text_of(id), "ann", &why), SV_OK);
+    assert_int_equal(sv_notify_retry(&f->fleet, sv_text_of(id), "ann", &why), SV_ERR_STATE);
     assert_starts(send(f, "ops", SV_DELIVERY_TAKEN), "warning: press-1");
-    assert_int_equal(sv_notify_retry(&f->fleet, sv_text_of(id), &why), SV_ERR_STATE);
+    assert_int_equal(sv_notify_retry(&f->fleet, sv_text_of(id), "ann", &why), SV_ERR_STATE);
     assert_int_equal(fixture_count(f, "SELECT count(*) FROM notice WHERE state = 2"), 1);
 }
 

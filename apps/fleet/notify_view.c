@@ -168,6 +168,14 @@ static void put_goes_to(const sv_channel *channel, sv_json_out *out) {
     sv_json_close_array(out);
 }
 
+/// As it is configured.
+static void put_kind(const sv_channel *channel, sv_json_out *out) {
+    sv_json_add_str(out, "name", channel->name);
+    sv_json_add_str(out, "kind", sv_channel_kind_name(channel->kind));
+    put_goes_to(channel, out);
+    sv_json_add_bool(out, "private", channel->allow_private);
+}
+
 static sv_err put_channel(sv_fleet *fleet, const sv_channel *channel, sv_json_out *out,
                           sv_why *why) {
     int64_t waiting = 0;
@@ -175,10 +183,7 @@ static sv_err put_channel(sv_fleet *fleet, const sv_channel *channel, sv_json_ou
     SV_TRY(count_of(fleet->db, channel->name, SV_NOTICE_WAITS, &waiting, why));
     SV_TRY(count_of(fleet->db, channel->name, SV_NOTICE_GIVEN_UP, &failed, why));
     sv_json_open_object(out);
-    sv_json_add_str(out, "name", channel->name);
-    sv_json_add_str(out, "kind", sv_channel_kind_name(channel->kind));
-    put_goes_to(channel, out);
-    sv_json_add_bool(out, "private", channel->allow_private);
+    put_kind(channel, out);
     sv_json_add_int(out, "waiting", waiting);
     sv_json_add_int(out, "failed", failed);
     SV_TRY(put_last(fleet, channel->name, out, why));
@@ -268,6 +273,31 @@ static void put_route(const sv_notify_config *config, const sv_route *route, sv_
     sv_json_close_object(out);
 }
 
+static void put_routes(const sv_notify_config *config, sv_json_out *out) {
+    sv_json_key(out, "routes");
+    sv_json_open_array(out);
+    for (size_t i = 0; i < config->route_count; i++) {
+        put_route(config, &config->routes[i], out);
+    }
+    sv_json_close_array(out);
+}
+
+void sv_notify_config_write(const sv_notify_config *config, sv_json_out *out) {
+    sv_json_open_object(out);
+    sv_json_add_str(out, "match", config->all ? "all" : "first");
+    sv_json_add_int(out, "gather_s", config->gather_us / SV_TIME_SECOND_US);
+    sv_json_key(out, "channels");
+    sv_json_open_array(out);
+    for (size_t i = 0; i < config->channel_count; i++) {
+        sv_json_open_object(out);
+        put_kind(&config->channels[i], out);
+        sv_json_close_object(out);
+    }
+    sv_json_close_array(out);
+    put_routes(config, out);
+    sv_json_close_object(out);
+}
+
 sv_err sv_notify_setup(sv_fleet *fleet, sv_json_out *out, sv_why *why) {
     const sv_notify_config *config = fleet->config.notify;
     sv_json_open_object(out);
@@ -279,12 +309,7 @@ sv_err sv_notify_setup(sv_fleet *fleet, sv_json_out *out, sv_why *why) {
         SV_TRY(put_channel(fleet, &config->channels[i], out, why));
     }
     sv_json_close_array(out);
-    sv_json_key(out, "routes");
-    sv_json_open_array(out);
-    for (size_t i = 0; i < config->route_count; i++) {
-        put_route(config, &config->routes[i], out);
-    }
-    sv_json_close_array(out);
+    put_routes(config, out);
     sv_json_close_object(out);
     return SV_OK;
 }

@@ -21,6 +21,8 @@ sv_err sv_notify_list(sv_fleet *fleet, const sv_notify_query *query, sv_json_out
                       char next[SV_NOTIFY_CURSOR_MAX], sv_why *why);
 /// One of them with its text. SV_ERR_NOT_FOUND.
 sv_err sv_notify_write(sv_fleet *fleet, sv_text id, sv_json_out *out, sv_why *why);
+/// Whom a configuration tells, and how; nothing of what has become of it.
+void sv_notify_config_write(const sv_notify_config *config, sv_json_out *out);
 sv_err sv_notify_setup(sv_fleet *fleet, sv_json_out *out, sv_why *why);
 
 #endif

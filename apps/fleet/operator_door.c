@@ -332,6 +332,7 @@ static const struct {
       sv_notify_door_retry },
     { "GET", "/api/v1/certificates", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_issued_door },
     { "GET", "/api/v1/audit", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_audit_door },
+    { "GET", "/api/v1/audit/export", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_audit_export_door },
     { "GET", "/api/v1/audit/delivery", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_ledger_door },
     { "GET", "/api/v1/checklist", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_checklist_door_show },
     { "PUT", "/api/v1/checklist", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_checklist_door_publish },
@@ -399,9 +400,11 @@ void sv_operator_door(sv_http_request *request, void *arg) {
         sv_http_reply_header(request, "Cache-Control", "no-store");
         const sv_need need = { .least = (sv_person_role) ROUTES[i].least,
                                .scopes = ROUTES[i].scopes };
+        v.fleet->asks_from = sv_http_peer(request);
         if (ROUTES[i].least == OPEN_TO_ALL || sv_access_allow(v.fleet, request, &need, &v.person)) {
             ROUTES[i].answer(&v);
         }
+        v.fleet->asks_from = NULL;
         return;
     }
     answer_unknown(request, known_path);

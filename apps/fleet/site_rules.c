@@ -1,9 +1,11 @@
 #include "site_rules.h"
 
+#include "audit_keep.h"
 #include <base/mem.h>
 #include <codec/encode.h>
 #include <crypto/random.h>
 #include <edge/rules_file.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/log.h>
@@ -78,6 +80,29 @@ static sv_err announce(sv_fleet *fleet, const sv_site *site, int64_t version, co
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
+/// In the log with what it replaces, which is version `version` - 1.
+static sv_err note(sv_fleet *fleet, const sv_site_rules_draft *draft, int64_t version,
+                   sv_why *why) {
+    char detail[SV_AUDIT_DETAIL_MAX];
+    sv_stmt *row;
+    sv_audit_event deed = { .who = draft->user,
+                            .what = "rules.put",
+                            .about = draft->site->name,
+                            .detail = detail,
+                            .after = draft->text };
+    (void) snprintf(detail, sizeof detail, "version %lld%s" SV_TEXT_FMT, (long long) version,
+                    draft->comment.len > 0 ? ": " : "", SV_TEXT_ARG(draft->comment));
+    SV_TRY(sv_db_stmt(fleet->db, "SELECT text FROM site_rules WHERE site = ?1 AND version = ?2",
+                      &row, why));
+    sv_stmt_bind_str(row, 1, draft->site->name);
+    sv_stmt_bind_int(row, 2, version - 1);
+    sv_err err = sv_stmt_next(row, why);
+    deed.before = err == SV_OK ? sv_stmt_text(row, 0) : SV_TEXT("");
+    err = err == SV_OK || err == SV_ERR_NOT_FOUND ? sv_audit_deed(fleet, &deed, why) : err;
+    sv_stmt_reset(row);
+    return err;
+}
+
 static sv_err replace(sv_fleet *fleet, const sv_site_rules_draft *draft, const char *sha256,
                       int64_t *out, sv_why *why) {
     SV_TRY(sv_fleet_medium(sv_site_rules_newest(fleet->db, draft->site, out, why)));
@@ -89,6 +114,7 @@ static sv_err replace(sv_fleet *fleet, const sv_site_rules_draft *draft, const c
     }
     ++*out;
     SV_TRY(sv_fleet_medium(insert(fleet, draft, *out, sha256, why)));
+    SV_TRY(sv_fleet_medium(note(fleet, draft, *out, why)));
     return sv_fleet_medium(announce(fleet, draft->site, *out, sha256, why));
 }
 

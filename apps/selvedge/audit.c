@@ -1,6 +1,8 @@
 // `selvedge audit`: what can be proved about the fleet. `delivery`: every reading once; `list`: who
-// did what about an identity.
+// did what; `verify`: whether that log is whole; `export`: the log to be kept elsewhere.
+#include "audit_export.h"
 #include "audit_list.h"
+#include "audit_verify.h"
 #include "command.h"
 #include "fleet_api.h"
 #include "show.h"
@@ -233,7 +235,9 @@ static int delivery(int argc, char **argv) {
 
 int cmd_audit(int argc, char **argv) {
     static const sv_command verbs[] = {
-        { "list", "who did what about an identity", cmd_audit_list },
+        { "list", "who did what", cmd_audit_list },
+        { "verify", "is the log whole?", cmd_audit_verify },
+        { "export", "the log with its proofs, to be kept elsewhere", cmd_audit_export },
         { "delivery", "has every reading arrived, and once?", delivery },
     };
     return sv_command_run("selvedge audit", "What can be proved about the fleet.", verbs,

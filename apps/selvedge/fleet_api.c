@@ -186,9 +186,9 @@ static sv_err say_no(const sv_fleet_api *api, int status, const sv_json *problem
                    refused ? "; the token comes from " : "", refused ? api->token_file : "");
 }
 
-sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
-                         sv_why *why) {
-    SV_DEFER(drop_answer) answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
+/// SV_OK: somebody answered, whatever it was.
+static sv_err fetch(sv_fleet_api *api, const sv_fleet_api_errand *errand, answer *got,
+                    sv_why *why) {
     const sv_http_field fields[] = { { "Authorization", api->authorization },
                                      { "If-Match", errand->if_match },
                                      { "Content-Type", errand->content_type } };
@@ -197,21 +197,41 @@ sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, s
                                    .fields = fields,
                                    .field_count = SV_COUNT(fields),
                                    .body = errand->body };
-    SV_TRY(sv_http_client_ask(api->client, &asked, take_answer, &got));
+    SV_TRY(sv_http_client_ask(api->client, &asked, take_answer, got));
     // The client calls back for every request, at the latest after its own timeout.
-    while (!got.done) {
+    while (!got->done) {
         sv_loop_turn(api->loop, TURN_US);
     }
-    if (got.status == 0) {
-        bool refused = got.why.code == SV_ERR_UNTRUSTED;
+    if (got->status == 0) {
+        bool refused = got->why.code == SV_ERR_UNTRUSTED;
         return sv_fail(why, refused ? SV_ERR_UNTRUSTED : SV_ERR_UNAVAILABLE,
-                       "no fleet server answers at %s: %s", api->url, got.why.text);
+                       "no fleet server answers at %s: %s", api->url, got->why.text);
     }
+    return SV_OK;
+}
+
+sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
+                         sv_why *why) {
+    SV_DEFER(drop_answer) answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
+    SV_TRY(fetch(api, errand, &got, why));
     bool took = got.status >= 200 && got.status < 300;
     sv_err err = got.status == 204
                      ? SV_OK
                      : sv_json_parse(sv_textbuf_text(&got.body), out, NULL, took ? why : NULL);
     return took ? err : say_no(api, got.status, *out, why);
+}
+
+sv_err sv_fleet_api_text(sv_fleet_api *api, const char *path, sv_textbuf *out, sv_why *why) {
+    SV_DEFER(drop_answer) answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
+    const sv_fleet_api_errand errand = { .method = "GET", .path = path };
+    SV_TRY(fetch(api, &errand, &got, why));
+    if (got.status != 200) {
+        SV_DEFER(sv_json_drop) sv_json *problem = NULL;
+        (void) (sv_json_parse(sv_textbuf_text(&got.body), &problem, NULL, NULL) == SV_OK);
+        return say_no(api, got.status, problem, why);
+    }
+    sv_textbuf_add(out, sv_textbuf_text(&got.body));
+    return out->overflowed ? sv_fail(why, SV_ERR_NO_SPACE, "the answer is too large") : SV_OK;
 }
 
 sv_err sv_fleet_api_ask(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,

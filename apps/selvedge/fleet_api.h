@@ -51,6 +51,8 @@ void sv_fleet_api_drop(sv_fleet_api **api);
 /// SV_ERR_NOT_FOUND: what was asked for does not exist, in the server's own words; SV_ERR_INVALID:
 /// the question is broken.
 sv_err sv_fleet_api_get(sv_fleet_api *api, const char *path, sv_json **out, sv_why *why);
+/// What answers it as it came, behind what is in `out` already.
+sv_err sv_fleet_api_text(sv_fleet_api *api, const char *path, sv_textbuf *out, sv_why *why);
 /// The same for a POST of one JSON value.
 sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_json **out,
                          sv_why *why);

@@ -127,8 +127,7 @@ sv_err sv_fleet_list_show(sv_fleet_api *api, const sv_fleet_list *list, bool jso
             show_item(list, json, sv_json_at(items, i), shown == 0);
             shown++;
         }
-        more = count > 0 && sv_show_words(page, "next").len > 0
-               && (list->limit == 0 || shown < list->limit);
+        more = sv_show_words(page, "next").len > 0 && (list->limit == 0 || shown < list->limit);
     }
     show_end(list, json, shown);
     return SV_OK;
