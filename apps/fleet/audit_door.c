@@ -37,7 +37,7 @@ typedef struct range {
     bool more; ///< lines are below the floor
 } range;
 
-static sv_err find_range(sv_db *db, const char *cursor, range *out, sv_why *why) {
+static sv_err find_range(sv_db *db, const char *cursor, int64_t look_max, range *out, sv_why *why) {
     uint64_t before = 0;
     sv_stmt *row;
     if (cursor[0] != '\0' && sv_text_u64(sv_text_of(cursor), INT64_MAX, &before) != SV_OK) {
@@ -50,7 +50,7 @@ static sv_err find_range(sv_db *db, const char *cursor, range *out, sv_why *why)
     if (cursor[0] != '\0' && (int64_t) before < out->before) {
         out->before = (int64_t) before;
     }
-    out->floor = out->before - SV_AUDIT_LOOK_MAX;
+    out->floor = out->before - (look_max > 0 ? look_max : SV_AUDIT_LOOK_MAX);
     out->more = sv_stmt_int(row, 1) < out->floor;
     sv_stmt_reset(row);
     return SV_OK;
@@ -72,7 +72,7 @@ static sv_err ask(sv_db *db, const sv_audit_query *query, const range *where, sv
 sv_err sv_audit_list(sv_db *db, const sv_audit_query *query, sv_json_out *out, sv_why *why) {
     sv_stmt *row;
     range where = { 0 };
-    SV_TRY(find_range(db, query->cursor, &where, why));
+    SV_TRY(find_range(db, query->cursor, query->look_max, &where, why));
     SV_TRY(ask(db, query, &where, &row, why));
     int64_t last = 0;
     size_t count = 0;

@@ -14,7 +14,7 @@
 
 sv_audit_keeper *sv_audit_keeper_new(sv_audit_sign_fn *sign) {
     sv_audit_keeper *keeper = sv_mem_new(sizeof *keeper);
-    *keeper = (sv_audit_keeper){ .sign = sign };
+    *keeper = (sv_audit_keeper){ .sign = sign, .refused_max = SV_AUDIT_REFUSED_MAX };
     return keeper;
 }
 

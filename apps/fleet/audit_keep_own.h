@@ -29,7 +29,8 @@ struct sv_audit_keeper {
     bool room_told;  ///< that it could not be stored
     bool room_known; ///< no alert from before is open
     bool prune_under_way;
-    int64_t refused_to; ///< refusals up to this line are too many; 0: none are
+    int64_t refused_max; ///< SV_AUDIT_REFUSED_MAX; a test has fewer
+    int64_t refused_to;  ///< refusals up to this line are too many; 0: none are
     unsigned pruned_this_turn;
     sv_signer_statement pruning; ///< what has been asked for
 };

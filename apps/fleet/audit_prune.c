@@ -61,16 +61,18 @@ static const char NTH_REFUSED[] =
 
 /// When a good many refusals are too many, up to which line they go; then that stays until they
 /// have gone.
-static sv_err find_too_many(sv_db *db, int64_t *to, sv_why *why) {
+static sv_err find_too_many(sv_db *db, int64_t most, int64_t *to, sv_why *why) {
     int64_t any = 0;
-    SV_TRY(number_of(db, NTH_REFUSED, SV_AUDIT_REFUSED_MAX + SV_AUDIT_REFUSED_SLACK, 0, &any, why));
-    return any > 0 ? number_of(db, NTH_REFUSED, SV_AUDIT_REFUSED_MAX, 0, to, why) : SV_OK;
+    SV_TRY(number_of(db, NTH_REFUSED, most + SV_AUDIT_REFUSED_SLACK, 0, &any, why));
+    return any > 0 ? number_of(db, NTH_REFUSED, most, 0, to, why) : SV_OK;
 }
 
-/// The oldest refusal up to line `*to`, and those that follow it without another line between.
-static sv_err find_refused(sv_db *db, int64_t *to, run *out, sv_why *why) {
+/// The oldest refusal that is one too many, and those that follow it without another line between.
+static sv_err find_refused(sv_fleet *fleet, run *out, sv_why *why) {
+    sv_db *db = fleet->db;
+    int64_t *to = &fleet->audit->refused_to;
     int64_t end = 0;
-    SV_TRY(*to == 0 ? find_too_many(db, to, why) : SV_OK);
+    SV_TRY(*to == 0 ? find_too_many(db, fleet->audit->refused_max, to, why) : SV_OK);
     if (*to == 0) {
         return SV_OK;
     }
@@ -132,7 +134,7 @@ static sv_err plan(sv_fleet *fleet, sv_signer_statement *out, sv_why *why) {
     *out = (sv_signer_statement){ .at_us = now_us };
     SV_TRY(find_old(db, now_us - SV_AUDIT_KEPT_US, &what, why));
     if (what.last == 0) {
-        SV_TRY(find_refused(db, &fleet->audit->refused_to, &what, why));
+        SV_TRY(find_refused(fleet, &what, why));
     }
     if (what.last == 0) {
         return SV_OK;

@@ -1,5 +1,7 @@
 #include "commands.h"
 
+#include "audit_log.h"
+
 #include <codec/json.h>
 #include <store/json.h>
 
@@ -180,6 +182,51 @@ static sv_err find(sv_db *db, const told *t, sv_why *why) {
                           SV_TEXT_ARG(t->id));
 }
 
+/// A command that a gateway's rule gave, or how one has ended, as its gateway tells it.
+static sv_err note(sv_fleet *fleet, const sv_gateway *gateway, const told *t, bool has_ended,
+                   sv_why *why) {
+    static const sv_audit_outcome OUTCOMES[SV_COMMAND_STATE__COUNT] = {
+        [SV_COMMAND_REFUSED] = SV_AUDIT_REFUSED,
+        [SV_COMMAND_UNSENT] = SV_AUDIT_FAILED,
+        [SV_COMMAND_FAILED] = SV_AUDIT_FAILED,
+    };
+    char room[SV_AUDIT_DETAIL_MAX];
+    char device[SV_ID_ROOM];
+    sv_textbuf detail = SV_TEXTBUF(room);
+    SV_TRY(sv_text_copy(t->device, device, sizeof device));
+    sv_textbuf_addf(&detail, SV_TEXT_FMT ", id " SV_TEXT_FMT, SV_TEXT_ARG(t->name),
+                    SV_TEXT_ARG(t->id));
+    if (has_ended) {
+        sv_textbuf_addf(&detail, ": %s %.*s", STATE_NAMES[t->state],
+                        (int) (t->why.len < SV_AUDIT_NAME_MAX ? t->why.len : SV_AUDIT_NAME_MAX),
+                        t->why.at);
+    } else {
+        sv_textbuf_addf(&detail, ": by rule %.*s",
+                        (int) (t->rule.len < SV_AUDIT_NAME_MAX ? t->rule.len : SV_AUDIT_NAME_MAX),
+                        t->rule.at);
+    }
+    SV_TRY(sv_textbuf_end(&detail));
+    return sv_audit_add(
+        fleet->db,
+        &(sv_audit_event){ .at_us = fleet->wall_us(),
+                           .who = has_ended ? device : gateway->id,
+                           .from = gateway->id,
+                           .what = has_ended ? "command.end" : "command.send",
+                           .about = device,
+                           .outcome = has_ended ? OUTCOMES[t->state] : SV_AUDIT_DONE,
+                           .detail = room },
+        why);
+}
+
+/// Stored and in the log, whatever part of it is new.
+static sv_err keep(sv_fleet *fleet, const sv_gateway *gateway, const told *t, bool known,
+                   sv_why *why) {
+    SV_TRY(known ? move_forward(fleet->db, t, why) : insert(fleet->db, t, why));
+    bool moved = !known || sv_db_changes(fleet->db) > 0;
+    SV_TRY(known ? SV_OK : note(fleet, gateway, t, false, why));
+    return moved && t->state > SV_COMMAND_SENT ? note(fleet, gateway, t, true, why) : SV_OK;
+}
+
 static sv_err take_item(sv_fleet *fleet, const sv_gateway *gateway, const sv_json *item,
                         sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf payload = SV_TEXTBUF_HEAP(SV_COMMANDS_JSON_MAX);
@@ -196,10 +243,9 @@ static sv_err take_item(sv_fleet *fleet, const sv_gateway *gateway, const sv_jso
     int64_t now_ms = fleet->wall_us() / 1000;
     t.asked_ms = t.asked_ms < now_ms ? t.asked_ms : now_ms;
     sv_err err = find(fleet->db, &t, why);
-    if (err == SV_ERR_NOT_FOUND) {
-        return sv_fleet_medium(insert(fleet->db, &t, why));
-    }
-    return err == SV_OK ? sv_fleet_medium(move_forward(fleet->db, &t, why)) : err;
+    bool known = err == SV_OK;
+    return known || err == SV_ERR_NOT_FOUND ? sv_fleet_medium(keep(fleet, gateway, &t, known, why))
+                                            : err;
 }
 
 static sv_err take_items(sv_fleet *fleet, const sv_gateway *gateway, const sv_json *items,

@@ -1,9 +1,11 @@
 #include "inbox.h"
 
+#include "audit_log.h"
 #include "timeline.h"
 
 #include <base/time.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +189,21 @@ static int64_t acknowledged_ms(const sv_alert *alert, int64_t now_ms) {
     return at_us / 1000 < now_ms ? at_us / 1000 : now_ms;
 }
 
+/// Somebody did so at the gateway's own page.
+static sv_err note_acknowledged(sv_db *db, const sv_alert *alert, const sv_gateway *gateway,
+                                int64_t now_ms, sv_why *why) {
+    char detail[SV_AUDIT_DETAIL_MAX];
+    (void) snprintf(detail, sizeof detail, "alert %s: at the gateway's page", alert->id);
+    return sv_audit_add(db,
+                        &(sv_audit_event){ .at_us = now_ms * 1000,
+                                           .who = alert->by,
+                                           .from = gateway->id,
+                                           .what = "alert.acknowledge",
+                                           .about = alert->device_id,
+                                           .detail = detail },
+                        why);
+}
+
 static sv_err acknowledge_earlier(sv_db *db, const sv_alert *alert, const sv_gateway *gateway,
                                   int64_t now_ms, sv_why *why) {
     sv_stmt *stmt;
@@ -208,10 +225,12 @@ static sv_err acknowledge_earlier(sv_db *db, const sv_alert *alert, const sv_gat
     sv_stmt_bind_str(stmt, 5, room);
     sv_stmt_bind_int(stmt, 6, now_ms);
     SV_TRY(sv_stmt_run(stmt, why));
-    return sv_db_changes(db) == 0
-               ? SV_OK
-               : sv_timeline_add(db, sv_text_of(alert->id), SV_HAPPENED_ACKNOWLEDGED,
-                                 acknowledged_ms(alert, now_ms), room, why);
+    if (sv_db_changes(db) == 0) {
+        return SV_OK;
+    }
+    SV_TRY(note_acknowledged(db, alert, gateway, now_ms, why));
+    return sv_timeline_add(db, sv_text_of(alert->id), SV_HAPPENED_ACKNOWLEDGED,
+                           acknowledged_ms(alert, now_ms), room, why);
 }
 
 sv_err sv_inbox_take_acknowledged(sv_db *db, const sv_alert *alert, const sv_gateway *gateway,

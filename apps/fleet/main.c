@@ -50,6 +50,7 @@ typedef struct program {
     sv_timer *second, *ping;
     unsigned turn;
     bool ready; ///< it has said so
+    char run[SV_AUDIT_DETAIL_MAX];
     int64_t prune_cursor;
 } program;
 
@@ -141,9 +142,8 @@ static sv_err open_device_tls(const program *p, sv_tls **out, sv_why *why) {
 
 // ---- what this server does by itself is in the log as well --------------------------------------
 
-/// When it ran. [audit-15]
-static void note_run(program *p, const char *what) {
-    char detail[SV_AUDIT_DETAIL_MAX];
+/// What runs: for the line of its start, and of its end.
+static void name_run(program *p) {
     char room[2 * SV_AUDIT_HASH_BYTES + 1];
     uint8_t hash[SV_AUDIT_HASH_BYTES];
     sv_textbuf hex = SV_TEXTBUF(room);
@@ -152,13 +152,17 @@ static void note_run(program *p, const char *what) {
         sv_sha256(sv_textbuf_text(&config), hash);
         sv_hex_add(&hex, hash, sizeof hash);
     }
-    (void) snprintf(detail, sizeof detail, "version %s, configuration SHA-256 " SV_TEXT_FMT,
+    (void) snprintf(p->run, sizeof p->run, "version %s, configuration SHA-256 " SV_TEXT_FMT,
                     SV_VERSION, SV_TEXT_ARG(sv_textbuf_text(&hex)));
+}
+
+/// When it ran. [audit-15]
+static void note_run(program *p, const char *what) {
     sv_audit_note(&p->fleet, &(sv_audit_event){ .at_us = p->fleet.wall_us(),
                                                 .who = "fleet",
                                                 .what = what,
                                                 .about = p->fleet.config.id,
-                                                .detail = detail });
+                                                .detail = p->run });
 }
 
 enum { SETUP_BYTES_MAX = 1024 * 1024 };
@@ -196,8 +200,8 @@ static void reload_notify(program *p) {
         char detail[SV_AUDIT_DETAIL_MAX];
         (void) snprintf(detail, sizeof detail, SV_TEXT_FMT "; what was configured before stays",
                         SV_TEXT_ARG(first));
-        SV_LOG(error, "notify.refused", "%s", detail);
         note_reload(&p->fleet, SV_AUDIT_FAILED, detail, &before, &before);
+        SV_LOG(error, "notify.refused", "%s", detail);
         return;
     }
     sv_notify_configure(&p->fleet, config.notify);
@@ -312,6 +316,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     sv_timer_every(p->second, SV_LIVE_POINTS_US);
     sv_timer_every(p->ping, SV_LIVE_PING_US);
     SV_TRY(sv_fleet_box_seal(why));
+    name_run(p);
     note_run(p, "server.start");
     p->ready = true;
     SV_LOG(info, "fleet.ready", "%s: operator door on %s:%u, device door on %s:%u, %zu devices",

@@ -229,6 +229,22 @@ static sv_err close_named(sv_fleet *fleet, const char *site, const char *device,
     return sv_stmt_run(stmt, why);
 }
 
+/// Nobody ended it: its line says so.
+static sv_err close_in_time(sv_fleet *fleet, const char *site, const char *device, sv_why *why) {
+    const sv_audit_event deed = { .who = "fleet",
+                                  .what = "maintenance.end",
+                                  .about = device[0] != '\0' ? device : site,
+                                  .detail = "its time is over" };
+    SV_TRY(sv_db_begin(fleet->db, why));
+    sv_err err = close_named(fleet, site, device, why);
+    err = err == SV_OK ? sv_audit_deed(fleet, &deed, why) : err;
+    if (err != SV_OK) {
+        sv_db_rollback(fleet->db);
+        return err;
+    }
+    return sv_db_commit(fleet->db, why);
+}
+
 /// The site of one that was said long ago may be configured no more.
 static bool find(const sv_registry *registry, const char *site, const char *device,
                  sv_maintained *out) {
@@ -245,7 +261,7 @@ static sv_err end_one(sv_fleet *fleet, sv_why *why) {
     char device[SV_ID_ROOM] = "";
     sv_maintained what;
     SV_TRY(next_over(fleet, site, device, why));
-    SV_TRY(close_named(fleet, site, device, why));
+    SV_TRY(sv_fleet_medium(close_in_time(fleet, site, device, why)));
     SV_LOG(info, "maintenance.ended", "%s: its time is over", device[0] != '\0' ? device : site);
     if (find(fleet->registry, site, device, &what)) {
         remember(what, NULL);
