@@ -39,9 +39,9 @@ typedef struct sv_fleet {
     struct sv_certify *certify;
     struct sv_audit_keeper *audit;
     const char *asks_from; ///< the address of whoever the operator door answers now; NULL: nobody
-    sv_import import;   ///< of the PKI's folder
-    bool clock_doubted; ///< has been said
-    bool belief_kept;   ///< in the database, at belief_kept_us (monotonic)
+    sv_import import;      ///< of the PKI's folder
+    bool clock_doubted;    ///< has been said
+    bool belief_kept;      ///< in the database, at belief_kept_us (monotonic)
     int64_t belief_kept_us;
     int64_t expiry_next_us;   ///< when certificates that end are looked at again (monotonic)
     struct sv_signer *signer; ///< NULL: none is configured
