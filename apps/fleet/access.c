@@ -1,7 +1,9 @@
 #include "access.h"
 
+#include "audit_keep.h"
 #include "tokens.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/log.h>
 
@@ -83,6 +85,21 @@ static bool unavailable(sv_http_request *request, const sv_why *why) {
     return false;
 }
 
+/// Who was kept from what: method and path, never a query or what was shown for it. [audit-18]
+static void note_refused(sv_fleet *fleet, const sv_http_request *request, const char *who,
+                         const char *why) {
+    char about[SV_AUDIT_NAME_MAX];
+    (void) snprintf(about, sizeof about, "%s " SV_TEXT_FMT, sv_http_method(request),
+                    SV_TEXT_ARG(sv_http_path(request)));
+    sv_audit_note(fleet, &(sv_audit_event){ .at_us = fleet->wall_us(),
+                                            .who = who,
+                                            .from = sv_http_peer(request),
+                                            .what = "access.refuse",
+                                            .about = about,
+                                            .outcome = SV_AUDIT_REFUSED,
+                                            .detail = why });
+}
+
 static bool allow_bearer(sv_fleet *fleet, sv_http_request *request, sv_text token, sv_person *out) {
     if (!sv_access_may_try(fleet, request)) {
         return false;
@@ -92,6 +109,7 @@ static bool allow_bearer(sv_fleet *fleet, sv_http_request *request, sv_text toke
         sv_people_token(fleet->db, token, sv_http_peer(request), fleet->believed_us(), out, &why);
     if (err == SV_ERR_UNTRUSTED) {
         sv_access_failed(fleet, request);
+        note_refused(fleet, request, "", why.text);
         return unauthorized(request, why.text);
     }
     return err == SV_OK || unavailable(request, &why);
@@ -149,14 +167,17 @@ static bool allow_cookie(sv_fleet *fleet, sv_http_request *request, sv_person *o
     return !changes_state(request) || sv_access_is_own_page(request);
 }
 
-static bool may(sv_http_request *request, const sv_need *need, const sv_person *person) {
+static bool may(sv_fleet *fleet, sv_http_request *request, const sv_need *need,
+                const sv_person *person) {
     if (person->role < need->least) {
+        note_refused(fleet, request, person->user, "the role is not enough");
         sv_http_problem(request, 403, "Forbidden", "this needs the role %s; %s is %s",
                         sv_person_role_name(need->least), person->user,
                         sv_person_role_name(person->role));
         return false;
     }
     if (person->session == 0 && (person->scopes & need->scopes) == 0) {
+        note_refused(fleet, request, person->user, "the API token is not for this");
         sv_http_problem(request, 403, "Forbidden",
                         need->scopes == 0 ? "this needs somebody who has signed in; the API token "
                                             "%s is not enough"
@@ -178,5 +199,5 @@ bool sv_access_allow(sv_fleet *fleet, sv_http_request *request, const sv_need *n
     } else if (!allow_cookie(fleet, request, out)) {
         return false;
     }
-    return may(request, need, out);
+    return may(fleet, request, need, out);
 }

@@ -56,6 +56,16 @@ within 15 imported || fail "nothing tells of the certificate of press-1"
 curl -s -m 10 -o "$work/said" -d '{"user":"eve\r\n\u001b[31mroot; DROP TABLE event_log","password":"x"}' "$at/session"
 line "what = 'session.begin' AND outcome = 'refused' AND \"from\" = '127.0.0.1'"
 
+curl -s -m 10 -o "$work/said" -H 'Authorization: Bearer wrong' "$at/devices?secret=1"
+line "what = 'access.refuse' AND outcome = 'refused' AND who = '' AND \"from\" = '127.0.0.1' AND about = 'GET /api/v1/devices'"
+api POST users 201 -D "$work/head" -d '{"name":"vic","role":"viewer"}'
+line "what = 'user.add' AND about = 'vic' AND $by_admin"
+token=$(sed -n 's/^Location: .*#login=\([A-Za-z0-9_-]*\).*/\1/ip' "$work/head")
+curl -s -m 10 -c "$work/cookies" -o "$work/said" -d "{\"token\":\"$token\"}" "$at/session"
+line "what = 'session.begin' AND who = 'vic' AND outcome = 'done' AND \"from\" = '127.0.0.1'"
+[ "$(curl -s -m 10 -b "$work/cookies" -H 'X-Selvedge: 1' -o "$work/said" -w '%{http_code}' -d '{}' "$at/enrolments")" = 403 ] || fail "a viewer adds devices: $(cat "$work/said")"
+line "what = 'access.refuse' AND who = 'vic' AND about = 'POST /api/v1/enrolments' AND outcome = 'refused'"
+
 # Identities.
 api POST enrolments 201 -d '{"devices":[{"id":"lathe-1","site":"north"},{"id":"lathe-2","site":"north"}]}'
 line "what = 'enrolment.add' AND about = 'lathe-1' AND $by_admin"
