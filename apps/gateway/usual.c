@@ -37,8 +37,9 @@ void gw_usual_restore(gw *g, gw_stream *s) {
         sv_stmt_reset(row);
     }
     if (err != SV_OK && err != SV_ERR_NOT_FOUND) {
+        bool told = s->rules.uplink != SV_UPLINK_NEVER;
         SV_LOG(error, "usual.damaged", "what is usual for %s/%s is learnt anew: %s", s->device,
-               s->sensor, why.text);
+               told ? s->sensor : "a sensor that is not told of", why.text);
     }
 }
 

@@ -36,7 +36,7 @@ sv_err sim_device_prepare(simulation *sim, sim_device *device, unsigned number) 
             .day_s = (double) (sv_clock_wall_us() % SV_TIME_DAY_US) / 1e6,
             .fault_after_s = number == sim->options.first ? sim->options.fault_after_s : -1,
             .leak_after_s = leaks ? LEAK_AFTER_S : 0,
-            .fault_every_s = FLEET_FAULT_EVERY_S * (double) sim->options.devices,
+            .fault_every_s = leaks ? 0 : FLEET_FAULT_EVERY_S * (double) sim->options.devices,
         });
     return SV_OK;
 }

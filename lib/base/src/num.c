@@ -195,5 +195,6 @@ sv_err sv_num_parse(sv_text text, double *out) {
 double sv_num_round(double value, int digits) {
     char text[TEXT_BYTES];
     (void) snprintf(text, sizeof text, "%.*e", digits - 1, value);
-    return strtod(text, NULL);
+    double rounded = strtod(text, NULL);
+    return isfinite(rounded) ? rounded : value; // the largest may be rounded up to none
 }

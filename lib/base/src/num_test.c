@@ -94,6 +94,7 @@ static void a_number_keeps_so_many_digits(void **state) {
     assert_true(sv_num_round(-0.00012345678, 3) == -0.000123);
     assert_true(sv_num_round(99999.6, 5) == 100000);
     assert_true(sv_num_round(0, 5) == 0);
+    assert_true(sv_num_round(1.797693e308, 5) == 1.797693e308);
     assert_true(isinf(sv_num_round(HUGE_VAL, 5)) && isnan(sv_num_round(SV_NAN, 5)));
 }
 

@@ -94,8 +94,9 @@ void sv_alert_add_readable(sv_textbuf *out, sv_text message) {
     }
 }
 
+enum { DIGITS = 5 }; ///< more of them say nothing about what is usual
+
 static void put_usual(sv_json_out *json, const sv_alert *alert) {
-    enum { DIGITS = 5 };
     if (alert->score > 0) {
         sv_json_add_int(json, "score", (int64_t) lround(alert->score));
     }
@@ -223,6 +224,9 @@ static sv_err take_usual(const sv_json *data, sv_alert *out, sv_why *why) {
              && out->expected_low <= out->expected_high)) {
         return sv_fail(why, SV_ERR_INVALID, "alert: data.expected is not a low and a high number");
     }
+    out->score = round(out->score);
+    out->expected_low = sv_num_round(out->expected_low, DIGITS);
+    out->expected_high = sv_num_round(out->expected_high, DIGITS);
     return SV_OK;
 }
 
