@@ -53,6 +53,7 @@ static void put_stream(sv_json_out *out, const gw_stream *s) {
     sv_json_add_number(out, "value", s->last.value);
     sv_json_add_number(out, "average", s->last.average);
     sv_json_add_int(out, "at", s->last.at_us / 1000);
+    gw_usual_write(s, out);
     sv_json_add_str(out, "uplink", sv_uplink_name(s->rules.uplink));
     sv_json_add_int(out, "bytes_in", (int64_t) s->traffic.bytes[GW_WAY_IN]);
     sv_json_add_int(out, "bytes_up", (int64_t) s->traffic.bytes[GW_WAY_UP]);

@@ -101,6 +101,25 @@ bool gw_usual_sift(gw_usual *usual, sv_summary *minute) {
     return minute->score > 0 || minute->low < minute->high;
 }
 
+void gw_usual_write(const gw_stream *s, sv_json_out *out) {
+    const sv_usual *usual = s->stream.usual;
+    bool looked_at = s->rules.detect.level != SV_DETECTION_OFF && usual != NULL;
+    sv_json_add_str(out, "detect", sv_detection_name(s->rules.detect.level));
+    if (!looked_at) {
+        return;
+    }
+    sv_json_add_int(out, "score", lround(sv_usual_score(&usual->last)));
+    sv_json_key(out, "expected");
+    if (usual->last.low < usual->last.high) {
+        sv_json_open_array(out);
+        sv_json_put_number(out, usual->last.low);
+        sv_json_put_number(out, usual->last.high);
+        sv_json_close_array(out);
+    } else {
+        sv_json_put_null(out);
+    }
+}
+
 // ---- what somebody says was normal --------------------------------------------------------------
 
 /// The stream, also when nothing was heard of it since the start; NULL: it is not about its last

@@ -8,6 +8,7 @@
 
 #include <base/err.h>
 #include <base/time.h>
+#include <codec/json.h>
 #include <edge/stream.h>
 #include <model/alert.h>
 
@@ -44,6 +45,8 @@ void gw_usual_tick(gw *g, gw_stream *s, int64_t now_us, unsigned *left);
 /// Of every stream that has learnt something since.
 void gw_usual_keep_all(gw *g);
 
+/// `"detect","score","expected"` of the stream as it is now, for people at the site. [detect-13]
+void gw_usual_write(const gw_stream *s, sv_json_out *out);
 /// Of what the minute says about the usual only what is news stays; false: nothing is.
 bool gw_usual_sift(gw_usual *usual, sv_summary *minute);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A pressure that no threshold sees is unusual: one alert with its reason, through a kill, to the fleet server with the band; what may not leave the site does not; somebody says that it was normal.
-# [edge-18] [detect-10] [detect-11] [detect-12]
+# [edge-18] [detect-10] [detect-11] [detect-12] [detect-13]
 set -euo pipefail
 . "$SV_SOURCE/tests/support/unusual.sh"
 unusual_open
@@ -10,6 +10,10 @@ curl -fs "127.0.0.1:$http_port/v1/alerts" | jq -e '.open == 0' >/dev/null || fai
 live 5760 5770 3
 here() { curl -fs "127.0.0.1:$http_port/v1/alerts"; }
 here | jq -e '.open == 2 and ([.items[].sensor] | sort) == ["pressure", "secret"]' >/dev/null || fail "not both and nothing else: $(here)"
+
+streams() { curl -fs "127.0.0.1:$http_port/v1/streams?device=lathe-01"; }
+streams | jq -e 'map({(.sensor): .}) | add | .pressure.detect == "normal" and .pressure.score >= 0 and .pressure.score <= 100 and .pressure.expected[0] < .pressure.expected[1]
+  and .badge.detect == "off" and (.badge | has("score") | not) and .secret.expected[0] < 50' >/dev/null || fail "the site is not told: $(streams)"
 
 # The kill comes before any copy but those of the alerts: the alerts go on, and the episode is not told again.
 die "$gateway"
