@@ -35,7 +35,10 @@ export type Certificate = {
   serial: string; id: string; role: string; site: string | null; issuer: string; not_before: number; not_after: number; renews: "itself" | "by hand"; renew_at: number | null;
   state: "valid" | "expiring" | "expired" | "revoked" | "replaced";
 };
-export type Recorded = { seq: number; at: number; who: string; from: string | null; what: string; about: string | null; outcome: "done" | "refused" | "failed"; detail: string | null };
+export type Recorded = { seq: number; at: number; who: string; from: string | null; what: string; about: string | null; outcome: "done" | "refused" | "failed"; detail: string | null; before?: string; after?: string; hash?: string };
+export type Verdict = "holds" | "does not hold" | "unknown" | "not applicable";
+export type Statement = { id: string; title: string; verdict: Verdict; looked_at: string; seen: string[]; seen_more: number; answers: string[]; remedy: string };
+export type ChecklistPublished = { published_at: number; by: string; report: { at: number; version: string; statements: Statement[] } };
 export type Gateway = {
   id: string; online: boolean; last_seen: number | null; readings_per_s: number; bytes_in: number; bytes_up: number; available?: number;
   refused: number; spool: number; spool_fill: number; full: boolean; dropped: { averages: number; minutes: number; alerts: number };

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { call, query, type Certificate, type Page, type Recorded } from "./api";
+import { call, query, type Certificate, type Page } from "./api";
 import { count, exact, span, useNow } from "./format";
 import { Enrolments } from "./enrol";
 import { useLoad } from "./load";
@@ -72,41 +72,6 @@ function Certificates() {
   );
 }
 
-/* The words of the event log, for people. */
-const deeds: Record<string, string> = {
-  "enrolment.add": "may enrol", "enrolment.use": "enrolment", "enrolment.withdraw": "its line was withdrawn", "certificate.renew": "certificate renewed", "certificate.grace": "certificate renewed after its end",
-  "standing.quarantine": "put in quarantine", "standing.release": "released from quarantine", "standing.revoke": "revoked", "standing.retire": "retired", "standing.replace": "replaced", "device.replace": "another machine may take its place",
-};
-const outcomes: Record<Recorded["outcome"], [string, string]> = { done: ["healthy", "Done"], refused: ["warning", "Refused"], failed: ["critical", "Failed"] };
-
-function Record() {
-  const { data, error, again, set } = useLoad<Page<Recorded>>("/audit?limit=20");
-  const more = () => data?.next && call<Page<Recorded>>("/audit" + query({ limit: 50, cursor: data.next }))
-    .then((page) => set((old) => ({ ...page, items: [...old.items, ...page.items] })), again);
-  return (
-    <section aria-labelledby="h-record">
-      <h2 id="h-record">What happened</h2>
-      {error && <Failed error={error} retry={again} />}
-      {data?.items.length === 0 && <p class="dim">Nothing yet: enrolments, refusals, renewals and revocations are written down here.</p>}
-      {data && data.items.length > 0 && (
-        <ul class="entries" aria-label="The newest first">
-          {data.items.map((r) => (
-            <li class="entry" key={r.seq} data-row tabIndex={-1}>
-              <State is={outcomes[r.outcome][0]} label={outcomes[r.outcome][1]} />
-              <div class="entry-body">
-                <p class="entry-text">{r.about && <>{r.about}: </>}{deeds[r.what] ?? r.what}</p>
-                <p class="dim">{r.who}{r.from && <> from {r.from}</>} · <Time at={r.at} /></p>
-                {r.detail && <p class="dim">{r.detail}</p>}
-              </div>
-            </li>
-          ))}
-        </ul>
-      )}
-      {data?.next && <button type="button" class="more" onClick={more}>Show older</button>}
-    </section>
-  );
-}
-
 function Sentence() {
   const ending = useLoad<Page<Certificate>>("/certificates?state=expiring&limit=50");
   const ended = useLoad<Page<Certificate>>("/certificates?state=expired&limit=50");
@@ -123,10 +88,8 @@ export function Identity({ may }: { may: boolean }) {
       <div class="title"><h1>Identity</h1>{may && <a class="button primary" href="/identity/add">Add a device</a>}</div>
       <Sentence />
       <Certificates />
-      <div class="columns even">
-        <Enrolments may={may} />
-        <Record />
-      </div>
+      <Enrolments may={may} />
+      <p>What happened to identities stands in the <a href="/log?what=enrolment">log</a>.</p>
     </>
   );
 }

@@ -11,13 +11,13 @@ function move(step: number) {
 }
 
 function search() {
-  if (location.pathname !== "/devices") go("/devices");
+  if (!document.getElementById("search")) go("/devices");
   requestAnimationFrame(() => setTimeout(() => document.getElementById("search")?.focus(), 30));
 }
 
 export function listenKeys(help: () => void): () => void {
   let afterG = 0;
-  const places: Record<string, string> = { d: "/devices", a: "/alerts", n: "/notifications", r: "/rules", i: "/identity", o: "/" };
+  const places: Record<string, string> = { d: "/devices", a: "/alerts", n: "/notifications", r: "/rules", i: "/identity", l: "/log", c: "/checklist", p: "/people", o: "/" };
   const press = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (typing(event.target)) {

@@ -5,6 +5,7 @@ import "./app.css";
 import { call, Problem, type Session } from "./api";
 import { Account, NoPassword } from "./account";
 import { Alerts } from "./alerts";
+import { Checklist } from "./checklist";
 import { Device } from "./device";
 import { Devices } from "./devices";
 import { AddDevice } from "./enrol";
@@ -12,6 +13,7 @@ import { span, useNow } from "./format";
 import { Identity } from "./identity";
 import { listenKeys } from "./keys";
 import { live, on, startLive } from "./live";
+import { Log } from "./log";
 import { Login } from "./login";
 import { Notifications } from "./notifications";
 import { Overview } from "./overview";
@@ -40,7 +42,7 @@ function Banner() {
 
 const pages: [string, string, string][] = [
   ["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"], ["/notifications", "notifications", "Messages"], ["/identity", "identity", "Identity"],
-  ["/people", "people", "People"],
+  ["/log", "log", "Log"], ["/checklist", "checklist", "Checklist"], ["/people", "people", "People"],
 ];
 const onPhone = 4; // so many have room at the bottom of a phone; the rest is behind "More"
 const pagesFor = (session: Session) => pages.filter(([to]) => to !== "/people" || session.role === "admin");
@@ -102,6 +104,8 @@ type Shown = { session: Session; changed: () => void; leave: () => void };
 
 function page(path: string, { session, changed, leave }: Shown) {
   if (path === "/account") return <Account session={session} changed={changed} leave={leave} />;
+  if (path === "/log") return <Log />;
+  if (path === "/checklist") return <Checklist />;
   if (path === "/more") return <More session={session} leave={leave} />;
   if (within("/people", path)) return peoplePage(path, session);
   if (path === "/" || path === "/index.html") return <Overview may={session.role !== "viewer"} />;
@@ -118,7 +122,7 @@ function page(path: string, { session, changed, leave }: Shown) {
   return <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
 }
 
-const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device", "/people": "People", "/people/add": "Add somebody", "/account": "Your account", "/more": "More" };
+const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device", "/log": "Log", "/checklist": "Checklist", "/people": "People", "/people/add": "Add somebody", "/account": "Your account", "/more": "More" };
 
 function Shell(props: Shown) {
   const { session, leave } = props;

@@ -10,6 +10,8 @@ const paths: Record<string, string> = {
   rules: "M4 5h12M4 10h12M4 15h12M8 3v4M13 8v4M6 13v4",
   notifications: "M3 5h14v10H3zM3 6l7 5 7-5",
   identity: "M4 4h12v12H4zM8 8.5a2 2 0 1 1 4 0a2 2 0 1 1-4 0M7 14c0-3 6-3 6 0",
+  log: "M5 3h10v14H5zM8 7h4M8 10h4M8 13h4",
+  checklist: "M3 5.5l1.3 1.3 2.2-2.6M3 11l1.3 1.3 2.2-2.6M3 16.5l1.3 1.3 2.2-2.6M9.5 5.5h7.5M9.5 11h7.5M9.5 16.5h7.5",
   people: "M4.7 6.5a2.3 2.3 0 1 1 4.6 0a2.3 2.3 0 1 1-4.6 0M2.5 16c0-6 9-6 9 0M12 4.4a2.3 2.3 0 0 1 0 4.2M13.5 11.8c2.3.6 4 1.9 4 4.2",
   account: "M7.2 6.5a2.8 2.8 0 1 1 5.6 0a2.8 2.8 0 1 1-5.6 0M4 17c0-7.5 12-7.5 12 0",
   more: "M3.4 10a.8.8 0 1 1 1.6 0a.8.8 0 1 1-1.6 0M9.2 10a.8.8 0 1 1 1.6 0a.8.8 0 1 1-1.6 0M15 10a.8.8 0 1 1 1.6 0a.8.8 0 1 1-1.6 0",
@@ -150,7 +152,7 @@ export function Help({ close }: { close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const keys: [string, string][] = [
-    ["/", "search the devices"], ["g o", "overview"], ["g d", "devices"], ["g a", "alerts"], ["g n", "messages"], ["g r", "rules"], ["g i", "identity"],
+    ["/", "search"], ["g o", "overview"], ["g d", "devices"], ["g a", "alerts"], ["g n", "messages"], ["g r", "rules"], ["g i", "identity"], ["g l", "log"], ["g c", "checklist"],
     ["j  k", "next and previous row"], ["Enter", "open the row"], ["a", "acknowledge the alert of the row"],
     ["?", "this help"], ["Esc", "close"],
   ];

@@ -98,8 +98,9 @@ export async function identities(page, open, bin) {
     check(next !== line && typeLine(bin, next, join(home, "next")).status === 0, "another machine takes its place with a line of its own");
     await open(page, `/identity?state=revoked`, ".certificates tbody tr");
     check(/newcomer-1/.test(await page.locator(".certificates").innerText()), "what it had is among the revoked certificates");
-    await open(page, "/identity", "[data-row]");
+    await open(page, `/log?about=${id}`, "[data-seq]");
     check(/revoked/.test(await page.locator("main").innerText()), "and what happened is written down");
+    await open(page, "/identity", "[data-row]");
     for (const width of [390, 1440, 2560]) for (const scheme of ["light", "dark"]) {
       await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
       await page.emulateMedia({ colorScheme: scheme });

@@ -207,6 +207,46 @@ async function lastAdmin(page) {
   expected = over;
 }
 
+/* What happened, found again; what a reason says stays a text. [audit-4] */
+async function theLog(page, device) {
+  const put = (method, path, body) => page.evaluate(([m, p, b]) => fetch("/api/v1" + p, { method: m, headers: { "X-Selvedge": "1", "Content-Type": "application/json" }, body: JSON.stringify(b) }).then((r) => r.status), [method, path, body]);
+  for (const state of ["quarantined", "active"]) check((await put("POST", `/devices/${device}/standing`, { state, reason: markup })) === 200, `${device} is ${state}`);
+  await open(page, "/log", "[data-seq]");
+  check(await page.locator("[data-what='user.add']").count() === 5, "the log has a line of each person that was added, and of one that was refused");
+  check((await page.locator("main").innerText()).includes(markup) && (await page.locator("main img").count()) === 0, "markup in a reason is shown as it was written");
+  await everyWidth(page, "log");
+  await page.selectOption("[name=what]", "session");
+  check(await settles(page, () => document.querySelectorAll("[data-seq]").length > 1 && [...document.querySelectorAll("[data-seq]")].every((e) => e.dataset.what.startsWith("session."))), "it can be asked for one kind alone");
+  await page.fill("[name=about]", "nobody-of-this-name");
+  check(await said(page, "No line fits"), "and about one alone");
+  check(/what=session/.test(page.url()) && /about=nobody/.test(page.url()), "which stands in the address");
+  await inspect(page, "log-nothing-390-light");
+}
+
+/* The report that was published last. [checklist-31] */
+async function theChecklist(page) {
+  expected = /401|404/;
+  await open(page, "/checklist", ".empty");
+  await inspect(page, "checklist-empty-1440-light");
+  expected = over;
+  const statement = (id, title, verdict, seen, remedy) => ({ id, title, verdict, looked_at: "the doors of 5 programs", seen, seen_more: verdict === "holds" ? 0 : 3, answers: ["ETSI EN 303 645 5.5-1", "IEC 62443-4-2 CR 4.1", "OWASP I7"], remedy });
+  const report = { at: Date.now() - 3600e3, version: "0.1.0", statements: [
+    statement("doors-encrypted", "nothing is served without TLS, except on loopback", "holds", ["selvedge-fleet 0.0.0.0:8443: TLS 1.3"], "give the door a certificate"),
+    statement("keys-kept", "each private key is in hardware, or in a file for its owner alone", "does not hold", [`/srv/${markup}/a-very-long-name-of-a-file-that-has-no-place-to-break-anywhere/device.key: mode 0644`], "chmod 0600 the key, and think of it as stolen"),
+    statement("backups-good", "the last backup can be restored", "unknown", ["no copy was named"], "name the copy: --backup FILE"),
+    statement("tpm-used", "the boot state is as signed", "not applicable", ["no TPM"], "let it be measured") ] };
+  const put = await page.evaluate((body) => fetch("/api/v1/checklist", { method: "PUT", headers: { "X-Selvedge": "1", "Content-Type": "application/json" }, body: JSON.stringify(body) }).then((r) => r.status), report);
+  check(put === 204, "a report is published");
+  await open(page, "/checklist", "[data-statement]");
+  check(await said(page, "1 of 4 statements does not hold, 1 could not be judged", ".sentence"), "one sentence says how it stands");
+  check((await page.locator("[data-statement]").evaluateAll((all) => all.map((e) => e.dataset.statement).join())) === "keys-kept,backups-good", "what needs somebody is shown first, the broken before the unknown");
+  await page.locator("[data-statement=keys-kept] summary").click();
+  check(/IEC 62443-4-2 CR 4\.1/.test(await page.locator("[data-statement=keys-kept]").innerText()) && (await page.locator("main img").count()) === 0, "with evidence and requirement, and markup stays a text");
+  await everyWidth(page, "checklist");
+  await page.getByRole("button", { name: "All", exact: true }).click();
+  check(await settles(page, () => document.querySelectorAll("[data-statement]").length === 4), "and the others when asked");
+}
+
 /* Each role on every page: nothing is refused, because nothing is offered that would be. */
 async function asRole(role, link, pages) {
   const page = await visitor();
@@ -247,7 +287,9 @@ try {
 
   const links = await people(page);
   const device = await page.evaluate(() => fetch("/api/v1/devices?limit=1").then((r) => r.json()).then((d) => d.items[0].id));
-  const pages = [["/", ".headline"], ["/devices", ".devices"], [`/devices/${device}`, ".sentence"], ["/alerts", "h1"], ["/rules", "h1"], ["/notifications", "h1"], ["/identity", ".certificates"], ["/more", ".more-pages"], ["/account", "[data-session]"]];
+  const pages = [["/", ".headline"], ["/devices", ".devices"], [`/devices/${device}`, ".sentence"], ["/alerts", "h1"], ["/rules", "h1"], ["/notifications", "h1"], ["/identity", ".certificates"], ["/log", "[data-seq]"], ["/checklist", "[data-statement]"], ["/more", ".more-pages"], ["/account", "[data-session]"]];
+  await theLog(page, device);
+  await theChecklist(page);
   for (const role of ["viewer", "release"]) await (await asRole(role, links[role], pages)).context().close();
   const olga = await asRole("operator", links.operator, pages);
   await changeSomebody(page, olga);
