@@ -9,6 +9,8 @@
 
 #define COOKIE "selvedge"
 
+enum { REASON_ROOM = 240 };
+
 /// Over TLS with the prefix by which browsers take it from this very host alone, and over TLS only.
 static const char *cookie_name(const sv_fleet *fleet) {
     return fleet->config.operators.tls.cert[0] != '\0' ? "__Host-" COOKIE : COOKIE;
@@ -73,6 +75,26 @@ void sv_access_failed(sv_fleet *fleet, sv_http_request *request) {
     SV_LOG(warn, "access.refused", "a wrong token or login link from %s", sv_http_peer(request));
 }
 
+/// Who was kept from what, some times a minute: method and path, never a query or what was shown
+/// for it. [people-14] [audit-18]
+static void note_denial(sv_fleet *fleet, sv_http_request *request, const char *who,
+                        const char *reason) {
+    char about[SV_AUDIT_NAME_MAX];
+    if (!sv_throttle_allows(&fleet->denials, who, fleet->mono_us())) {
+        return;
+    }
+    sv_throttle_failed(&fleet->denials, who, fleet->mono_us());
+    (void) snprintf(about, sizeof about, "%s " SV_TEXT_FMT, sv_http_method(request),
+                    SV_TEXT_ARG(sv_http_path(request)));
+    sv_audit_note(fleet, &(sv_audit_event){ .at_us = fleet->wall_us(),
+                                            .who = who,
+                                            .from = sv_http_peer(request),
+                                            .what = "access.refuse",
+                                            .about = about,
+                                            .outcome = SV_AUDIT_REFUSED,
+                                            .detail = reason });
+}
+
 static bool unauthorized(sv_http_request *request, const char *detail) {
     sv_http_reply_header(request, "WWW-Authenticate", "Bearer realm=\"selvedge\"");
     sv_http_problem(request, 401, "Unauthorized", "%s", detail);
@@ -85,21 +107,6 @@ static bool unavailable(sv_http_request *request, const sv_why *why) {
     return false;
 }
 
-/// Who was kept from what: method and path, never a query or what was shown for it. [audit-18]
-static void note_refused(sv_fleet *fleet, const sv_http_request *request, const char *who,
-                         const char *why) {
-    char about[SV_AUDIT_NAME_MAX];
-    (void) snprintf(about, sizeof about, "%s " SV_TEXT_FMT, sv_http_method(request),
-                    SV_TEXT_ARG(sv_http_path(request)));
-    sv_audit_note(fleet, &(sv_audit_event){ .at_us = fleet->wall_us(),
-                                            .who = who,
-                                            .from = sv_http_peer(request),
-                                            .what = "access.refuse",
-                                            .about = about,
-                                            .outcome = SV_AUDIT_REFUSED,
-                                            .detail = why });
-}
-
 static bool allow_bearer(sv_fleet *fleet, sv_http_request *request, sv_text token, sv_person *out) {
     if (!sv_access_may_try(fleet, request)) {
         return false;
@@ -109,7 +116,7 @@ static bool allow_bearer(sv_fleet *fleet, sv_http_request *request, sv_text toke
         sv_people_token(fleet->db, token, sv_http_peer(request), fleet->believed_us(), out, &why);
     if (err == SV_ERR_UNTRUSTED) {
         sv_access_failed(fleet, request);
-        note_refused(fleet, request, "", why.text);
+        note_denial(fleet, request, "", "a wrong API token");
         return unauthorized(request, why.text);
     }
     return err == SV_OK || unavailable(request, &why);
@@ -167,25 +174,21 @@ static bool allow_cookie(sv_fleet *fleet, sv_http_request *request, sv_person *o
     return !changes_state(request) || sv_access_is_own_page(request);
 }
 
-static bool may(sv_fleet *fleet, sv_http_request *request, const sv_need *need,
-                const sv_person *person) {
+/// Why not; "" when it may.
+static void judge(const sv_need *need, const sv_person *person, char reason[REASON_ROOM]) {
+    reason[0] = '\0';
     if (person->role < need->least) {
-        note_refused(fleet, request, person->user, "the role is not enough");
-        sv_http_problem(request, 403, "Forbidden", "this needs the role %s; %s is %s",
+        (void) snprintf(reason, REASON_ROOM, "this needs the role %s; %s is %s",
                         sv_person_role_name(need->least), person->user,
                         sv_person_role_name(person->role));
-        return false;
-    }
-    if (person->session == 0 && (person->scopes & need->scopes) == 0) {
-        note_refused(fleet, request, person->user, "the API token is not for this");
-        sv_http_problem(request, 403, "Forbidden",
-                        need->scopes == 0 ? "this needs somebody who has signed in; the API token "
-                                            "%s is not enough"
-                                          : "the API token %s has not the scope for this",
+    } else if (person->session == 0 && need->scopes == 0) {
+        (void) snprintf(reason, REASON_ROOM,
+                        "this needs somebody who has signed in; the API token %s is not enough",
                         person->token);
-        return false;
+    } else if (person->session == 0 && (person->scopes & need->scopes) == 0) {
+        (void) snprintf(reason, REASON_ROOM, "the API token %s has not the scope for this",
+                        person->token);
     }
-    return true;
 }
 
 bool sv_access_allow(sv_fleet *fleet, sv_http_request *request, const sv_need *need,
@@ -199,5 +202,11 @@ bool sv_access_allow(sv_fleet *fleet, sv_http_request *request, const sv_need *n
     } else if (!allow_cookie(fleet, request, out)) {
         return false;
     }
-    return may(fleet, request, need, out);
+    char reason[REASON_ROOM];
+    judge(need, out, reason);
+    if (reason[0] != '\0') {
+        note_denial(fleet, request, out->user, reason);
+        sv_http_problem(request, 403, "Forbidden", "%s", reason);
+    }
+    return reason[0] == '\0';
 }

@@ -60,12 +60,14 @@ static sv_err ask(sv_db *db, const sv_audit_query *query, const range *where, sv
                   sv_why *why) {
     SV_TRY(sv_db_stmt(db,
                       "SELECT " SV_AUDIT_COLUMNS " FROM event_log WHERE seq < ?8 AND seq >= ?9"
-                      " AND " SV_AUDIT_WHERE " ORDER BY seq DESC LIMIT ?10",
+                      " AND " SV_AUDIT_WHERE " AND (?11 = '' OR about IN (SELECT id FROM device"
+                      " WHERE instr(?11, '\"' || site || '\"') > 0)) ORDER BY seq DESC LIMIT ?10",
                       out, why));
     sv_audit_bind(*out, &query->filter);
     sv_stmt_bind_int(*out, 8, where->before);
     sv_stmt_bind_int(*out, 9, where->floor);
     sv_stmt_bind_int(*out, 10, (int64_t) query->limit + 1);
+    sv_stmt_bind_str(*out, 11, query->sites != NULL ? query->sites : "");
     return SV_OK;
 }
 
@@ -188,6 +190,7 @@ void sv_audit_door(sv_visit *v) {
         return;
     }
     query.limit = limit > 0 ? (size_t) limit : 1;
+    query.sites = v->person.sites;
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };

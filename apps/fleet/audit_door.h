@@ -19,7 +19,8 @@ typedef struct sv_audit_query {
     sv_audit_filter filter;
     const char *cursor;
     size_t limit;
-    int64_t look_max; ///< lines; 0: SV_AUDIT_LOOK_MAX
+    int64_t look_max;  ///< lines; 0: SV_AUDIT_LOOK_MAX
+    const char *sites; ///< about devices of these alone (sv_person.sites); NULL: about anything
 } sv_audit_query;
 
 /// {"items","next"}, the newest first; a page may be empty and have a next one. SV_ERR_INVALID for

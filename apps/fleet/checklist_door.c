@@ -28,7 +28,7 @@ void sv_checklist_door_publish(sv_visit *v) {
     if (err == SV_OK) {
         err =
             sv_checklist_keep(v->fleet->db, sv_textbuf_text(&report), v->person.user, now_us, &why);
-        err = sv_deed_end(v, err, "checklist.publish", "", "", &why);
+        err = sv_deed_end(v, err, &(const sv_deed){ .what = "checklist.publish" }, &why);
     }
     if (err != SV_OK) {
         sv_visit_failure(v, err, &why);

@@ -69,5 +69,5 @@ void sv_command_door_show(sv_visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
-    sv_visit_json(v, sv_commands_write(v->fleet, v->id, &out, &why), &json, &why);
+    sv_visit_json(v, sv_commands_write(v->fleet, v->id, &out, NULL, &why), &json, &why);
 }

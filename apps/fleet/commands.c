@@ -325,13 +325,16 @@ static void put_command(sv_json_out *out, sv_stmt *stmt, int64_t now_ms) {
     sv_json_close_object(out);
 }
 
-sv_err sv_commands_write(sv_fleet *fleet, sv_text id, sv_json_out *out, sv_why *why) {
+sv_err sv_commands_write(sv_fleet *fleet, sv_text id, sv_json_out *out, char site[SV_ID_ROOM],
+                         sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(fleet->db, "SELECT " COLUMNS " FROM command WHERE id = ?1", &stmt, why));
+    SV_TRY(
+        sv_db_stmt(fleet->db, "SELECT " COLUMNS ", site FROM command WHERE id = ?1", &stmt, why));
     sv_stmt_bind_text(stmt, 1, id);
     sv_err err = sv_stmt_next(stmt, why);
     if (err == SV_OK) {
         put_command(out, stmt, fleet->wall_us() / 1000);
+        err = site != NULL ? sv_text_copy(sv_stmt_text(stmt, 14), site, SV_ID_ROOM) : SV_OK;
     } else if (err == SV_ERR_NOT_FOUND) {
         err = sv_fail(why, err, "there is no command " SV_TEXT_FMT, SV_TEXT_ARG(id));
     }
@@ -345,8 +348,9 @@ void sv_commands_tell(sv_fleet *fleet, sv_text id) {
     }
     SV_DEFER(sv_textbuf_drop) sv_textbuf data = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&data);
-    if (sv_commands_write(fleet, id, &out, NULL) == SV_OK && !data.overflowed) {
-        sv_live_send(fleet->live, "command", sv_textbuf_text(&data));
+    char site[SV_ID_ROOM];
+    if (sv_commands_write(fleet, id, &out, site, NULL) == SV_OK && !data.overflowed) {
+        sv_live_send(fleet->live, site, "command", sv_textbuf_text(&data));
     }
 }
 

@@ -38,7 +38,9 @@ sv_uplink_fn sv_commands_take;
 sv_err sv_commands_list(sv_fleet *fleet, const sv_device *device, size_t limit, const char *cursor,
                         sv_json_out *out, char next[SV_COMMANDS_CURSOR_MAX], sv_why *why);
 /// One of them. SV_ERR_NOT_FOUND.
-sv_err sv_commands_write(sv_fleet *fleet, sv_text id, sv_json_out *out, sv_why *why);
+/// `site` (may be NULL) gets the one whose device it is.
+sv_err sv_commands_write(sv_fleet *fleet, sv_text id, sv_json_out *out, char site[SV_ID_ROOM],
+                         sv_why *why);
 /// Tell the live clients about it.
 void sv_commands_tell(sv_fleet *fleet, sv_text id);
 

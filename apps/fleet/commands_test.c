@@ -58,7 +58,7 @@ static void must_show(fixture *f, const char *id, const char *part) {
     char room[8192] = "";
     sv_textbuf json = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&json);
-    assert_int_equal(sv_commands_write(&f->fleet, sv_text_of(id), &out, NULL), SV_OK);
+    assert_int_equal(sv_commands_write(&f->fleet, sv_text_of(id), &out, NULL, NULL), SV_OK);
     assert_int_equal(sv_textbuf_end(&json), SV_OK);
     if (strstr(room, part) == NULL) {
         fail_msg("no %s in %s", part, room);

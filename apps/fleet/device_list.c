@@ -16,6 +16,9 @@ static bool stands(const sv_fleet *fleet, const sv_device_query *query, const sv
 }
 
 static bool matches(const sv_device_query *query, const sv_device *device) {
+    if (query->sites != NULL && !sv_sites_have(query->sites, sv_text_of(device->site->name))) {
+        return false;
+    }
     if (query->site[0] != '\0' && strcmp(query->site, device->site->name) != 0) {
         return false;
     }

@@ -25,6 +25,7 @@ typedef struct sv_device_query {
     sv_device_sort sort;
     size_t limit;
     const char *cursor; ///< empty: from the start
+    const char *sites;  ///< of these alone (sv_person.sites); NULL: of all
 } sv_device_query;
 
 /// {"items","next","total"}. SV_ERR_INVALID for a cursor that is none of ours.

@@ -91,7 +91,8 @@ typedef struct sv_enrol_query {
     const char *id; ///< of this one alone; NULL: of all
     int state;      ///< a sv_enrol_state; -1: any
     size_t limit;
-    sv_text cursor; ///< empty: from the newest
+    sv_text cursor;    ///< empty: from the newest
+    const char *sites; ///< of these alone (sv_person.sites); NULL: of all
 } sv_enrol_query;
 
 /// The newest first. SV_ERR_INVALID for a cursor that is none of ours. [enrol-5]

@@ -135,6 +135,25 @@ static void add(sv_visit *v, const asked *a) {
     explicit_bzero(grants, a->count * sizeof *grants);
 }
 
+/// Nobody adds a device where he sees nothing. [people-13]
+static bool sees_each(const sv_visit *v, const asked *a) {
+    for (size_t i = 0; i < a->count; i++) {
+        const sv_device *device =
+            sv_registry_device(v->fleet->registry, sv_text_of(a->wishes[i].id));
+        if (!sv_person_sees(&v->person, sv_text_of(a->wishes[i].site))) {
+            sv_http_problem(v->request, 404, "Not found", "there is no site '%s'",
+                            a->wishes[i].site);
+            return false;
+        }
+        // An id is taken once for all sites; where it is, is told to who sees it.
+        if (device != NULL && !sv_person_sees(&v->person, sv_text_of(device->site->name))) {
+            sv_http_problem(v->request, 409, "Conflict", "the id %s is taken", a->wishes[i].id);
+            return false;
+        }
+    }
+    return true;
+}
+
 void sv_enrol_door_add(sv_visit *v) {
     SV_DEFER(sv_json_drop) sv_json *body = NULL;
     sv_why why = { 0 };
@@ -145,10 +164,8 @@ void sv_enrol_door_add(sv_visit *v) {
     }
     if (err != SV_OK) {
         sv_http_problem(v->request, 400, "Bad request", "%s", why.text);
-    } else if (a.check) {
-        tell_faults(v, &a);
-    } else {
-        add(v, &a);
+    } else if (sees_each(v, &a)) {
+        (a.check ? tell_faults : add)(v, &a);
     }
     sv_mem_drop(&a.wishes);
 }
@@ -167,6 +184,7 @@ void sv_enrol_door_list(sv_visit *v) {
         || !sv_visit_number(v, "limit", SV_ENROL_LIMIT_MAX, &limit)) {
         return;
     }
+    query.sites = v->person.sites;
     query.id = id[0] != '\0' ? id : NULL;
     query.cursor = sv_text_of(cursor);
     query.limit = limit > 0 ? (size_t) limit : 1;

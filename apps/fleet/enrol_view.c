@@ -143,7 +143,8 @@ static void put_row(sv_stmt *row, sv_json_out *out) {
 #define LIST(of)                                                                                   \
     "SELECT seq, id, site, created_us, expires_us, user, " STATE                                   \
     ", last_us, last_from, last_outcome, idevid FROM enrolment_token WHERE " of                    \
-    " seq < ?2 AND (?3 < 0 OR " STATE " = ?3) ORDER BY seq DESC LIMIT ?4"
+    " seq < ?2 AND (?3 < 0 OR " STATE " = ?3)"                                                     \
+    " AND (?6 = '' OR instr(?6, '\"' || site || '\"') > 0) ORDER BY seq DESC LIMIT ?4"
 
 /// Of one device there are few, and an index leads to them.
 static sv_err find_rows(sv_fleet *fleet, const sv_enrol_query *query, uint64_t before,
@@ -158,6 +159,7 @@ static sv_err find_rows(sv_fleet *fleet, const sv_enrol_query *query, uint64_t b
     sv_stmt_bind_int(*row, 2, (int64_t) before);
     sv_stmt_bind_int(*row, 3, query->state);
     sv_stmt_bind_int(*row, 4, (int64_t) query->limit + 1);
+    sv_stmt_bind_str(*row, 6, query->sites != NULL ? query->sites : "");
     return SV_OK;
 }
 

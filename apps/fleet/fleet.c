@@ -5,6 +5,7 @@
 #include "certify.h"
 #include "clones.h"
 #include "crl.h"
+#include "factor.h"
 #include "inbox.h"
 #include "maintenance.h"
 #include "notify.h"
@@ -117,6 +118,9 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         out->certify = sv_certify_new(out);
         err = sv_people_admin_token(out->db, out->config.admin_token_file, why);
     }
+    if (err == SV_OK) {
+        err = sv_factor_open(out->config.store.path, &out->factor_key, why);
+    }
     if (err == SV_OK && loop != NULL) {
         err = sv_passwords_open(loop, &out->passwords, why);
     }
@@ -128,6 +132,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
 
 void sv_fleet_drop(sv_fleet *fleet) {
     sv_passwords_drop(&fleet->passwords);
+    sv_aead_drop(&fleet->factor_key);
     sv_certify_drop(&fleet->certify);
     sv_signer_drop(&fleet->signer);
     sv_notify_drop(&fleet->notify);
@@ -153,7 +158,7 @@ void sv_fleet_tell_device(sv_fleet *fleet, const sv_device *device) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf data = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&data);
     sv_view_device(fleet, device, false, &out);
-    sv_live_send(fleet->live, "device", sv_textbuf_text(&data));
+    sv_live_send(fleet->live, device->site->name, "device", sv_textbuf_text(&data));
 }
 
 void sv_fleet_judge(sv_fleet *fleet) {
@@ -174,10 +179,11 @@ void sv_fleet_tell_alert(sv_fleet *fleet, sv_text alert_id) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf data = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&data);
     char device_id[SV_ID_ROOM];
-    if (sv_inbox_write(fleet->db, alert_id, &out, device_id, NULL) != SV_OK) {
+    char site[SV_ID_ROOM];
+    if (sv_inbox_write(fleet->db, alert_id, &out, device_id, site, NULL) != SV_OK) {
         return;
     }
-    sv_live_send(fleet->live, "alert", sv_textbuf_text(&data));
+    sv_live_send(fleet->live, site, "alert", sv_textbuf_text(&data));
     sv_device *device = sv_registry_device(fleet->registry, sv_text_of(device_id));
     sv_alert_count count;
     if (device == NULL || sv_inbox_counts(fleet->db, NULL, device_id, &count) != SV_OK) {

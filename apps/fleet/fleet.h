@@ -11,6 +11,7 @@
 #include "push.h"
 #include "registry.h"
 
+#include <crypto/aead.h>
 #include <net/tls.h>
 #include <store/db.h>
 #include <sys/loop.h>
@@ -18,6 +19,7 @@
 /// What /metrics counts.
 typedef struct sv_fleet_counts {
     int64_t points_stored, points_repeated, items_refused, batches, alerts_taken, logins_refused;
+    int64_t requests_denied; ///< for want of a session, a role, a scope or a site
 } sv_fleet_counts;
 
 typedef struct sv_asks sv_asks; ///< questions that gateways have not answered yet
@@ -45,11 +47,14 @@ typedef struct sv_fleet {
     int64_t belief_kept_us;
     int64_t expiry_next_us;   ///< when certificates that end are looked at again (monotonic)
     struct sv_signer *signer; ///< NULL: none is configured
+    uint16_t operator_port;   ///< of the operator door, so
     uint16_t device_port;     ///< of the device door, once it is open
     sv_tls *device_tls;       ///< what peers of the device door are judged by
     sv_throttle throttle;
     sv_user_throttle user_throttle;
+    sv_throttle denials;     ///< written down, by user
     sv_passwords *passwords; ///< NULL without a loop
+    sv_aead *factor_key;     ///< seals second factors
     sv_fleet_counts counts;
     int64_t (*wall_us)(void);     ///< the clocks; a test brings its own
     int64_t (*believed_us)(void); ///< by it is judged what has ended or is too old [clock-6]

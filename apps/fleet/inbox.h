@@ -31,9 +31,9 @@ sv_err sv_inbox_normal(sv_db *db, sv_text id, const char *user, int64_t now_ms, 
 /// What the inbox calls it; info for anything else.
 sv_severity sv_inbox_severity(sv_text name);
 
-/// The alert as JSON. SV_ERR_NOT_FOUND. `device` (may be NULL) gets the id it is about.
+/// The alert as JSON. SV_ERR_NOT_FOUND. `device` and `site` (may be NULL) get whose it is.
 sv_err sv_inbox_write(sv_db *db, sv_text id, sv_json_out *out, char device[SV_ID_ROOM],
-                      sv_why *why);
+                      char site[SV_ID_ROOM], sv_why *why);
 
 enum { SV_INBOX_OPEN = 1, SV_INBOX_ACKNOWLEDGED = 2, SV_INBOX_CLEARED = 4 };
 
@@ -44,6 +44,7 @@ typedef struct sv_inbox_query {
     const char *device;
     size_t limit;
     const char *cursor; ///< NULL: from the newest
+    const char *sites;  ///< of these alone (sv_person.sites); NULL: of all
 } sv_inbox_query;
 
 /// An array, newest first; `next` gets the cursor of what follows, or is empty.

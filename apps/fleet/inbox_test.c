@@ -62,14 +62,14 @@ static void how_unusual_it_is_stays_when_it_is_over(void **state) {
     alert.expected_high = 64.5;
     assert_int_equal(sv_inbox_take(f->fleet.db, &alert, "north", "", NULL), SV_OK);
     take(f, "a1", SV_ALERT_CLEARED, 2000);
-    assert_int_equal(sv_inbox_write(f->fleet.db, SV_TEXT("a1"), &out, NULL, NULL), SV_OK);
+    assert_int_equal(sv_inbox_write(f->fleet.db, SV_TEXT("a1"), &out, NULL, NULL, NULL), SV_OK);
     assert_non_null(strstr(text.at, "\"score\":87,\"expected\":[52,64.5],\"normal_at\":null"));
     assert_non_null(strstr(text.at, "\"state\":\"cleared\""));
     // Others have none of it.
     take(f, "a2", SV_ALERT_RAISED, 3000);
     sv_textbuf_clear(&text);
     out = (sv_json_out) SV_JSON_OUT(&text);
-    assert_int_equal(sv_inbox_write(f->fleet.db, SV_TEXT("a2"), &out, NULL, NULL), SV_OK);
+    assert_int_equal(sv_inbox_write(f->fleet.db, SV_TEXT("a2"), &out, NULL, NULL, NULL), SV_OK);
     assert_null(strstr(text.at, "score"));
 }
 

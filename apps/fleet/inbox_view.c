@@ -56,7 +56,7 @@ static void put_alert(sv_json_out *out, sv_stmt *stmt) {
 }
 
 sv_err sv_inbox_write(sv_db *db, sv_text id, sv_json_out *out, char device[SV_ID_ROOM],
-                      sv_why *why) {
+                      char site[SV_ID_ROOM], sv_why *why) {
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(db, "SELECT " COLUMNS " FROM alert WHERE id = ?1", &stmt, why));
     sv_stmt_bind_text(stmt, 1, id);
@@ -65,6 +65,9 @@ sv_err sv_inbox_write(sv_db *db, sv_text id, sv_json_out *out, char device[SV_ID
         put_alert(out, stmt);
         if (device != NULL) {
             err = sv_text_copy(sv_stmt_text(stmt, 1), device, SV_ID_ROOM);
+        }
+        if (err == SV_OK && site != NULL) {
+            err = sv_text_copy(sv_stmt_text(stmt, 2), site, SV_ID_ROOM);
         }
     } else if (err == SV_ERR_NOT_FOUND) {
         err = sv_fail(why, err, "there is no alert " SV_TEXT_FMT, SV_TEXT_ARG(id));
@@ -77,6 +80,7 @@ sv_err sv_inbox_write(sv_db *db, sv_text id, sv_json_out *out, char device[SV_ID
     "SELECT " COLUMNS " FROM alert WHERE " extra "((1 << state) & ?1) <> 0"                        \
     " AND (?2 IS NULL OR severity = ?2) AND (?3 IS NULL OR site = ?3)"                             \
     " AND (?4 IS NULL OR device = ?4) AND (raised_ms, id) < (?5, ?6)"                              \
+    " AND (?8 = '' OR instr(?8, '\"' || site || '\"') > 0)"                                        \
     " ORDER BY raised_ms DESC, id DESC LIMIT ?7"
 
 static sv_err read_cursor(const char *cursor, int64_t *raised_ms, sv_text *id, sv_why *why) {
@@ -112,6 +116,7 @@ sv_err sv_inbox_list(sv_db *db, const sv_inbox_query *query, sv_json_out *out,
     sv_stmt_bind_int(stmt, 5, raised_ms);
     sv_stmt_bind_text(stmt, 6, id);
     sv_stmt_bind_int(stmt, 7, (int64_t) query->limit + 1);
+    sv_stmt_bind_str(stmt, 8, query->sites != NULL ? query->sites : "");
     sv_json_open_array(out);
     sv_textbuf cursor = { .at = next, .cap = SV_INBOX_CURSOR_MAX };
     bool more = false;

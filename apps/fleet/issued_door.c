@@ -53,6 +53,9 @@ static bool matches(const sv_issued_query *query, const line *one, int64_t now_u
     if (query->state >= 0 && (int) state_of(one, now_us) != query->state) {
         return false;
     }
+    if (query->sites != NULL && !sv_sites_have(query->sites, sv_text_of(one->site))) {
+        return false;
+    }
     if (query->site[0] != '\0' && strcmp(query->site, one->site) != 0) {
         return false;
     }
@@ -161,6 +164,7 @@ void sv_issued_door(sv_visit *v) {
         return;
     }
     query.limit = limit > 0 ? (size_t) limit : 1;
+    query.sites = v->person.sites;
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };

@@ -23,6 +23,7 @@ typedef struct sv_issued_query {
     const char *text; ///< in the id or the serial number, without case
     const char *cursor;
     size_t limit;
+    const char *sites; ///< of these alone (sv_person.sites); NULL: of all
 } sv_issued_query;
 
 /// {"items","next"}, what ends first comes first. [enrol-31]

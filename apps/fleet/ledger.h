@@ -23,8 +23,8 @@ sv_err sv_ledger_write_device(sv_db *db, const sv_device *device, int64_t day, s
                               sv_why *why);
 
 /// {"items":[...],"next"}: one line per device, by id, after `cursor` (empty: from the first).
-/// [api-2]
-sv_err sv_ledger_write_day(const sv_fleet *fleet, int64_t day, const char *cursor, size_t limit,
-                           sv_json_out *out, sv_why *why);
+/// Of these sites alone (sv_person.sites); "": of all. [api-2]
+sv_err sv_ledger_write_day(const sv_fleet *fleet, int64_t day, const char *sites,
+                           const char *cursor, size_t limit, sv_json_out *out, sv_why *why);
 
 #endif

@@ -22,14 +22,16 @@ static sv_err write_delivery(const sv_visit *v, sv_text id, const char *cursor, 
                              int64_t limit, sv_json_out *out, sv_why *why) {
     if (id.len > 0) {
         const sv_device *device = sv_registry_device(v->fleet->registry, id);
-        return device == NULL ? sv_fail(why, SV_ERR_NOT_FOUND,
-                                        "there is no device '" SV_TEXT_FMT "'", SV_TEXT_ARG(id))
-                              : sv_ledger_write_device(v->fleet->db, device, day, out, why);
+        bool seen = device != NULL && sv_person_sees(&v->person, sv_text_of(device->site->name));
+        return !seen ? sv_fail(why, SV_ERR_NOT_FOUND, "there is no device '" SV_TEXT_FMT "'",
+                               SV_TEXT_ARG(id))
+                     : sv_ledger_write_device(v->fleet->db, device, day, out, why);
     }
     if (day == SV_LEDGER_ALL_DAYS) {
         return sv_fail(why, SV_ERR_INVALID, "name a device, a day, or both");
     }
-    return sv_ledger_write_day(v->fleet, day, cursor, limit > 0 ? (size_t) limit : 1, out, why);
+    return sv_ledger_write_day(v->fleet, day, v->person.sites, cursor,
+                               limit > 0 ? (size_t) limit : 1, out, why);
 }
 
 void sv_ledger_door(sv_visit *v) {

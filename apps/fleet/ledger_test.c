@@ -237,7 +237,7 @@ static void a_day_of_the_fleet_is_a_line_per_device(void **state) {
         char room[1024];
         sv_textbuf text = SV_TEXTBUF(room);
         sv_json_out out = SV_JSON_OUT(&text);
-        assert_int_equal(sv_ledger_write_day(&f->fleet, FIRST_DAY, cursors[i], 1, &out, NULL),
+        assert_int_equal(sv_ledger_write_day(&f->fleet, FIRST_DAY, "", cursors[i], 1, &out, NULL),
                          SV_OK);
         assert_int_equal(sv_textbuf_end(&text), SV_OK);
         assert_string_equal(room, PAGES[i]);
@@ -245,7 +245,7 @@ static void a_day_of_the_fleet_is_a_line_per_device(void **state) {
     char room[256];
     sv_textbuf text = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&text);
-    assert_int_equal(sv_ledger_write_day(&f->fleet, FIRST_DAY, "a b", 1, &out, NULL),
+    assert_int_equal(sv_ledger_write_day(&f->fleet, FIRST_DAY, "", "a b", 1, &out, NULL),
                      SV_ERR_INVALID);
 }
 

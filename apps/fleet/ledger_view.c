@@ -281,8 +281,18 @@ static sv_err put_device(sv_db *db, const char *id, int64_t day, sv_json_out *ou
     return SV_OK;
 }
 
-sv_err sv_ledger_write_day(const sv_fleet *fleet, int64_t day, const char *cursor, size_t limit,
-                           sv_json_out *out, sv_why *why) {
+/// The first device from `at` on that somebody of these sites sees; `known` when there is none.
+static size_t next_seen(const sv_fleet *fleet, const char *sites, size_t at, size_t known) {
+    while (at < known
+           && !sv_sites_have(sites,
+                             sv_text_of(sv_registry_device_at(fleet->registry, at)->site->name))) {
+        at++;
+    }
+    return at;
+}
+
+sv_err sv_ledger_write_day(const sv_fleet *fleet, int64_t day, const char *sites,
+                           const char *cursor, size_t limit, sv_json_out *out, sv_why *why) {
     if (cursor[0] != '\0' && !sv_id_is_valid(sv_text_of(cursor))) {
         return sv_fail(why, SV_ERR_INVALID, "cursor '%s' is not one of ours", cursor);
     }
@@ -291,17 +301,18 @@ sv_err sv_ledger_write_day(const sv_fleet *fleet, int64_t day, const char *curso
     while (at < known && strcmp(sv_registry_device_at(fleet->registry, at)->id, cursor) <= 0) {
         at++;
     }
-    size_t end = known - at > limit ? at + limit : known;
     const char *last = NULL;
     sv_json_open_object(out);
     sv_json_key(out, "items");
     sv_json_open_array(out);
-    for (; at < end; at++) {
+    at = next_seen(fleet, sites, at, known);
+    for (size_t count = 0; at < known && count < limit; count++) {
         last = sv_registry_device_at(fleet->registry, at)->id;
         SV_TRY(put_device(fleet->db, last, day, out, why));
+        at = next_seen(fleet, sites, at + 1, known);
     }
     sv_json_close_array(out);
-    sv_json_add_str(out, "next", end < known ? last : NULL);
+    sv_json_add_str(out, "next", at < known ? last : NULL);
     sv_json_close_object(out);
     return SV_OK;
 }

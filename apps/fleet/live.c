@@ -3,10 +3,12 @@
 #include <base/mem.h>
 #include <codec/json.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct client {
     sv_live *live;
     sv_http_events *events; ///< NULL: a free place
+    sv_person who;
 } client;
 
 typedef struct waiting_point {
@@ -54,12 +56,13 @@ static void on_closed(void *arg) {
     gone->live->client_count--;
 }
 
-void sv_live_join(sv_live *live, sv_http_request *request) {
+void sv_live_join(sv_live *live, sv_http_request *request, const sv_person *who) {
     for (size_t i = 0; i < SV_LIVE_CLIENTS_MAX; i++) {
         client *place = &live->clients[i];
         if (place->events == NULL) {
             place->events = sv_http_events_start(request, on_closed, place);
             live->client_count += place->events != NULL;
+            place->who = *who;
             return;
         }
     }
@@ -77,18 +80,59 @@ size_t sv_live_clients(const sv_live *live) {
     return live->client_count;
 }
 
-void sv_live_send(sv_live *live, const char *name, sv_text data) {
-    if (live->client_count == 0) {
-        return;
+static void end(sv_live *live, client *one) {
+    sv_http_events_drop(&one->events);
+    live->client_count--;
+}
+
+static void give(sv_live *live, client *to, const char *name, sv_text data) {
+    if (sv_http_events_send(to->events, name, live->event_id, data) != SV_OK) {
+        end(live, to);
     }
-    live->event_id++;
+}
+
+void sv_live_send(sv_live *live, const char *site, const char *name, sv_text data) {
+    live->event_id += live->client_count > 0;
     for (size_t i = 0; i < SV_LIVE_CLIENTS_MAX; i++) {
         client *to = &live->clients[i];
         if (to->events != NULL
-            && sv_http_events_send(to->events, name, live->event_id, data) != SV_OK) {
-            sv_http_events_drop(&to->events);
-            to->events = NULL;
-            live->client_count--;
+            && (site != NULL ? sv_person_sees(&to->who, sv_text_of(site))
+                             : sv_person_sees_all(&to->who))) {
+            give(live, to, name, data);
+        }
+    }
+}
+
+size_t sv_live_views(const sv_live *live, const char *views[SV_LIVE_CLIENTS_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < SV_LIVE_CLIENTS_MAX; i++) {
+        const client *one = &live->clients[i];
+        bool known = one->events == NULL;
+        for (size_t have = 0; !known && have < count; have++) {
+            known = strcmp(views[have], one->who.sites) == 0;
+        }
+        if (!known) {
+            views[count++] = one->who.sites;
+        }
+    }
+    return count;
+}
+
+void sv_live_send_view(sv_live *live, const char *view, const char *name, sv_text data) {
+    live->event_id++;
+    for (size_t i = 0; i < SV_LIVE_CLIENTS_MAX; i++) {
+        client *to = &live->clients[i];
+        if (to->events != NULL && strcmp(to->who.sites, view) == 0) {
+            give(live, to, name, data);
+        }
+    }
+}
+
+void sv_live_review(sv_live *live, sv_live_may *may, void *arg) {
+    for (size_t i = 0; i < SV_LIVE_CLIENTS_MAX; i++) {
+        client *one = &live->clients[i];
+        if (one->events != NULL && !may(arg, &one->who)) {
+            end(live, one);
         }
     }
 }
@@ -139,21 +183,45 @@ static size_t put_stream(sv_json_out *out, const waiting_point *points, size_t c
     return used;
 }
 
-void sv_live_flush(sv_live *live) {
+/// The points of one stream that nobody of these sites is told.
+static size_t skip_stream(const waiting_point *points, size_t count) {
+    size_t used = 1;
+    while (used < count && points[used].stream == points[0].stream) {
+        used++;
+    }
+    return used;
+}
+
+static void flush_view(sv_live *live, const char *view, size_t count) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf data = SV_TEXTBUF_HEAP(SV_HTTP_STREAM_QUEUE_MAX);
-    size_t count = live->point_count;
-    live->point_count = 0;
-    qsort(live->points, count, sizeof *live->points, by_stream);
     for (size_t i = 0; i < count && live->client_count > 0;) {
+        size_t empty;
         sv_textbuf_clear(&data);
         sv_json_out out = SV_JSON_OUT(&data);
         sv_json_open_array(&out);
+        empty = data.len;
         while (i < count && data.len < SV_LIVE_EVENT_BYTES_MAX) {
-            i += put_stream(&out, live->points + i, count - i);
+            const waiting_point *next = live->points + i;
+            bool seen = sv_sites_have(view, sv_text_of(next->stream->device->site->name));
+            i += seen ? put_stream(&out, next, count - i) : skip_stream(next, count - i);
         }
+        bool any = data.len > empty;
         sv_json_close_array(&out);
-        if (!data.overflowed) {
-            sv_live_send(live, "points", sv_textbuf_text(&data));
+        if (any && !data.overflowed) {
+            sv_live_send_view(live, view, "points", sv_textbuf_text(&data));
         }
+    }
+}
+
+void sv_live_flush(sv_live *live) {
+    char view[SV_SITES_ROOM];
+    const char *views[SV_LIVE_CLIENTS_MAX] = { NULL };
+    size_t count = live->point_count;
+    size_t view_count = count > 0 ? sv_live_views(live, views) : 0;
+    live->point_count = 0;
+    qsort(live->points, count, sizeof *live->points, by_stream);
+    for (size_t i = 0; i < view_count; i++) {
+        memcpy(view, views[i], sizeof view); // whose client may go meanwhile
+        flush_view(live, view, count);
     }
 }

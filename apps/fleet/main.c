@@ -11,6 +11,7 @@
 #include "enrol.h"
 #include "est_door.h"
 #include "expiry.h"
+#include "first_admin.h"
 #include "fleet.h"
 #include "inbox.h"
 #include "maintenance.h"
@@ -19,6 +20,8 @@
 #include "offline.h"
 #include "operator_door.h"
 #include "own_certificate.h"
+#include "reach.h"
+#include "recovered.h"
 #include "series.h"
 #include "signer.h"
 #include "standing_folder.h"
@@ -61,9 +64,16 @@ static void tell_overview(sv_fleet *fleet) {
         return;
     }
     SV_DEFER(sv_textbuf_drop) sv_textbuf data = SV_TEXTBUF_HEAP(SV_HTTP_STREAM_QUEUE_MAX);
-    sv_json_out out = SV_JSON_OUT(&data);
-    if (sv_view_overview(fleet, &out, NULL) == SV_OK && !data.overflowed) {
-        sv_live_send(fleet->live, "overview", sv_textbuf_text(&data));
+    const char *views[SV_LIVE_CLIENTS_MAX] = { NULL };
+    size_t count = sv_live_views(fleet->live, views);
+    for (size_t i = 0; i < count; i++) {
+        char view[SV_SITES_ROOM];
+        sv_json_out out = SV_JSON_OUT(&data);
+        (void) snprintf(view, sizeof view, "%s", views[i]); // whose client may go meanwhile
+        sv_textbuf_clear(&data);
+        if (sv_view_overview(fleet, view, &out, NULL) == SV_OK && !data.overflowed) {
+            sv_live_send_view(fleet->live, view, "overview", sv_textbuf_text(&data));
+        }
     }
 }
 
@@ -89,7 +99,10 @@ static void on_second(void *arg) {
         tell_overview(&p->fleet);
     }
     if (p->turn % PRUNE_TURNS == 0) {
+        sv_recovered_turn(&p->fleet);
         sv_fleet_prune(&p->fleet, &p->prune_cursor);
+        sv_reach_review(&p->fleet);
+        sv_first_admin_turn(&p->fleet);
     }
 }
 
@@ -310,6 +323,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     p->fleet.device_port = sv_http_server_port(p->devices);
     SV_TRY(sv_loop_on_signal(p->loop, SIGHUP, on_reload, p, why));
     SV_TRY(write_ports(p, why));
+    sv_first_admin_open(&p->fleet, sv_http_server_port(p->operators));
     p->own_certificates = sv_own_certificates_open(&p->fleet, sv_signer_issue, reload_tls, p);
     p->second = sv_timer_new(p->loop, on_second, p);
     p->ping = sv_timer_new(p->loop, on_ping, p);

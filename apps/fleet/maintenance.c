@@ -47,7 +47,7 @@ static void tell_live(sv_fleet *fleet, sv_maintained what) {
     sv_json_key(&out, "maintenance");
     sv_maintenance_write(what.site, NULL, &out);
     sv_json_close_object(&out);
-    sv_live_send(fleet->live, "maintenance", sv_textbuf_text(&data));
+    sv_live_send(fleet->live, what.site->name, "maintenance", sv_textbuf_text(&data));
 }
 
 bool sv_maintenance_is_on(const sv_site *site, const sv_device *device) {

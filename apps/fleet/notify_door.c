@@ -29,7 +29,8 @@ void sv_notify_door_list(sv_visit *v) {
     sv_notify_query query = { .state = state - 1,
                               .channel = channel,
                               .cursor = cursor,
-                              .limit = limit > 0 ? (size_t) limit : 1 };
+                              .limit = limit > 0 ? (size_t) limit : 1,
+                              .sites = v->person.sites };
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };

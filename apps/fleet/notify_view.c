@@ -86,12 +86,15 @@ sv_err sv_notify_list(sv_fleet *fleet, const sv_notify_query *query, sv_json_out
     SV_TRY(read_cursor(query->cursor, &before, why));
     SV_TRY(sv_db_stmt(fleet->db,
                       COLUMNS "WHERE seq < ?1 AND (?2 < 0 OR state = ?2)"
-                              " AND (?3 = '' OR channel = ?3) ORDER BY seq DESC LIMIT ?4",
+                              " AND (?3 = '' OR channel = ?3)"
+                              " AND (?5 = '' OR instr(?5, '\"' || site || '\"') > 0)"
+                              " ORDER BY seq DESC LIMIT ?4",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, before);
     sv_stmt_bind_int(stmt, 2, query->state);
     sv_stmt_bind_str(stmt, 3, query->channel);
     sv_stmt_bind_int(stmt, 4, (int64_t) query->limit + 1);
+    sv_stmt_bind_str(stmt, 5, query->sites != NULL ? query->sites : "");
     sv_json_open_array(out);
     sv_err err;
     while ((err = sv_stmt_next(stmt, why)) == SV_OK) {

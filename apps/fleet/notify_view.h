@@ -14,6 +14,7 @@ typedef struct sv_notify_query {
     const char *channel; ///< "": every one
     const char *cursor;  ///< "": from the newest
     size_t limit;
+    const char *sites; ///< of these alone (sv_person.sites); NULL: of all
 } sv_notify_query;
 
 /// Newest first. SV_ERR_INVALID for a broken cursor; `next` is "" after the last.

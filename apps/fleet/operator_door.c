@@ -15,11 +15,13 @@
 #include "maintenance_door.h"
 #include "notify_door.h"
 #include "raw.h"
+#include "reach.h"
 #include "rules_door.h"
 #include "series.h"
 #include "session_door.h"
 #include "standing.h"
 #include "standing_door.h"
+#include "tokens_door.h"
 #include "users_door.h"
 #include "views.h"
 #include "visit.h"
@@ -30,7 +32,7 @@
 
 extern const char sv_fleet_openapi[], sv_fleet_openapi_end[];
 
-enum { OPEN_TO_ALL = -1 };
+enum { OPEN_TO_ALL = SV_ROUTE_OPEN };
 
 static const struct {
     const char *name, *value;
@@ -49,7 +51,7 @@ static void show_overview(sv_visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
-    sv_visit_json(v, sv_view_overview(v->fleet, &out, &why), &json, &why);
+    sv_visit_json(v, sv_view_overview(v->fleet, v->person.sites, &out, &why), &json, &why);
 }
 
 static void list_devices(sv_visit *v) {
@@ -68,7 +70,8 @@ static void list_devices(sv_visit *v) {
                               .cursor = cursor,
                               .online = -1,
                               .health = -1,
-                              .standing = SV_DEVICES_STANDING };
+                              .standing = SV_DEVICES_STANDING,
+                              .sites = v->person.sites };
     if (!sv_visit_word(v, "q", text) || !sv_visit_word(v, "site", site)
         || !sv_visit_word(v, "cursor", cursor)
         || !sv_visit_choice(v, "status", STATUS, &query.online)
@@ -164,7 +167,8 @@ static void list_alerts(sv_visit *v) {
                              .site = word_or_null(site),
                              .device = word_or_null(device),
                              .cursor = word_or_null(cursor),
-                             .limit = limit > 0 ? (size_t) limit : 1 };
+                             .limit = limit > 0 ? (size_t) limit : 1,
+                             .sites = v->person.sites };
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
@@ -183,7 +187,7 @@ static void show_alert(sv_visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_LIVE_EVENT_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
-    sv_visit_json(v, sv_inbox_write(v->fleet->db, v->id, &out, NULL, &why), &json, &why);
+    sv_visit_json(v, sv_inbox_write(v->fleet->db, v->id, &out, NULL, NULL, &why), &json, &why);
 }
 
 static void answer_alert(const sv_visit *v, sv_err err, const sv_why *why_not) {
@@ -192,7 +196,7 @@ static void answer_alert(const sv_visit *v, sv_err err, const sv_why *why_not) {
     sv_why why = *why_not;
     if (err == SV_OK) {
         sv_fleet_tell_alert(v->fleet, v->id);
-        err = sv_inbox_write(v->fleet->db, v->id, &out, NULL, &why);
+        err = sv_inbox_write(v->fleet->db, v->id, &out, NULL, NULL, &why);
     }
     sv_visit_json(v, err, &json, &why);
 }
@@ -218,7 +222,7 @@ static void say_normal(sv_visit *v) {
 // ---- the rest -----------------------------------------------------------------------------------
 
 static void join_live(sv_visit *v) {
-    sv_live_join(v->fleet->live, v->request);
+    sv_live_join(v->fleet->live, v->request, &v->person);
 }
 
 static void show_openapi(sv_visit *v) {
@@ -259,16 +263,17 @@ static void show_ready(sv_visit *v) {
 /// What a route needs beside the role: one of these scopes, where somebody comes with a token.
 enum { EVERY_SCOPE = SV_SCOPE_ALL, BY_SESSION = 0 };
 
-static const struct {
-    const char *method, *path; ///< `*` is one segment
-    int least;                 ///< role, or OPEN_TO_ALL
-    unsigned scopes;           ///< of tokens; BY_SESSION: no token is enough
-    void (*answer)(sv_visit *v);
-} ROUTES[] = {
+static const sv_operator_route ROUTES[] = {
     { "POST", "/api/v1/session", OPEN_TO_ALL, EVERY_SCOPE, sv_session_door_login },
     { "GET", "/api/v1/session", SV_PERSON_VIEWER, EVERY_SCOPE, sv_session_door_show },
     { "DELETE", "/api/v1/session", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_logout },
     { "POST", "/api/v1/session/password", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_password },
+    { "POST", "/api/v1/session/totp", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_add_factor },
+    { "DELETE", "/api/v1/session/totp", SV_PERSON_VIEWER, BY_SESSION,
+      sv_session_door_remove_factor },
+    { "GET", "/api/v1/tokens", SV_PERSON_VIEWER, SV_SCOPE_ADMIN, sv_tokens_door_list },
+    { "POST", "/api/v1/tokens", SV_PERSON_VIEWER, SV_SCOPE_ADMIN, sv_tokens_door_add },
+    { "DELETE", "/api/v1/tokens/*", SV_PERSON_VIEWER, SV_SCOPE_ADMIN, sv_tokens_door_remove },
     { "GET", "/api/v1/session/all", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_list },
     { "DELETE", "/api/v1/session/all", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_end_others },
     { "DELETE", "/api/v1/session/all/*", SV_PERSON_VIEWER, BY_SESSION, sv_session_door_end },
@@ -356,6 +361,11 @@ static const struct {
     { "GET", "/readyz", OPEN_TO_ALL, EVERY_SCOPE, show_ready },
 };
 
+const sv_operator_route *sv_operator_routes(size_t *count) {
+    *count = SV_COUNT(ROUTES);
+    return ROUTES;
+}
+
 static bool path_fits(const char *pattern, sv_text path, sv_visit *v) {
     sv_text left = sv_text_of(pattern);
     sv_text *part = &v->id;
@@ -383,6 +393,19 @@ static void answer_unknown(sv_http_request *request, bool known_path) {
     }
 }
 
+static void answer(sv_visit *v, const sv_operator_route *route) {
+    const sv_need need = { .least = (sv_person_role) route->least, .scopes = route->scopes };
+    if (route->least == OPEN_TO_ALL
+        || (sv_access_allow(v->fleet, v->request, &need, &v->person)
+            && sv_reach_allows(v, sv_reach_about(route->path)))) {
+        v->fleet->asks_from = sv_http_peer(v->request);
+        route->answer(v);
+        v->fleet->asks_from = NULL;
+    } else {
+        v->fleet->counts.requests_denied++;
+    }
+}
+
 void sv_operator_door(sv_http_request *request, void *arg) {
     sv_visit v = { .fleet = arg, .request = request };
     bool known_path = false;
@@ -398,13 +421,7 @@ void sv_operator_door(sv_http_request *request, void *arg) {
             continue;
         }
         sv_http_reply_header(request, "Cache-Control", "no-store");
-        const sv_need need = { .least = (sv_person_role) ROUTES[i].least,
-                               .scopes = ROUTES[i].scopes };
-        v.fleet->asks_from = sv_http_peer(request);
-        if (ROUTES[i].least == OPEN_TO_ALL || sv_access_allow(v.fleet, request, &need, &v.person)) {
-            ROUTES[i].answer(&v);
-        }
-        v.fleet->asks_from = NULL;
+        answer(&v, &ROUTES[i]);
         return;
     }
     answer_unknown(request, known_path);

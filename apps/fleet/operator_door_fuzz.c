@@ -108,7 +108,8 @@ static bool says(sv_text text, const char *what) {
 }
 
 /// `507` is the answer to who asks for too much, `503` to who asks what a gateway that is away
-/// would have to say; nothing else may be the server's fault.
+/// would have to say, and to a password, for which there is no thread here; nothing else may be the
+/// server's fault.
 static void check(sv_text answer, bool to_head) {
     const char *end = answer.len > 0 ? memmem(answer.at, answer.len, "\r\n\r\n", 4) : NULL;
     if (end == NULL) {
@@ -121,7 +122,8 @@ static void check(sv_text answer, bool to_head) {
     must(status.len > 3
          && (status.at[0] != '5' || sv_text_starts(status, SV_TEXT("507"))
              || sv_text_starts(status, SV_TEXT("501"))
-             || (sv_text_starts(status, SV_TEXT("503")) && says(body, "is not connected now"))));
+             || (sv_text_starts(status, SV_TEXT("503"))
+                 && (says(body, "is not connected now") || says(body, "wait to be judged")))));
     if (!to_head
         && (says(head, ": application/json\r") || says(head, ": application/problem+json\r"))) {
         SV_DEFER(sv_json_drop) sv_json *root = NULL;

@@ -5,7 +5,6 @@
 #include <codec/encode.h>
 #include <crypto/random.h>
 #include <string.h>
-#include <sys/disk.h>
 
 static const char *const KINDS[SV_LINK_KIND__COUNT] = {
     [SV_LINK_FIRST] = "first",
@@ -26,6 +25,17 @@ void sv_secret_hash(sv_text secret, char out[SV_SECRET_HASH_ROOM]) {
     sv_textbuf hex = { .at = out, .cap = SV_SECRET_HASH_ROOM };
     sv_hex_add(&hex, digest, sizeof digest);
     (void) sv_textbuf_end(&hex);
+}
+
+sv_err sv_people_beside(const char *store, const char *name, char path[SV_PATH_MAX], sv_why *why) {
+    const char *slash = strrchr(store, '/');
+    sv_textbuf text = { .at = path, .cap = SV_PATH_MAX };
+    sv_textbuf_add(
+        &text, (sv_text){ .at = store, .len = slash != NULL ? (size_t) (slash - store) + 1 : 0 });
+    sv_textbuf_add_str(&text, name);
+    return sv_textbuf_end(&text) == SV_OK
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID, "the path of %s is too long", name);
 }
 
 // ---- links --------------------------------------------------------------------------------------

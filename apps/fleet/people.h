@@ -8,6 +8,7 @@
 
 #include <base/time.h>
 #include <store/db.h>
+#include <sys/disk.h>
 
 enum {
     SV_SECRET_LEN = 43,
@@ -34,6 +35,9 @@ typedef enum sv_link_kind {
 } sv_link_kind;
 
 const char *sv_link_kind_name(sv_link_kind kind);
+
+/// A file in the folder of the database.
+sv_err sv_people_beside(const char *store, const char *name, char path[SV_PATH_MAX], sv_why *why);
 
 /// SHA-256 of a secret, in hexadecimal: what is kept of it.
 void sv_secret_hash(sv_text secret, char out[SV_SECRET_HASH_ROOM]);
@@ -68,6 +72,8 @@ sv_err sv_session_begin(sv_db *db, const char *user, const char *how, const sv_v
                         int64_t now_us, char session[SV_SECRET_ROOM], sv_why *why);
 /// SV_ERR_UNTRUSTED for an unknown or expired session, or a disabled user.
 sv_err sv_people_session(sv_db *db, sv_text session, int64_t now_us, sv_person *out, sv_why *why);
+/// The same by its number, and nothing is written down: for what goes on by itself.
+sv_err sv_session_person(sv_db *db, int64_t n, int64_t now_us, sv_person *out, sv_why *why);
 /// The one of this secret.
 sv_err sv_people_logout(sv_db *db, sv_text session, sv_why *why);
 /// One by its number; SV_ERR_NOT_FOUND when `user` has none of it.

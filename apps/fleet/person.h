@@ -45,6 +45,7 @@ typedef struct sv_person {
     unsigned scopes;           ///< SV_SCOPE_ALL for a session
     int64_t session;           ///< its number; 0: comes with an API token
     char token[SV_ID_ROOM];    ///< whose name this is; "" for a session
+    int64_t ends_us;           ///< when that token does; 0: never
     char sites[SV_SITES_ROOM]; ///< JSON: ["north","south"]; "": all, those to come as well
 } sv_person;
 

@@ -2,7 +2,10 @@
 
 #include "access.h"
 #include "deed.h"
+#include "factor.h"
+#include "first_admin.h"
 #include "passwords.h"
+#include "recovered.h"
 #include "users.h"
 #include "views.h"
 
@@ -12,7 +15,7 @@
 #include <string.h>
 #include <sys/log.h>
 
-enum { AGENT_SHOWN = 80 };
+enum { AGENT_SHOWN = 80, CODE_ROOM = 16 };
 
 static const char WRONG[] = "the user name, the password or the code is wrong";
 
@@ -27,6 +30,14 @@ static void refuse(const sv_visit *v, const char *detail) {
 
 static void answer_cookie(const sv_visit *v, const char *session) {
     sv_access_set_cookie(v->fleet, v->request, session);
+    sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
+}
+
+static void answer_done(const sv_visit *v, sv_err err, const sv_why *why) {
+    if (err != SV_OK) {
+        sv_visit_failure(v, err, why);
+        return;
+    }
     sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
 }
 
@@ -46,11 +57,16 @@ static void login_with_link(sv_visit *v, sv_text token) {
     if (!sv_access_may_try(v->fleet, v->request)) {
         return;
     }
+    sv_recovered_turn(v->fleet);
     sv_err err = sv_people_login(v->fleet->db, token, &visitor, v->fleet->believed_us(), session,
                                  &v->person, &kind, &why);
     if (err == SV_ERR_UNTRUSTED) {
         sv_access_failed(v->fleet, v->request);
-        sv_deed_refused(v, "", "session.begin", "", "a login link that is wrong, used or expired");
+        sv_deed_refused(
+            v, "",
+            &(const sv_deed){ .what = "session.begin",
+                              .about = "",
+                              .detail = "a login link that is wrong, used or expired" });
         refuse(v, why.text);
         return;
     }
@@ -59,11 +75,17 @@ static void login_with_link(sv_visit *v, sv_text token) {
         (void) snprintf(detail, sizeof detail, "by a link (%s)", sv_link_kind_name(kind));
         err = sv_deed_begin(v, &why);
         err = err == SV_OK ? leave_old(v, &why) : err;
-        err = sv_deed_end(v, err, "session.begin", v->person.user, detail, &why);
+        err = sv_deed_end(
+            v, err,
+            &(const sv_deed){ .what = "session.begin", .about = v->person.user, .detail = detail },
+            &why);
     }
     if (err != SV_OK) {
         sv_visit_failure(v, err, &why);
         return;
+    }
+    if (kind == SV_LINK_FIRST) {
+        sv_first_admin_turn(v->fleet);
     }
     answer_cookie(v, session);
 }
@@ -76,6 +98,7 @@ typedef struct attempt {
     sv_visit visit;
     sv_user user; ///< as it was when the job was made; no name: there is none
     char name[SV_ID_ROOM];
+    char code[CODE_ROOM]; ///< of the second factor; "": none was given
 } attempt;
 
 static bool may_try_user(const sv_visit *v, sv_text user) {
@@ -98,9 +121,13 @@ static void count_failure(const sv_visit *v, sv_text user) {
     sv_user_throttle_failed(&v->fleet->user_throttle, user, mono_us);
 }
 
+static void forgive_user(const sv_visit *v, sv_text user) {
+    sv_throttle_forgive(&v->fleet->throttle, sv_http_peer(v->request));
+    sv_user_throttle_forgive(&v->fleet->user_throttle, user);
+}
+
 static void forgive(const attempt *a) {
-    sv_throttle_forgive(&a->visit.fleet->throttle, sv_http_peer(a->visit.request));
-    sv_user_throttle_forgive(&a->visit.fleet->user_throttle, sv_text_of(a->name));
+    forgive_user(&a->visit, sv_text_of(a->name));
 }
 
 /// Takes `a`; whatever becomes of it, the request is answered.
@@ -136,22 +163,33 @@ static sv_err begin_session(attempt *a, char session[SV_SECRET_ROOM], sv_why *wh
     sv_visit *v = &a->visit;
     sv_visitor visitor = visitor_of(v);
     SV_TRY(sv_deed_begin(v, why));
-    sv_err err = leave_old(v, why);
+    int64_t now_us = v->fleet->believed_us();
+    sv_err err = sv_factor_check(v->fleet->db, v->fleet->factor_key, a->user.name,
+                                 sv_text_of(a->code), now_us, why);
+    err = err == SV_OK ? leave_old(v, why) : err;
     if (err == SV_OK) {
-        err = sv_session_begin(v->fleet->db, a->user.name, "password", &visitor,
-                               v->fleet->believed_us(), session, why);
+        err = sv_session_begin(v->fleet->db, a->user.name, "password", &visitor, now_us, session,
+                               why);
     }
-    return sv_deed_end(v, err, "session.begin", a->user.name, "by password", why);
+    return sv_deed_end(
+        v, err,
+        &(const sv_deed){ .what = "session.begin", .about = a->user.name, .detail = "by password" },
+        why);
 }
 
 /// What a stranger typed as a name may be a password: only names that exist are written down.
-static void tell_refused(const attempt *a) {
+static void tell_refused(const attempt *a, bool by_code) {
     const sv_visit *v = &a->visit;
     v->fleet->counts.logins_refused++;
     SV_LOG(warn, "access.refused", "a wrong user name or password from %s",
            sv_http_peer(v->request));
-    sv_deed_refused(v, "", "session.begin", a->user.name,
-                    a->user.name[0] != '\0' ? "a wrong password" : "a user that does not exist");
+    sv_deed_refused(v, "",
+                    &(const sv_deed){ .what = "session.begin",
+                                      .about = a->user.name,
+                                      .detail = a->user.name[0] == '\0'
+                                                    ? "a user that does not exist"
+                                                : by_code ? "a wrong code"
+                                                          : "a wrong password" });
     refuse(v, WRONG);
 }
 
@@ -160,15 +198,18 @@ static void login_judged(sv_password_job *job) {
     sv_why why = job->why;
     char session[SV_SECRET_ROOM];
     sv_err err = job->verdict == SV_OK ? still(a, &why) : job->verdict;
-    if (err == SV_OK) {
-        forgive(a);
+    bool by_password = err == SV_OK;
+    if (by_password) {
         (void) snprintf(a->visit.person.user, sizeof a->visit.person.user, "%s", a->user.name);
         err = begin_session(a, session, &why);
+    }
+    if (err != SV_ERR_UNTRUSTED) {
+        forgive(a);
     }
     if (err == SV_OK) {
         answer_cookie(&a->visit, session);
     } else if (err == SV_ERR_UNTRUSTED) {
-        tell_refused(a);
+        tell_refused(a, by_password);
     } else {
         sv_visit_failure(&a->visit, err, &why);
     }
@@ -176,7 +217,7 @@ static void login_judged(sv_password_job *job) {
     free(a);
 }
 
-static void login_with_password(sv_visit *v, sv_text user, sv_text password) {
+static void login_with_password(sv_visit *v, sv_text user, sv_text password, sv_text code) {
     sv_why why = { 0 };
     if (!may_try_user(v, user)) {
         return;
@@ -186,6 +227,7 @@ static void login_with_password(sv_visit *v, sv_text user, sv_text password) {
     a->job.check = true;
     a->job.done = login_judged;
     (void) sv_text_copy(user, a->name, sizeof a->name);
+    (void) sv_text_copy(code, a->code, sizeof a->code);
     sv_password_give(a->job.given, &a->job.given_bytes, password);
     sv_err err = sv_user_find(v->fleet->db, user, &a->user, &why);
     if (err == SV_OK && a->user.password[0] != '\0' && !a->user.disabled) {
@@ -201,6 +243,7 @@ void sv_session_door_login(sv_visit *v) {
     sv_text token;
     sv_text user;
     sv_text password;
+    sv_text code = SV_TEXT("");
     if (!sv_access_is_own_page(v->request)) {
         return;
     }
@@ -209,11 +252,13 @@ void sv_session_door_login(sv_visit *v) {
         login_with_link(v, token);
     } else if (read && sv_json_text(sv_json_get(body, "user"), &user)
                && sv_json_text(sv_json_get(body, "password"), &password)) {
-        login_with_password(v, user, password);
+        (void) sv_json_text(sv_json_get(body, "totp"), &code);
+        login_with_password(v, user, password, code);
     } else {
-        sv_http_problem(v->request, 400, "Bad request",
-                        "the body must be {\"user\":\"...\",\"password\":\"...\"} or, from a "
-                        "login link, {\"token\":\"...\"}");
+        sv_http_problem(
+            v->request, 400, "Bad request",
+            "the body must be {\"user\":\"...\",\"password\":\"...\",\"totp\":\"...\"} or, from a "
+            "login link, {\"token\":\"...\"}");
     }
 }
 
@@ -229,7 +274,11 @@ static sv_err change_password(attempt *a, char session[SV_SECRET_ROOM], sv_why *
         err = sv_session_begin(v->fleet->db, a->user.name, "password", &visitor, now_us, session,
                                why);
     }
-    return sv_deed_end(v, err, "user.password", a->user.name, "all other sessions ended", why);
+    return sv_deed_end(v, err,
+                       &(const sv_deed){ .what = "user.password",
+                                         .about = a->user.name,
+                                         .detail = "all other sessions ended" },
+                       why);
 }
 
 static void password_judged(sv_password_job *job) {
@@ -250,8 +299,10 @@ static void password_judged(sv_password_job *job) {
     if (err == SV_OK) {
         answer_cookie(v, session);
     } else if (err == SV_ERR_UNTRUSTED) {
-        sv_deed_refused(v, a->user.name, "user.password", a->user.name,
-                        "the password of before is wrong");
+        sv_deed_refused(v, a->user.name,
+                        &(const sv_deed){ .what = "user.password",
+                                          .about = a->user.name,
+                                          .detail = "the password of before is wrong" });
         sv_http_problem(v->request, 403, "Forbidden", "the password of before is wrong");
     } else {
         sv_visit_failure(v, err, &why);
@@ -300,6 +351,91 @@ void sv_session_door_password(sv_visit *v) {
     submit_password(v, &user, current, wanted);
 }
 
+// ---- the second factor --------------------------------------------------------------------------
+
+/// A secret, or the first code of it.
+static void add_factor(sv_visit *v, const sv_json *body, sv_textbuf *url) {
+    sv_why why = { 0 };
+    sv_text code = SV_TEXT("");
+    sv_fleet *fleet = v->fleet;
+    const char *user = v->person.user;
+    bool confirms = sv_json_text(sv_json_get(body, "code"), &code);
+    sv_err err = sv_deed_begin(v, &why);
+    if (err == SV_OK) {
+        err = confirms ? sv_factor_confirm(fleet->db, fleet->factor_key, user, code,
+                                           fleet->believed_us(), &why)
+                       : sv_factor_begin(fleet->db, fleet->factor_key, user, url, &why);
+        err = sv_deed_end(v, err,
+                          &(const sv_deed){ .what = "user.totp",
+                                            .about = user,
+                                            .detail = confirms ? "a code is asked for from now on"
+                                                               : "a secret was shown" },
+                          &why);
+    }
+    if (err != SV_OK) {
+        sv_visit_failure(v, err, &why);
+        return;
+    }
+    if (confirms) {
+        sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
+        return;
+    }
+    char room[SV_TOTP_URL_ROOM + 32];
+    sv_textbuf json = SV_TEXTBUF(room);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_json_open_object(&out);
+    sv_json_add_text(&out, "url", sv_textbuf_text(url));
+    sv_json_close_object(&out);
+    sv_visit_json(v, SV_OK, &json, &why);
+    explicit_bzero(room, sizeof room);
+}
+
+void sv_session_door_add_factor(sv_visit *v) {
+    SV_DEFER(sv_json_drop) sv_json *body = NULL;
+    char room[SV_TOTP_URL_ROOM];
+    sv_textbuf url = SV_TEXTBUF(room);
+    if (sv_json_parse(sv_http_body(v->request), &body, NULL, NULL) != SV_OK) {
+        sv_http_problem(v->request, 400, "Bad request",
+                        "the body must be {}, or {\"code\":\"123456\"} of the secret that was "
+                        "shown");
+        return;
+    }
+    add_factor(v, body, &url);
+    explicit_bzero(room, sizeof room);
+}
+
+/// Who has taken a session must not take the second factor away: a code of it is needed.
+void sv_session_door_remove_factor(sv_visit *v) {
+    sv_why why = { 0 };
+    const char *user = v->person.user;
+    sv_text name = sv_text_of(user);
+    if (!may_try_user(v, name)) {
+        return;
+    }
+    count_failure(v, name);
+    sv_err err = sv_deed_begin(v, &why);
+    if (err == SV_OK) {
+        err = sv_factor_check(v->fleet->db, v->fleet->factor_key, user,
+                              sv_text_of(sv_http_header(v->request, "X-Selvedge-Code")),
+                              v->fleet->believed_us(), &why);
+        err = err == SV_OK ? sv_user_forget_factor(v->fleet->db, user, &why) : err;
+        err = sv_deed_end(v, err,
+                          &(const sv_deed){ .what = "user.totp",
+                                            .about = user,
+                                            .detail = "no code is asked for any more" },
+                          &why);
+    }
+    if (err == SV_ERR_UNTRUSTED) {
+        sv_deed_refused(
+            v, user,
+            &(const sv_deed){ .what = "user.totp", .about = user, .detail = "a wrong code" });
+        sv_http_problem(v->request, 403, "Forbidden", "%s", why.text);
+        return;
+    }
+    forgive_user(v, name);
+    answer_done(v, err, &why);
+}
+
 // ---- the session --------------------------------------------------------------------------------
 
 void sv_session_door_show(sv_visit *v) {
@@ -323,20 +459,16 @@ void sv_session_door_show(sv_visit *v) {
     sv_visit_json(v, err == SV_ERR_NOT_FOUND ? SV_OK : err, &json, &why);
 }
 
-static void answer_done(const sv_visit *v, sv_err err, const sv_why *why) {
-    if (err != SV_OK) {
-        sv_visit_failure(v, err, why);
-        return;
-    }
-    sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
-}
-
 void sv_session_door_logout(sv_visit *v) {
     sv_why why = { 0 };
     sv_err err = sv_deed_begin(v, &why);
     if (err == SV_OK) {
         err = sv_session_end(v->fleet->db, v->person.user, v->person.session, &why);
-        err = sv_deed_end(v, err, "session.end", v->person.user, "signed out", &why);
+        err = sv_deed_end(v, err,
+                          &(const sv_deed){ .what = "session.end",
+                                            .about = v->person.user,
+                                            .detail = "signed out" },
+                          &why);
     }
     sv_access_clear_cookie(v->fleet, v->request);
     answer_done(v, err, &why);
@@ -356,7 +488,11 @@ void sv_session_door_end_others(sv_visit *v) {
     sv_err err = sv_deed_begin(v, &why);
     if (err == SV_OK) {
         err = sv_session_end_all(v->fleet->db, v->person.user, v->person.session, &why);
-        err = sv_deed_end(v, err, "session.end", v->person.user, "all but the one in use", &why);
+        err = sv_deed_end(v, err,
+                          &(const sv_deed){ .what = "session.end",
+                                            .about = v->person.user,
+                                            .detail = "all but the one in use" },
+                          &why);
     }
     answer_done(v, err, &why);
 }
@@ -371,7 +507,11 @@ void sv_session_door_end(sv_visit *v) {
     sv_err err = sv_deed_begin(v, &why);
     if (err == SV_OK) {
         err = sv_session_end(v->fleet->db, v->person.user, (int64_t) n, &why);
-        err = sv_deed_end(v, err, "session.end", v->person.user, "one of the own", &why);
+        err = sv_deed_end(v, err,
+                          &(const sv_deed){ .what = "session.end",
+                                            .about = v->person.user,
+                                            .detail = "one of the own" },
+                          &why);
     }
     answer_done(v, err, &why);
 }
@@ -402,7 +542,11 @@ void sv_session_door_link(sv_visit *v) {
     sv_err err = sv_deed_begin(v, &why);
     if (err == SV_OK) {
         err = make_link(v, token, &why);
-        err = sv_deed_end(v, err, "user.link", v->person.user, "for oneself", &why);
+        err =
+            sv_deed_end(v, err,
+                        &(const sv_deed){
+                            .what = "user.link", .about = v->person.user, .detail = "for oneself" },
+                        &why);
     }
     if (err != SV_OK) {
         sv_visit_failure(v, err, &why);

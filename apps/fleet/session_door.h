@@ -10,6 +10,8 @@ void sv_session_door_show(sv_visit *v);
 void sv_session_door_logout(sv_visit *v);
 void sv_session_door_link(sv_visit *v);
 void sv_session_door_password(sv_visit *v);
+void sv_session_door_add_factor(sv_visit *v);
+void sv_session_door_remove_factor(sv_visit *v);
 void sv_session_door_list(sv_visit *v);
 void sv_session_door_end_others(sv_visit *v);
 void sv_session_door_end(sv_visit *v);

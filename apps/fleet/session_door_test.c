@@ -203,6 +203,44 @@ static void sessions_are_seen_and_ended_by_their_owner_and_by_an_admin(void **st
     assert_int_equal(door_ask(d, "GET", LOGIN, eves, ""), 401);
 }
 
+static void let_in(door *d, int fd) {
+    size_t before = sv_live_clients(d->f.fleet.live);
+    int64_t end_us = sv_clock_monotonic_us() + DOOR_PATIENCE_US;
+    while (sv_live_clients(d->f.fleet.live) == before) {
+        sv_loop_turn(d->loop, 1000);
+        assert_true(fd >= 0 && sv_clock_monotonic_us() < end_us);
+    }
+}
+
+static int follow(door *d, const char *cookie) {
+    char request[DOOR_HEAD_MAX * 2];
+    int fd = door_connect(d);
+    (void) snprintf(request, sizeof request, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\n%s\r\n",
+                    cookie);
+    sv_text rest = sv_text_of(request);
+    sv_test_send(fd, &rest);
+    let_in(d, fd);
+    return fd;
+}
+
+// [people-8]
+static void a_live_stream_ends_with_the_session_it_is_of(void **state) {
+    door *d = *state;
+    char ada[DOOR_HEAD_MAX];
+    char eve[DOOR_HEAD_MAX];
+    door_user(d, "ada", "viewer", "null", ada);
+    door_user(d, "eve", "viewer", "null", eve);
+    int fds[3] = { follow(d, ada), follow(d, eve), -1 };
+    assert_int_equal(door_admin(d, "PATCH", "/api/v1/users/ada", "{\"sites\":[\"north\"]}"), 200);
+    assert_int_equal(sv_live_clients(d->f.fleet.live), 1);
+    fds[2] = follow(d, eve);
+    assert_int_equal(door_ask(d, "DELETE", LOGIN, eve, ""), 204);
+    assert_int_equal(sv_live_clients(d->f.fleet.live), 0);
+    for (size_t i = 0; i < SV_COUNT(fds); i++) {
+        (void) close(fds[i]);
+    }
+}
+
 // [people-7]
 static void a_login_that_still_waits_when_the_server_ends_is_finished(void **state) {
     door *d = *state;
@@ -238,6 +276,7 @@ int main(void) {
         TEST(a_session_that_the_browser_had_is_left_behind),
         TEST(another_sites_page_neither_signs_in_nor_changes_anything),
         TEST(sessions_are_seen_and_ended_by_their_owner_and_by_an_admin),
+        TEST(a_live_stream_ends_with_the_session_it_is_of),
         TEST(a_login_that_still_waits_when_the_server_ends_is_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,17 +66,13 @@ static sv_err read_person(sv_stmt *row, sv_person *out) {
     return SV_OK;
 }
 
-sv_err sv_people_session(sv_db *db, sv_text session, int64_t now_us, sv_person *out, sv_why *why) {
-    char hash[SV_SECRET_HASH_ROOM];
-    sv_secret_hash(session, hash);
-    sv_stmt *row;
-    SV_TRY(sv_db_stmt(db,
-                      "SELECT u.name, u.role, coalesce(u.sites, ''), s.n FROM session s"
-                      " JOIN user u ON u.name = s.user"
-                      " WHERE s.hash = ?1 AND s.used_us > ?2 AND s.created_us > ?3"
-                      " AND u.disabled = 0",
-                      &row, why));
-    sv_stmt_bind_str(row, 1, hash);
+#define PERSON                                                                                     \
+    "SELECT u.name, u.role, coalesce(u.sites, ''), s.n FROM session s"                             \
+    " JOIN user u ON u.name = s.user"                                                              \
+    " WHERE s.used_us > ?2 AND s.created_us > ?3 AND u.disabled = 0 AND "
+
+/// The first parameter is bound.
+static sv_err find_person(sv_stmt *row, int64_t now_us, sv_person *out, sv_why *why) {
     sv_stmt_bind_int(row, 2, now_us - SV_SESSION_IDLE_US);
     sv_stmt_bind_int(row, 3, now_us - SV_SESSION_LIFE_US);
     sv_err err = sv_stmt_next(row, why);
@@ -86,8 +82,24 @@ sv_err sv_people_session(sv_db *db, sv_text session, int64_t now_us, sv_person *
     SV_TRY(err);
     err = read_person(row, out);
     sv_stmt_reset(row);
-    SV_TRY(err);
+    return err;
+}
+
+sv_err sv_people_session(sv_db *db, sv_text session, int64_t now_us, sv_person *out, sv_why *why) {
+    char hash[SV_SECRET_HASH_ROOM];
+    sv_stmt *row;
+    sv_secret_hash(session, hash);
+    SV_TRY(sv_db_stmt(db, PERSON "s.hash = ?1", &row, why));
+    sv_stmt_bind_str(row, 1, hash);
+    SV_TRY(find_person(row, now_us, out, why));
     return touch(db, hash, now_us, why);
+}
+
+sv_err sv_session_person(sv_db *db, int64_t n, int64_t now_us, sv_person *out, sv_why *why) {
+    sv_stmt *row;
+    SV_TRY(sv_db_stmt(db, PERSON "s.n = ?1", &row, why));
+    sv_stmt_bind_int(row, 1, n);
+    return find_person(row, now_us, out, why);
 }
 
 // ---- ends ---------------------------------------------------------------------------------------

@@ -334,5 +334,5 @@ void sv_site_rules_tell_live(sv_fleet *fleet, const sv_site *site) {
     sv_json_open_object(&out);
     sv_json_add_str(&out, "site", site->name);
     sv_json_close_object(&out);
-    sv_live_send(fleet->live, "rules", sv_textbuf_text(&data));
+    sv_live_send(fleet->live, site->name, "rules", sv_textbuf_text(&data));
 }

@@ -246,6 +246,6 @@ void sv_standing_door_replace(sv_visit *v) {
 void sv_standing_door_gateways(sv_visit *v) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
     sv_json_out out = SV_JSON_OUT(&json);
-    sv_standing_write_gateways(v->fleet, &out);
+    sv_standing_write_gateways(v->fleet, v->person.sites, &out);
     sv_visit_json(v, SV_OK, &json, NULL);
 }

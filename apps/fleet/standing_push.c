@@ -226,7 +226,7 @@ static void write_head(const sv_standing_head *head, sv_json_out *out) {
     sv_json_close_object(out);
 }
 
-void sv_standing_write_gateways(sv_fleet *fleet, sv_json_out *out) {
+void sv_standing_write_gateways(sv_fleet *fleet, const char *sites, sv_json_out *out) {
     const sv_standing_pushing *pushing = &fleet->standing->pushing;
     const char *cannot = pushing->sign == NULL ? NO_SIGNER : pushing->why.text;
     sv_json_open_object(out);
@@ -237,7 +237,10 @@ void sv_standing_write_gateways(sv_fleet *fleet, sv_json_out *out) {
     sv_json_key(out, "gateways");
     sv_json_open_array(out);
     for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {
-        write_gateway(fleet, sv_registry_gateway_at(fleet->registry, i), out);
+        const sv_gateway *gateway = sv_registry_gateway_at(fleet->registry, i);
+        if (sv_sites_have(sites, sv_text_of(gateway->site->name))) {
+            write_gateway(fleet, gateway, out);
+        }
     }
     sv_json_close_array(out);
     sv_json_close_object(out);

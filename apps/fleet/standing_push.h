@@ -53,6 +53,7 @@ sv_err sv_standing_take_report(struct sv_fleet *fleet, sv_gateway *gateway, sv_t
                                sv_textbuf *answer, sv_why *why);
 /// {"version","head":{"version","at"}|null,"cannot":<why no more is signed>|null,"gateways":[{"id",
 /// "site","connected","version","at"}]}: `at` is when it said so.
-void sv_standing_write_gateways(struct sv_fleet *fleet, sv_json_out *out);
+/// Gateways of these sites alone (sv_person.sites); "": of all.
+void sv_standing_write_gateways(struct sv_fleet *fleet, const char *sites, sv_json_out *out);
 
 #endif

@@ -340,7 +340,7 @@ static void without_a_signer_it_holds_here_and_says_why_it_goes_no_further(void 
         char room[1024];
         sv_textbuf json = SV_TEXTBUF(room);
         sv_json_out out = SV_JSON_OUT(&json);
-        sv_standing_write_gateways(&l.f->fleet, &out);
+        sv_standing_write_gateways(&l.f->fleet, "", &out);
         assert_int_equal(sv_textbuf_end(&json), SV_OK);
         assert_non_null(strstr(json.at, SAYS[away]));
     }

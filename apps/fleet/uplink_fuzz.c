@@ -64,7 +64,7 @@ static sv_err post(sv_uplink_fn *take, sv_text body) {
 static void look(void) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(1 << 22);
     sv_json_out out = SV_JSON_OUT(&text);
-    if (sv_view_overview(&server.fleet, &out, NULL) != SV_OK || text.overflowed) {
+    if (sv_view_overview(&server.fleet, "", &out, NULL) != SV_OK || text.overflowed) {
         abort();
     }
     must_be_json(sv_textbuf_text(&text));

@@ -203,7 +203,7 @@ static int64_t number_of_first_gateway(fixture *f, const char *section, const ch
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     sv_json_out out = SV_JSON_OUT(&text);
     int64_t value = -1;
-    assert_int_equal(sv_view_overview(&f->fleet, &out, NULL), SV_OK);
+    assert_int_equal(sv_view_overview(&f->fleet, "", &out, NULL), SV_OK);
     assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &root, NULL, NULL), SV_OK);
     const sv_json *site = sv_json_at(sv_json_get(root, "sites"), 0);
     const sv_json *gateway = sv_json_at(sv_json_get(site, "gateways"), 0);
@@ -237,7 +237,7 @@ static void must_show_available(fixture *f, const char *told, double of_gateway,
     char answer[SV_UPLINK_ANSWER_MAX];
     (void) snprintf(body, sizeof body, "{\"gateway\":{%s},\"devices\":[]}", told);
     assert_int_equal(post(f, sv_uplink_health, "gw-a", body, answer), SV_OK);
-    assert_int_equal(sv_view_overview(&f->fleet, &out, NULL), SV_OK);
+    assert_int_equal(sv_view_overview(&f->fleet, "", &out, NULL), SV_OK);
     assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &root, NULL, NULL), SV_OK);
     const sv_json *site = sv_json_at(sv_json_get(root, "sites"), 0);
     double shown[2] = { 0 };
@@ -321,7 +321,7 @@ static void what_is_shown_is_json_without_a_key_twice(void **state) {
     SV_DEFER(sv_json_drop) sv_json *overview = NULL;
     SV_DEFER(sv_json_drop) sv_json *whole = NULL;
     sv_json_out out = SV_JSON_OUT(&text);
-    assert_int_equal(sv_view_overview(&f->fleet, &out, NULL), SV_OK);
+    assert_int_equal(sv_view_overview(&f->fleet, "", &out, NULL), SV_OK);
     assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &overview, NULL, NULL), SV_OK);
     assert_int_equal(sv_json_count(sv_json_get(overview, "sites")), 2);
 

@@ -109,7 +109,8 @@ static sv_err add(const sv_visit *v, const sv_user *user, char token[SV_SECRET_R
     SV_TRY(sv_deed_begin(v, why));
     sv_err err = sv_user_add(v->fleet->db, user, v->person.user, now_us, why);
     err = err == SV_OK ? sv_people_make_link(v->fleet->db, &link, now_us, token, why) : err;
-    return sv_deed_end(v, err, "user.add", user->name, room, why);
+    return sv_deed_end(
+        v, err, &(const sv_deed){ .what = "user.add", .about = user->name, .detail = room }, why);
 }
 
 void sv_users_door_add(sv_visit *v) {
@@ -143,18 +144,16 @@ static sv_err read_change(const sv_json *body, sv_user *user, sv_why *why) {
 }
 
 static sv_err change(const sv_visit *v, const sv_user *before, const sv_user *after, sv_why *why) {
-    char room[2 * DETAIL_ROOM];
-    sv_textbuf detail = SV_TEXTBUF(room);
-    describe(before, &detail);
-    sv_textbuf_add_str(&detail, " -> ");
-    describe(after, &detail);
-    if (sv_textbuf_end(&detail) != SV_OK) {
-        (void) snprintf(room, sizeof room, "%s of some sites -> %s of others",
-                        sv_person_role_name(before->role), sv_person_role_name(after->role));
-    }
+    SV_DEFER(sv_textbuf_drop) sv_textbuf was = SV_TEXTBUF_HEAP((size_t) 2 * SV_SITES_ROOM);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf is = SV_TEXTBUF_HEAP((size_t) 2 * SV_SITES_ROOM);
+    describe(before, &was);
+    describe(after, &is);
+    const sv_deed deed = { .what = "user.change",
+                           .about = after->name,
+                           .before = sv_textbuf_text(&was),
+                           .after = sv_textbuf_text(&is) };
     SV_TRY(sv_deed_begin(v, why));
-    sv_err err = sv_user_change(v->fleet->db, after, why);
-    return sv_deed_end(v, err, "user.change", after->name, room, why);
+    return sv_deed_end(v, sv_user_change(v->fleet->db, after, why), &deed, why);
 }
 
 void sv_users_door_change(sv_visit *v) {
@@ -179,7 +178,11 @@ void sv_users_door_remove(sv_visit *v) {
     sv_err err = sv_deed_begin(v, &why);
     if (err == SV_OK) {
         err = sv_user_remove(v->fleet->db, user.name, &why);
-        err = sv_deed_end(v, err, "user.remove", user.name, "with its sessions and tokens", &why);
+        err = sv_deed_end(v, err,
+                          &(const sv_deed){ .what = "user.remove",
+                                            .about = user.name,
+                                            .detail = "with its sessions and tokens" },
+                          &why);
     }
     answer_done(v, err, &why);
 }
@@ -207,7 +210,11 @@ static sv_err make_link(const sv_visit *v, const sv_user *user, sv_link_kind kin
     const sv_link link = { .user = user->name, .kind = kind, .made_by = v->person.user };
     SV_TRY(sv_deed_begin(v, why));
     sv_err err = sv_people_make_link(v->fleet->db, &link, v->fleet->believed_us(), token, why);
-    return sv_deed_end(v, err, "user.link", user->name, sv_link_kind_name(kind), why);
+    return sv_deed_end(v, err,
+                       &(const sv_deed){ .what = "user.link",
+                                         .about = user->name,
+                                         .detail = sv_link_kind_name(kind) },
+                       why);
 }
 
 void sv_users_door_link(sv_visit *v) {
@@ -248,7 +255,11 @@ static void end_sessions(sv_visit *v, const sv_user *user, int64_t n) {
     if (err == SV_OK) {
         err = n > 0 ? sv_session_end(v->fleet->db, user->name, n, &why)
                     : sv_session_end_all(v->fleet->db, user->name, 0, &why);
-        err = sv_deed_end(v, err, "session.end", user->name, n > 0 ? "one" : "all", &why);
+        err = sv_deed_end(v, err,
+                          &(const sv_deed){ .what = "session.end",
+                                            .about = user->name,
+                                            .detail = n > 0 ? "one" : "all" },
+                          &why);
     }
     answer_done(v, err, &why);
 }

@@ -28,8 +28,9 @@ static void an_admin_adds_changes_and_removes_users(void **state) {
     assert_int_equal(door_ask(d, "DELETE", USERS "/ada", root, ""), 204);
     assert_int_equal(door_ask(d, "GET", USERS "/ada", root, ""), 404);
     assert_int_equal(fixture_count(&d->f, "SELECT count(*) FROM event_log WHERE who = 'admin' AND"
-                                          " about = 'ada' AND what = 'user.change' AND detail ="
-                                          " 'viewer of [\"north\"] -> operator of [\"north\"]'"),
+                                          " about = 'ada' AND what = 'user.change' AND"
+                                          " \"before\" = 'viewer of [\"north\"]' AND"
+                                          " \"after\" = 'operator of [\"north\"]'"),
                      1);
     assert_int_equal(fixture_count(&d->f, "SELECT count(*) FROM event_log WHERE outcome = 'refused'"
                                           " AND about = 'admin'"),

@@ -163,11 +163,14 @@ typedef struct tally {
     int64_t health[SV_FLEET_HEALTH__COUNT];
 } tally;
 
-static tally tally_of(const sv_fleet *fleet, const sv_site *site) {
+/// Of one site; NULL: of `sites`.
+static tally tally_of(const sv_fleet *fleet, const sv_site *site, const char *sites) {
     tally sum = { 0 };
     for (size_t i = 0; i < sv_registry_device_count(fleet->registry); i++) {
         const sv_device *device = sv_registry_device_at(fleet->registry, i);
-        if ((site != NULL && device->site != site) || sv_standing_is_retired(fleet, device)) {
+        bool counts = site != NULL ? device->site == site
+                                   : sv_sites_have(sites, sv_text_of(device->site->name));
+        if (!counts || sv_standing_is_retired(fleet, device)) {
             continue;
         }
         sum.devices++;
@@ -218,7 +221,7 @@ static double available_at(const sv_fleet *fleet, const sv_site *site) {
 }
 
 static sv_err put_site(const sv_fleet *fleet, const sv_site *site, sv_json_out *out) {
-    tally sum = tally_of(fleet, site);
+    tally sum = tally_of(fleet, site, "");
     sv_alert_count alerts;
     SV_TRY(sv_inbox_counts(fleet->db, site->name, NULL, &alerts));
     sv_json_open_object(out);
@@ -248,19 +251,52 @@ static sv_err put_site(const sv_fleet *fleet, const sv_site *site, sv_json_out *
     return SV_OK;
 }
 
-static double readings_per_s(const sv_fleet *fleet) {
+static double readings_per_s(const sv_fleet *fleet, const char *sites) {
     double sum = 0;
     for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {
         const sv_gateway *gateway = sv_registry_gateway_at(fleet->registry, i);
-        sum += gateway->online ? gateway->readings_per_s : 0;
+        bool counts = gateway->online && sv_sites_have(sites, sv_text_of(gateway->site->name));
+        sum += counts ? gateway->readings_per_s : 0;
     }
     return round(sum * 10) / 10;
 }
 
-sv_err sv_view_overview(sv_fleet *fleet, sv_json_out *out, sv_why *why) {
-    tally sum = tally_of(fleet, NULL);
+static sv_err put_sites(const sv_fleet *fleet, const char *sites, sv_json_out *out) {
+    sv_json_open_array(out);
+    for (size_t i = 0; i < sv_registry_site_count(fleet->registry); i++) {
+        const sv_site *site = sv_registry_site_at(fleet->registry, i);
+        if (sv_sites_have(sites, sv_text_of(site->name))) {
+            SV_TRY(put_site(fleet, site, out));
+        }
+    }
+    sv_json_close_array(out);
+    return SV_OK;
+}
+
+/// The active alerts of these sites, site by site when they are not all.
+static sv_err count_alerts(const sv_fleet *fleet, const char *sites, sv_alert_count *out) {
+    if (sites[0] == '\0') {
+        return sv_inbox_counts(fleet->db, NULL, NULL, out);
+    }
+    *out = (sv_alert_count){ 0 };
+    for (size_t i = 0; i < sv_registry_site_count(fleet->registry); i++) {
+        const sv_site *site = sv_registry_site_at(fleet->registry, i);
+        sv_alert_count one = { 0 };
+        if (!sv_sites_have(sites, sv_text_of(site->name))) {
+            continue;
+        }
+        SV_TRY(sv_inbox_counts(fleet->db, site->name, NULL, &one));
+        out->open += one.open;
+        out->acknowledged += one.acknowledged;
+        out->critical += one.critical;
+    }
+    return SV_OK;
+}
+
+sv_err sv_view_overview(sv_fleet *fleet, const char *sites, sv_json_out *out, sv_why *why) {
+    tally sum = tally_of(fleet, NULL, sites);
     sv_alert_count alerts;
-    if (sv_inbox_counts(fleet->db, NULL, NULL, &alerts) != SV_OK) {
+    if (count_alerts(fleet, sites, &alerts) != SV_OK) {
         return sv_fail(why, SV_ERR_IO, "alerts cannot be counted");
     }
     sv_json_open_object(out);
@@ -288,13 +324,9 @@ sv_err sv_view_overview(sv_fleet *fleet, sv_json_out *out, sv_why *why) {
     sv_json_add_int(out, "acknowledged", alerts.acknowledged);
     sv_json_add_int(out, "critical", alerts.critical);
     sv_json_close_object(out);
-    sv_json_add_number(out, "readings_per_s", readings_per_s(fleet));
+    sv_json_add_number(out, "readings_per_s", readings_per_s(fleet, sites));
     sv_json_key(out, "sites");
-    sv_json_open_array(out);
-    for (size_t i = 0; i < sv_registry_site_count(fleet->registry); i++) {
-        SV_TRY(put_site(fleet, sv_registry_site_at(fleet->registry, i), out));
-    }
-    sv_json_close_array(out);
+    SV_TRY(put_sites(fleet, sites, out));
     sv_json_close_object(out);
     return SV_OK;
 }
@@ -308,7 +340,7 @@ static void put_metric(sv_textbuf *out, const char *name, const char *type, cons
 }
 
 sv_err sv_view_metrics(sv_fleet *fleet, sv_textbuf *out) {
-    tally sum = tally_of(fleet, NULL);
+    tally sum = tally_of(fleet, NULL, "");
     sv_alert_count alerts;
     SV_TRY(sv_inbox_counts(fleet->db, NULL, NULL, &alerts));
     const struct {
@@ -341,6 +373,11 @@ sv_err sv_view_metrics(sv_fleet *fleet, sv_textbuf *out) {
         { "selvedge_fleet_audit_unwritten_total", "counter",
           "Refusals and the like that could not be written into the audit log.",
           sv_audit_unwritten_ever(fleet) },
+        { "selvedge_fleet_passwords_judged_total", "counter", "Passwords judged, each at one cost.",
+          (int64_t) sv_passwords_judged(fleet->passwords) },
+        { "selvedge_fleet_requests_denied_total", "counter",
+          "Requests refused for want of a session, a role, a scope or a site.",
+          fleet->counts.requests_denied },
     };
     for (size_t i = 0; i < SV_COUNT(metrics); i++) {
         put_metric(out, metrics[i].name, metrics[i].type, metrics[i].help, metrics[i].value);

@@ -13,7 +13,8 @@ void sv_view_device(sv_fleet *fleet, const sv_device *device, bool with_key, sv_
 /// The same and everything else there is to say about it.
 sv_err sv_view_device_whole(sv_fleet *fleet, const sv_device *device, sv_json_out *out,
                             sv_why *why);
-sv_err sv_view_overview(sv_fleet *fleet, sv_json_out *out, sv_why *why);
+/// Of these sites alone (sv_person.sites); "": of all.
+sv_err sv_view_overview(sv_fleet *fleet, const char *sites, sv_json_out *out, sv_why *why);
 /// Prometheus text.
 sv_err sv_view_metrics(sv_fleet *fleet, sv_textbuf *out);
 

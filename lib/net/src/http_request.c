@@ -249,11 +249,20 @@ static void send_reply(struct evhttp_request *raw, int status, sv_text body) {
     evhttp_send_reply(raw, status, NULL, NULL);
 }
 
+/// What nobody set: an answer is no page that may do anything.
+static void set_defaults(struct evhttp_request *raw) {
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(raw);
+    set_header(raw, "X-Content-Type-Options", "nosniff");
+    if (evhttp_find_header(headers, "Content-Security-Policy") == NULL) {
+        set_header(raw, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    }
+}
+
 void sv_http_reply(sv_http_request *request, int status, const char *content_type, sv_text body) {
     struct evhttp_request *raw = request->raw;
     http_peer *peer = request->peer;
     if (raw != NULL) {
-        set_header(raw, "X-Content-Type-Options", "nosniff");
+        set_defaults(raw);
         if (content_type != NULL) {
             set_header(raw, "Content-Type", content_type);
         }

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 5000, STATEMENTS_MAX = 256, LOG_BYTES = 4 * 1024 * 1024 };
+enum { BUSY_MS = 5000, STATEMENTS_MAX = 512, LOG_BYTES = 4 * 1024 * 1024 };
 
 struct sv_stmt {
     sv_stmt *next;
@@ -143,13 +143,13 @@ void sv_db_temporary_beside(const char *path) {
                       : sqlite3_mprintf("%.*s", slash == path ? 1 : (int) (slash - path), path);
 }
 
-sv_err sv_db_open_read(const char *path, sv_db **out, sv_why *why) {
+static sv_err open_present(const char *path, int mode, sv_db **out, sv_why *why) {
     if (access(path, F_OK) != 0) {
         return sv_fail(why, SV_ERR_NOT_FOUND, "there is no database '%s'", path);
     }
     SV_DEFER(sv_db_drop) sv_db *db = sv_mem_new(sizeof *db);
     db->path = sv_mem_copy_str(path, strlen(path));
-    int code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(path, &db->handle, mode | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
         return fail_with(db, code, why);
     }
@@ -159,6 +159,14 @@ sv_err sv_db_open_read(const char *path, sv_db **out, sv_why *why) {
     *out = db;
     db = NULL;
     return SV_OK;
+}
+
+sv_err sv_db_open_read(const char *path, sv_db **out, sv_why *why) {
+    return open_present(path, SQLITE_OPEN_READONLY, out, why);
+}
+
+sv_err sv_db_open_write(const char *path, sv_db **out, sv_why *why) {
+    return open_present(path, SQLITE_OPEN_READWRITE, out, why);
 }
 
 void sv_db_drop(sv_db **db) {

@@ -99,7 +99,8 @@ sv_err sv_http_certificate(const sv_http_request *request, sv_textbuf *der);
 
 /// A Content-Length set here stands in the answer to a HEAD; otherwise the body's own does.
 void sv_http_reply_header(sv_http_request *request, const char *name, const char *value);
-/// `body` is copied. Adds X-Content-Type-Options: nosniff always, Content-Length.
+/// `body` is copied. Adds X-Content-Type-Options: nosniff and Content-Length always, and a
+/// Content-Security-Policy that allows nothing where none was set.
 void sv_http_reply(sv_http_request *request, int status, const char *content_type, sv_text body);
 /// RFC 9457: {"type":"about:blank","title","status","detail"}.
 SV_PRINTF(4, 5)

@@ -28,6 +28,8 @@ sv_err sv_db_open_paged(const char *path, size_t page_bytes, const sv_db_migrati
 /// One that is there, to look at: nothing is written, nor is its schema judged. Its program may be
 /// running. SV_ERR_NOT_FOUND when there is none.
 sv_err sv_db_open_read(const char *path, sv_db **out, sv_why *why);
+/// So, to write into: for a command beside the program whose database it is.
+sv_err sv_db_open_write(const char *path, sv_db **out, sv_why *why);
 void sv_db_drop(sv_db **db);
 
 /// What a statement cannot sort in memory goes to a file without a name in the folder of `path`,
