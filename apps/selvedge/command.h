@@ -66,5 +66,7 @@ int cmd_model(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_detect(int argc, char **argv);
 int cmd_update(int argc, char **argv);
+int cmd_user(int argc, char **argv);
+int cmd_token(int argc, char **argv);
 
 #endif

@@ -10,7 +10,7 @@
 #include <sys/disk.h>
 #include <sys/loop.h>
 
-enum { ASK_US = 10 * 1000000, TURN_US = 50000, DESCRIPTION_MAX = 1024 * 1024 };
+enum { LOCATION_MAX = 128, ASK_US = 10 * 1000000, TURN_US = 50000, DESCRIPTION_MAX = 1024 * 1024 };
 
 #define PILOT_HERE "pilot"
 
@@ -20,6 +20,7 @@ struct sv_fleet_api {
     sv_loop *loop;
     sv_tls *tls;
     sv_http_client *client;
+    char location[LOCATION_MAX]; ///< of the last answer; "": it had none
 };
 
 // ---- where --------------------------------------------------------------------------------------
@@ -157,6 +158,7 @@ void sv_fleet_api_drop(sv_fleet_api **api) {
 typedef struct answer {
     bool done;
     int status;
+    char *location;
     sv_textbuf body;
     sv_why why;
 } answer;
@@ -169,6 +171,8 @@ static void take_answer(void *arg, const sv_http_reply_view *reply, const sv_why
     answer *mine = arg;
     mine->done = true;
     mine->status = reply->status;
+    (void) snprintf(mine->location, LOCATION_MAX, "%s",
+                    reply->location != NULL ? reply->location : "");
     sv_textbuf_add(&mine->body, reply->body);
     if (why != NULL) {
         mine->why = *why;
@@ -212,17 +216,19 @@ static sv_err fetch(sv_fleet_api *api, const sv_fleet_api_errand *errand, answer
 
 sv_err sv_fleet_api_send(sv_fleet_api *api, const sv_fleet_api_errand *errand, sv_json **out,
                          sv_why *why) {
-    SV_DEFER(drop_answer) answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
+    SV_DEFER(drop_answer)
+    answer got = { .location = api->location, .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
     SV_TRY(fetch(api, errand, &got, why));
     bool took = got.status >= 200 && got.status < 300;
-    sv_err err = got.status == 204
+    sv_err err = got.status == 204 || (took && got.body.len == 0)
                      ? SV_OK
                      : sv_json_parse(sv_textbuf_text(&got.body), out, NULL, took ? why : NULL);
     return took ? err : say_no(api, got.status, *out, why);
 }
 
 sv_err sv_fleet_api_text(sv_fleet_api *api, const char *path, sv_textbuf *out, sv_why *why) {
-    SV_DEFER(drop_answer) answer got = { .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
+    SV_DEFER(drop_answer)
+    answer got = { .location = api->location, .body = SV_TEXTBUF_HEAP(SV_HTTP_REPLY_MAX + 1) };
     const sv_fleet_api_errand errand = { .method = "GET", .path = path };
     SV_TRY(fetch(api, &errand, &got, why));
     if (got.status != 200) {
@@ -254,6 +260,16 @@ sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_j
         .method = "POST", .path = path, .content_type = "application/json", .body = body
     };
     return sv_fleet_api_ask(api, &errand, out, why);
+}
+
+bool sv_fleet_api_link(const sv_fleet_api *api, char link[SV_FLEET_API_LINK_ROOM]) {
+    sv_text url = sv_text_of(api->url);
+    while (url.len > 0 && url.at[url.len - 1] == '/') {
+        url.len--;
+    }
+    (void) snprintf(link, SV_FLEET_API_LINK_ROOM, SV_TEXT_FMT "%s", SV_TEXT_ARG(url),
+                    api->location);
+    return sv_text_starts(sv_text_of(api->location), SV_TEXT("/#login="));
 }
 
 void sv_fleet_api_pause(sv_fleet_api *api, int64_t pause_us) {

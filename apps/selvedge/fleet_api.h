@@ -6,6 +6,7 @@
 
 #include "options.h"
 #include <codec/json.h>
+#include <sys/disk.h>
 
 enum { SV_FLEET_API_TOKEN_MAX = 256, SV_FLEET_API_PATH_MAX = 512 };
 
@@ -56,6 +57,9 @@ sv_err sv_fleet_api_text(sv_fleet_api *api, const char *path, sv_textbuf *out, s
 /// The same for a POST of one JSON value.
 sv_err sv_fleet_api_post(sv_fleet_api *api, const char *path, sv_text body, sv_json **out,
                          sv_why *why);
+enum { SV_FLEET_API_LINK_ROOM = SV_PATH_MAX + 128 };
+/// The login link that the last answer brought (its Location), whole. False: it brought none.
+bool sv_fleet_api_link(const sv_fleet_api *api, char link[SV_FLEET_API_LINK_ROOM]);
 /// Let time pass, for who asks again.
 void sv_fleet_api_pause(sv_fleet_api *api, int64_t pause_us);
 

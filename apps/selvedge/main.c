@@ -14,6 +14,8 @@ static const sv_command COMMANDS[] = {
     { "alert", "the alert inbox: list, show, acknowledge", cmd_alert },
     { "rules", "a site's rules: show, give, list the versions, go back to one", cmd_rules },
     { "notify", "messages to people: send a test, see what became of them", cmd_notify },
+    { "user", "people who may use the fleet server: list, add, role, sessions, recover", cmd_user },
+    { "token", "API tokens for programs: list, add, remove", cmd_token },
     { "audit", "what can be proved: has every reading arrived, and once?", cmd_audit },
     { "checklist", "what is true of this deployment's security, with evidence", cmd_checklist },
     { "doctor", "what keeps a set-up from working, step by step, and what to do", cmd_doctor },

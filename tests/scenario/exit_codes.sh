@@ -97,6 +97,17 @@ asking rules try --site north good.yaml
 asking notify test night
 asking notify list
 asking notify retry 0011
+asking user list
+asking user add ada
+asking user role ada viewer
+asking user disable ada
+asking user enable ada
+asking user link ada
+asking user sessions ada
+asking user remove ada
+asking token list
+asking token add grafana --scope read
+asking token remove grafana
 asking audit list
 asking audit delivery
 
