@@ -133,10 +133,8 @@ static void on_checkpoint(void *arg, sv_err err, sv_text answer, const sv_why *r
 
 static sv_err ask_checkpoint(sv_fleet *fleet, sv_why *why) {
     sv_audit_keeper *keeper = fleet->audit;
-    sv_audit_line newest;
-    SV_TRY(sv_audit_newest(fleet->db, &newest, why));
-    keeper->asked = (sv_signer_statement){ .last = newest.seq, .at_us = fleet->believed_us() };
-    memcpy(keeper->asked.hash, newest.hash, sizeof keeper->asked.hash);
+    keeper->asked = (sv_signer_statement){ .at_us = fleet->believed_us() };
+    SV_TRY(sv_audit_newest(fleet->db, &keeper->asked.last, keeper->asked.hash, why));
     keeper->checkpoint_under_way = true;
     sv_err err = keeper->sign(fleet->signer, &keeper->asked, on_checkpoint, fleet, why);
     if (err != SV_OK) {

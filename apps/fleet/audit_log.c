@@ -91,12 +91,13 @@ static void copy_hash(sv_text bytes, uint8_t out[SV_AUDIT_HASH_BYTES]) {
     memcpy(out, bytes.at, bytes.len < SV_AUDIT_HASH_BYTES ? bytes.len : SV_AUDIT_HASH_BYTES);
 }
 
-sv_err sv_audit_newest(sv_db *db, sv_audit_line *out, sv_why *why) {
+sv_err sv_audit_newest(sv_db *db, int64_t *seq, uint8_t hash[SV_AUDIT_HASH_BYTES], sv_why *why) {
     sv_stmt *row;
-    SV_TRY(sv_db_stmt(db, "SELECT " SV_AUDIT_COLUMNS " FROM event_log ORDER BY seq DESC LIMIT 1",
-                      &row, why));
+    SV_TRY(sv_db_stmt(db, "SELECT seq, hash FROM event_log ORDER BY seq DESC LIMIT 1", &row, why));
     SV_TRY(sv_stmt_next(row, why));
-    sv_audit_row(row, out);
+    *seq = sv_stmt_int(row, 0);
+    copy_hash(sv_stmt_bytes(row, 1), hash);
+    sv_stmt_reset(row);
     return SV_OK;
 }
 

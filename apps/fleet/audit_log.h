@@ -42,9 +42,8 @@ typedef struct sv_audit_event {
 
 /// In the caller's transaction; outside of any, one of its own.
 sv_err sv_audit_add(sv_db *db, const sv_audit_event *event, sv_why *why);
-/// The newest line; SV_ERR_NOT_FOUND when there is none. Its texts are borrowed until the next
-/// question to the database.
-sv_err sv_audit_newest(sv_db *db, sv_audit_line *out, sv_why *why);
+/// The newest line's number and hash; SV_ERR_NOT_FOUND when there is none.
+sv_err sv_audit_newest(sv_db *db, int64_t *seq, uint8_t hash[SV_AUDIT_HASH_BYTES], sv_why *why);
 /// What a new database begins with, or the chain for lines that were written before there was one.
 /// [audit-11]
 sv_err sv_audit_begin(sv_db *db, const char *server, int64_t now_us, sv_why *why);

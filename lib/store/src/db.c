@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <base/mem.h>
 #include <base/num.h>
 #include <errno.h>
@@ -186,6 +187,9 @@ void sv_db_drop(sv_db **db) {
 }
 
 sv_err sv_db_begin(sv_db *db, sv_why *why) {
+    // A question that nobody closed keeps this connection at what it saw then: as soon as somebody
+    // else has written, it could write nothing more.
+    assert(sqlite3_txn_state(db->handle, NULL) != SQLITE_TXN_READ);
     return sv_db_exec(db, "BEGIN IMMEDIATE", why);
 }
 
