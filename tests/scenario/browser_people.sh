@@ -22,3 +22,5 @@ done
 login=$(grep -oE "$link" "$work/out" | head -1) || { echo "the pilot gave no login link; it said:" >&2; cat "$work/err" >&2; exit 1; }
 export SHOTS=${SHOTS:-$SV_SOURCE/build/screens} TMPDIR=$work
 SV_URL=${login%%/#*} SV_LOGIN=$login node "$web/test/people.mjs"
+# What the page exported is the whole log.
+"$SV_BIN/selvedge" audit verify --ca "$work/pilot/pki/ca.crt" --file "$work/audit.ndjson"

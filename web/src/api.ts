@@ -131,6 +131,10 @@ export async function call<T>(path: string, method = "GET", body?: unknown, sign
   return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
+export async function callText(path: string): Promise<string> {
+  return (await ask(path, "GET")).text();
+}
+
 /* What is made with a login link for somebody: the link, whole. */
 export async function callForLink(path: string, body: unknown): Promise<string> {
   const answer = await ask(path, "POST", body);

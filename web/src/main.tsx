@@ -104,7 +104,7 @@ type Shown = { session: Session; changed: () => void; leave: () => void };
 
 function page(path: string, { session, changed, leave }: Shown) {
   if (path === "/account") return <Account session={session} changed={changed} leave={leave} />;
-  if (path === "/log") return <Log />;
+  if (path === "/log") return <Log mayExport={session.sites === null} />;
   if (path === "/checklist") return <Checklist />;
   if (path === "/more") return <More session={session} leave={leave} />;
   if (within("/people", path)) return peoplePage(path, session);

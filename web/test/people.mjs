@@ -211,6 +211,9 @@ async function lastAdmin(page) {
 async function theLog(page, device) {
   const put = (method, path, body) => page.evaluate(([m, p, b]) => fetch("/api/v1" + p, { method: m, headers: { "X-Selvedge": "1", "Content-Type": "application/json" }, body: JSON.stringify(b) }).then((r) => r.status), [method, path, body]);
   for (const state of ["quarantined", "active"]) check((await put("POST", `/devices/${device}/standing`, { state, reason: markup })) === 200, `${device} is ${state}`);
+  const site = await page.evaluate(() => fetch("/api/v1/overview").then((r) => r.json()).then((o) => o.sites[0].site));
+  for (const [version, high] of [[0, 80], [1, 85]])
+    check(await page.evaluate(([at, v, h]) => fetch(`/api/v1/sites/${at}/rules`, { method: "PUT", headers: { "X-Selvedge": "1", "If-Match": `"${v}"` }, body: `thresholds:\n  sensors: {temperature: {high: ${h}}}\n# ${"<img src=x onerror=alert(1)>"}\n` }).then((r) => r.ok), [site, version, high]), `rules with ${high}`);
   await open(page, "/log", "[data-seq]");
   check(await page.locator("[data-what='user.add']").count() === 5, "the log has a line of each person that was added, and of one that was refused");
   check((await page.locator("main").innerText()).includes(markup) && (await page.locator("main img").count()) === 0, "markup in a reason is shown as it was written");
@@ -219,6 +222,22 @@ async function theLog(page, device) {
   check(await settles(page, () => document.querySelectorAll("[data-seq]").length > 1 && [...document.querySelectorAll("[data-seq]")].every((e) => e.dataset.what.startsWith("session."))), "it can be asked for one kind alone");
   await page.fill("[name=about]", "nobody-of-this-name");
   check(await said(page, "No line fits"), "and about one alone");
+  await page.click("[data-act=clear]");
+  await page.getByRole("button", { name: "Refused", exact: true }).click();
+  await page.fill("[name=text]", "THERE IS A USER");
+  check(await settles(page, () => document.querySelectorAll("[data-seq]").length === 1 && document.querySelector("[data-what='user.add'] .is-warning")), "by outcome and words, whatever their case");
+  await page.fill("[name=from]", "2030-01-01T00:00");
+  await page.locator("[name=from]").dispatchEvent("change");
+  check(await said(page, "No line fits") && /from=18934\d+/.test(page.url()), "and by time, which the address has in milliseconds");
+  await open(page, "/log?what=rules&who=admin", "[data-seq]");
+  await page.locator("[data-what='rules.put'] summary").first().click();
+  check(await page.locator(".change .is").first().innerText().then((t) => /high: 8[05]/.test(t)) , "a change of rules shows what is there since");
+  await everyWidth(page, "log-change");
+  await open(page, "/log", "[data-act=export]");
+  const [file] = await Promise.all([page.waitForEvent("download", { timeout: 20000 }), page.click("[data-act=export]")]);
+  await file.saveAs(`${process.env.TMPDIR ?? "/tmp"}/audit.ndjson`);
+  await open(page, "/log?what=session&about=nobody-of-this-name", "h1");
+  check(await said(page, "No line fits"), "an address leads to its filter");
   check(/what=session/.test(page.url()) && /about=nobody/.test(page.url()), "which stands in the address");
   await inspect(page, "log-nothing-390-light");
 }
