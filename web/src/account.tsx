@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { call, type Role, type Session } from "./api";
 import { capital, sentence } from "./format";
+import { SecondFactor } from "./factor";
 import { Icon, State } from "./parts";
 import { Sessions } from "./sessions";
 
@@ -74,7 +75,9 @@ export function Account({ session, changed, leave }: { session: Session; changed
       <p class="sentence">{capital(session.role)} of {sitesWords(session.sites)}: {roles.find(([r]) => r === session.role)?.[1]}.</p>
       <div class="columns even">
         <Password session={session} changed={() => { setTurn((n) => n + 1); changed(); }} />
+        <SecondFactor session={session} changed={changed} />
         <Sessions key={turn} path="/session/all" />
+        <section aria-labelledby="h-api"><h2 id="h-api">API tokens</h2><p>Programs do not sign in, they show a token. <a href="/account/tokens">Make and remove tokens</a></p></section>
       </div>
     </>
   );

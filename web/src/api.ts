@@ -95,6 +95,8 @@ export type User = {
   name: string; role: Role; sites: string[] | null; password: boolean; totp: boolean; disabled: boolean; created: number; created_by: string;
   used: number | null; sessions: number; tokens: number;
 };
+export type ApiToken = { name: string; user: string; role: Role; sites: string[] | null; scopes: string[]; created: number; expires: number | null; used: number | null; used_from: string | null };
+export type ApiTokenMade = ApiToken & { token: string };
 export type OpenSession = { n: number; created: number; used: number; how: "password" | "link"; from: string; agent: string; current: boolean };
 
 export class Problem extends Error {

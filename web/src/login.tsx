@@ -8,6 +8,7 @@ function SignIn({ done }: { done: () => void }) {
   const now = useNow();
   const [user, setUser] = useState("");
   const [password, setPassword] = useState("");
+  const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
   const [until, setUntil] = useState(0);
@@ -15,6 +16,7 @@ function SignIn({ done }: { done: () => void }) {
   const waits = until > now;
   const refused = (problem: Problem) => {
     setPassword("");
+    setCode("");
     setError(problem.message);
     setUntil(problem.wait ? Date.now() + problem.wait * 1000 : 0);
     field.current?.focus();
@@ -24,7 +26,7 @@ function SignIn({ done }: { done: () => void }) {
     if (waits) return;
     setBusy(true);
     setError("");
-    call("/session", "POST", { user: user.trim(), password }).then(done, refused).finally(() => setBusy(false));
+    call("/session", "POST", { user: user.trim(), password, ...(code.trim() && { totp: code.replace(/\s/g, "") }) }).then(done, refused).finally(() => setBusy(false));
   };
   return (
     <form onSubmit={submit} aria-describedby={error ? "login-error" : undefined}>
@@ -33,6 +35,9 @@ function SignIn({ done }: { done: () => void }) {
       </label>
       <label class="stack"><span>Password</span>
         <input ref={field} name="password" type="password" required autocomplete="current-password" value={password} onInput={(e) => setPassword(e.currentTarget.value)} />
+      </label>
+      <label class="stack"><span>Code, if you have set up a second factor</span>
+        <input name="totp" inputMode="numeric" pattern="[0-9 ]{6,7}" title="6 digits" autocomplete="one-time-code" value={code} onInput={(e) => setCode(e.currentTarget.value)} />
       </label>
       {error && <p id="login-error" class="error" role="alert">{sentence(error)}</p>}
       <button type="submit" class="primary" disabled={busy || waits}>{busy ? "One moment…" : waits ? `Again in ${span(until - now)}` : "Sign in"}</button>

@@ -21,6 +21,7 @@ import { Empty, Help, Icon } from "./parts";
 import { AddPerson, People } from "./people";
 import { Person } from "./person";
 import { Rules, RulesOfSites } from "./rules";
+import { Tokens } from "./tokens";
 import { followLinks, usePlace } from "./router";
 
 function Banner() {
@@ -54,7 +55,7 @@ function Rail({ path, session, help, leave }: { path: string; session: Session; 
   const [open, setOpen] = useState(0);
   useEffect(() => on("overview", (o) => setOpen(o.alerts.open)), []);
   const mine = pagesFor(session);
-  const isMore = path === "/more" || path === "/account" || mine.slice(onPhone).some(([to]) => within(to, path));
+  const isMore = path === "/more" || within("/account", path) || mine.slice(onPhone).some(([to]) => within(to, path));
   return (
     <header class="rail">
       <a class="brand" href="/"><img src="/favicon.svg" alt="" width="24" height="24" /><span>Selvedge</span></a>
@@ -69,7 +70,7 @@ function Rail({ path, session, help, leave }: { path: string; session: Session; 
       </nav>
       <div class="rail-end">
         <button type="button" class="plain" onClick={help}><Icon name="help" /><span>Keyboard</span></button>
-        <a class="plain" href="/account" aria-current={path === "/account" ? "page" : undefined}><Icon name="account" /><span class="cut" title={who(session)}>{who(session)}</span></a>
+        <a class="plain" href="/account" aria-current={within("/account", path) ? "page" : undefined}><Icon name="account" /><span class="cut" title={who(session)}>{who(session)}</span></a>
         <button type="button" class="plain" onClick={leave}><Icon name="leave" /><span>Sign out</span></button>
         <p class="dim small">version {session.version}</p>
       </div>
@@ -104,6 +105,7 @@ type Shown = { session: Session; changed: () => void; leave: () => void };
 
 function page(path: string, { session, changed, leave }: Shown) {
   if (path === "/account") return <Account session={session} changed={changed} leave={leave} />;
+  if (path === "/account/tokens") return <Tokens session={session} />;
   if (path === "/log") return <Log mayExport={session.sites === null} />;
   if (path === "/checklist") return <Checklist />;
   if (path === "/more") return <More session={session} leave={leave} />;
@@ -122,7 +124,7 @@ function page(path: string, { session, changed, leave }: Shown) {
   return <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
 }
 
-const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device", "/log": "Log", "/checklist": "Checklist", "/people": "People", "/people/add": "Add somebody", "/account": "Your account", "/more": "More" };
+const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device", "/log": "Log", "/checklist": "Checklist", "/people": "People", "/people/add": "Add somebody", "/account": "Your account", "/account/tokens": "API tokens", "/more": "More" };
 
 function Shell(props: Shown) {
   const { session, leave } = props;

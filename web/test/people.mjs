@@ -1,5 +1,6 @@
 /* People in the dashboard: the first admin sets a password, adds others, who see what they may and no button more. SV_URL operator door, SV_LOGIN a full
    login link of an admin, SV_FULL (optional) every page at every width, SHOTS folder for the screens. */
+import { createHmac } from "node:crypto";
 import { check, end, inspect, open as openBrowser } from "./looking.mjs";
 
 const base = (process.env.SV_URL ?? "").replace(/\/$/, "");
@@ -101,6 +102,62 @@ async function signingIn(page) {
   expected = over;
   await signIn(page, "admin", secrets.first);
   check(await seen(page, "[data-user=admin]") && new URL(page.url()).pathname === "/people", "the right one leads to the page that was asked for");
+}
+
+/* What an authenticator app shows (RFC 6238). */
+function codeOf(secret, step = Math.floor(Date.now() / 30000)) {
+  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const at = Buffer.alloc(8);
+  at.writeBigUInt64BE(BigInt(step));
+  const mac = createHmac("sha1", key).update(at).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1e6).padStart(6, "0");
+}
+
+/* Shown once, on with a code, asked for at the login, away with a code. [people-10] */
+async function secondFactor(page) {
+  await open(page, "/account", "[data-act=factor]");
+  await page.click("[data-act=factor]");
+  await page.waitForSelector("#factor .qr");
+  await everyWidth(page, "factor");
+  const secret = await page.locator("#factor .command code").innerText();
+  expected = /40[01]/;
+  await page.fill("#factor [name=code]", "000000");
+  await page.click("#factor [type=submit]");
+  check(await seen(page, "#factor [role=alert]"), `a wrong code turns nothing on: ${await page.locator("#factor [role=alert]").innerText()}`);
+  expected = over;
+  const step = Math.floor(Date.now() / 30000);
+  await page.fill("#factor [name=code]", codeOf(secret, step));
+  await page.click("#factor [type=submit]");
+  check(await seen(page, "#factor[data-on]"), "the right one does");
+  const other = await visitor();
+  await open(other, "/account", ".login [name=user]");
+  await signIn(other, "admin", secrets.first);
+  check(await said(other, "the code is wrong", ".login [role=alert]"), "the password alone does not do any more");
+  await other.fill("[name=totp]", codeOf(secret, step + 1));
+  await other.fill("[name=password]", secrets.first);
+  await other.click(".login [type=submit]");
+  check(await seen(other, "#factor[data-on]"), "with a code it does");
+  await other.context().close();
+  return secret;
+}
+
+/* Made, shown once, good for what it says, removed. [people-12] */
+async function apiTokens(page) {
+  await open(page, "/account/tokens", "[data-form=token]");
+  await page.fill("[name=name]", "reporter");
+  await page.click("[data-form=token] [type=submit]");
+  check(await seen(page, "[data-made=reporter]") && await seen(page, "[data-token=reporter]"), "a token is made, and shown");
+  const token = await page.locator("[data-made=reporter] .command code").innerText();
+  const ask = (path) => fetch(base + "/api/v1" + path, { headers: { Authorization: `Bearer ${token}` } }).then((r) => r.status);
+  check(/^svt_/.test(token) && (await ask("/devices")) === 200 && (await ask("/users")) === 403, "it is good for what was chosen, and for nothing else");
+  await everyWidth(page, "tokens");
+  await page.reload();
+  await page.waitForSelector("[data-token=reporter]");
+  check(!(await page.content()).includes(token), "and is shown once");
+  await page.click("[data-token=reporter] [data-act=remove-token]");
+  await page.click("dialog [type=submit]");
+  check(await seen(page, "[data-token=reporter]", { state: "detached" }) && (await ask("/devices")) === 401, "removed, it opens nothing");
 }
 
 /* Added with role and sites; the invitation is shown once, works once. [people-2] */
@@ -314,6 +371,8 @@ try {
   await changeSomebody(page, olga);
   await olga.context().close();
   await lastAdmin(page);
+  await apiTokens(page);
+  await secondFactor(page);
   await open(page, "/account", "[data-act=leave]");
   await page.click("main [data-act=leave]");
   check(await seen(page, ".login [name=user]"), "signed out");
