@@ -46,7 +46,8 @@ const pages: [string, string, string][] = [
   ["/log", "log", "Log"], ["/checklist", "checklist", "Checklist"], ["/people", "people", "People"],
 ];
 const onPhone = 4; // so many have room at the bottom of a phone; the rest is behind "More"
-const pagesFor = (session: Session) => pages.filter(([to]) => to !== "/people" || session.role === "admin");
+/* What is about the server as a whole is for who sees all sites. */
+const pagesFor = (session: Session) => pages.filter(([to]) => (to !== "/people" || session.role === "admin") && (to !== "/checklist" || !session.sites));
 const within = (to: string, path: string) => to === path || (to !== "/" && path.startsWith(to + "/"));
 
 const who = (s: Session) => (s.user === s.role ? s.user : `${s.user} · ${s.role}`);
@@ -106,8 +107,8 @@ type Shown = { session: Session; changed: () => void; leave: () => void };
 function page(path: string, { session, changed, leave }: Shown) {
   if (path === "/account") return <Account session={session} changed={changed} leave={leave} />;
   if (path === "/account/tokens") return <Tokens session={session} />;
-  if (path === "/log") return <Log mayExport={session.sites === null} />;
-  if (path === "/checklist") return <Checklist />;
+  if (path === "/log") return <Log mayExport={!session.sites} />;
+  if (path === "/checklist" && !session.sites) return <Checklist />;
   if (path === "/more") return <More session={session} leave={leave} />;
   if (within("/people", path)) return peoplePage(path, session);
   if (path === "/" || path === "/index.html") return <Overview may={session.role !== "viewer"} />;

@@ -189,7 +189,12 @@ function headline(setup: NotifySetup): string {
   return `${count(setup.channels.length, "channel")}, ${count(setup.routes.length, "route")}. Nothing waits.`;
 }
 
+/* Whom the fleet tells is for who sees all of it; a person of some sites sees the messages about these. */
 export function Notifications({ session }: { session: Session }) {
+  return session.sites ? <><h1>Messages</h1><p class="sentence">About {session.sites.join(", ")}.</p><Messages may={session.role !== "viewer"} turn={0} changed={() => undefined} /></> : <All session={session} />;
+}
+
+function All({ session }: { session: Session }) {
   const { data, error, again } = useLoad<NotifySetup>("/notify");
   const [turn, setTurn] = useState(0);
   const both = () => { again(); setTurn((n) => n + 1); };
