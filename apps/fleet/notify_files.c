@@ -1,6 +1,7 @@
 #include "notify_config.h"
 
 #include <base/fd.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,10 @@ static sv_err read_secret(const char *path, char *room, size_t room_bytes, sv_wh
     SV_DEFER(sv_fd_drop) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0) {
-        return sv_fail(why, SV_ERR_IO, "cannot read '%s': %m", path);
+        return sv_fail(why, SV_ERR_IO, "cannot read '%s': %m%s", path,
+                       errno == EACCES ? "; what a running server newly names must lie in the "
+                                         "folder of its configuration, and be its user's"
+                                       : "");
     }
     if (!S_ISREG(info.st_mode) || (info.st_mode & 077) != 0) {
         return sv_fail(why, SV_ERR_UNTRUSTED,

@@ -26,11 +26,12 @@ fleet=$(jq '.programs[] | select(.name == "fleet server") | .pid' "$work/pilot/p
 page=$(sed -n 's/^http: {port: \([0-9]*\)}$/\1/p' "$work"/pilot/site-1/gateway.yaml)
 export SHOTS=${SHOTS:-$SV_SOURCE/build/screens} TMPDIR=$work
 # Somebody is told: one channel that works, one whose address leads to this machine and is refused.
+keep=$work/pilot/fleet # where a running server reads files that are named anew
 port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
 "$SV_BIN/selvedge" pki issue --dir "$work/pilot/pki" --out "$work/keys" --id taker --role server --dns localhost --ip 127.0.0.1
-(umask 077; echo "only for tests" >"$work/hook.secret"; echo "https://localhost:$port/services/s3cr3t" >"$work/chat.url")
+(umask 077; echo "only for tests" >"$keep/hook.secret"; echo "https://localhost:$port/services/s3cr3t" >"$keep/chat.url")
 echo 200 >"$work/control"
-python3 "$SV_SOURCE/tests/support/hook_taker.py" "$work/keys/taker.crt" "$work/keys/taker.key" "$port" "$work/hook.secret" "$work/control" "$work/hooks" &
+python3 "$SV_SOURCE/tests/support/hook_taker.py" "$work/keys/taker.crt" "$work/keys/taker.key" "$port" "$keep/hook.secret" "$work/control" "$work/hooks" &
 taker=$!
 cat >>"$work/pilot/fleet/fleet.yaml" <<YAML
 notify:
@@ -38,8 +39,8 @@ notify:
   gather: 1s
   match: all
   channels:
-    hook: {webhook: "https://localhost:$port/hook", secret_file: $work/hook.secret, allow_private: true, ca: $work/pilot/pki/ca.crt}
-    chat: {slack: $work/chat.url, ca: $work/pilot/pki/ca.crt}
+    hook: {webhook: "https://localhost:$port/hook", secret_file: $keep/hook.secret, allow_private: true, ca: $work/pilot/pki/ca.crt}
+    chat: {slack: $keep/chat.url, ca: $work/pilot/pki/ca.crt}
   routes:
   - {name: all, to: hook}
   - {name: night, site: nowhere*, type: 'lathe*', severity: critical, days: [sat, sun], hours: "22:00-06:00", to: hook, escalate: {after: 15m, to: chat}}

@@ -320,11 +320,11 @@ async function outage(page) {
   await page.waitForTimeout(3000); // the stream is up
   expected = /ERR_|50\d|incomplete/;
   process.kill(Number(process.env.SV_FLEET_PID), "SIGKILL");
-  check(await page.waitForSelector(".banner", { timeout: 20000 }).then(() => true, () => false), "a lost stream is said");
-  check(/ old;/.test(await page.locator(".banner").innerText().catch(() => "")), "with the age of what is shown");
+  check(await page.waitForSelector("p.banner", { timeout: 20000 }).then(() => true, () => false), "a lost stream is said");
+  check(/ old;/.test(await page.locator("p.banner").innerText().catch(() => "")), "with the age of what is shown");
   await inspect(page, "outage-1440-light");
   check((await page.locator(".tile").count()) > 0, "what was shown stays");
-  check(await page.waitForSelector(".banner", { state: "detached", timeout: 40000 }).then(() => true, () => false), "and goes on when the server is back");
+  check(await page.waitForSelector("p.banner", { state: "detached", timeout: 40000 }).then(() => true, () => false), "and goes on when the server is back");
   expected = null;
 }
 
