@@ -75,10 +75,8 @@ void sv_access_failed(sv_fleet *fleet, sv_http_request *request) {
     SV_LOG(warn, "access.refused", "a wrong token or login link from %s", sv_http_peer(request));
 }
 
-/// Who was kept from what, some times a minute: method and path, never a query or what was shown
-/// for it. [people-14] [audit-18]
-static void note_denial(sv_fleet *fleet, sv_http_request *request, const char *who,
-                        const char *reason) {
+void sv_access_denied(sv_fleet *fleet, sv_http_request *request, const char *who,
+                      const char *reason) {
     char about[SV_AUDIT_NAME_MAX];
     if (!sv_throttle_allows(&fleet->denials, who, fleet->mono_us())) {
         return;
@@ -116,7 +114,7 @@ static bool allow_bearer(sv_fleet *fleet, sv_http_request *request, sv_text toke
         sv_people_token(fleet->db, token, sv_http_peer(request), fleet->believed_us(), out, &why);
     if (err == SV_ERR_UNTRUSTED) {
         sv_access_failed(fleet, request);
-        note_denial(fleet, request, "", "a wrong API token");
+        sv_access_denied(fleet, request, "", "a wrong API token");
         return unauthorized(request, why.text);
     }
     return err == SV_OK || unavailable(request, &why);
@@ -138,7 +136,7 @@ static bool names_host(sv_text origin, sv_text host) {
     return false;
 }
 
-bool sv_access_is_own_page(sv_http_request *request) {
+bool sv_access_is_own_page(sv_fleet *fleet, sv_http_request *request, const char *who) {
     const char *site = sv_http_header(request, "Sec-Fetch-Site");
     const char *origin = sv_http_header(request, "Origin");
     bool own = origin == NULL
@@ -147,6 +145,7 @@ bool sv_access_is_own_page(sv_http_request *request) {
         own = strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
     }
     if (!own) {
+        sv_access_denied(fleet, request, who, "it was sent by another site's page");
         sv_http_problem(request, 403, "Forbidden", "another site's page may not do this");
     }
     return own;
@@ -167,11 +166,12 @@ static bool allow_cookie(sv_fleet *fleet, sv_http_request *request, sv_person *o
     }
     const char *mark = sv_http_header(request, "X-Selvedge");
     if (changes_state(request) && (mark == NULL || strcmp(mark, "1") != 0)) {
+        sv_access_denied(fleet, request, out->user, "a change by cookie without X-Selvedge: 1");
         sv_http_problem(request, 403, "Forbidden",
                         "a change made with a cookie must carry the header X-Selvedge: 1");
         return false;
     }
-    return !changes_state(request) || sv_access_is_own_page(request);
+    return !changes_state(request) || sv_access_is_own_page(fleet, request, out->user);
 }
 
 /// Why not; "" when it may.
@@ -205,7 +205,7 @@ bool sv_access_allow(sv_fleet *fleet, sv_http_request *request, const sv_need *n
     char reason[REASON_ROOM];
     judge(need, out, reason);
     if (reason[0] != '\0') {
-        note_denial(fleet, request, out->user, reason);
+        sv_access_denied(fleet, request, out->user, reason);
         sv_http_problem(request, 403, "Forbidden", "%s", reason);
     }
     return reason[0] == '\0';

@@ -18,8 +18,14 @@ bool sv_access_may_try(sv_fleet *fleet, sv_http_request *request);
 void sv_access_failed(sv_fleet *fleet, sv_http_request *request);
 
 /// False when a browser says that another site's page sends this; the request is answered then.
-/// [people-11]
-bool sv_access_is_own_page(sv_http_request *request);
+/// `who`: whose session it would use; "": nobody's. [people-11]
+bool sv_access_is_own_page(sv_fleet *fleet, sv_http_request *request, const char *who);
+
+/// Writes down who was kept from what, 20 times a minute and user: method and path, never a query
+/// or what was shown for it. Before the request is answered, which is its end. [people-14]
+/// [audit-18]
+void sv_access_denied(sv_fleet *fleet, sv_http_request *request, const char *who,
+                      const char *reason);
 
 /// What a request needs.
 typedef struct sv_need {

@@ -1,5 +1,6 @@
 #include "enrol_door.h"
 
+#include "access.h"
 #include "enrol.h"
 #include "views.h"
 
@@ -141,6 +142,8 @@ static bool sees_each(const sv_visit *v, const asked *a) {
         const sv_device *device =
             sv_registry_device(v->fleet->registry, sv_text_of(a->wishes[i].id));
         if (!sv_person_sees(&v->person, sv_text_of(a->wishes[i].site))) {
+            sv_access_denied(v->fleet, v->request, v->person.user,
+                             "a device of a site that is not seen");
             sv_http_problem(v->request, 404, "Not found", "there is no site '%s'",
                             a->wishes[i].site);
             return false;

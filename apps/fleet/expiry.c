@@ -148,7 +148,9 @@ static sv_err look_back(sv_fleet *fleet, all_news *all, sv_why *why) {
     sv_err err = sv_stmt_next(row, why);
     for (; err == SV_OK; err = sv_stmt_next(row, why)) {
         char id[SV_ID_ROOM];
-        SV_TRY(sv_text_copy(sv_stmt_text(row, 1), id, sizeof id));
+        if (sv_text_copy(sv_stmt_text(row, 1), id, sizeof id) != SV_OK) {
+            continue; // nobody has such an id
+        }
         bool out = sv_standing_is_out(fleet->standing, sv_text_of(id));
         news *one = sv_stmt_int(row, 5) == 0 || out ? add(all) : NULL;
         if (one == NULL) {

@@ -119,16 +119,20 @@ static sv_err walk(sv_db *db, const char *device, int64_t day, each_epoch *each,
     SV_DEFER(drop_epoch) epoch e = { 0 };
     sv_err err = sv_stmt_next(stmt, why);
     while (err == SV_OK) {
-        SV_TRY(sv_text_copy(sv_stmt_text(stmt, 0), e.name, sizeof e.name));
+        err = sv_text_copy(sv_stmt_text(stmt, 0), e.name, sizeof e.name);
         while (err == SV_OK && sv_text_is(sv_stmt_text(stmt, 0), e.name)) {
-            SV_TRY(add_row(&e, stmt, day, why));
-            err = sv_stmt_next(stmt, why);
+            err = add_row(&e, stmt, day, why);
+            err = err == SV_OK ? sv_stmt_next(stmt, why) : err;
+        }
+        if (err != SV_OK && err != SV_ERR_NOT_FOUND) {
+            break;
         }
         if (day == SV_LEDGER_ALL_DAYS || e.day_from > 0) {
             each(arg, &e);
         }
         drop_epoch(&e);
     }
+    sv_stmt_reset(stmt);
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 

@@ -374,6 +374,39 @@ static void denials_are_written_down_but_not_without_end(void **state) {
                      1);
 }
 
+// [people-14]
+static void who_looks_beyond_the_own_sites_is_written_down(void **state) {
+    door *d = *state;
+    static const struct {
+        const char *path, *about;
+        int status;
+    } ASKED[] = {
+        { "/api/v1/devices/press-1", "GET /api/v1/devices/press-1", 404 },
+        { "/api/v1/devices/press-0", "GET /api/v1/devices/press-0", 404 }, // there is none
+        { "/api/v1/sites/north/rules?x=secret", "GET /api/v1/sites/north/rules", 404 },
+        { "/metrics", "GET /metrics", 403 },
+    };
+    char headers[DOOR_HEAD_MAX];
+    char sql[512];
+    make_north(d);
+    make_people(d);
+    show_secret(d, SOUTH_OPERATOR, headers);
+    for (size_t i = 0; i < SV_COUNT(ASKED); i++) {
+        assert_int_equal(door_ask(d, "GET", ASKED[i].path, headers, ""), ASKED[i].status);
+        (void) snprintf(sql, sizeof sql,
+                        "SELECT count(*) FROM event_log WHERE what = 'access.refuse' AND who = '%s'"
+                        " AND about = '%s' AND outcome = 'refused' AND \"from\" = '127.0.0.1'",
+                        WHO[SOUTH_OPERATOR].name, ASKED[i].about);
+        assert_int_equal(fixture_count(&d->f, sql), 1);
+    }
+    assert_int_equal(door_ask(d, "POST", "/api/v1/enrolments", headers,
+                              "{\"devices\":[{\"id\":\"press-8\",\"site\":\"north\"}]}"),
+                     404);
+    assert_int_equal(fixture_count(&d->f, "SELECT count(*) FROM event_log WHERE what ="
+                                          " 'access.refuse' AND about = 'POST /api/v1/enrolments'"),
+                     1);
+}
+
 // ---- the document -------------------------------------------------------------------------------
 
 static sv_err check_operation(void *arg, sv_text method, const sv_json *value) {
@@ -430,6 +463,7 @@ int main(void) {
         TEST(everybody_may_what_is_written_here_and_nothing_else),
         TEST(what_somebody_does_not_see_does_not_exist),
         TEST(denials_are_written_down_but_not_without_end),
+        TEST(who_looks_beyond_the_own_sites_is_written_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,19 +161,24 @@ sv_err sv_people_login(sv_db *db, sv_text token, const sv_visitor *visitor, int6
                        char session[SV_SECRET_ROOM], sv_person *out, sv_link_kind *kind,
                        sv_why *why) {
     found_link link = { .kind = SV_LINK_OPEN };
-    SV_TRY(sv_db_begin(db, why));
+    bool alone = !sv_db_is_in_transaction(db);
+    if (alone) {
+        SV_TRY(sv_db_begin(db, why));
+    }
     sv_err err = use_link(db, token, visitor, now_us, session, &link, why);
     if (err == SV_OK) {
         err = sv_people_session(db, sv_text_of(session), now_us, out, why);
     }
     if (err != SV_OK) {
-        sv_db_rollback(db);
+        if (alone) {
+            sv_db_rollback(db);
+        }
         return err;
     }
     if (kind != NULL) {
         *kind = link.kind;
     }
-    return sv_db_commit(db, why);
+    return alone ? sv_db_commit(db, why) : SV_OK;
 }
 
 // ---- the server's own token ---------------------------------------------------------------------

@@ -60,7 +60,8 @@ typedef struct sv_visitor {
 } sv_visitor;
 
 /// Use a link: it is gone, and a session has begun. SV_ERR_UNTRUSTED for a wrong, used or expired
-/// one, and for one of a user that is disabled or gone. `kind` may be NULL.
+/// one, and for one of a user that is disabled or gone. Within a transaction it is part of that,
+/// which the caller rolls back. `kind` may be NULL.
 sv_err sv_people_login(sv_db *db, sv_text token, const sv_visitor *visitor, int64_t now_us,
                        char session[SV_SECRET_ROOM], sv_person *out, sv_link_kind *kind,
                        sv_why *why);

@@ -298,6 +298,43 @@ static void who_is_wrong_too_often_waits_a_minute_and_others_do_not(void **state
     assert_true(sv_throttle_allows(&throttle, "192.0.2.1", START_US));
 }
 
+static int wrong_until_held_up(sv_throttle *throttle, const char *const *peers, size_t count) {
+    int wrong = 0;
+    while (wrong < 1000 && sv_throttle_allows(throttle, peers[(size_t) wrong % count], START_US)) {
+        sv_throttle_failed(throttle, peers[(size_t) wrong % count], START_US);
+        wrong++;
+    }
+    return wrong;
+}
+
+// [people-7]
+static void all_addresses_of_one_ipv6_network_are_one_stranger(void **state) {
+    (void) state;
+    static const char *const SAME[] = { "2001:db8:1:2::1", "2001:db8:1:2:ffff::9",
+                                        "2001:0DB8:1:2:3:4:5:6" };
+    static const char *const OTHERS[] = { "2001:db8:1:3::1", "::ffff:192.0.2.1", "192.0.2.1" };
+    static const char *const LINK[] = { "fe80::1%eth0", "fe80::2%eth0" };
+    static sv_throttle throttle;
+    assert_int_equal(wrong_until_held_up(&throttle, SAME, SV_COUNT(SAME)), SV_THROTTLE_FAILURES);
+    for (size_t i = 0; i < SV_COUNT(OTHERS); i++) {
+        assert_int_equal(wrong_until_held_up(&throttle, &OTHERS[i], 1), SV_THROTTLE_FAILURES);
+    }
+    assert_int_equal(wrong_until_held_up(&throttle, LINK, SV_COUNT(LINK)), SV_THROTTLE_FAILURES);
+    sv_throttle_forgive(&throttle, "2001:db8:1:2::77");
+    assert_int_equal(wrong_until_held_up(&throttle, SAME, SV_COUNT(SAME)), 1);
+}
+
+// [people-14]
+static void the_longest_name_is_counted_like_any_other(void **state) {
+    (void) state;
+    static sv_throttle throttle;
+    char name[SV_ID_ROOM];
+    const char *names[] = { name };
+    memset(name, 'n', SV_ID_MAX);
+    name[SV_ID_MAX] = '\0';
+    assert_int_equal(wrong_until_held_up(&throttle, names, 1), SV_THROTTLE_FAILURES);
+}
+
 // [people-7]
 static void wrong_passwords_of_a_user_count_wherever_they_come_from(void **state) {
     (void) state;
@@ -333,6 +370,8 @@ int main(void) {
         TEST(the_token_file_is_kept_and_no_secret_is_in_the_database),
         TEST(a_database_of_before_keeps_its_token_its_sessions_and_its_links),
         cmocka_unit_test(who_is_wrong_too_often_waits_a_minute_and_others_do_not),
+        cmocka_unit_test(all_addresses_of_one_ipv6_network_are_one_stranger),
+        cmocka_unit_test(the_longest_name_is_counted_like_any_other),
         cmocka_unit_test(wrong_passwords_of_a_user_count_wherever_they_come_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

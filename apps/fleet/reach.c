@@ -1,5 +1,6 @@
 #include "reach.h"
 
+#include "access.h"
 #include "tokens.h"
 
 #include <string.h>
@@ -93,6 +94,7 @@ bool sv_reach_allows(const sv_visit *v, sv_about about) {
         return true;
     }
     if (about == SV_ABOUT_ALL) {
+        sv_access_denied(v->fleet, v->request, v->person.user, "this is about all sites");
         sv_http_problem(v->request, 403, "Forbidden", "this is about all sites; %s is of some",
                         v->person.user);
         return false;
@@ -103,6 +105,9 @@ bool sv_reach_allows(const sv_visit *v, sv_about about) {
         return false;
     }
     if (err != SV_OK || !sv_person_sees(&v->person, sv_text_of(site))) {
+        // Of both, lest the time it takes tells one from the other.
+        sv_access_denied(v->fleet, v->request, v->person.user,
+                         "it is of a site that is not seen, or does not exist");
         sv_http_problem(v->request, 404, "Not found", "there is no %s '" SV_TEXT_FMT "'",
                         KINDS[about].noun, SV_TEXT_ARG(v->id));
         return false;

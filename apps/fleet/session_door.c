@@ -49,17 +49,31 @@ static sv_err leave_old(const sv_visit *v, sv_why *why) {
 
 // ---- with a link --------------------------------------------------------------------------------
 
+/// What the link does and its line are one deed: neither is there without the other. [audit-14]
+static sv_err open_link(sv_visit *v, sv_text token, char session[SV_SECRET_ROOM],
+                        sv_link_kind *kind, sv_why *why) {
+    char detail[AGENT_SHOWN];
+    sv_visitor visitor = visitor_of(v);
+    SV_TRY(sv_deed_begin(v, why));
+    sv_err err = sv_people_login(v->fleet->db, token, &visitor, v->fleet->believed_us(), session,
+                                 &v->person, kind, why);
+    err = err == SV_OK ? leave_old(v, why) : err;
+    (void) snprintf(detail, sizeof detail, "by a link (%s)", sv_link_kind_name(*kind));
+    return sv_deed_end(
+        v, err,
+        &(const sv_deed){ .what = "session.begin", .about = v->person.user, .detail = detail },
+        why);
+}
+
 static void login_with_link(sv_visit *v, sv_text token) {
     sv_why why = { 0 };
     char session[SV_SECRET_ROOM];
     sv_link_kind kind = SV_LINK_OPEN;
-    sv_visitor visitor = visitor_of(v);
     if (!sv_access_may_try(v->fleet, v->request)) {
         return;
     }
     sv_recovered_turn(v->fleet);
-    sv_err err = sv_people_login(v->fleet->db, token, &visitor, v->fleet->believed_us(), session,
-                                 &v->person, &kind, &why);
+    sv_err err = open_link(v, token, session, &kind, &why);
     if (err == SV_ERR_UNTRUSTED) {
         sv_access_failed(v->fleet, v->request);
         sv_deed_refused(
@@ -70,16 +84,6 @@ static void login_with_link(sv_visit *v, sv_text token) {
         refuse(v, why.text);
         return;
     }
-    if (err == SV_OK) {
-        char detail[AGENT_SHOWN];
-        (void) snprintf(detail, sizeof detail, "by a link (%s)", sv_link_kind_name(kind));
-        err = sv_deed_begin(v, &why);
-        err = err == SV_OK ? leave_old(v, &why) : err;
-        err = sv_deed_end(
-            v, err,
-            &(const sv_deed){ .what = "session.begin", .about = v->person.user, .detail = detail },
-            &why);
-    }
     if (err != SV_OK) {
         sv_visit_failure(v, err, &why);
         return;
@@ -88,6 +92,7 @@ static void login_with_link(sv_visit *v, sv_text token) {
         sv_first_admin_turn(v->fleet);
     }
     answer_cookie(v, session);
+    explicit_bzero(session, sizeof session);
 }
 
 // ---- with a password ----------------------------------------------------------------------------
@@ -244,7 +249,7 @@ void sv_session_door_login(sv_visit *v) {
     sv_text user;
     sv_text password;
     sv_text code = SV_TEXT("");
-    if (!sv_access_is_own_page(v->request)) {
+    if (!sv_access_is_own_page(v->fleet, v->request, "")) {
         return;
     }
     bool read = sv_json_parse(sv_http_body(v->request), &body, NULL, NULL) == SV_OK;

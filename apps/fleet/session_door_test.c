@@ -171,6 +171,41 @@ static void another_sites_page_neither_signs_in_nor_changes_anything(void **stat
     }
     *strstr(cookie, "X-Selvedge") = '\0';
     assert_int_equal(door_ask(d, "DELETE", LOGIN "/all", cookie, ""), 403);
+    // [people-14]
+    assert_int_equal(fixture_count(&d->f, "SELECT count(*) FROM event_log WHERE what ="
+                                          " 'access.refuse' AND who = '' AND about ="
+                                          " 'POST " LOGIN "' AND detail LIKE 'it was sent by %'"),
+                     5);
+    assert_int_equal(fixture_count(&d->f, "SELECT count(*) FROM event_log WHERE what ="
+                                          " 'access.refuse' AND who = 'ada' AND about ="
+                                          " 'DELETE " LOGIN "/all' AND outcome = 'refused'"),
+                     6);
+}
+
+static void run_sql(door *d, const char *sql) {
+    assert_int_equal(sv_db_exec(d->f.fleet.db, sql, NULL), SV_OK);
+}
+
+// [audit-14]
+static void a_link_whose_line_cannot_be_written_has_done_nothing(void **state) {
+    door *d = *state;
+    char cookie[DOOR_HEAD_MAX];
+    char token[DOOR_HEAD_MAX];
+    char body[DOOR_HEAD_MAX + 32];
+    make_ada(d, cookie);
+    assert_int_equal(door_admin(d, "POST", "/api/v1/users/ada/link", "{\"kind\":\"recover\"}"),
+                     201);
+    door_cut(d, "#login=", '\r', token, sizeof token);
+    (void) snprintf(body, sizeof body, "{\"token\":\"%s\"}", token);
+    run_sql(d, "CREATE TRIGGER full BEFORE INSERT ON event_log WHEN new.what = 'session.begin'"
+               " BEGIN SELECT raise(FAIL, 'full'); END");
+    assert_true(door_ask(d, "POST", LOGIN, "", body) >= 400);
+    assert_false(door_says(d, "Set-Cookie"));
+    assert_int_equal(door_ask(d, "GET", LOGIN, cookie, ""), 200);
+    assert_true(door_says(d, "\"password\":true"));
+    run_sql(d, "DROP TRIGGER full");
+    assert_int_equal(door_ask(d, "POST", LOGIN, "", body), 204);
+    assert_int_equal(door_ask(d, "GET", LOGIN, cookie, ""), 401);
 }
 
 // [people-8]
@@ -274,6 +309,7 @@ int main(void) {
         TEST(guesses_of_one_password_wait_wherever_they_come_from),
         TEST(right_passwords_are_no_guesses),
         TEST(a_session_that_the_browser_had_is_left_behind),
+        TEST(a_link_whose_line_cannot_be_written_has_done_nothing),
         TEST(another_sites_page_neither_signs_in_nor_changes_anything),
         TEST(sessions_are_seen_and_ended_by_their_owner_and_by_an_admin),
         TEST(a_live_stream_ends_with_the_session_it_is_of),

@@ -1,34 +1,60 @@
 #include "throttle.h"
 
+#include <arpa/inet.h>
 #include <crypto/random.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 // ---- by address ---------------------------------------------------------------------------------
 
-bool sv_throttle_allows(const sv_throttle *throttle, const char *peer, int64_t mono_us) {
-    for (size_t i = 0; i < SV_THROTTLE_PEERS; i++) {
-        if (strcmp(throttle->peers[i].peer, peer) == 0) {
-            return throttle->peers[i].failures < SV_THROTTLE_FAILURES
-                   || mono_us - throttle->peers[i].since_us > SV_TIME_MINUTE_US;
-        }
+static void key_of(const char *peer, char out[SV_THROTTLE_KEY_ROOM]) {
+    char room[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    sv_text rest = sv_text_of(peer);
+    bool known = sv_text_copy(sv_text_cut(&rest, '%'), room, sizeof room) == SV_OK
+                 && inet_pton(AF_INET6, room, &address) == 1 && !IN6_IS_ADDR_V4MAPPED(&address);
+    if (known) {
+        memset(address.s6_addr + 8, 0, 8);
     }
-    return true;
+    if (!known || inet_ntop(AF_INET6, &address, out, SV_THROTTLE_KEY_ROOM) == NULL) {
+        (void) snprintf(out, SV_THROTTLE_KEY_ROOM, "%s", peer);
+    }
+}
+
+/// Its place; SV_THROTTLE_PEERS when it has none.
+static size_t find(const sv_throttle *throttle, const char *key) {
+    size_t i = 0;
+    while (i < SV_THROTTLE_PEERS && strcmp(throttle->peers[i].peer, key) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static size_t oldest(const sv_throttle *throttle) {
+    size_t place = 0;
+    for (size_t i = 1; i < SV_THROTTLE_PEERS; i++) {
+        place = throttle->peers[i].since_us < throttle->peers[place].since_us ? i : place;
+    }
+    return place;
+}
+
+bool sv_throttle_allows(const sv_throttle *throttle, const char *peer, int64_t mono_us) {
+    char key[SV_THROTTLE_KEY_ROOM];
+    key_of(peer, key);
+    size_t i = find(throttle, key);
+    return i == SV_THROTTLE_PEERS || throttle->peers[i].failures < SV_THROTTLE_FAILURES
+           || mono_us - throttle->peers[i].since_us > SV_TIME_MINUTE_US;
 }
 
 void sv_throttle_failed(sv_throttle *throttle, const char *peer, int64_t mono_us) {
-    size_t place = 0; // of this peer, else of the oldest
-    for (size_t i = 0; i < SV_THROTTLE_PEERS; i++) {
-        if (strcmp(throttle->peers[i].peer, peer) == 0) {
-            place = i;
-            break;
-        }
-        place = throttle->peers[i].since_us < throttle->peers[place].since_us ? i : place;
-    }
-    bool same = strcmp(throttle->peers[place].peer, peer) == 0;
+    char key[SV_THROTTLE_KEY_ROOM];
+    key_of(peer, key);
+    size_t place = find(throttle, key);
+    bool same = place < SV_THROTTLE_PEERS;
+    place = same ? place : oldest(throttle);
     if (!same || mono_us - throttle->peers[place].since_us > SV_TIME_MINUTE_US) {
-        (void) snprintf(throttle->peers[place].peer, sizeof throttle->peers[place].peer, "%s",
-                        peer);
+        memcpy(throttle->peers[place].peer, key, sizeof key);
         throttle->peers[place].since_us = mono_us;
         throttle->peers[place].failures = 0;
     }
@@ -36,10 +62,11 @@ void sv_throttle_failed(sv_throttle *throttle, const char *peer, int64_t mono_us
 }
 
 void sv_throttle_forgive(sv_throttle *throttle, const char *peer) {
-    for (size_t i = 0; i < SV_THROTTLE_PEERS; i++) {
-        if (strcmp(throttle->peers[i].peer, peer) == 0 && throttle->peers[i].failures > 0) {
-            throttle->peers[i].failures--;
-        }
+    char key[SV_THROTTLE_KEY_ROOM];
+    key_of(peer, key);
+    size_t i = find(throttle, key);
+    if (i < SV_THROTTLE_PEERS && throttle->peers[i].failures > 0) {
+        throttle->peers[i].failures--;
     }
 }
 

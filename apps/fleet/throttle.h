@@ -5,6 +5,7 @@
 
 #include <base/text.h>
 #include <base/time.h>
+#include <model/id.h>
 
 enum {
     SV_THROTTLE_PEERS = 256,
@@ -12,12 +13,13 @@ enum {
     SV_THROTTLE_USER_FAILURES = 10, ///< wrong passwords per user and minute, wherever from
     SV_THROTTLE_USER_BUCKETS = 1024,
     SV_THROTTLE_SALT_BYTES = 16,
+    SV_THROTTLE_KEY_ROOM = SV_ID_ROOM, ///< of an address, or of a name
 };
 
-/// Wrong secrets by peer address.
+/// Wrong secrets by peer address. An IPv6 address counts as its /64, all of which one stranger has.
 typedef struct sv_throttle {
     struct {
-        char peer[64];
+        char peer[SV_THROTTLE_KEY_ROOM];
         int64_t since_us;
         unsigned failures;
     } peers[SV_THROTTLE_PEERS];

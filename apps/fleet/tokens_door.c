@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { DETAIL_ROOM = 320 };
-
 /// Whose tokens somebody has to do with; NULL: everybody's.
 static const char *owner_for(const sv_visit *v) {
     return v->person.role == SV_PERSON_ADMIN ? NULL : v->person.user;
@@ -69,29 +67,37 @@ static sv_err read_token(const sv_visit *v, const sv_json *body, sv_api_token *o
     SV_TRY(sv_id_check("name", name, why));
     SV_TRY(sv_text_copy(name, out->name, sizeof out->name));
     SV_TRY(sv_scopes_read(sv_json_get(body, "scopes"), &out->scopes, why));
-    SV_TRY(read_rest(v, body, out, why));
-    return sv_api_token_judge(out, &v->person, v->fleet->believed_us(), why);
+    return read_rest(v, body, out, why);
 }
 
-static void describe(const sv_api_token *token, char room[DETAIL_ROOM]) {
-    sv_textbuf detail = { .at = room, .cap = DETAIL_ROOM };
-    sv_json_out out = SV_JSON_OUT(&detail);
-    sv_textbuf_addf(&detail, "%s of %s, scopes ", sv_person_role_name(token->role),
-                    token->sites[0] == '\0' ? "all sites" : "some sites");
+/// Who asks for more than he may is written down. [people-14]
+static sv_err judge(const sv_visit *v, const sv_api_token *token, sv_why *why) {
+    sv_err err = sv_api_token_judge(token, &v->person, v->fleet->believed_us(), why);
+    if (err == SV_ERR_INVALID) {
+        const sv_deed refused = { .what = "token.add", .about = token->name, .detail = why->text };
+        sv_deed_refused(v, v->person.user, &refused);
+    }
+    return err;
+}
+
+static void describe(const sv_api_token *token, sv_textbuf *text) {
+    sv_json_out out = SV_JSON_OUT(text);
+    sv_textbuf_addf(text, "%s of %s, scopes ", sv_person_role_name(token->role),
+                    token->sites[0] == '\0' ? "all sites" : token->sites);
     sv_scopes_put(&out, token->scopes);
-    (void) sv_textbuf_end(&detail);
 }
 
 static sv_err add(const sv_visit *v, const sv_api_token *token, char secret[SV_TOKEN_ROOM],
                   sv_why *why) {
-    char detail[DETAIL_ROOM];
-    describe(token, detail);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf is = SV_TEXTBUF_HEAP((size_t) 2 * SV_SITES_ROOM);
+    describe(token, &is);
+    const sv_deed deed = { .what = "token.add",
+                           .about = token->name,
+                           .after = sv_textbuf_text(&is) };
     SV_TRY(sv_deed_begin(v, why));
     sv_err err =
         sv_api_token_add(v->fleet->db, token, v->person.user, v->fleet->believed_us(), secret, why);
-    return sv_deed_end(
-        v, err, &(const sv_deed){ .what = "token.add", .about = token->name, .detail = detail },
-        why);
+    return sv_deed_end(v, err, &deed, why);
 }
 
 void sv_tokens_door_add(sv_visit *v) {
@@ -108,6 +114,7 @@ void sv_tokens_door_add(sv_visit *v) {
         return;
     }
     sv_err err = read_token(v, body, &token, &why);
+    err = err == SV_OK ? judge(v, &token, &why) : err;
     err = err == SV_OK ? add(v, &token, secret, &why) : err;
     err = err == SV_OK ? sv_api_token_write(v->fleet->db, token.name, secret, &out, &why) : err;
     explicit_bzero(secret, sizeof secret);

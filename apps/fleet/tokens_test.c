@@ -40,6 +40,10 @@ static void a_token_is_shown_once_and_does_what_its_scopes_say(void **state) {
                                           " about = 'one' AND what IN ('token.add', 'token.remove')"
                                           " AND outcome = 'done'"),
                      2);
+    assert_int_equal(fixture_count(&d->f, "SELECT count(*) FROM event_log WHERE what = 'token.add'"
+                                          " AND \"after\" = 'viewer of all sites, scopes"
+                                          " [\"read\"]'"),
+                     1);
 }
 
 // [people-12]
@@ -70,6 +74,10 @@ static void nobody_makes_a_token_that_may_more_than_he_may(void **state) {
         assert_int_equal(door_ask(d, "POST", TOKENS, ada, REFUSED[i].body), 400);
         assert_true(door_says(d, REFUSED[i].says));
     }
+    // [people-14]: five of them asked for more than there is to give
+    assert_int_equal(fixture_count(&d->f, "SELECT count(*) FROM event_log WHERE what = 'token.add'"
+                                          " AND who = 'ada' AND outcome = 'refused'"),
+                     5);
     assert_int_equal(door_ask(d, "POST", TOKENS, ada, READ_ONE), 201);
     assert_true(door_says(d, "\"sites\":[\"north\"]")); // as the maker's
     assert_int_equal(door_ask(d, "POST", TOKENS, eve, READ_ONE), 409);

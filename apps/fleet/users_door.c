@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DETAIL_ROOM = 320 };
-
 static void answer_done(const sv_visit *v, sv_err err, const sv_why *why) {
     if (err != SV_OK) {
         sv_visit_failure(v, err, why);
@@ -100,17 +98,18 @@ static sv_err read_new(const sv_json *body, sv_user *out, sv_why *why) {
 
 /// With the link that lets the user in for the first time.
 static sv_err add(const sv_visit *v, const sv_user *user, char token[SV_SECRET_ROOM], sv_why *why) {
-    char room[DETAIL_ROOM];
-    sv_textbuf detail = SV_TEXTBUF(room);
+    SV_DEFER(sv_textbuf_drop) sv_textbuf is = SV_TEXTBUF_HEAP((size_t) 2 * SV_SITES_ROOM);
     const sv_link link = { .user = user->name, .kind = SV_LINK_INVITE, .made_by = v->person.user };
     int64_t now_us = v->fleet->believed_us();
-    describe(user, &detail);
-    (void) sv_textbuf_end(&detail);
+    describe(user, &is);
+    const sv_deed deed = { .what = "user.add",
+                           .about = user->name,
+                           .detail = "with a link",
+                           .after = sv_textbuf_text(&is) };
     SV_TRY(sv_deed_begin(v, why));
     sv_err err = sv_user_add(v->fleet->db, user, v->person.user, now_us, why);
     err = err == SV_OK ? sv_people_make_link(v->fleet->db, &link, now_us, token, why) : err;
-    return sv_deed_end(
-        v, err, &(const sv_deed){ .what = "user.add", .about = user->name, .detail = room }, why);
+    return sv_deed_end(v, err, &deed, why);
 }
 
 void sv_users_door_add(sv_visit *v) {

@@ -37,6 +37,25 @@ static void an_admin_adds_changes_and_removes_users(void **state) {
                      2);
 }
 
+// [audit-5]
+static void a_user_of_very_many_sites_is_written_down_as_it_is(void **state) {
+    door *d = *state;
+    char body[2 * SV_SITES_ROOM];
+    sv_textbuf text = SV_TEXTBUF(body);
+    sv_textbuf_add_str(&text, "{\"name\":\"ada\",\"role\":\"viewer\",\"sites\":[");
+    for (int i = 0; i < SV_PERSON_SITES_MAX; i++) {
+        sv_textbuf_addf(&text, "%s\"s%063d\"", i > 0 ? "," : "", i);
+    }
+    sv_textbuf_add_str(&text, "]}");
+    assert_int_equal(sv_textbuf_end(&text), SV_OK);
+    assert_int_equal(door_admin(d, "POST", USERS, body), 201);
+    assert_int_equal(fixture_count(&d->f, "SELECT count(*) FROM event_log WHERE what = 'user.add'"
+                                          " AND about = 'ada' AND detail = 'with a link' AND"
+                                          " \"after\" GLOB 'viewer of ?\"s000*\",\"s000*(2155"
+                                          " bytes, SHA-256 *)'"),
+                     1);
+}
+
 static void what_is_wrong_with_a_user_is_said(void **state) {
     door *d = *state;
     static const struct {
@@ -94,6 +113,7 @@ static void a_link_lets_somebody_in_again(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(an_admin_adds_changes_and_removes_users),
+        TEST(a_user_of_very_many_sites_is_written_down_as_it_is),
         TEST(what_is_wrong_with_a_user_is_said),
         TEST(a_link_lets_somebody_in_again),
     };
