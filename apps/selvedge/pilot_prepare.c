@@ -269,6 +269,7 @@ static sv_err write_agent(const pilot *p, sv_why *why) {
     sv_textbuf_addf(&yaml, "  key: %s/keys/this-machine/this-machine.key\nhealth: {interval: 5s}\n",
                     p->dir);
     sv_textbuf_addf(&yaml, "spool: {path: %s/agent/spool}\n", p->dir);
+    sv_textbuf_addf(&yaml, "enrolment: {at: '127.0.0.1:%u'}\n", p->sites[0].door.number);
     char path[SV_PATH_MAX];
     pilot_path(p, path, "agent/agent.yaml");
     return write_config(path, &yaml, why);

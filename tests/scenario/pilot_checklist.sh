@@ -4,6 +4,11 @@
 set -euo pipefail
 . "$SV_SOURCE/tests/support/checklist.sh"
 
+# A pilot is whole as it was made, whichever ports it found: its agent renews at the door of its gateway.
+"${as[@]}" "$SV_BIN/selvedge" doctor --pilot "$site" >"$work/doctor" || fail "doctor of a pilot: $(grep -A1 ' NO ' "$work/doctor")"
+door=$(sed -nE 's/^door: .*port: ([0-9]+)}$/\1/p' "$site/site-1/gateway.yaml")
+grep -qF "the door where it renews its certificate, 127.0.0.1:$door" "$work/doctor" || fail "the agent renews elsewhere than at port $door"
+
 # What a pilot does for the sake of being tried is seen, and can be mended.
 look "$site" before
 grep -qx 'root-key-away does not hold' "$work/before" || fail "a passphrase beside its key is not seen"
