@@ -29,8 +29,8 @@ static sv_err make(sv_fleet *fleet, const char *path, sv_why *why) {
     sv_textbuf_add_char(&text, '\n');
     SV_TRY(sv_textbuf_end(&text));
     SV_TRY(sv_disk_replace(path, sv_textbuf_text(&text), 0600, why));
-    SV_LOG(info, "people.first",
-           "nobody can sign in yet: open the link in '%s', once, within a day", path);
+    SV_LOG(info, "people.first", "there is no admin yet: open the link in '%s', once, within a day",
+           path);
     if (isatty(STDERR_FILENO) == 1) {
         (void) fprintf(stderr, "Open this link to become the first admin:\n  %s", room);
     }
@@ -55,11 +55,11 @@ static sv_err count_links(sv_fleet *fleet, int64_t *out, sv_why *why) {
 
 static sv_err turn(sv_fleet *fleet, sv_why *why) {
     char path[SV_PATH_MAX];
-    int64_t users = 0;
+    bool wanted = false;
     int64_t links = 0;
     SV_TRY(sv_people_beside(fleet->config.store.path, SV_FIRST_ADMIN_FILE, path, why));
-    SV_TRY(sv_user_count(fleet->db, &users, why));
-    if (users > 0) {
+    SV_TRY(sv_user_wants_admin(fleet->db, &wanted, why));
+    if (!wanted) {
         return sv_disk_exists(path) ? sv_disk_remove_tree(path, why) : SV_OK;
     }
     SV_TRY(count_links(fleet, &links, why));

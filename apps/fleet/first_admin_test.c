@@ -1,6 +1,7 @@
 #include "door_fixture.h"
 
 #include "first_admin.h"
+#include "users.h"
 
 #include <sys/stat.h>
 
@@ -80,12 +81,46 @@ static void a_link_that_nobody_used_is_followed_by_another(void **state) {
     fixture_now_us -= SV_LOGIN_LINK_US + 1;
 }
 
+// [people-3]
+static void somebody_who_is_no_admin_does_not_take_the_link_away(void **state) {
+    door *d = *state;
+    char token[SV_SECRET_ROOM];
+    char again[SV_SECRET_ROOM];
+    sv_user user = { .name = "ada", .role = SV_PERSON_RELEASE };
+    sv_first_admin_open(&d->f.fleet, PORT);
+    read_link(d, token);
+    assert_int_equal(sv_user_add(d->f.fleet.db, &user, "test", fixture_now_us, NULL), SV_OK);
+    sv_first_admin_turn(&d->f.fleet);
+    read_link(d, again);
+    assert_string_equal(token, again);
+    assert_int_equal(come_in(d, token), 204);
+    read_link(d, again);
+    assert_string_equal(again, "");
+}
+
+// [people-3]
+static void an_admin_by_another_name_ends_the_link(void **state) {
+    door *d = *state;
+    char token[SV_SECRET_ROOM];
+    char again[SV_SECRET_ROOM];
+    sv_user user = { .name = "ada", .role = SV_PERSON_ADMIN };
+    sv_first_admin_open(&d->f.fleet, PORT);
+    read_link(d, token);
+    assert_int_equal(sv_user_add(d->f.fleet.db, &user, "test", fixture_now_us, NULL), SV_OK);
+    assert_int_equal(come_in(d, token), 401);
+    sv_first_admin_turn(&d->f.fleet);
+    read_link(d, again);
+    assert_string_equal(again, "");
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, door_setup, door_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_link_in_the_file_makes_the_first_admin_and_goes),
         TEST(a_link_that_nobody_used_is_followed_by_another),
+        TEST(somebody_who_is_no_admin_does_not_take_the_link_away),
+        TEST(an_admin_by_another_name_ends_the_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,9 +105,9 @@ static sv_err take_link(sv_db *db, const char *hash, int64_t now_us, found_link 
 static sv_err make_first_admin(sv_db *db, const char *name, int64_t now_us, sv_why *why) {
     sv_user user = { .role = SV_PERSON_ADMIN };
     sv_stmt *stmt;
-    int64_t count = 0;
-    SV_TRY(sv_user_count(db, &count, why));
-    if (count > 0) {
+    bool wanted = false;
+    SV_TRY(sv_user_wants_admin(db, &wanted, why));
+    if (!wanted) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "%s", WRONG_LINK);
     }
     SV_TRY(sv_text_copy(sv_text_of(name), user.name, sizeof user.name));

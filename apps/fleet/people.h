@@ -27,7 +27,7 @@ enum {
 #define SV_OWN_TOKEN "admin-token-file"       ///< name of the server's own token
 
 typedef enum sv_link_kind {
-    SV_LINK_FIRST,   ///< makes the first admin; works while there is nobody
+    SV_LINK_FIRST,   ///< makes the first admin; works while there is no admin
     SV_LINK_INVITE,  ///< for who has no password yet
     SV_LINK_RECOVER, ///< using it forgets password and second factor, and ends all sessions
     SV_LINK_OPEN,    ///< one more session of who asked for it

@@ -523,13 +523,13 @@ void sv_session_door_end(sv_visit *v) {
 
 // ---- a link for oneself -------------------------------------------------------------------------
 
-/// Before there is anybody the server's own token makes the link of the first admin.
+/// Before there is an admin the server's own token makes the link of the first admin.
 static sv_err make_link(const sv_visit *v, char token[SV_SECRET_ROOM], sv_why *why) {
     sv_link link = { .user = v->person.user, .kind = SV_LINK_OPEN, .made_by = v->person.user };
-    int64_t count = 0;
+    bool wanted = false;
     sv_user user;
-    SV_TRY(sv_user_count(v->fleet->db, &count, why));
-    if (count == 0) {
+    SV_TRY(sv_user_wants_admin(v->fleet->db, &wanted, why));
+    if (wanted) {
         link.kind = SV_LINK_FIRST;
         link.user = SV_FIRST_ADMIN;
     } else if (sv_user_find(v->fleet->db, sv_text_of(link.user), &user, why) != SV_OK) {

@@ -61,7 +61,9 @@ static sv_err check_room(sv_db *db, const sv_api_token *token, const char *owner
     int64_t same = 0;
     sv_err err = sv_user_find(db, sv_text_of(owner), &user, why);
     if (err == SV_ERR_NOT_FOUND) {
-        return sv_fail(why, SV_ERR_STATE, "a token belongs to a user, and there is none named %s",
+        return sv_fail(why, SV_ERR_STATE,
+                       "a token belongs to a user, and there is none named %s: use the link of the "
+                       "first admin, or ask with the token of somebody there is",
                        owner);
     }
     SV_TRY(err);

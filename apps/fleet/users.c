@@ -41,6 +41,17 @@ sv_err sv_user_count(sv_db *db, int64_t *out, sv_why *why) {
     return SV_OK;
 }
 
+sv_err sv_user_wants_admin(sv_db *db, bool *out, sv_why *why) {
+    sv_stmt *row;
+    SV_TRY(sv_db_stmt(db, "SELECT count(*) FROM user WHERE role = ?1 OR name = ?2", &row, why));
+    sv_stmt_bind_int(row, 1, SV_PERSON_ADMIN);
+    sv_stmt_bind_str(row, 2, SV_FIRST_ADMIN);
+    SV_TRY(sv_stmt_next(row, why));
+    *out = sv_stmt_int(row, 0) == 0;
+    sv_stmt_reset(row);
+    return SV_OK;
+}
+
 // ---- changes ------------------------------------------------------------------------------------
 
 static void bind_sites(sv_stmt *stmt, int index, const char *sites) {

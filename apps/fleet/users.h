@@ -23,6 +23,8 @@ typedef struct sv_user {
 sv_err sv_user_find(sv_db *db, sv_text name, sv_user *out, sv_why *why);
 /// How many there are.
 sv_err sv_user_count(sv_db *db, int64_t *out, sv_why *why);
+/// Nobody is admin, and nobody has the name that the first one gets. [people-3]
+sv_err sv_user_wants_admin(sv_db *db, bool *out, sv_why *why);
 
 /// Each of these in the caller's transaction. SV_ERR_STATE when the name is taken, or they are too
 /// many.
