@@ -178,9 +178,10 @@ static bool allow_cookie(sv_fleet *fleet, sv_http_request *request, sv_person *o
 static void judge(const sv_need *need, const sv_person *person, char reason[REASON_ROOM]) {
     reason[0] = '\0';
     if (person->role < need->least) {
-        (void) snprintf(reason, REASON_ROOM, "this needs the role %s; %s is %s",
-                        sv_person_role_name(need->least), person->user,
-                        sv_person_role_name(person->role));
+        bool by_token = person->session == 0;
+        (void) snprintf(reason, REASON_ROOM, "this needs the role %s; %s%s is %s",
+                        sv_person_role_name(need->least), by_token ? "the API token " : "",
+                        by_token ? person->token : person->user, sv_person_role_name(person->role));
     } else if (person->session == 0 && need->scopes == 0) {
         (void) snprintf(reason, REASON_ROOM,
                         "this needs somebody who has signed in; the API token %s is not enough",

@@ -70,6 +70,7 @@ static void show_change(const sv_json *line) {
 
 static void show_line(const sv_json *line, void *arg) {
     (void) arg;
+    sv_text who = sv_show_words(line, "who");
     sv_text from = sv_show_words(line, "from");
     sv_text detail = sv_show_words(line, "detail");
     sv_text outcome = sv_show_words(line, "outcome");
@@ -78,7 +79,7 @@ static void show_line(const sv_json *line, void *arg) {
     (void) printf("  %-8.*s %-20.*s ", SV_TEXT_ARG(outcome), SV_TEXT_ARG(what));
     sv_show_plain(sv_show_words(line, "about"));
     (void) printf("  by ");
-    sv_show_plain(sv_show_words(line, "who"));
+    sv_show_plain(who.len > 0 ? who : SV_TEXT("somebody unknown"));
     (void) printf("%s", from.len > 0 ? " from " : "");
     sv_show_plain(from);
     (void) printf("%s", detail.len > 0 ? ": " : "");

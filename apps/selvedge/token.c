@@ -45,7 +45,7 @@ static sv_err show_all(void *arg, sv_fleet_api *api, sv_why *why) {
     int64_t now_ms = sv_clock_wall_us() / 1000;
     const sv_fleet_list tokens = { .path = "/api/v1/tokens?",
                                    .head = "NAME                  OF            ROLE      ENDS     "
-                                           "            USED      SCOPES",
+                                           "             USED      SCOPES",
                                    .line = show_line,
                                    .arg = &now_ms,
                                    .none = "there are none" };

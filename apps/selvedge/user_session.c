@@ -93,8 +93,9 @@ static sv_err list_sessions(void *arg, sv_fleet_api *api, sv_why *why) {
     }
     (void) snprintf(path, sizeof path, "/api/v1/users/%s/sessions?", a->fleet.plain[0]);
     const sv_fleet_list sessions = { .path = path,
-                                     .head = "       N  LAST USED            HOW       FROM        "
-                                             "     BROWSER",
+                                     .head =
+                                         "       N  LAST USED             HOW       FROM        "
+                                         "     BROWSER",
                                      .line = show_line,
                                      .none = "signed in nowhere" };
     return sv_fleet_list_show(api, &sessions, a->fleet.json, why);

@@ -50,7 +50,7 @@ reads=(--url "$url" --token-file grafana.token)
 "$selvedge" device list "${reads[@]}" --output json >/dev/null || fail "the token does not read"
 status=0
 "$selvedge" user list "${reads[@]}" 2>said || status=$?
-{ [ $status = 4 ] && grep -q 'grafana has not the scope\|needs the role admin' said; } || fail "a reading token sees users: $status"
+{ [ $status = 4 ] && grep -q 'needs the role admin; the API token grafana is viewer' said; } || fail "a reading token sees users: $status"
 "$selvedge" token list "${at[@]}" | grep -q '^grafana .*read$' || fail "the token is not listed"
 "$selvedge" token remove grafana "${at[@]}"
 status=0
