@@ -74,13 +74,27 @@ double sv_filter_number(sv_filter *filter, size_t column) {
     return value;
 }
 
+static bool holds_any(sv_text cell, const char *bytes) {
+    bool found = false;
+    for (size_t i = 0; i < cell.len && !found; i++) {
+        found = cell.at[i] != '\0' && strchr(bytes, cell.at[i]) != NULL;
+    }
+    return found;
+}
+
+static bool is_formula(sv_text cell) {
+    double value;
+    const sv_text first = { .at = cell.at, .len = cell.len > 0 ? 1 : 0 };
+    return holds_any(first, "=+-@\t\r") && sv_csv_number(cell, &value) != SV_OK;
+}
+
 void sv_filter_print(sv_text cell) {
-    bool plain = memchr(cell.at, ',', cell.len) == NULL && memchr(cell.at, '"', cell.len) == NULL;
-    if (plain) {
+    bool formula = is_formula(cell);
+    if (!formula && !holds_any(cell, ",;\"\t\r\n")) {
         (void) fwrite(cell.at, 1, cell.len, stdout);
         return;
     }
-    (void) putchar('"');
+    (void) fputs(formula ? "\"'" : "\"", stdout);
     for (size_t i = 0; i < cell.len; i++) {
         (void) fputs(cell.at[i] == '"' ? "\"" : "", stdout);
         (void) putchar(cell.at[i]);

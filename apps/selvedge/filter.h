@@ -29,7 +29,9 @@ void sv_filter_complain(sv_filter *filter, const char *fault);
 /// The number in a cell; not-a-number, and told, where there is none in it.
 double sv_filter_number(sv_filter *filter, size_t column);
 
-/// As it came, quoted where it has to be.
+/// As it came, quoted where it has to be. What a spreadsheet would take for a formula (it begins
+/// with = + - @ or a tab, and is no number) is printed behind an apostrophe, which makes a text of
+/// it.
 void sv_filter_print(sv_text cell);
 
 /// A column of labels (`anomaly`, `changepoint`, `label`, `outlier`), which no sensor has measured.

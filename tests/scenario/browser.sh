@@ -13,6 +13,7 @@ taker=""
 cleanup() { [ -z "$taker" ] || kill -TERM "$taker" 2>/dev/null || true; [ -z "$pilot" ] || kill -TERM "$pilot" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"; }
 trap cleanup EXIT
 
+node "$web/test/csv.mjs"
 "$SV_BIN/selvedge" pilot --dir "$work/pilot" --seconds 580 >"$work/out" 2>"$work/err" &
 pilot=$!
 link='https?://[^ ]+#login=[A-Za-z0-9_-]+'

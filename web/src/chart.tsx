@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { call, query, type Alert, type Band, type Command, type Series, type Shown } from "./api";
+import { cell } from "./csv";
 import { clock, count, exact, num, unitText, words } from "./format";
 import { on } from "./live";
 import { Failed } from "./parts";
@@ -151,7 +152,7 @@ function told(points: Seen[]): string {
 
 function save(name: string, unit: string, sensor: string, points: Seen[]) {
   const rows = points.map(([at, v, is]) => `${new Date(at).toISOString()},${v ?? ""},${is}`);
-  const head = `time,${sensor}${unit ? ` (${unit})` : ""},is`;
+  const head = `time,${cell(sensor + (unit ? ` (${unit})` : ""))},is`;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([[head, ...rows].join("\n") + "\n"], { type: "text/csv" }));
   link.download = name;
