@@ -221,7 +221,11 @@ static void say_normal(sv_visit *v) {
 
 // ---- the rest -----------------------------------------------------------------------------------
 
+/// A page of another site is sent nothing of it, whatever a browser would let that page read.
 static void join_live(sv_visit *v) {
+    if (!sv_access_is_own_page(v->fleet, v->request, v->person.user)) {
+        return;
+    }
     sv_live_join(v->fleet->live, v->request, &v->person);
 }
 

@@ -168,6 +168,9 @@ static void another_sites_page_neither_signs_in_nor_changes_anything(void **stat
                          PAGES[i].login);
         (void) snprintf(headers, sizeof headers, "%s%s", cookie, PAGES[i].headers);
         assert_int_equal(door_ask(d, "DELETE", LOGIN "/all", headers, ""), PAGES[i].change);
+        if (PAGES[i].change == 403) {
+            assert_int_equal(door_ask(d, "GET", "/api/v1/events", headers, ""), 403);
+        }
     }
     *strstr(cookie, "X-Selvedge") = '\0';
     assert_int_equal(door_ask(d, "DELETE", LOGIN "/all", cookie, ""), 403);

@@ -14,6 +14,7 @@ import urllib.parse
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from attacks_page import tests_of  # noqa: E402
 from site_programs import Site, SiteError, wait_until  # noqa: E402
 
 PASSWORD = "a long enough password"
@@ -134,7 +135,9 @@ def foreign_pages(door):
         for method, path in (("POST", "/api/v1/users"), ("DELETE", "/api/v1/session"), ("PUT", "/api/v1/sites/site-1/maintenance")):
             answer = door.ask(method, path, b'{"name":"eve","role":"admin","for_s":60}', headers)
             check(answer.status == 403, f"{method} {path} with {headers}: {answer.status}")
-    for page in pages:  # nor is anybody signed in as somebody else
+    for page in pages:  # nor is anybody signed in as somebody else, or listened to
+        answer = door.ask("GET", "/api/v1/events", headers={**who, **page})
+        check(answer.status == 403, f"live events for {page}: {answer.status}")
         answer = door.sign_in("ada", PASSWORD, headers=page)
         check(answer.status == 403 and "Set-Cookie" not in answer.headers, f"signed in by {page}: {answer.status}")
     check(door.admin("GET", "/api/v1/users/eve").status == 404, "a foreign page has added somebody")
@@ -270,6 +273,13 @@ def broken_headers(door):
     smuggled = (b"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
                 b"GET /api/v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + door.token.encode() + b"\r\n\r\n")
     check(door.raw(smuggled).count(b"HTTP/1.1 200") == 0, "a second request was smuggled in")
+    head = b"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for size in (b"-1", b"ffffffffffffffff", b"8000000000000000", b"7fffffffffffffff", b"10000000000000001", b"0x2", b"100000000"):
+        answer = door.raw(head + size + b"\r\n{}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 2)
+        check(answer == b"" or answer.split(b" ", 2)[1][:1] == b"4", f"a chunk of {size}: {answer[:80]}")
+        check(door.ask("GET", "/healthz").status == 200, f"nobody is served after a chunk of {size}")
+    answer = door.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 1024 * 1024 + b"\r\n\r\n")
+    check(answer == b"" or answer.split(b" ", 2)[1][:1] == b"4", f"a header of a megabyte: {answer[:80]}")
     for head in (b"Host: x\r\nHost: y\r\nContent-Length: 1\r\nContent-Length: 2", b"X: " + b"a" * 100000, b"A: b\r\n" * 5000):
         answer = door.raw(b"GET /healthz HTTP/1.1\r\n" + head + b"\r\n\r\n")
         check(b" 200 " not in answer[:20] or b"Content-Length" not in head, f"{head[:40]}: {answer[:60]}")
@@ -343,6 +353,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", required=True, type=Path)
     options = parser.parse_args()
+    named, missing = tests_of("operator-attacks.md")
+    if named < 20 or missing:
+        print(f"FAILED: docs/spec/operator-attacks.md names {missing}, which are no tests", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         site = Site(Path(folder), options.programs)
         try:

@@ -5,7 +5,6 @@ import argparse
 import concurrent.futures
 import ipaddress
 import os
-import re
 import socketserver
 import ssl
 import sys
@@ -20,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../conformance/tuf"))
+sys.path[:0] = [os.path.join(HERE, "../conformance/tuf"), os.path.join(HERE, "../support")]
+from attacks_page import tests_of  # noqa: E402
 from repository import DAY, file_of  # noqa: E402
 from stage import Stage, must  # noqa: E402
 
@@ -355,24 +355,6 @@ def slow_and_yet_above_the_floor(at):
     must(at.targets() == [b"x" * 3 * MIB], "it is not what was sent")
 
 
-def tests_of_the_page():
-    """How many tests the page names, and those that are nowhere."""
-    sources = {}
-    for top in ("tests", "lib", "boot"):
-        for folder, _, names in os.walk(os.path.join(HERE, "../..", top)):
-            for name in names:
-                if name.endswith((".py", "_test.c", ".sh")):
-                    with open(os.path.join(folder, name), encoding="utf-8") as source:
-                        sources[name] = sources.get(name, "") + source.read()
-    with open(os.path.join(HERE, "../../docs/spec/update-attacks.md"), encoding="utf-8") as page:
-        named = sorted(set(re.findall(r"`(\w+)\.(\w+)`", page.read())))
-
-    def is_there(file, name):
-        text = sources.get(f"{file}.py", "") + sources.get(f"{file}.c", "")
-        return f"{file}.sh" in sources if name == "sh" else re.search(rf"\b{name}\(", text) is not None
-    return len(named), [f"{file}.{name}" for file, name in named if not is_there(file, name)]
-
-
 def run(function, program):
     at = Stage(program)
     try:
@@ -392,7 +374,7 @@ def main():
     program = os.path.join(os.path.abspath(chosen.programs), "selvedge-tuf")
     with concurrent.futures.ThreadPoolExecutor(4) as side_by_side:  # some wait for half a minute
         failed = [said for said in side_by_side.map(lambda f: run(f, program), [f for f in reversed(ATTACKS) if chosen.only in f.__name__]) if said]
-    named, missing = tests_of_the_page()
+    named, missing = tests_of("update-attacks.md")
     must(named > 50, "the page of attacks names no tests")
     failed += [f"FAILED docs/spec/update-attacks.md names {name}, which is no test" for name in missing]
     print("\n".join([*failed, f"{len(ATTACKS)} attacks, {len(failed)} failed"]))
