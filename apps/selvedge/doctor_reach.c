@@ -360,10 +360,11 @@ static void try_socket(const doctor_subject *subject, doctor_report *report) {
         bool denied = errno == EACCES || errno == EPERM;
         doctor_bad(
             report, DOCTOR_SOCKET, subject->config,
-            denied ? "the signer's `allow_uid` names the fleet server's user; run this as that "
-                     "user"
-            : own  ? "start selvedge-signer; where it ends at once its log says why"
-                   : "start selvedge-signer, and let both configurations name the same socket",
+            denied
+                ? "the signer's `allow_uid` names the fleet server's user, who opens the socket by "
+                  "`socket_group`; run this as that user"
+            : own ? "start selvedge-signer; where it ends at once its log says why"
+                  : "start selvedge-signer, and let both configurations name the same socket",
             "the signer at '%s': %m", subject->socket);
     }
     if (fd >= 0) {

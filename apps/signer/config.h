@@ -10,7 +10,8 @@ typedef struct signer_config {
     char pki[SV_PATH_MAX];
     char key[SV_PATH_MAX]; ///< empty: ca.key of the folder
     char socket[SV_PATH_MAX];
-    int64_t allow_uid; ///< -1: the signer's own
+    int64_t allow_uid;    ///< -1: the signer's own
+    int64_t socket_group; ///< -1: the socket is for its user alone
     int64_t lifetime_max_us;
     int64_t crl_valid_us;
     unsigned roles; ///< bit per sv_role

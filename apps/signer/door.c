@@ -143,31 +143,52 @@ static sv_err clear_path(const struct sockaddr_un *address, sv_why *why) {
 }
 
 /// The socket is its user's alone, so it has to belong to whoever may ask.
-static sv_err give_to(const char *path, int64_t uid, sv_why *why) {
+static sv_err give_to_user(const char *path, int64_t uid, sv_why *why) {
     if (uid < 0 || uid == (int64_t) geteuid()) {
         return SV_OK;
     }
     if (chown(path, (uid_t) uid, (gid_t) -1) != 0) {
         return sv_fail(why, SV_ERR_IO,
-                       "cannot give the socket '%s' to user %lld (%m); start the signer with the "
-                       "right to (CAP_CHOWN), or leave allow_uid out",
+                       "cannot give the socket '%s' to user %lld (%m); name a group of that user "
+                       "as socket_group, or start the signer with the right to (CAP_CHOWN)",
                        path, (long long) uid);
     }
     return SV_OK;
 }
 
-static sv_err bind_socket(const char *path, int64_t uid, int *out, sv_why *why) {
+/// A socket has the group of a folder with the set-group-ID bit from the start, which takes no
+/// right at all. Who of the group asks is judged at each connection.
+static sv_err give_to_group(const char *path, gid_t group, sv_why *why) {
+    struct stat info;
+    if (stat(path, &info) != 0 || (info.st_gid != group && chown(path, (uid_t) -1, group) != 0)) {
+        return sv_fail(why, SV_ERR_IO,
+                       "cannot give the socket '%s' to group %lld (%m); let its folder have that "
+                       "group and the set-group-ID bit (chmod g+s)",
+                       path, (long long) group);
+    }
+    return chmod(path, 0660) == 0
+               ? SV_OK
+               : sv_fail(why, SV_ERR_IO, "cannot open the socket '%s' to its group: %m", path);
+}
+
+static sv_err give_to(const signer_config *config, sv_why *why) {
+    return config->socket_group < 0
+               ? give_to_user(config->socket, config->allow_uid, why)
+               : give_to_group(config->socket, (gid_t) config->socket_group, why);
+}
+
+static sv_err bind_socket(const signer_config *config, int *out, sv_why *why) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    SV_TRY(sv_text_copy(sv_text_of(path), address.sun_path, sizeof address.sun_path));
+    SV_TRY(sv_text_copy(sv_text_of(config->socket), address.sun_path, sizeof address.sun_path));
     SV_TRY(clear_path(&address, why));
     SV_DEFER(sv_fd_drop) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t before = umask(0177);
     bool bound = fd >= 0 && bind(fd, (const struct sockaddr *) &address, sizeof address) == 0;
     (void) umask(before);
     if (!bound || listen(fd, DOOR_CONNECTIONS_MAX) != 0) {
-        return sv_fail(why, SV_ERR_IO, "cannot listen on '%s': %m", path);
+        return sv_fail(why, SV_ERR_IO, "cannot listen on '%s': %m", config->socket);
     }
-    SV_TRY(give_to(path, uid, why));
+    SV_TRY(give_to(config, why));
     *out = sv_fd_take(&fd);
     return SV_OK;
 }
@@ -175,7 +196,7 @@ static sv_err bind_socket(const char *path, int64_t uid, int *out, sv_why *why) 
 sv_err door_open(sv_loop *loop, signer_service *service, sv_loop_fn *stop, void *arg,
                  signer_door **out, sv_why *why) {
     int listener = -1;
-    SV_TRY(bind_socket(service->config->socket, service->config->allow_uid, &listener, why));
+    SV_TRY(bind_socket(service->config, &listener, why));
     signer_door *d = sv_mem_new(sizeof *d);
     d->loop = loop;
     d->service = service;

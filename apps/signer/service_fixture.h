@@ -19,6 +19,7 @@ typedef struct fixture {
 static inline bool fixture_begin(fixture *f) {
     *f = (fixture){ .dir = "/tmp/sv-service-XXXXXX",
                     .config = { .allow_uid = -1,
+                                .socket_group = -1,
                                 .lifetime_max_us = 100 * SV_TIME_DAY_US,
                                 .crl_valid_us = SV_TIME_DAY_US,
                                 .roles = 1U << SV_ROLE_DEVICE | 1U << SV_ROLE_GATEWAY } };

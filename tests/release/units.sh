@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# [sandbox-10] What `cmake --install` puts there for systemd: units that systemd understands, that name the programs
+# where they were installed, run each as a user of its own that sysusers.d makes, in folders that tmpfiles.d makes, and
+# leave each little; nothing in them refuses what the programs' own sandbox needs.
+set -euo pipefail
+if ! command -v systemd-analyze >/dev/null; then
+    echo "units.sh: nothing was tested, systemd-analyze (Debian: systemd) is missing"
+    exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+broken=0
+bad() {
+    echo "$*" >&2
+    broken=1
+}
+
+# Installed at a place that was not known when it was configured.
+cmake --install "$SV_BUILD" --prefix "$work/prefix" >"$work/said" || { cat "$work/said"; exit 1; }
+lib=$work/prefix/lib
+units=$lib/systemd/system
+of() { sed -n "s/^$2=//p" "$units/selvedge-$1.service"; }
+
+# Exposure as systemd counts it, times ten: 100 is a service without any bound.
+declare -A most=([fleet]=32 [gateway]=32 [agent]=32 [signer]=23)
+for program in fleet gateway agent signer; do
+    unit=$units/selvedge-$program.service
+    systemd-analyze verify --man=no "$unit" >"$work/said" 2>&1 || bad "$program: $(cat "$work/said")"
+    if grep -q "selvedge-$program" "$work/said"; then bad "$program: $(cat "$work/said")"; fi
+    systemd-analyze security --offline=yes --no-pager --threshold="${most[$program]}" "$unit" >"$work/said" 2>&1 \
+        || bad "$program is more exposed than ${most[$program]}: $(tail -1 "$work/said")"
+    # The program, its configuration, its folders, its user.
+    start=$(of "$program" ExecStart)
+    [ "$start" = "$work/prefix/bin/selvedge-$program --config /etc/selvedge/$program.yaml" ] || bad "$program starts '$start'"
+    [ -x "${start%% *}" ] || bad "$program: '${start%% *}' is not installed"
+    [ "$(of "$program" ConditionPathExists)" = "/etc/selvedge/$program.yaml" ] || bad "$program starts without a configuration"
+    [ "$(of "$program" User)$(of "$program" Group)" = "selvedge-${program}selvedge-$program" ] || bad "$program runs as somebody else"
+    grep -qE "^u selvedge-$program +- " "$lib/sysusers.d/selvedge.conf" || bad "nobody makes the user selvedge-$program"
+    grep -qE "^d /var/lib/$(of "$program" StateDirectory) +0$(of "$program" StateDirectoryMode | cut -c2-) +selvedge-$program +selvedge-$program$" "$lib/tmpfiles.d/selvedge.conf" \
+        || bad "$program: the folder /var/lib/$(of "$program" StateDirectory) is made by nobody, or in another way"
+    for path in $(of "$program" ReadWritePaths); do
+        grep -qE "^d $path +" "$lib/tmpfiles.d/selvedge.conf" || bad "$program cannot start: nobody makes '$path'"
+    done
+    # What its own sandbox needs, and what the clock is judged by, stays; a start is never given up.
+    if grep -qE '^(SystemCallFilter|ProtectClock)=' "$unit"; then bad "$program: the unit takes calls that the program needs"; fi
+    [ "$(of "$program" StartLimitIntervalSec)" = 0 ] || bad "$program: systemd gives up"
+    [ "$(of "$program" LimitCORE)" = 0 ] || bad "$program: a core dump holds keys"
+    # SIGHUP goes to who reads its files again by it; the others would die of it.
+    honours=no
+    if grep -q SIGHUP <("$work/prefix/bin/selvedge-$program" --help); then honours=yes; fi
+    sends=no
+    [ -z "$(of "$program" ExecReload)" ] || sends=yes
+    [ $sends = $honours ] || bad "$program: SIGHUP: sent $sends, honoured $honours"
+done
+[ "$(of gateway LimitNOFILE)" -gt 20000 ] || bad "the gateway has no room for 10,000 devices"
+[ "$(of signer PrivateNetwork)$(of signer RestrictAddressFamilies)" = yesAF_UNIX ] || bad "the signer has a network"
+exit $broken
