@@ -52,6 +52,19 @@ for program in fleet gateway agent signer; do
     [ -z "$(of "$program" ExecReload)" ] || sends=yes
     [ $sends = $honours ] || bad "$program: SIGHUP: sent $sends, honoured $honours"
 done
+# The guide names every library that the programs ask for, as Debian calls it; what comes with libc, with a sanitizer, or for
+# `model train` alone is none of those.
+if command -v dpkg >/dev/null; then
+    named=" $(sed -n 's/^sudo apt-get install //p' "$SV_SOURCE/docs/guide/install.md") "
+    asked=$(for program in '' -fleet -gateway -agent -signer -tuf; do readelf -d "$work/prefix/bin/selvedge$program"; done \
+        | sed -n 's#.*(NEEDED).*\[\(.*\)\]#*/\1#p' | grep -vE '/lib(c|m|gcc_s|[a-z]*san)\.so' | sort -u)
+    # shellcheck disable=SC2086  # words on purpose
+    packages=$(set -f; dpkg -S $asked | sed -n "s/:$(dpkg --print-architecture): .*//p" | sort -u)
+    [ "$(wc -w <<<"$packages")" -ge 8 ] || bad "only these packages were found: $packages"
+    for package in $packages; do
+        [[ $package == *-dev || $named == *" $package "* ]] || bad "docs/guide/install.md does not name the package '$package'"
+    done
+fi
 [ "$(of gateway LimitNOFILE)" -gt 20000 ] || bad "the gateway has no room for 10,000 devices"
 [ "$(of signer PrivateNetwork)$(of signer RestrictAddressFamilies)" = yesAF_UNIX ] || bad "the signer has a network"
 exit $broken

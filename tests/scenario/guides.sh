@@ -71,5 +71,15 @@ for file in "$work"/issuing-*.yaml; do
   "$bin/selvedge-signer" --config "$file" --check-config >"$work/out" 2>&1 || fail "issuing.md: $(cat "$work/out")"
   checked=$((checked + 1))
 done
-[ "$checked" -ge 14 ] || fail "only $checked examples were found"
+# [sandbox-10] Each says where it goes, and so whose it is; what it names lies in that program's own folders.
+examples install
+for file in "$work"/install-*.yaml; do
+  program=$(sed -n '1s#^\# /etc/selvedge/\([a-z]*\)\.yaml$#\1#p' "$file")
+  [ -n "$program" ] || fail "install.md: an example does not say where it goes: $(head -1 "$file")"
+  sed -i 's/: selvedge-fleet\b/: root/' "$file"
+  "$bin/selvedge-$program" --config "$file" --check-config >"$work/out" 2>&1 || fail "install.md: $(cat "$work/out")"
+  if grep -oE '/(var/lib|run)/selvedge/[^ ,}]*' "$file" | grep -vE "^(/var/lib/selvedge/$program/|/run/selvedge/signer/socket$)" >"$work/out"; then fail "install.md: $program is not let to $(cat "$work/out")"; fi
+  checked=$((checked + 1))
+done
+[ "$checked" -ge 17 ] || fail "only $checked examples were found"
 echo "$checked examples are valid"
