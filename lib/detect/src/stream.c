@@ -26,9 +26,8 @@ static const float VALUE_WEIGHT = 0.5F, HOUR_WEIGHT = 2, LEVEL_WEIGHT = 6, NOISE
 static const float STUCK_WEIGHT = 3;
 static const float HALF_SCORE = 0.35F; // the novelty that is scored a half
 
-static const double AGE_US_MAX = 1e18;    // thirty thousand years
-static const float SPREAD_LEAST = 1e-20F; // a frame is left for at once
-enum { GAP_INTERVALS = 4, STUCK_READINGS = 30, STUCK_TIMES = 3, YOUNG_DAYS = 2, NORMAL_MARGIN = 2 };
+static const double AGE_US_MAX = 1e18; // thirty thousand years
+enum { GAP_INTERVALS = 4, YOUNG_DAYS = 2, NORMAL_MARGIN = 2 };
 
 static const double ALERT_SCORES[SV_SENSITIVITY__COUNT] = {
     [SV_SENSITIVITY_NORMAL] = 0.5,
@@ -131,6 +130,9 @@ static void move_frame(sv_stream_detector *d) {
     move_record(&d->hour_record, factor, 0);
     move_record(&d->value_record, factor, offset);
     move_record(&d->level_record, factor, offset);
+    bool by_hour = d->alert_middle >= SV_STREAM_HOUR_UNSEEN;
+    d->alert_middle = by_hour ? d->alert_middle : moved(d->alert_middle, factor, offset);
+    d->alert_half = moved(d->alert_half, factor, 0);
     sv_stream_places_move(d, factor, offset);
     d->centre = 0;
     d->spread = 1;
@@ -140,7 +142,7 @@ static void move_frame(sv_stream_detector *d) {
 static void keep_frame(sv_stream_detector *d) {
     bool fits = d->spread < 1 + FRAME_TOLERANCE && d->spread > 1 / (1 + FRAME_TOLERANCE)
                 && fabsf(d->centre) < FRAME_TOLERANCE * d->spread;
-    if (!fits && d->spread > SPREAD_LEAST) {
+    if (!fits && d->spread > SV_STREAM_SPREAD_LEAST) {
         move_frame(d);
     }
 }
@@ -151,7 +153,7 @@ static void keep_frame(sv_stream_detector *d) {
 /// than RECORD_RISE, or falls back towards 0.
 static float beyond(float *record, float value, float centre, float spread, float sign,
                     const moment *now) {
-    spread = sv_most(spread, SPREAD_LEAST);
+    spread = sv_most(spread, SV_STREAM_SPREAD_LEAST);
     float away = sign * (*record - centre);
     float best = sv_asinh(away / spread);
     if (sign * (value - *record) <= 0) {
@@ -182,8 +184,7 @@ static void look_at_steps(sv_stream_detector *d, float value, moment *now) {
     d->step += now->gain * (counted - d->step);
     float over_us = 2 * MEAN_SHARE * now->age_us;
     d->step_now += now->passed_us / (over_us + now->passed_us + 1) * (counted - d->step_now);
-    float little = 0.1F * d->step + SPREAD_LEAST;
-    float noise = logf((d->step_now + little) / (d->step + little));
+    float noise = sv_stream_noise(d);
     now->parts[SV_STREAM_NOISE] = NOISE_WEIGHT * beyond_both(&d->noise_record, noise, 0, 1, now);
 }
 
@@ -208,7 +209,8 @@ static void look_at_hour(sv_stream_detector *d, float value, moment *now) {
     now->off = value - now->expected;
     float usual = d->off_hour > 0 ? d->off_hour : d->spread;
     now->parts[SV_STREAM_HOUR] =
-        HOUR_WEIGHT * beyond_both(&d->hour_record, now->off, 0, sv_most(usual, SPREAD_LEAST), now);
+        HOUR_WEIGHT
+        * beyond_both(&d->hour_record, now->off, 0, sv_most(usual, SV_STREAM_SPREAD_LEAST), now);
     float counted = fabsf(now->off);
     counted = d->off_hour > 0 ? sv_least(counted, OUTLIER * d->off_hour) : counted;
     d->off_hour += now->gain * (counted - d->off_hour);
@@ -264,7 +266,7 @@ static void look_at_sameness(sv_stream_detector *d, float value, moment *now) {
     }
     float before_us = d->same_us;
     d->same_us = sv_least((float) AGE_US_MAX, d->same_us + now->passed_us);
-    float bar_us = sv_most(STUCK_READINGS * d->interval_us, STUCK_TIMES * d->same_record_us);
+    float bar_us = sv_stream_stuck_us(d);
     if (before_us <= bar_us && d->same_us > bar_us && d->step > 0) {
         now->parts[SV_STREAM_STUCK] = STUCK_WEIGHT;
     }
@@ -281,10 +283,9 @@ static void learn_frame(sv_stream_detector *d, float value, const moment *now) {
 
 /// What a reading is expected to be: around the hour's mean, where that tells more than the centre.
 static void tell_band(const sv_stream_detector *d, const moment *now, sv_stream_verdict *out) {
-    enum { BAND_SPREADS = 4 };
     bool by_hour = d->off_hour < d->spread;
     float middle = by_hour ? now->expected : d->centre;
-    float half = BAND_SPREADS * (by_hour ? d->off_hour : d->spread);
+    float half = SV_STREAM_BAND_SPREADS * (by_hour ? d->off_hour : d->spread);
     out->low = from_frame(d, middle - half);
     out->high = from_frame(d, middle + half);
 }
@@ -334,12 +335,15 @@ static void give_verdict(sv_stream_detector *d, const moment *now, sv_sensitivit
     out->novelty = score_of(novelty);
     float news = sv_stream_episode_take(d, novelty);
     out->score = score_of(news);
+    sv_stream_alert_take(d, d->value, now->expected, now->passed_us);
     if (news > 0 && !d->alerted) {
         sv_stream_place_mark_odd(d, now->sights);
         bool young = d->age_us < YOUNG_DAYS * (double) SV_TIME_DAY_US;
         double bar = young ? YOUNG_ALERT_SCORE : ALERT_SCORES[sensitivity];
         out->alert = out->score >= bar;
-        d->alerted = out->alert;
+    }
+    if (out->alert) {
+        sv_stream_alert_open(d, d->value, now->expected, out->cause);
     }
     out->open = d->alerted;
 }

@@ -48,7 +48,6 @@ float sv_stream_episode_take(sv_stream_detector *d, float novelty) {
     float age_days = (float) (d->age_us / (double) SV_TIME_DAY_US);
     if (d->peak > 0 && d->age_us - d->told_us > (double) quiet_us(d)) {
         d->peak = 0;
-        d->alerted = false;
     }
     if (novelty <= 0) {
         return 0;

@@ -9,6 +9,10 @@
 #define SV_STREAM_FRAME_LIMIT 1e9F
 /// What stands in `hours` until the hour has been seen.
 #define SV_STREAM_HOUR_UNSEEN 3e9F
+/// A frame is left for at once.
+#define SV_STREAM_SPREAD_LEAST 1e-20F
+
+enum { SV_STREAM_BAND_SPREADS = 4 };
 
 // libm's fminf, fmaxf and asinhf are calls that mind what cannot be here, and half of the time.
 
@@ -37,8 +41,27 @@ void sv_stream_place_mark_odd(sv_stream_detector *d, const float sights[SV_STREA
 /// Remember the odd place as if it had been seen often; `values` are its value and means.
 void sv_stream_place_keep_odd(sv_stream_detector *d, float values[SV_STREAM_SIGHTS]);
 
+/// How much readings differ from their neighbours lately, by the logarithm: 0 is as usual.
+static inline float sv_stream_noise(const sv_stream_detector *d) {
+    float little = 0.1F * d->step + SV_STREAM_SPREAD_LEAST;
+    return logf((d->step_now + little) / (d->step + little));
+}
+
+/// A value that stays the same for longer is stuck.
+static inline float sv_stream_stuck_us(const sv_stream_detector *d) {
+    enum { STUCK_READINGS = 30, STUCK_TIMES = 3 };
+    return sv_most(STUCK_READINGS * d->interval_us, STUCK_TIMES * d->same_record_us);
+}
+
 /// What of the novelty is news: all of it where an episode begins, what exceeds an open one by
 /// far, nothing else. Opens, prolongs and ends episodes.
 float sv_stream_episode_take(sv_stream_detector *d, float novelty);
+
+/// An alert is raised, or goes on: what it was raised for is over when the value has been in the
+/// band again that it was in before, noise and sameness as well, for a settled while.
+void sv_stream_alert_open(sv_stream_detector *d, float value, float expected,
+                          sv_stream_cause cause);
+/// Ends the open alert when that is so, or when two days were enough to get used to it.
+void sv_stream_alert_take(sv_stream_detector *d, float value, float expected, float passed_us);
 
 #endif

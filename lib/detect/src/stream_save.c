@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 enum {
-    VERSION = 0x31535653, // "SVS1"
+    VERSION = 0x32535653,        // "SVS2"
+    VERSION_BEFORE = 0x31535653, // "SVS1": without what an alert waits for
     ALERTED = 1,
     HAS_EPISODE = 2,
 };
@@ -51,23 +52,39 @@ static const list LISTS[] = {
     LIST(weights, 1e12F, true),
 };
 
-static void put_lists(sv_textbuf *out, const sv_stream_detector *d) {
-    for (size_t i = 0; i < SV_COUNT(LISTS); i++) {
-        const float *values = (const void *) ((const uint8_t *) d + LISTS[i].offset);
-        for (size_t k = 0; k < LISTS[i].bytes / sizeof *values; k++) {
+static const list ALERT_LISTS[] = {
+    LIST(alert_days, 1e9F, true), LIST(alert_middle, SV_STREAM_HOUR_UNSEEN, false),
+    LENGTH(alert_half),           LIST(alert_noise, 1001, false),
+    LIST(alert_share, 1, true),
+};
+
+static void put_lists(sv_textbuf *out, const sv_stream_detector *d, const list *lists,
+                      size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const float *values = (const void *) ((const uint8_t *) d + lists[i].offset);
+        for (size_t k = 0; k < lists[i].bytes / sizeof *values; k++) {
             put_float(out, values[k]);
         }
     }
 }
 
-static void get_lists(sv_cursor *in, sv_stream_detector *d) {
-    for (size_t i = 0; i < SV_COUNT(LISTS); i++) {
-        float *values = (void *) ((uint8_t *) d + LISTS[i].offset);
-        for (size_t k = 0; k < LISTS[i].bytes / sizeof *values; k++) {
+static void get_lists(sv_cursor *in, sv_stream_detector *d, const list *lists, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float *values = (void *) ((uint8_t *) d + lists[i].offset);
+        for (size_t k = 0; k < lists[i].bytes / sizeof *values; k++) {
             values[k] = cursor_float(in);
-            bool fits = fabsf(values[k]) <= LISTS[i].limit;
-            in->failed = in->failed || !fits || (LISTS[i].signless && signbit(values[k]));
+            bool fits = fabsf(values[k]) <= lists[i].limit;
+            in->failed = in->failed || !fits || (lists[i].signless && signbit(values[k]));
         }
+    }
+}
+
+/// An alert that was open in an earlier version waits from now on.
+static void get_alert(sv_cursor *in, uint32_t version, sv_stream_detector *d) {
+    if (version == VERSION) {
+        get_lists(in, d, ALERT_LISTS, SV_COUNT(ALERT_LISTS));
+    } else if (d->alerted) {
+        sv_stream_alert_open(d, d->value, d->centre, SV_STREAM_NOTHING);
     }
 }
 
@@ -89,13 +106,14 @@ size_t sv_stream_detector_save(const sv_stream_detector *d, uint8_t *room, size_
     put_u64(&out, (uint64_t) d->at_us);
     const double doubles[] = { d->frame_centre, d->frame_spread, d->age_us, d->told_us };
     sv_state_put(&out, doubles, SV_COUNT(doubles));
-    put_lists(&out, d);
+    put_lists(&out, d, LISTS, SV_COUNT(LISTS));
     put_places(&out, d->places[0], (size_t) SV_STREAM_SIGHTS * SV_STREAM_PLACES);
     put_places(&out, d->odd_place, SV_STREAM_SIGHTS);
     put_u8(&out, d->place_count);
     put_u8(&out, d->past_count);
     put_u8(&out, (uint8_t) ((d->alerted ? ALERTED : 0) | (d->has_episode ? HAS_EPISODE : 0)));
     put_u32(&out, d->seen);
+    put_lists(&out, d, ALERT_LISTS, SV_COUNT(ALERT_LISTS));
     return sv_state_seal(&out);
 }
 
@@ -113,7 +131,9 @@ static void get_counts(sv_cursor *in, sv_stream_detector *d) {
 sv_err sv_stream_detector_load(sv_stream_detector *detector, const uint8_t *bytes, size_t len,
                                sv_why *why) {
     sv_cursor in;
-    SV_TRY(sv_state_open(bytes, len, VERSION, "stream", &in, why));
+    bool before = len >= sizeof(uint32_t) && le32_at(bytes) == VERSION_BEFORE;
+    uint32_t version = before ? VERSION_BEFORE : VERSION;
+    SV_TRY(sv_state_open(bytes, len, version, "stream", &in, why));
     sv_stream_detector read = { .at_us = (int64_t) cursor_u64(&in) };
     double doubles[4];
     sv_state_get(&in, doubles, SV_COUNT(doubles));
@@ -122,10 +142,11 @@ sv_err sv_stream_detector_load(sv_stream_detector *detector, const uint8_t *byte
     read.age_us = doubles[2];
     read.told_us = doubles[3];
     in.failed = in.failed || !(read.frame_spread >= 0 && read.age_us >= 0 && read.age_us < 1e20);
-    get_lists(&in, &read);
+    get_lists(&in, &read, LISTS, SV_COUNT(LISTS));
     get_places(&in, read.places[0], (size_t) SV_STREAM_SIGHTS * SV_STREAM_PLACES);
     get_places(&in, read.odd_place, SV_STREAM_SIGHTS);
     get_counts(&in, &read);
+    get_alert(&in, version, &read);
     SV_TRY(sv_state_close(&in, "stream", why));
     *detector = read;
     return SV_OK;

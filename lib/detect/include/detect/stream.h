@@ -64,12 +64,18 @@ typedef struct sv_stream_detector {
     float same_us, same_record_us;                  ///< how long the value has not changed
     float peak;                                     ///< score of the open episode; 0: none is open
     float past_peaks[SV_STREAM_PAST], past_days[SV_STREAM_PAST];
+    // Of the open alert: the age in days when it was raised; what was usual then, and for which
+    // part of the last while it has not been so.
+    float alert_days;
+    float alert_middle, alert_half; ///< of the band; SV_STREAM_HOUR_UNSEEN: the hour's mean
+    sv_stream_record alert_noise;
+    float alert_share;
     float hours[SV_STREAM_HOURS];    ///< SV_STREAM_HOUR_UNSEEN: not seen yet
     float weights[SV_STREAM_PLACES]; ///< how often, lately, each place was seen
     int16_t places[SV_STREAM_SIGHTS][SV_STREAM_PLACES];
     int16_t odd_place[SV_STREAM_SIGHTS]; ///< where the open or last episode was
     uint8_t place_count, past_count;
-    bool alerted; ///< the open episode has raised its alert
+    bool alerted; ///< an alert is open
     bool has_episode;
     uint32_t seen; ///< readings, at most UINT32_MAX
 } sv_stream_detector;
@@ -78,7 +84,7 @@ typedef struct sv_stream_verdict {
     double score;          ///< 0 usual … 1; what goes on in an open episode is 0
     double novelty;        ///< the same without regard to episodes, for charts
     bool alert;            ///< an alert is raised with this reading
-    bool open;             ///< an episode with an alert is going on
+    bool open;             ///< what an alert was raised for is going on
     sv_stream_cause cause; ///< of the novelty
     double low, high;      ///< what was to be expected; not-a-number while too little is known
     double value, amount;  ///< for the reason: the reading; a step, a factor, as the cause has it
@@ -103,8 +109,9 @@ void sv_stream_reason_add(sv_textbuf *out, const sv_stream_verdict *verdict);
 size_t sv_stream_detector_save(const sv_stream_detector *detector, uint8_t *room,
                                size_t room_bytes);
 
-/// Goes on where save left off, with the same verdicts. SV_ERR_INVALID, and the detector untouched,
-/// for bytes that were cut, have changed or come from another version.
+/// Goes on where save left off, with the same verdicts. What an earlier version saved is
+/// taken. SV_ERR_INVALID, and the detector untouched, for bytes that were cut, have changed or come
+/// from a later one.
 sv_err sv_stream_detector_load(sv_stream_detector *detector, const uint8_t *bytes, size_t len,
                                sv_why *why);
 
