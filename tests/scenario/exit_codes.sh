@@ -256,7 +256,7 @@ for words in "${asked[@]}"; do
   read -ra words <<<"$words"
   case_ 4 'the token comes from bad.token' "${words[@]}" "${bad[@]}"
 done
-for _ in $(seq 12); do "$selvedge" device list "${bad[@]}" >out 2>said || true; done
+for _ in $(seq 20); do "$selvedge" device list "${bad[@]}" >out 2>said || true; done
 case_ 3 'too many wrong tokens' device list "${at[@]}"
 
 # A server that is not the one it should be; one that speaks no TLS; one that hangs up.
