@@ -38,9 +38,10 @@ typedef struct kept {
     expect_fn *expect;
     void *taker;
     sv_audit_verdict *verdict; ///< says what is wrong with them, if something is
+    uint64_t count;            ///< how many there were
 } kept;
 
-static sv_err take_checkpoint(const kept *k, const char *path, uint64_t number, sv_text line,
+static sv_err take_checkpoint(kept *k, const char *path, uint64_t number, sv_text line,
                               sv_why *why) {
     SV_DEFER(sv_json_drop) sv_json *root = NULL;
     sv_audit_record record;
@@ -51,6 +52,7 @@ static sv_err take_checkpoint(const kept *k, const char *path, uint64_t number, 
                        path);
         return SV_OK;
     }
+    k->count++;
     sv_err err = k->expect(k->taker, &record.checkpoint, &fault);
     if (err == SV_ERR_UNTRUSTED && k->verdict->finding == SV_AUDIT_INTACT) {
         k->verdict->finding = SV_AUDIT_UNTRUSTED;
@@ -60,7 +62,7 @@ static sv_err take_checkpoint(const kept *k, const char *path, uint64_t number, 
     return err == SV_ERR_UNTRUSTED ? SV_OK : sv_fail(why, err, "%s", fault.text);
 }
 
-static sv_err take_file(const kept *k, const char *path, sv_why *why) {
+static sv_err take_file(kept *k, const char *path, sv_why *why) {
     SV_DEFER(close_file) FILE *file = NULL;
     SV_TRY(open_file(path, &file, why));
     SV_DEFER(sv_mem_drop) sv_lines *lines = sv_mem_new(sizeof *lines);
@@ -73,7 +75,7 @@ static sv_err take_file(const kept *k, const char *path, sv_why *why) {
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
-static sv_err take_beside(const kept *k, const char *db, const char *ending, sv_why *why) {
+static sv_err take_beside(kept *k, const char *db, const char *ending, sv_why *why) {
     char path[SV_PATH_MAX];
     if (snprintf(path, sizeof path, "%s" BESIDE "%s", db, ending) >= (int) sizeof path) {
         return sv_fail(why, SV_ERR_INVALID, "'%.64s...' is too long a path", db);
@@ -82,9 +84,15 @@ static sv_err take_beside(const kept *k, const char *db, const char *ending, sv_
 }
 
 /// Before the log is looked at: what comes in between is in both then.
-static sv_err take_all(const kept *k, const sv_audit_place *place, sv_why *why) {
+static sv_err take_all(kept *k, const sv_audit_place *place, sv_why *why) {
     for (size_t i = 0; place->checkpoints[i] != NULL; i++) {
+        k->count = 0;
         SV_TRY(take_file(k, place->checkpoints[i], why));
+        if (k->count == 0) {
+            return sv_fail(why, SV_ERR_INVALID,
+                           "'%.200s' holds no checkpoint: give it as it was kept, one a line",
+                           place->checkpoints[i]);
+        }
     }
     if (place->db != NULL) {
         SV_TRY(take_beside(k, place->db, ".1", why));
@@ -140,7 +148,7 @@ static sv_err verify_db(const sv_audit_place *place, const sv_audit_trust *trust
     SV_DEFER(sv_audit_judge_drop) sv_audit_judge *judge = sv_audit_judge_new(trust, 0);
     SV_DEFER(sv_db_drop) sv_db *db = NULL;
     sv_audit_verdict before = { .finding = SV_AUDIT_INTACT };
-    const kept k = { .expect = expect_of_judge, .taker = judge, .verdict = &before };
+    kept k = { .expect = expect_of_judge, .taker = judge, .verdict = &before };
     SV_TRY(sv_db_open_read(place->db, &db, why));
     SV_TRY(take_all(&k, place, why));
     SV_TRY(judge_db(judge, db, out, why));
@@ -172,7 +180,7 @@ static sv_err verify_file(const sv_audit_place *place, const sv_audit_trust *tru
     SV_DEFER(sv_audit_export_drop) sv_audit_export *reading = sv_audit_export_new(trust);
     SV_DEFER(close_file) FILE *file = NULL;
     sv_audit_verdict before = { .finding = SV_AUDIT_INTACT };
-    const kept k = { .expect = expect_of_export, .taker = reading, .verdict = &before };
+    kept k = { .expect = expect_of_export, .taker = reading, .verdict = &before };
     SV_TRY(open_file(place->file, &file, why));
     SV_TRY(take_all(&k, place, why));
     SV_TRY(read_export(reading, file, why));

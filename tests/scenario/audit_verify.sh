@@ -84,6 +84,11 @@ rm "$work/hurt.db.checkpoints"
 finds truncated $((tail + 1)) --db "$work/hurt.db"
 sqlite3 "$work/hurt.db" "UPDATE sqlite_sequence SET seq = $tail WHERE name = 'event_log'"
 finds truncated $((tail + 1)) --db "$work/hurt.db" --checkpoints "$work/pki/signer/audit-checkpoint"
+# So does the server's own log, as the guide takes them out of it; a file without any is no proof that all is well.
+sed -n 's/.*event=audit.checkpoint msg="\(.*\)"$/\1/p' "$work/fleet.log" | sed 's/\\"/"/g' >"$work/journal.ndjson"
+finds truncated $((tail + 1)) --db "$work/hurt.db" --checkpoints "$work/journal.ndjson"
+audit 2 verify --ca "$ca" --db "$work/hurt.db" --checkpoints "$work/fleet.yaml"
+grep -q 'holds no checkpoint' "$work/errors" || fail "no checkpoints: $(cat "$work/errors")"
 # With all of them gone nothing is left that tells: so it is written in the guide.
 finds intact 0 --db "$work/hurt.db"
 
