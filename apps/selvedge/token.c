@@ -90,12 +90,13 @@ static sv_err put_body(const asked *a, sv_textbuf *body) {
     return sv_textbuf_end(body);
 }
 
-static sv_err keep(const asked *a, sv_text token, sv_why *why) {
+static sv_err keep(sv_disk_draft *file, sv_text token, sv_why *why) {
     char room[128];
     sv_textbuf line = SV_TEXTBUF(room);
     sv_textbuf_addf(&line, SV_TEXT_FMT "\n", SV_TEXT_ARG(token));
     SV_TRY(sv_textbuf_end(&line));
-    return sv_disk_replace(a->out, sv_textbuf_text(&line), 0600, why);
+    SV_TRY(sv_disk_draft_add(file, sv_textbuf_text(&line), why));
+    return sv_disk_draft_keep(file, why);
 }
 
 static sv_err add_token(void *arg, sv_fleet_api *api, sv_why *why) {
@@ -103,14 +104,15 @@ static sv_err add_token(void *arg, sv_fleet_api *api, sv_why *why) {
     char room[BODY_MAX];
     sv_textbuf body = SV_TEXTBUF(room);
     SV_DEFER(sv_json_drop) sv_json *made = NULL;
+    SV_DEFER(sv_disk_draft_drop) sv_disk_draft *file = NULL;
     SV_TRY(put_body(a, &body));
-    if (a->out != NULL) {
-        SV_TRY(sv_disk_may_replace(a->out, why));
+    if (a->out != NULL) { // before there is a token that nobody would see
+        SV_TRY(sv_disk_draft_open(a->out, 0600, &file, why));
     }
     SV_TRY(sv_fleet_api_post(api, "/api/v1/tokens", sv_textbuf_text(&body), &made, why));
     sv_text token = sv_show_words(made, "token");
     if (a->out != NULL) {
-        return keep(a, token, why);
+        return keep(file, token, why);
     }
     if (a->fleet.json) {
         sv_fleet_show_json(made);

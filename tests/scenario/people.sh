@@ -46,6 +46,10 @@ grep -q 127.0.0.1 shown || fail "no session of ada: $(cat shown)"
 # A token: once, 0600, for what it is for, and gone when it is taken away.
 "$selvedge" token add grafana --scope read --days 30 --out grafana.token "${at[@]}"
 [ "$(stat -c %a grafana.token)" = 600 ] || fail "others can read the token"
+status=0
+"$selvedge" token add lost --scope read --out no/such/folder "${at[@]}" 2>said || status=$?
+[ $status = 2 ] || fail "a token for a file that cannot be: $status"
+"$selvedge" token list "${at[@]}" | grep '^lost ' && fail "a token that nobody was shown"
 reads=(--url "$url" --token-file grafana.token)
 "$selvedge" device list "${reads[@]}" --output json >/dev/null || fail "the token does not read"
 status=0
