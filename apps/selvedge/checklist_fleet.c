@@ -339,7 +339,8 @@ const sv_statement SV_STATEMENTS_FLEET[] = {
       .looks = "firmware_version of each device that was heard",
       .answers = "IEC 62443-4-2 CR 7.8; EN 303 645 5.3-16; NIST IR 8259A Cybersecurity State "
                  "Awareness; OWASP I8",
-      .remedy = "Let its agent send `firmware_version`, or its health report.",
+      .remedy = "Set `firmware_version` in its agent's configuration, or send it in its health "
+                "report.",
       .check = check_versions },
     { .id = "clocks-agree",
       .title = "Clocks are set by a time server, and agree.",

@@ -164,7 +164,8 @@ const sv_statement SV_STATEMENTS_HOST[] = {
       .title = "No program runs as root or with a capability.",
       .looks = "Uid, CapPrm and CapEff of each running program in /proc",
       .answers = "EN 303 645 5.6-7; IEC 62443-4-2 CR 7.7; CRA Annex I Part I (2)(j)",
-      .remedy = "Start the programs from their systemd units, which give each its own user.",
+      .remedy = "Start each program as a user of its own, without capabilities (`User=` in its "
+                "systemd unit); a pilot as yourself.",
       .check = check_unprivileged },
     { .id = "programs-sandboxed",
       .title = "Each program is confined to the system calls it needs, for good.",
@@ -178,7 +179,7 @@ const sv_statement SV_STATEMENTS_HOST[] = {
       .title = "Programs of different kinds run as different users.",
       .looks = "Uid of each running program in /proc, compared",
       .answers = "EN 303 645 5.6-7; IEC 62443-4-2 CR 2.1",
-      .remedy = "Give each program its own user; its units do so.",
+      .remedy = "Give each program its own user (`User=` in its systemd unit).",
       .check = check_own_user },
     { .id = "no-core-dumps",
       .title = "A crash writes no key to a disk.",

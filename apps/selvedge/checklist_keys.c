@@ -242,7 +242,8 @@ const sv_statement SV_STATEMENTS_KEYS[] = {
       .remedy = "Issue it anew with P-256, Ed25519 or RSA 3072, signed with SHA-256.",
       .check = check_strong },
     { .id = "certificates-end",
-      .title = "Every certificate in use counts today, and for 400 days at most.",
+      .title = "Every certificate in use counts today, and none but an authority's for more than "
+               "400 days.",
       .looks = "begin and end of each certificate that a configuration names",
       .answers = "IEC 62443-4-2 CR 1.8; CRA Annex I Part I (2)(d)",
       .remedy = "Let programs renew by themselves (docs/guide/identity.md), or issue it anew.",

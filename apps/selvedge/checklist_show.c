@@ -167,6 +167,8 @@ void sv_report_add_html(const sv_report *report, sv_textbuf *out) {
              "0 0 1.5rem;overflow-wrap:anywhere}\n"
              "b{border-radius:.3rem;padding:.1rem .5rem;color:#fff}.good{background:#1f6f43}"
              ".bad{background:#a4262c}.open{background:#7a5200}.none{background:#56606b}\n"
+             ":root{color-scheme:light dark}@media screen and (prefers-color-scheme:dark)"
+             "{body{color:#e4e8ee;background:#14181d}}\n"
              "@media print{section{break-inside:avoid}}\n</style>\n<h1>Checklist</h1>\n<p>");
     sv_time_add(out, report->at_us / SV_TIME_SECOND_US * SV_TIME_SECOND_US);
     sv_textbuf_addf(out, ", Selvedge %s. ", SV_VERSION);
