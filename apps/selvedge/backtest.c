@@ -62,7 +62,7 @@ static const char ABOUT[] =
     "2026-10-28T00:00:00\n\n"
     "Silence is judged as if every device had been online. A line that is no reading, or is longer "
     "than\n"
-    "64 KiB, is named on stderr and passed over. Exit 1 if none was accepted.";
+    "64 KiB, is named on stderr and passed over. Exit 1 if all were.";
 
 static sv_err load_rules(const char *path, sv_rules **out, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf yaml = SV_TEXTBUF_HEAP(SV_CONFIG_BYTES_MAX + 1);

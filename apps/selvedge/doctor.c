@@ -33,11 +33,14 @@ typedef struct asked {
 static sv_err look_at(const char *file, doctor_report *report) {
     SV_DEFER(sv_mem_drop) doctor_subject *subject = sv_mem_new(sizeof *subject);
     sv_why why = { .text = "" };
-    if (doctor_read(file, subject, &why) != SV_OK) {
-        doctor_bad(
-            report, DOCTOR_CONFIG, file,
-            "name the configuration of one of Selvedge's programs, as a user who may read it", "%s",
-            why.text);
+    sv_err err = doctor_read(file, subject, &why);
+    if (err != SV_OK) {
+        doctor_bad(report, DOCTOR_CONFIG, file,
+                   err == SV_ERR_INVALID
+                       ? "mend the file, if it is the configuration of one of Selvedge's programs"
+                       : "name the configuration of one of Selvedge's programs, as a user who may "
+                         "read it",
+                   "%s", why.text);
         return SV_OK;
     }
     bool usable = doctor_look_at_files(subject, report);

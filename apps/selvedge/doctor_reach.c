@@ -146,14 +146,15 @@ static const char *tls_remedy(const sv_why *why) {
           "for this one" },
         { "address", "use a name or address that stands in the server's certificate, or have it "
                      "issued for this one" },
-        { "issuer", "`ca` is not the authority of that server: take the ca.crt that issued its "
+        { "issuer", "`ca` (with --url: --ca) is not the authority of that server: take the ca.crt "
+                    "that issued its "
                     "certificate" },
-        { "self-signed",
-          "`ca` is not the authority of that server: take the ca.crt that issued its "
-          "certificate" },
-        { "self signed",
-          "`ca` is not the authority of that server: take the ca.crt that issued its "
-          "certificate" },
+        { "self-signed", "`ca` (with --url: --ca) is not the authority of that server: take the "
+                         "ca.crt that issued its "
+                         "certificate" },
+        { "self signed", "`ca` (with --url: --ca) is not the authority of that server: take the "
+                         "ca.crt that issued its "
+                         "certificate" },
         { "wrong version", "that port does not speak TLS; is it the right one?" },
         { "certificate required", "it wants a certificate of ours: name `cert` and `key`" },
     };

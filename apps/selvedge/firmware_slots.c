@@ -160,8 +160,12 @@ sv_err firmware_slots_own_key(firmware_slots *slots, struct evp_pkey_st **out, s
     } else {
         SV_TRY(sv_key_make(own, SV_KEY_EC, out, why));
         SV_TRY(trust_own(slots, *out, why));
-        (void) fprintf(stderr, "no key is trusted in %s: one was made for it, %s\n", slots->dir,
-                       own);
+        (void) fprintf(
+            stderr,
+            slots->keys.file_count > 0
+                ? "%s: what its keys have signed gets a boot header by a key made here, %s\n"
+                : "no key is trusted in %s: one was made for it, %s\n",
+            slots->dir, own);
     }
     keys->starting.trusted_count = keys->count;
     keys->installing = keys->starting;
