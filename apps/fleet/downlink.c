@@ -120,6 +120,7 @@ sv_err sv_downlink_normal(sv_fleet *fleet, sv_text alert_id, const char *user, s
     sv_err err = sv_inbox_normal(fleet->db, alert_id, user, now_ms, why);
     if (err == SV_OK && sv_db_changes(fleet->db) > 0) {
         err = tell_normal(fleet, alert_id, user, now_ms, why);
+        err = err == SV_OK ? note_alert(fleet, alert_id, user, "alert.normal", why) : err;
     }
     return sv_push_commit(fleet, err, why);
 }

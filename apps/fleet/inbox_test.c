@@ -83,6 +83,12 @@ static void what_is_unusual_may_be_called_normal_once_and_nothing_else(void **st
     assert_int_equal(sv_inbox_take(f->fleet.db, &alert, "north", "", NULL), SV_OK);
     assert_int_equal(sv_downlink_normal(&f->fleet, SV_TEXT("a1"), "ada", NULL), SV_OK);
     assert_int_equal(sv_downlink_normal(&f->fleet, SV_TEXT("a1"), "ben", NULL), SV_OK);
+    // [audit-18]
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM event_log WHERE what = 'alert.normal'"),
+                     1);
+    assert_int_equal(fixture_count(f, "SELECT count(*) FROM event_log WHERE what = 'alert.normal'"
+                                      " AND who = 'ada' AND detail LIKE 'alert a1: %'"),
+                     1);
     assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert WHERE normal_by = 'ada'"), 1);
     assert_int_equal(fixture_count(f, "SELECT count(*) FROM alert_event WHERE event = 'normal'"),
                      1);

@@ -1,6 +1,7 @@
 #include "users.h"
 
 #include <string.h>
+#include <strings.h>
 
 static sv_err read_user(sv_stmt *row, sv_user *out) {
     sv_user user = { .disabled = sv_stmt_int(row, 3) != 0, .totp = sv_stmt_int(row, 5) != 0 };
@@ -66,11 +67,21 @@ static sv_err check_user(const sv_user *user, sv_why *why) {
                : SV_OK;
 }
 
+/// In the audit log these are the server itself and whoever has its database at hand.
+static sv_err check_name(const char *name, sv_why *why) {
+    return strcasecmp(name, "fleet") == 0 || strcasecmp(name, "console") == 0
+               ? sv_fail(why, SV_ERR_INVALID,
+                         "'%s' is what the audit log calls the server itself; take another name",
+                         name)
+               : SV_OK;
+}
+
 sv_err sv_user_add(sv_db *db, const sv_user *user, const char *by, int64_t now_us, sv_why *why) {
     sv_stmt *stmt;
     sv_user other;
     int64_t count = 0;
     SV_TRY(check_user(user, why));
+    SV_TRY(check_name(user->name, why));
     sv_err err = sv_user_find(db, sv_text_of(user->name), &other, why);
     if (err == SV_OK) {
         return sv_fail(why, SV_ERR_STATE, "there is a user '%s' already", user->name);

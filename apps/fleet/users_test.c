@@ -36,6 +36,12 @@ static void a_user_is_added_once_under_a_name_that_is_an_id(void **state) {
     assert_int_equal(sv_user_add(f->fleet.db, &bad, "test", START_US, &why), SV_ERR_INVALID);
     refused(sv_user_add(f->fleet.db, &some, "test", START_US, &why), SV_ERR_INVALID, &why,
             "an admin is for all sites: leave sites out");
+    static const char *const OURS[] = { "fleet", "console", "Fleet" };
+    for (size_t i = 0; i < SV_COUNT(OURS); i++) { // [people-1]
+        const sv_user ours = make(OURS[i], SV_PERSON_VIEWER, "");
+        assert_int_equal(sv_user_add(f->fleet.db, &ours, "test", START_US, &why), SV_ERR_INVALID);
+        assert_non_null(strstr(why.text, "is what the audit log calls the server itself"));
+    }
 }
 
 // [people-4]
