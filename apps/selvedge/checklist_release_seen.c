@@ -16,7 +16,10 @@ static sv_err read_document(const char *path, sv_json **out, sv_why *why) {
     SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(DOCUMENT_MAX);
     sv_json *root = NULL;
     SV_TRY(sv_disk_read(path, &text, why));
-    SV_TRY(sv_json_parse(sv_textbuf_text(&text), &root, NULL, why));
+    sv_why fault = { .text = "" };
+    if (sv_json_parse(sv_textbuf_text(&text), &root, NULL, &fault) != SV_OK) {
+        return sv_fail(why, SV_ERR_INVALID, "'%.200s': %s", path, fault.text);
+    }
     sv_text format = SV_TEXT("");
     (void) sv_json_text(sv_json_get(root, "bomFormat"), &format);
     if (!sv_text_is(format, "CycloneDX")) {

@@ -158,8 +158,9 @@ const sv_statement SV_STATEMENTS_STORAGE[] = {
       .title = "There is a copy of the fleet server's database that can be restored.",
       .looks = "the copy that --backup names: opened, checked, compared with what runs",
       .answers = "IEC 62443-4-2 CR 7.3 RE(1) and CR 7.4; CRA Annex I Part I (2)(h)",
-      .remedy = "Copy it every day: `sqlite3 fleet.db \".backup copy.db\"`, mode 0600, to another "
-                "machine, and name it with --backup.",
+      .remedy =
+          "Copy it every day: `sqlite3 fleet.db \".backup copy.db\"`, mode 0600, and people.key to "
+          "another machine, and name it with --backup.",
       .check = check_backup },
     { .id = "little-leaves",
       .title = "No site sends up everything that is measured there.",

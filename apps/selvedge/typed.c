@@ -44,7 +44,9 @@ sv_err sv_typed_unseen(const char *what, char out[SV_TYPED_MAX + 1], sv_why *why
     char again[SV_TYPED_MAX + 1] = "";
     if (tcgetattr(STDIN_FILENO, &shown) != 0) {
         return sv_fail(why, SV_ERR_INVALID,
-                       "there is no terminal to type a %s at: name a file that holds it", what);
+                       "there is no terminal to type a %s at: name a file that holds it "
+                       "(--%s-file)",
+                       what, what);
     }
     struct termios hidden = shown;
     hidden.c_lflag &= ~(tcflag_t) ECHO;
