@@ -91,6 +91,26 @@ FINDING(sv_finding_broken, SV_VERDICT_BROKEN)
 FINDING(sv_finding_unknown, SV_VERDICT_UNKNOWN)
 FINDING(sv_finding_not_applicable, SV_VERDICT_NOT_APPLICABLE)
 
+void sv_finding_each_gateway(const sv_facts *facts, sv_finding *f,
+                             void (*judge)(const sv_fact_program *gateway, sv_finding *f)) {
+    bool any = false;
+    for (size_t i = 0; i < facts->program_count; i++) {
+        const sv_fact_program *program = &facts->programs[i];
+        if (program->kind != SV_PROGRAM_GATEWAY) {
+            continue;
+        }
+        any = true;
+        if (sv_fact_known(&program->settings.missing)) {
+            judge(program, f);
+        } else {
+            sv_finding_unknown(f, "%s: %s", program->name, program->settings.missing.text);
+        }
+    }
+    if (!any && sv_fact_known(&facts->programs_missing)) {
+        sv_finding_not_applicable(f, "no gateway runs on this machine");
+    }
+}
+
 void sv_statement_judge(const sv_statement *statement, const sv_facts *facts, sv_finding *out) {
     memset(out, 0, sizeof *out);
     statement->check(facts, out);

@@ -41,6 +41,11 @@ SV_PRINTF(2, 3) void sv_finding_unknown(sv_finding *f, const char *fmt, ...);
 /// There is nothing here that it could be said of.
 SV_PRINTF(2, 3) void sv_finding_not_applicable(sv_finding *f, const char *fmt, ...);
 
+/// Asks about the configuration of each gateway on this machine; one that could not be read is
+/// unknown, and where no gateway runs there is nothing that it could be said of.
+void sv_finding_each_gateway(const sv_facts *facts, sv_finding *f,
+                             void (*judge)(const sv_fact_program *gateway, sv_finding *f));
+
 typedef struct sv_statement {
     const char *id;      ///< stays the same for ever
     const char *title;   ///< a sentence that is true or not

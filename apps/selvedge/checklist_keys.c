@@ -186,25 +186,16 @@ static void check_vouched(const sv_facts *facts, sv_finding *f) {
     each_cert(facts, f, judge_vouched);
 }
 
+static void judge_classic(const sv_fact_program *gateway, sv_finding *f) {
+    if (gateway->settings.classic_allowed) {
+        sv_finding_broken(f, "%s: classic_certificates: allow", gateway->settings.file);
+    } else {
+        sv_finding_holds(f, "%s: they are refused", gateway->settings.file);
+    }
+}
+
 static void check_classic_refused(const sv_facts *facts, sv_finding *f) {
-    bool any = false;
-    for (size_t i = 0; i < facts->program_count; i++) {
-        const sv_fact_program *program = &facts->programs[i];
-        if (program->kind != SV_PROGRAM_GATEWAY) {
-            continue;
-        }
-        any = true;
-        if (!sv_fact_known(&program->settings.missing)) {
-            sv_finding_unknown(f, "%s: %s", program->name, program->settings.missing.text);
-        } else if (program->settings.classic_allowed) {
-            sv_finding_broken(f, "%s: classic_certificates: allow", program->settings.file);
-        } else {
-            sv_finding_holds(f, "%s: they are refused", program->settings.file);
-        }
-    }
-    if (!any && sv_fact_known(&facts->programs_missing)) {
-        sv_finding_not_applicable(f, "no gateway runs on this machine");
-    }
+    sv_finding_each_gateway(facts, f, judge_classic);
 }
 
 const sv_statement SV_STATEMENTS_KEYS[] = {

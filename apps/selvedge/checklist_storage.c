@@ -115,27 +115,18 @@ static void check_backup(const sv_facts *facts, sv_finding *f) {
     }
 }
 
+static void judge_declared(const sv_fact_program *gateway, sv_finding *f) {
+    if (gateway->settings.all_goes_up) {
+        sv_finding_broken(f, "%s: uplink: {default: all} sends every value of every sensor up",
+                          gateway->settings.file);
+    } else {
+        sv_finding_holds(f, "%s: values go up when they change, as sums, or not at all",
+                         gateway->settings.file);
+    }
+}
+
 static void check_declared(const sv_facts *facts, sv_finding *f) {
-    bool any = false;
-    for (size_t i = 0; i < facts->program_count; i++) {
-        const sv_fact_program *program = &facts->programs[i];
-        if (program->kind != SV_PROGRAM_GATEWAY) {
-            continue;
-        }
-        any = true;
-        if (!sv_fact_known(&program->settings.missing)) {
-            sv_finding_unknown(f, "%s: %s", program->name, program->settings.missing.text);
-        } else if (program->settings.all_goes_up) {
-            sv_finding_broken(f, "%s: uplink: {default: all} sends every value of every sensor up",
-                              program->settings.file);
-        } else {
-            sv_finding_holds(f, "%s: values go up when they change, as sums, or not at all",
-                             program->settings.file);
-        }
-    }
-    if (!any && sv_fact_known(&facts->programs_missing)) {
-        sv_finding_not_applicable(f, "no gateway runs on this machine");
-    }
+    sv_finding_each_gateway(facts, f, judge_declared);
 }
 
 const sv_statement SV_STATEMENTS_STORAGE[] = {
