@@ -2,11 +2,7 @@
 # The dashboard and the gateway's own page in a real browser against a real pilot: web/test/*.mjs say what is looked at. The screens
 # are kept in $SHOTS.
 set -euo pipefail
-web=$SV_SOURCE/web
-for needed in node /usr/bin/chromium "$web/node_modules/playwright-core"; do
-  command -v "$needed" >/dev/null || [ -d "$needed" ] \
-    || { echo "$needed is missing; ./dev test and ./dev web-test install what the browser test needs" >&2; exit 1; }
-done
+. "$SV_SOURCE/tests/support/browser.sh"
 work=$(mktemp -d)
 pilot=""
 taker=""
@@ -14,18 +10,10 @@ cleanup() { [ -z "$taker" ] || kill -TERM "$taker" 2>/dev/null || true; [ -z "$p
 trap cleanup EXIT
 
 node "$web/test/csv.mjs"
-"$SV_BIN/selvedge" pilot --dir "$work/pilot" --seconds 580 >"$work/out" 2>"$work/err" &
-pilot=$!
-link='https?://[^ ]+#login=[A-Za-z0-9_-]+'
-for _ in $(seq 600); do
-  ! grep -qE "$link" "$work/out" || break
-  kill -0 "$pilot" 2>/dev/null || break
-  sleep 0.1
-done
-login=$(grep -oE "$link" "$work/out" | head -1) || { echo "the pilot gave no login link; it said:" >&2; cat "$work/err" >&2; exit 1; }
+pilot_open
 fleet=$(jq '.programs[] | select(.name == "fleet server") | .pid' "$work/pilot/pilot.json")
 page=$(sed -n 's/^http: {port: \([0-9]*\)}$/\1/p' "$work"/pilot/site-1/gateway.yaml)
-export SHOTS=${SHOTS:-$SV_SOURCE/build/screens} TMPDIR=$work
+export TMPDIR=$work
 # Somebody is told: one channel that works, one whose address leads to this machine and is refused.
 keep=$work/pilot/fleet # where a running server reads files that are named anew
 port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
