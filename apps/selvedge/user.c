@@ -124,9 +124,10 @@ static int add(int argc, char **argv) {
     };
     const sv_fleet_verb verb = {
         .usage = "selvedge user add NAME [--role ROLE] [--site SITE]...",
-        .about = "Add somebody, and print a link that lets him in once, within 24 hours, to choose "
-                 "a password. Give it to\nnobody else. Exit 1: the name is taken.\n\n"
-                 "  selvedge user add ada --role operator --site pune",
+        .about =
+            "Add somebody, and print a link that lets them in once, within 24 hours, to choose "
+            "a password. Give it to\nnobody else. Exit 1: the name is taken.\n\n"
+            "  selvedge user add ada --role operator --site pune",
         .options = options,
         .option_count = SV_COUNT(options),
         .plain_max = 1,
@@ -259,7 +260,7 @@ static int remove_one(int argc, char **argv) {
     asked a = { .all = false };
     const sv_fleet_verb verb = {
         .usage = "selvedge user remove NAME",
-        .about = "Remove somebody, with sessions and API tokens. What the event log says of him "
+        .about = "Remove somebody, with sessions and API tokens. What the event log says of them "
                  "stays. Exit 1: it is the last\nadmin; 2: there is nobody of that name.",
         .plain_max = 1,
         .first = "name",
@@ -272,7 +273,7 @@ static int remove_one(int argc, char **argv) {
 int cmd_user(int argc, char **argv) {
     static const sv_command verbs[] = {
         { "list", "who there is, with role and sites", list },
-        { "add", "add somebody, and get the link that invites him", add },
+        { "add", "add somebody, and get the link that invites them", add },
         { "role", "give another role, or other sites", role },
         { "disable", "somebody may not come in for now", disable },
         { "enable", "and may again", enable },
