@@ -15,9 +15,18 @@ pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 # The header of PKCS#11 alone: a token's module is loaded when a key in it is asked for.
 pkg_check_modules(p11_kit REQUIRED p11-kit-1)
 pkg_check_modules(ubootenv REQUIRED IMPORTED_TARGET libubootenv)
+# The headers of sd-bus alone: libsystemd is loaded where RAUC is asked for.
+pkg_check_modules(systemd REQUIRED libsystemd)
 pkg_check_modules(event_core REQUIRED IMPORTED_TARGET libevent_core)
 pkg_check_modules(event_extra REQUIRED IMPORTED_TARGET libevent_extra)
 pkg_check_modules(event_openssl REQUIRED IMPORTED_TARGET libevent_openssl)
+# What they need is in libevent_core; their .pc files name libevent as well, which is all of it a second time in
+# the memory of each program.
+foreach(part event_extra event_openssl)
+  get_target_property(libraries PkgConfig::${part} INTERFACE_LINK_LIBRARIES)
+  list(FILTER libraries EXCLUDE REGEX "libevent\\.(so|a)$")
+  set_property(TARGET PkgConfig::${part} PROPERTY INTERFACE_LINK_LIBRARIES ${libraries})
+endforeach()
 # Static on purpose: what judges at start depends on nothing that could be exchanged. It has no
 # pkg-config file.
 find_library(BEARSSL_LIBRARY NAMES libbearssl.a REQUIRED)

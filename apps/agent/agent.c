@@ -4,6 +4,7 @@
 #include "identity.h"
 #include "sender.h"
 #include "sources.h"
+#include "update.h"
 
 #include <base/mem.h>
 #include <base/time.h>
@@ -29,6 +30,9 @@ struct sv_agent {
     sv_mqtt_client *client;
     sv_agent_sender *sender;
     sv_agent_identity *identity;
+    sv_agent_update *update; ///< NULL: updates are somebody else's
+    sv_health health_now;    ///< as the gate of an update sees it
+    int64_t up_us;           ///< when it was connected last, by the monotonic clock
     sv_timer *second, *health, *goodbye;
     sv_agent_sensors *sensors;
     probe probes[SV_AGENT_SENSORS_MAX];
@@ -106,6 +110,9 @@ static sv_err look_at_machine(const sv_agent *agent, sv_health *out) {
     SV_TRY(sv_text_copy(sv_text_of(config->id), metrics->device_id, sizeof metrics->device_id));
     SV_TRY(sv_text_copy(sv_text_of(config->firmware_version), metrics->firmware_version,
                         sizeof metrics->firmware_version));
+    if (agent->update != NULL) {
+        sv_agent_update_tell(agent->update, metrics);
+    }
     sv_health_check(out);
     return SV_OK;
 }
@@ -169,21 +176,23 @@ static void on_probe(void *arg) {
     publish_reading(due->agent, due->sensor->name, due->sensor->unit, value);
 }
 
-static void subscribe_acks(sv_agent *agent) {
+static void subscribe(const sv_agent *agent, const char *kind) {
     char topic[TOPIC_MAX];
     sv_textbuf buf = SV_TEXTBUF(topic);
-    sv_textbuf_addf(&buf, "acks/%s", agent->config->id);
+    sv_textbuf_addf(&buf, "%s/%s", kind, agent->config->id);
     if (sv_mqtt_client_subscribe(agent->client, sv_textbuf_text(&buf), 1) != SV_OK) {
         SV_LOG(error, "acks.unheard", "cannot subscribe to %s", topic);
     }
 }
 
 static void on_subscribed(void *arg, bool granted) {
-    (void) arg;
+    const sv_agent *agent = arg;
     if (!granted) {
-        SV_LOG(error, "acks.unheard",
-               "the broker refused the subscription: check its ACL; readings wait and are sent "
-               "again");
+        SV_LOG(error, "acks.unheard", "%s",
+               agent->config->gateway.acks
+                   ? "the broker refused a subscription: check its ACL; readings wait and are sent "
+                     "again"
+                   : "the gateway refused updates/<id>: an update is heard of with the next poll");
     }
 }
 
@@ -192,9 +201,16 @@ static void on_up(void *arg, bool session_present) {
     sv_agent *agent = arg;
     SV_LOG(info, "gateway.up", "connected to %s:%d", agent->config->gateway.host,
            (int) agent->config->gateway.port);
-    sv_agent_identity_up(agent->identity);
+    agent->up_us = sv_clock_monotonic_us();
+    bool renewed = sv_agent_identity_up(agent->identity);
     if (agent->config->gateway.acks) {
-        subscribe_acks(agent);
+        subscribe(agent, "acks");
+    }
+    if (agent->update != NULL) {
+        subscribe(agent, "updates");
+        if (renewed) {
+            sv_agent_update_renewed(agent->update);
+        }
     }
     say_clocks(agent);
     publish_presence(agent, agent->online);
@@ -216,11 +232,13 @@ static void on_acknowledged(void *arg, uint64_t token) {
     sv_agent_sender_acknowledged(agent->sender, token);
 }
 
-// The agent subscribes to its acks, if to anything; nothing else ought to arrive.
+// The agent subscribes to its acks and to the call to look for an update, if to anything.
 static void on_message(void *arg, const sv_mqtt_message *message) {
     const sv_agent *agent = arg;
     if (sv_text_starts(message->topic, SV_TEXT("acks/"))) {
         sv_agent_sender_heard(agent->sender, message->payload);
+    } else if (agent->update != NULL && sv_text_starts(message->topic, SV_TEXT("updates/"))) {
+        sv_agent_update_call(agent->update);
     } else {
         SV_LOG(warn, "message.unexpected", "on " SV_TEXT_FMT, SV_TEXT_ARG(message->topic));
     }
@@ -275,6 +293,39 @@ static sv_err connect_gateway(sv_agent *agent, sv_tls *tls, sv_why *why) {
     return SV_OK;
 }
 
+/// What is critical about the machine now; NULL: nothing is.
+static const char *find_critical(sv_agent *agent) {
+    sv_health *health = &agent->health_now;
+    if (look_at_machine(agent, health) != SV_OK) {
+        return NULL;
+    }
+    for (size_t i = 0; i < health->alert_count; i++) {
+        if (health->alerts[i].level == SV_SEVERITY_CRITICAL) {
+            return health->alerts[i].message;
+        }
+    }
+    return NULL;
+}
+
+/// A connection of before the start shows nothing of what was started: another one is made.
+static void look_for_update(void *arg, int64_t since_us, bool *connected, const char **critical) {
+    sv_agent *agent = arg;
+    bool is_up = sv_mqtt_client_is_up(agent->client);
+    *connected = is_up && agent->up_us >= since_us;
+    if (is_up && !*connected) {
+        SV_LOG(info, "gateway.again", "the connection is older than the release on trial");
+        sv_agent_identity_again(agent->identity);
+    }
+    *critical = find_critical(agent);
+}
+
+static sv_err open_update(sv_agent *agent, sv_agent_script **script, sv_why *why) {
+    return agent->config->update.socket[0] == '\0'
+               ? SV_OK
+               : sv_agent_update_open(agent->loop, agent->config, script, look_for_update, agent,
+                                      &agent->update, why);
+}
+
 static void start_timers(sv_agent *agent) {
     agent->second = sv_timer_new(agent->loop, on_second, agent);
     agent->health = sv_timer_new(agent->loop, on_health, agent);
@@ -289,8 +340,8 @@ static void start_timers(sv_agent *agent) {
     }
 }
 
-sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls, sv_agent **out,
-                     sv_why *why) {
+sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls,
+                     sv_agent_script **script, sv_agent **out, sv_why *why) {
     SV_DEFER(sv_agent_drop) sv_agent *agent = sv_mem_new(sizeof *agent);
     agent->loop = loop;
     agent->config = config;
@@ -310,6 +361,7 @@ sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls, 
     SV_TRY(sv_agent_sender_open(loop, config, &agent->sender, why));
     SV_TRY(connect_gateway(agent, tls, why));
     SV_TRY(sv_agent_identity_open(loop, config, tls, agent->client, &agent->identity, why));
+    SV_TRY(open_update(agent, script, why));
     start_timers(agent);
 
     *out = agent;
@@ -351,6 +403,7 @@ void sv_agent_drop(sv_agent **agent) {
     sv_timer_drop(&self->second);
     sv_timer_drop(&self->health);
     sv_timer_drop(&self->goodbye);
+    sv_agent_update_drop(&self->update);
     sv_agent_identity_drop(&self->identity);
     sv_mqtt_client_drop(&self->client);
     sv_agent_sender_drop(&self->sender);

@@ -3,6 +3,7 @@
 #define SV_AGENT_AGENT_H
 
 #include "config.h"
+#include "script.h"
 
 #include <net/tls.h>
 #include <sys/loop.h>
@@ -11,9 +12,9 @@ enum { SV_AGENT_GOODBYE_US = 2 * 1000000 }; ///< for what waits to be acknowledg
 
 typedef struct sv_agent sv_agent;
 
-/// `config` and `tls` must outlive the agent.
-sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls, sv_agent **out,
-                     sv_why *why);
+/// `config` and `tls` must outlive the agent, which takes `script` (NULL: none).
+sv_err sv_agent_open(sv_loop *loop, const sv_agent_config *config, sv_tls *tls,
+                     sv_agent_script **script, sv_agent **out, sv_why *why);
 /// Say goodbye (presence offline, DISCONNECT) and stop the loop.
 void sv_agent_close(sv_agent *agent);
 void sv_agent_drop(sv_agent **agent);

@@ -1,5 +1,6 @@
 #include "box.h"
 
+#include <base/mem.h>
 #include <crypto/key_store.h>
 #include <sys/daemon.h>
 
@@ -34,14 +35,18 @@ static void add_certificates(sv_sandbox *box, const sv_agent_config *config) {
 }
 
 sv_err sv_agent_box_enter(const sv_agent_config *config, const char *config_path, sv_why *why) {
-    static sv_sandbox box;
-    box = (sv_sandbox){ .kinds = SV_SANDBOX_PEERS | SV_SANDBOX_SOCKETS };
-    sv_sandbox_add_system(&box);
-    sv_sandbox_add_names(&box);
-    sv_sandbox_add_beside(&box, config_path, false);
-    sv_sandbox_add(&box, config->spool.path, true);
-    add_machine(&box, config);
-    add_certificates(&box, config);
-    SV_TRY(sv_sandbox_files(&box, why));
-    return sv_daemon_seal(&box, why);
+    // Large, and only for now.
+    SV_DEFER(sv_mem_drop) sv_sandbox *box = sv_mem_new(sizeof *box);
+    box->kinds = SV_SANDBOX_PEERS | SV_SANDBOX_SOCKETS;
+    sv_sandbox_add_system(box);
+    sv_sandbox_add_names(box);
+    sv_sandbox_add_beside(box, config_path, false);
+    sv_sandbox_add(box, config->spool.path, true);
+    if (config->update.socket[0] != '\0') {
+        sv_sandbox_add_beside(box, config->update.hold, false);
+    }
+    add_machine(box, config);
+    add_certificates(box, config);
+    SV_TRY(sv_sandbox_files(box, why));
+    return sv_daemon_seal(box, why);
 }

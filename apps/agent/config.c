@@ -2,7 +2,9 @@
 
 #include <base/time.h>
 #include <codec/url.h>
+#include <ddi/pace.h>
 #include <store/spool.h>
+#include <string.h>
 
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *) 0)->member)
 
@@ -11,6 +13,8 @@ typedef __typeof__(((sv_agent_config *) 0)->tls) tls_section;
 typedef __typeof__(((sv_agent_config *) 0)->enrolment) enrolment_section;
 typedef __typeof__(((sv_agent_config *) 0)->health) health_section;
 typedef __typeof__(((sv_agent_config *) 0)->spool) spool_section;
+typedef __typeof__(((sv_agent_config *) 0)->update) update_section;
+typedef __typeof__(((sv_agent_config *) 0)->update.health) gate_section;
 
 static const char *const RENEWALS[] = { "automatic", "off", NULL };
 static const char *const KINDS[] = { "hwmon", "thermal", "file", NULL };
@@ -126,6 +130,83 @@ static const sv_config_key SPOOL_KEYS[] = {
       .min = 1,
       .max = 100000,
       .help = "messages sent a second out of what waited, besides those that are new" },
+    { 0 },
+};
+
+static sv_err check_update_door(sv_text text, sv_why *why) {
+    sv_url url;
+    if (text.len == 0) {
+        return SV_OK;
+    }
+    SV_TRY(sv_url_parse(text, &url, why));
+    return url.tls && strcmp(url.path, "/") == 0
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID, "write https://HOST:PORT and nothing behind it");
+}
+
+static sv_err check_absolute(sv_text path, sv_why *why) {
+    return path.len == 0 || path.at[0] == '/'
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID, "write the whole path, from / on");
+}
+
+static const sv_config_key GATE_KEYS[] = {
+    { .name = "deadline",
+      .type = SV_CONFIG_DURATION,
+      FIELD(gate_section, deadline_us),
+      .fallback = "5m",
+      .min = SV_TIME_SECOND_US,
+      .max = SV_TIME_DAY_US,
+      .help = "a new release that has not proved itself by then is given up" },
+    { .name = "script",
+      .type = SV_CONFIG_TEXT,
+      FIELD(gate_section, script),
+      .fallback = "",
+      .check = check_absolute,
+      .help = "a program that ends with 0 when the new release does its work; run every few "
+              "seconds until it does" },
+    { 0 },
+};
+
+static const sv_config_key UPDATE_KEYS[] = {
+    { .name = "door",
+      .type = SV_CONFIG_TEXT,
+      FIELD(update_section, door),
+      .fallback = "",
+      .check = check_update_door,
+      .help = "https://HOST:PORT that is asked for updates; none: port 8444 of the gateway" },
+    { .name = "socket",
+      .type = SV_CONFIG_TEXT,
+      FIELD(update_section, socket),
+      .fallback = "",
+      .check = check_absolute,
+      .help = "of selvedge-updater, /run/selvedge/updater.sock; none: no updates" },
+    { .name = "poll",
+      .type = SV_CONFIG_DURATION,
+      FIELD(update_section, poll_us),
+      .fallback = "5m",
+      .min = SV_TIME_SECOND_US,
+      .max = SV_TIME_DAY_US,
+      .help = "time between two questions, until the server names another" },
+    { .name = "rate",
+      .type = SV_CONFIG_BYTES,
+      FIELD(update_section, rate),
+      .fallback = "0",
+      .max = INT64_C(1) << 40,
+      .help = "bytes a second that an update is fetched with, at least 4KiB; 0: no limit" },
+    { .name = "hold",
+      .type = SV_CONFIG_TEXT,
+      FIELD(update_section, hold),
+      .fallback = "",
+      .check = check_absolute,
+      .help = "while this file exists an update is fetched and written, and the machine is not "
+              "started again for it" },
+    { .name = "health",
+      .type = SV_CONFIG_SECTION,
+      FIELD(update_section, health),
+      .fallback = "",
+      .keys = GATE_KEYS,
+      .help = "how a new release proves itself" },
     { 0 },
 };
 
@@ -247,6 +328,12 @@ const sv_config_key SV_AGENT_KEYS[] = {
       .fallback = "",
       .keys = SPOOL_KEYS,
       .help = "what waits while the gateway is away" },
+    { .name = "update",
+      .type = SV_CONFIG_SECTION,
+      FIELD(sv_agent_config, update),
+      .fallback = "",
+      .keys = UPDATE_KEYS,
+      .help = "new releases for this machine" },
     { .name = "firmware_version",
       .type = SV_CONFIG_TEXT,
       FIELD(sv_agent_config, firmware_version),
@@ -281,11 +368,36 @@ static sv_err find_door(sv_agent_config *config) {
                               &config->enrolment.port, NULL);
 }
 
+/// Port 8444 of the gateway where none is named.
+static sv_err find_update_door(sv_agent_config *config) {
+    sv_textbuf door = SV_TEXTBUF(config->update.door);
+    bool is_v6 = strchr(config->gateway.host, ':') != NULL;
+    if (config->update.door[0] != '\0') {
+        return SV_OK;
+    }
+    sv_textbuf_addf(&door, is_v6 ? "https://[%s]:%d" : "https://%s:%d", config->gateway.host,
+                    SV_AGENT_DOOR_PORT);
+    return sv_textbuf_end(&door);
+}
+
+static void check_rate(const sv_config_node *root, const sv_agent_config *config,
+                       sv_config_faults *faults) {
+    int64_t rate = config->update.rate;
+    if (rate != 0 && rate < SV_DDI_RATE_MIN) {
+        sv_config_fault(faults, root,
+                        "update: rate: %lld bytes a second are so few that the updater would give "
+                        "up waiting; write at least %dKiB, or 0 for no limit",
+                        (long long) rate, SV_DDI_RATE_MIN / 1024);
+    }
+}
+
 sv_err sv_agent_config_read(sv_text yaml, sv_agent_config *out, sv_config_faults *faults) {
     *out = (sv_agent_config){ 0 };
     SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
     SV_TRY(sv_config_parse(yaml, &root, faults));
     SV_TRY(sv_config_read(root, SV_AGENT_KEYS, out, faults));
+    check_rate(root, out, faults);
     SV_TRY(find_door(out));
+    SV_TRY(find_update_door(out));
     return faults->count == 0 ? SV_OK : SV_ERR_INVALID;
 }

@@ -3,6 +3,7 @@
 #define SV_AGENT_CONFIG_H
 
 #include <codec/config.h>
+#include <codec/url.h>
 #include <model/health.h>
 #include <model/reading.h>
 #include <sys/disk.h>
@@ -50,6 +51,16 @@ typedef struct sv_agent_config {
         int64_t bytes, age_us, free, every_us;
         int64_t rate; ///< messages a second that had waited
     } spool;
+    struct {
+        char door[SV_URL_PATH_MAX]; ///< https://host:port
+        char socket[SV_PATH_MAX];   ///< of the updater; empty: no updates
+        int64_t poll_us, rate;      ///< bytes a second; 0: no limit
+        char hold[SV_PATH_MAX];     ///< while this file is there nothing is armed
+        struct {
+            int64_t deadline_us;
+            char script[SV_PATH_MAX]; ///< empty: none
+        } health;
+    } update;
     char firmware_version[SV_VERSION_MAX];
     char root[SV_PATH_MAX]; ///< put before /proc, /sys and /; not before a source's path
     bool machine;           ///< publish `cpu` and `memory` too

@@ -22,6 +22,12 @@ static void on_offer(void *arg, sv_tls *tls) {
     sv_mqtt_client_use(identity->client, tls);
 }
 
+void sv_agent_identity_again(const sv_agent_identity *identity) {
+    sv_mqtt_client_use(identity->client, identity->trial != NULL  ? identity->trial
+                                         : identity->used != NULL ? identity->used
+                                                                  : identity->first);
+}
+
 static void on_word(void *arg, bool good, const char *event, const char *sentence) {
     (void) arg;
     sv_log_write(good ? SV_LOG_info : SV_LOG_warn, event, "%s", sentence);
@@ -33,11 +39,13 @@ static void take_trial(sv_agent_identity *identity) {
     identity->trial = NULL;
 }
 
-void sv_agent_identity_up(sv_agent_identity *identity) {
-    if (identity->trial != NULL && identity->renewal != NULL) {
-        take_trial(identity);
-        sv_renewal_taken(identity->renewal);
+bool sv_agent_identity_up(sv_agent_identity *identity) {
+    if (identity->trial == NULL || identity->renewal == NULL) {
+        return false;
     }
+    take_trial(identity);
+    sv_renewal_taken(identity->renewal);
+    return true;
 }
 
 void sv_agent_identity_down(sv_agent_identity *identity, const sv_why *why) {

@@ -1,7 +1,9 @@
 #include "agent.h"
 #include "box.h"
 #include "enrol.h"
+#include "update_command.h"
 
+#include <base/mem.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +17,8 @@ static void list_keys(sv_textbuf *out) {
 static const sv_daemon DAEMON = {
     .name = "selvedge-agent",
     .usage = "selvedge-agent --config FILE [--check-config]\n"
-             "       selvedge-agent enrol ID --at HOST:PORT --pin sha256:...",
+             "       selvedge-agent enrol ID --at HOST:PORT --pin sha256:...\n"
+             "       selvedge-agent update status|history|rollback",
     .about = "Sends this device's readings and health to its gateway. 'enrol' gets its\n"
              "certificate first, and says more with --help.",
     .keys = list_keys,
@@ -44,12 +47,16 @@ static sv_err run(const sv_agent_config *config, const char *config_path, sv_why
                            .cert = config->tls.cert,
                            .key = config->tls.key,
                            .foreign = config->gateway.acks };
+    SV_DEFER(sv_agent_script_drop) sv_agent_script *script = NULL;
+    if (config->update.socket[0] != '\0' && config->update.health.script[0] != '\0') {
+        SV_TRY(sv_agent_script_open(config->update.health.script, &script, why));
+    }
     SV_DEFER(sv_tls_drop) sv_tls *tls = NULL;
     SV_TRY(sv_tls_client(&files, &tls, why));
     SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
     SV_TRY(sv_loop_open(&loop, why));
     SV_DEFER(sv_agent_drop) sv_agent *agent = NULL;
-    SV_TRY(sv_agent_open(loop, config, tls, &agent, why));
+    SV_TRY(sv_agent_open(loop, config, tls, &script, &agent, why));
     SV_TRY(sv_loop_on_signal(loop, SIGTERM, on_signal, agent, why));
     SV_TRY(sv_loop_on_signal(loop, SIGINT, on_signal, agent, why));
     SV_TRY(sv_agent_box_enter(config, config_path, why));
@@ -64,8 +71,12 @@ static sv_err run(const sv_agent_config *config, const char *config_path, sv_why
 
 int main(int argc, char **argv) {
     sv_daemon_asked asked;
+    sv_mem_frugal();
     if (argc > 1 && strcmp(argv[1], "enrol") == 0) {
         return sv_agent_enrol(argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], "update") == 0) {
+        return sv_agent_update_command(argc - 1, argv + 1);
     }
     int early = sv_daemon_read(&DAEMON, argc, argv, &asked);
     if (early >= 0) {

@@ -1,8 +1,11 @@
 #include "asker.h"
 
+#include "certificate_shown.h"
 #include "standing.h"
 
 #include <codec/encode.h>
+
+// ---- who it is ----------------------------------------------------------------------------------
 
 static const sv_site *site_of(const sv_fleet *fleet, const char *device_id) {
     const sv_device *device = sv_registry_device(fleet->registry, sv_text_of(device_id));
@@ -49,8 +52,8 @@ static sv_err judge_passed_on(const sv_fleet *fleet, const sv_tls *door,
     return SV_OK;
 }
 
-sv_err sv_asker_judge(const sv_fleet *fleet, const sv_tls *door, const sv_asker_claim *claim,
-                      sv_asker *out, sv_why *why) {
+static sv_err judge(const sv_fleet *fleet, const sv_tls *door, const sv_asker_claim *claim,
+                    sv_asker *out, sv_why *why) {
     const sv_identity *peer = claim->peer;
     if (peer == NULL) {
         return sv_fail(why, SV_ERR_UNTRUSTED, "the peer has shown no certificate");
@@ -79,5 +82,14 @@ sv_err sv_asker_judge(const sv_fleet *fleet, const sv_tls *door, const sv_asker_
         return judge_passed_on(fleet, door, claim, gateway, out, why);
     }
     *out = (sv_asker){ .who = *peer, .gateway = gateway, .site = gateway->site };
+    return SV_OK;
+}
+
+sv_err sv_asker_judge(const sv_fleet *fleet, const sv_tls *door, const sv_asker_claim *claim,
+                      sv_asker *out, sv_why *why) {
+    SV_TRY(judge(fleet, door, claim, out, why));
+    if (out->who.role == SV_ROLE_DEVICE) {
+        sv_certificate_shown_note(fleet, out->who.id, out->who.not_after_us);
+    }
     return SV_OK;
 }

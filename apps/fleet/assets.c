@@ -6,10 +6,12 @@
 
 extern const char sv_asset_index[], sv_asset_index_end[];
 extern const char sv_asset_app[], sv_asset_app_end[];
+extern const char sv_asset_later[], sv_asset_later_end[];
 extern const char sv_asset_style[], sv_asset_style_end[];
 extern const char sv_asset_worker[], sv_asset_worker_end[];
 extern const char sv_asset_icon[], sv_asset_icon_end[];
 extern const char sv_asset_app_gz[], sv_asset_app_gz_end[];
+extern const char sv_asset_later_gz[], sv_asset_later_gz_end[];
 extern const char sv_asset_style_gz[], sv_asset_style_gz_end[];
 
 typedef struct asset {
@@ -24,6 +26,8 @@ static const asset ASSETS[] = {
     { "/index.html", "text/html; charset=utf-8", sv_asset_index, sv_asset_index_end, NULL, NULL },
     { "/app.js", "text/javascript; charset=utf-8", sv_asset_app, sv_asset_app_end, sv_asset_app_gz,
       sv_asset_app_gz_end },
+    { "/later.js", "text/javascript; charset=utf-8", sv_asset_later, sv_asset_later_end,
+      sv_asset_later_gz, sv_asset_later_gz_end },
     { "/app.css", "text/css; charset=utf-8", sv_asset_style, sv_asset_style_end, sv_asset_style_gz,
       sv_asset_style_gz_end },
     { "/events-worker.js", "text/javascript; charset=utf-8", sv_asset_worker, sv_asset_worker_end,

@@ -36,6 +36,10 @@ sv_err sv_fleet_box_files(const sv_fleet_config *config, const char *config_path
     sv_sandbox_add_beside(&box, config->admin_token_file, true);
     sv_sandbox_add_beside(&box, config->ports_file, true);
     sv_sandbox_add_beside(&box, config->enrolment.manufacturers, false);
+    if (config->images.path[0] != '\0') {
+        (void) (sv_disk_make_folder(config->images.path, 0700, NULL) == SV_OK);
+        sv_sandbox_add(&box, config->images.path, true);
+    }
     if (sv_disk_exists(config->pki)) {
         sv_sandbox_add(&box, config->pki, false);
     }

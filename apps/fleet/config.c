@@ -95,7 +95,9 @@ static void read_offline(const sv_config_node *node, void *target, sv_config_fau
 typedef __typeof__(((sv_fleet_config *) 0)->store) store_section;
 typedef __typeof__(((sv_fleet_config *) 0)->signer) signer_section;
 typedef __typeof__(((sv_fleet_config *) 0)->enrolment) enrolment_section;
+typedef __typeof__(((sv_fleet_config *) 0)->ddi) ddi_section;
 typedef __typeof__(((sv_fleet_door *) 0)->tls) tls_section;
+typedef __typeof__(((sv_fleet_config *) 0)->images) images_section;
 
 static sv_err check_contact(sv_text value, sv_why *why) {
     bool known = value.len == 0 || sv_text_starts(value, SV_TEXT("mailto:"))
@@ -132,6 +134,22 @@ static const sv_config_key SIGNER_KEYS[] = {
     { 0 },
 };
 
+static const sv_config_key IMAGES_KEYS[] = {
+    { .name = "path",
+      .type = SV_CONFIG_TEXT,
+      FIELD(images_section, path),
+      .fallback = "",
+      .help = "folder of images; `images` beside the database where nothing is said" },
+    { .name = "room",
+      .type = SV_CONFIG_BYTES,
+      FIELD(images_section, room),
+      .fallback = "64GiB",
+      .min = INT64_C(1) << 20,
+      .max = INT64_C(1) << 50,
+      .help = "how much all images together may take" },
+    { 0 },
+};
+
 static const char *const RELAYED_RENEWALS[] = { "proved", "any", NULL };
 
 static const sv_config_key ENROLMENT_KEYS[] = {
@@ -162,6 +180,47 @@ static const sv_config_key ENROLMENT_KEYS[] = {
       .help = "through a gateway a certificate is renewed with its own key, or with one that the "
               "old key has signed for (proved); any: also with another, so that every gateway is "
               "to be trusted with the devices of its site" },
+    { 0 },
+};
+
+static const sv_config_key DDI_KEYS[] = {
+    { .name = "poll",
+      .type = SV_CONFIG_DURATION,
+      FIELD(ddi_section, poll_us),
+      .fallback = "5m",
+      .min = SV_TIME_SECOND_US,
+      .max = SV_TIME_DAY_US,
+      .help = "how often devices ask for updates, while nothing is under way; at least every half "
+              "minute while something is" },
+    { .name = "silent",
+      .type = SV_CONFIG_DURATION,
+      FIELD(ddi_section, silent_us),
+      .fallback = "30m",
+      .min = SV_TIME_MINUTE_US,
+      .max = 7 * SV_TIME_DAY_US,
+      .help = "a device that is to start an image and says nothing for so long has failed; more "
+              "than its longest start takes, with the check of its disk" },
+    { .name = "proof",
+      .type = SV_CONFIG_DURATION,
+      FIELD(ddi_section, proof_us),
+      .fallback = "10m",
+      .min = SV_TIME_MINUTE_US,
+      .max = 7 * SV_TIME_DAY_US,
+      .help =
+          "and so has one that says success and not, within that time, that it runs the image" },
+    { .name = "target_tokens",
+      .type = SV_CONFIG_BOOL,
+      FIELD(ddi_section, target_tokens),
+      .fallback = "false",
+      .help = "a device without a certificate may ask for updates, and for nothing else, with the "
+              "target token that was made for it" },
+    { .name = "gateway_tokens",
+      .type = SV_CONFIG_BOOL,
+      FIELD(ddi_section, gateway_tokens),
+      .fallback = "false",
+      .help = "devices of a site that have neither certificate nor target token may ask for "
+              "updates, and for nothing else, with the one token that was made for the site: who "
+              "has it can pose as any of them" },
     { 0 },
 };
 
@@ -287,6 +346,18 @@ static const sv_config_key KEYS[] = {
       .fallback = "",
       .keys = ENROLMENT_KEYS,
       .help = "certificates of devices: how long they last, and who may have one" },
+    { .name = "ddi",
+      .type = SV_CONFIG_SECTION,
+      .offset = offsetof(sv_fleet_config, ddi),
+      .fallback = "",
+      .keys = DDI_KEYS,
+      .help = "updates over hawkBit's DDI, at the device door" },
+    { .name = "images",
+      .type = SV_CONFIG_SECTION,
+      .offset = offsetof(sv_fleet_config, images),
+      .fallback = "",
+      .keys = IMAGES_KEYS,
+      .help = "images that devices are updated with" },
     { .name = "gateways",
       .type = SV_CONFIG_CUSTOM,
       .help = "which gateways may report, and the site of each: <gateway id>: <site>, or "
@@ -351,6 +422,9 @@ static sv_err read_with(sv_text yaml, const sv_notify_files *files, sv_fleet_con
     if (out->enrolment.lifetime_us == 0) {
         out->enrolment.lifetime_us = 90 * SV_TIME_DAY_US;
         out->enrolment.grace_us = 30 * SV_TIME_DAY_US;
+    }
+    if (out->images.room == 0) {
+        out->images.room = SV_FLEET_IMAGES_ROOM;
     }
     judge_operator_door(root, &out->operators, faults);
     if (err != SV_OK || faults->count > 0) {

@@ -18,6 +18,8 @@ enum {
     SV_SECURITY_CONTACT_ROOM = 256,
 };
 
+#define SV_FLEET_IMAGES_ROOM (INT64_C(64) << 30) ///< bytes of images, where nothing is said
+
 typedef struct sv_fleet_gateway_site {
     char gateway[SV_ID_ROOM];
     char site[SV_ID_ROOM];
@@ -61,6 +63,17 @@ typedef struct sv_fleet_config {
         char manufacturers[SV_PATH_MAX]; ///< PEM of their CA certificates; empty: of none
         int relayed_renewal;             ///< sv_relayed_renewal
     } enrolment;
+    struct {
+        int64_t poll_us;     ///< how often devices ask for updates, while nothing is under way
+        int64_t silent_us;   ///< how long is waited for a word of who is to start an image
+        int64_t proof_us;    ///< and for what a device runs that has said success
+        bool gateway_tokens; ///< those of a site may come with one for all (gateway_token.h)
+        bool target_tokens;  ///< clients without a certificate may come with one (target_token.h)
+    } ddi;
+    struct {
+        char path[SV_PATH_MAX]; ///< empty: `images` beside the database
+        int64_t room;           ///< bytes
+    } images;
     char admin_token_file[SV_PATH_MAX];
     char security_contact[SV_SECURITY_CONTACT_ROOM]; ///< whom to tell of a weakness; empty: unsaid
     char ports_file[SV_PATH_MAX];

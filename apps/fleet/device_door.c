@@ -5,13 +5,20 @@
 #include "clones.h"
 #include "commands.h"
 #include "crl.h"
+#include "ddi_door.h"
+#include "ddi_write.h"
 #include "est_door.h"
+#include "gateway_token.h"
 #include "ledger.h"
 #include "maintenance.h"
+#include "models.h"
 #include "push.h"
+#include "site_groups.h"
 #include "site_rules.h"
 #include "standing_push.h"
 #include "standing_return.h"
+#include "target_token.h"
+#include "update_door.h"
 #include "uplink.h"
 
 #include <codec/json.h>
@@ -203,6 +210,37 @@ static void give_maintenance(sv_http_request *request, sv_fleet *fleet, sv_gatew
     sv_http_reply(request, 200, "application/json", sv_textbuf_text(&json));
 }
 
+/// Those that its site runs. [model-30]
+static void give_models(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_MODELS_LIST_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    sv_err err = sv_models_give(fleet, gateway->site, &out, &why);
+    if (err != SV_OK) {
+        answer_failure(request, err, &why);
+        return;
+    }
+    sv_http_reply(request, 200, "application/json", sv_textbuf_text(&json));
+}
+
+/// Who of its site is in the groups that its rules name. [members-5]
+static void give_groups(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_SITE_GROUPS_GIVEN_MAX);
+    sv_json_out out = SV_JSON_OUT(&json);
+    sv_why why = { 0 };
+    int64_t after = 0;
+    if (!read_after(request, &after)) {
+        sv_http_problem(request, 400, "Bad request", "after is a number");
+        return;
+    }
+    sv_err err = sv_site_groups_give(fleet, gateway->site, after, &out, &why);
+    if (err != SV_OK) {
+        answer_failure(request, err, &why);
+        return;
+    }
+    sv_http_reply(request, 200, "application/json", sv_textbuf_text(&json));
+}
+
 /// What was decided about ids. [standing-9]
 static void give_standing(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway) {
     int64_t after = 0;
@@ -217,12 +255,10 @@ static const struct {
     const char *what, *method;
     void (*answer)(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway);
 } OWN[] = {
-    { "events", "GET", give_events },
-    { "config", "GET", give_config },
-    { "ask", "GET", give_ask },
-    { "answers", "POST", take_answer },
-    { "maintenance", "GET", give_maintenance },
-    { "standing", "GET", give_standing },
+    { "events", "GET", give_events },   { "config", "GET", give_config },
+    { "groups", "GET", give_groups },   { "ask", "GET", give_ask },
+    { "answers", "POST", take_answer }, { "maintenance", "GET", give_maintenance },
+    { "models", "GET", give_models },   { "standing", "GET", give_standing },
 };
 
 static void serve_own(sv_http_request *request, sv_fleet *fleet, sv_gateway *gateway, sv_text id,
@@ -270,7 +306,11 @@ static void serve_gateway(sv_http_request *request, sv_fleet *fleet, sv_gateway 
     not_found(request);
 }
 
-static void serve_device(sv_http_request *request, const sv_asker *asker) {
+static void serve_device(sv_http_request *request, sv_fleet *fleet, const sv_asker *asker) {
+    const sv_ddi_asker device = { .id = asker->who.id, .gateway = asker->gateway };
+    if (sv_ddi_door(request, fleet, &device)) {
+        return;
+    }
     if (sv_text_is(sv_http_path(request), SELF)) {
         bool reads = strcmp(sv_http_method(request), "GET") == 0
                      || strcmp(sv_http_method(request), "HEAD") == 0;
@@ -325,6 +365,76 @@ static void send_to_enrol(sv_http_request *request, const sv_newcomer *newcomer)
     }
 }
 
+// ---- who shows a token instead of a certificate -------------------------------------------------
+
+static bool is_for_tokens(sv_text path) {
+    return sv_text_starts(path, SV_TEXT(SV_DDI_PREFIX))
+           || sv_text_starts(path, SV_TEXT("/artifacts/"));
+}
+
+/// A wrong token counts against its address; a right one that is not good for this does not, or one
+/// device would shut out its neighbours.
+static void refuse_token(sv_http_request *request, sv_fleet *fleet, const char *kind, sv_err err,
+                         const sv_why *why) {
+    if (err != SV_ERR_UNTRUSTED && err != SV_ERR_STATE) {
+        answer_failure(request, err, why);
+        return;
+    }
+    SV_LOG(warn, "device.refused", "a %stoken from %s: %s", kind, sv_http_peer(request), why->text);
+    if (err == SV_ERR_STATE) {
+        sv_http_problem(request, 403, "Forbidden", "%s", why->text);
+        return;
+    }
+    sv_throttle_failed(&fleet->throttle, sv_http_peer(request), fleet->mono_us());
+    sv_http_problem(request, 401, "Unauthorized", "%s", why->text);
+}
+
+/// What stands behind the kind of token; false: it is of another one.
+static bool is_token(sv_text header, const char *kind, sv_text *token) {
+    sv_text begin = sv_text_of(kind);
+    if (!sv_text_starts(header, begin)) {
+        return false;
+    }
+    *token = sv_text_trim((sv_text){ .at = header.at + begin.len, .len = header.len - begin.len });
+    return true;
+}
+
+static sv_err judge_token(sv_fleet *fleet, bool of_site, sv_text token, sv_text path, sv_asker *out,
+                          sv_why *why) {
+    return of_site ? sv_gateway_token_judge(fleet, token, path, out, why)
+                   : sv_target_token_judge(fleet, token, out, why);
+}
+
+/// False for who shows none, or where none is taken. [ddi-12] [ddi-21]
+static bool serve_token(sv_http_request *request, sv_fleet *fleet) {
+    sv_text header = sv_text_of(sv_http_header(request, "Authorization"));
+    sv_text path = sv_http_path(request);
+    sv_text token = { 0 };
+    bool of_device = fleet->config.ddi.target_tokens && is_token(header, "TargetToken ", &token);
+    bool of_site = fleet->config.ddi.gateway_tokens && is_token(header, "GatewayToken ", &token);
+    sv_asker asker;
+    sv_why why = { 0 };
+    if (!(of_device || of_site) || !is_for_tokens(path)) {
+        return false;
+    }
+    if (!sv_throttle_allows(&fleet->throttle, sv_http_peer(request), fleet->mono_us())) {
+        sv_http_reply_header(request, "Retry-After", "60");
+        sv_http_problem(request, 429, "Too many attempts", "too many wrong tokens; wait a minute");
+        return true;
+    }
+    sv_err err = judge_token(fleet, of_site, token, path, &asker, &why);
+    if (err == SV_OK && sv_update_door(request, fleet, &asker)) {
+        return true;
+    }
+    sv_http_reply_header(request, "Cache-Control", "no-store");
+    if (err != SV_OK) {
+        refuse_token(request, fleet, of_site ? "gateway " : "target ", err, &why);
+    } else {
+        serve_device(request, fleet, &asker);
+    }
+    return true;
+}
+
 static bool is_crl(sv_http_request *request) {
     return sv_text_is(sv_http_path(request), "/crl") && strcmp(sv_http_method(request), "GET") == 0;
 }
@@ -340,7 +450,9 @@ void sv_device_door(sv_http_request *request, void *arg) {
         return;
     }
     if (newcomer != NULL) {
-        send_to_enrol(request, newcomer);
+        if (newcomer->kind != SV_NEWCOMER_NONE || !serve_token(request, fleet)) {
+            send_to_enrol(request, newcomer);
+        }
         return;
     }
     const sv_asker_claim claim = {
@@ -350,13 +462,16 @@ void sv_device_door(sv_http_request *request, void *arg) {
     };
     sv_asker asker;
     sv_why why = { 0 };
-    sv_http_reply_header(request, "Cache-Control", "no-store");
     sv_err err = sv_asker_judge(fleet, fleet->device_tls, &claim, &asker, &why);
+    if (err == SV_OK && sv_update_door(request, fleet, &asker)) {
+        return; // which says itself what may be kept
+    }
+    sv_http_reply_header(request, "Cache-Control", "no-store");
     if (err != SV_OK) {
         refuse(request, claim.peer, err, &why);
     } else if (asker.who.role == SV_ROLE_GATEWAY) {
         serve_gateway(request, fleet, asker.gateway);
     } else {
-        serve_device(request, &asker);
+        serve_device(request, fleet, &asker);
     }
 }

@@ -1,5 +1,6 @@
 #include "device_list.h"
 
+#include "machine_health.h"
 #include "standing.h"
 #include "views.h"
 
@@ -22,6 +23,9 @@ static bool matches(const sv_device_query *query, const sv_device *device) {
     if (query->site[0] != '\0' && strcmp(query->site, device->site->name) != 0) {
         return false;
     }
+    if (query->version[0] != '\0' && strcmp(query->version, sv_device_runs(device)) != 0) {
+        return false;
+    }
     if (query->online >= 0 && device->online != (query->online > 0)) {
         return false;
     }
@@ -31,7 +35,7 @@ static bool matches(const sv_device_query *query, const sv_device *device) {
     return query->text[0] == '\0' || strcasestr(device->id, query->text) != NULL
            || strcasestr(device->site->name, query->text) != NULL
            || strcasestr(device->type, query->text) != NULL
-           || strcasestr(device->version, query->text) != NULL;
+           || strcasestr(sv_device_runs(device), query->text) != NULL;
 }
 
 // What an operator looks at first has the highest number.
@@ -47,8 +51,8 @@ static int64_t urgency(const sv_device *device) {
 
 /// A device and what it is sorted by, highest first; its id decides between equals.
 typedef struct place {
-    sv_device *device;
     int64_t key;
+    char id[SV_ID_ROOM];
 } place;
 
 static int64_t key_of(const sv_device_query *query, const sv_device *device) {
@@ -57,31 +61,31 @@ static int64_t key_of(const sv_device_query *query, const sv_device *device) {
         return device->last_seen_us;
     case SV_DEVICES_BY_URGENCY:
         return urgency(device);
+    case SV_DEVICES_BY_MACHINE:
+        return sv_machine_badness(device);
     case SV_DEVICES_BY_ID:
         break;
     }
     return 0;
 }
 
-static int highest_first(const void *left, const void *right) {
-    const place *a = left;
-    const place *b = right;
+static int highest_first(const place *a, const place *b) {
     if (a->key != b->key) {
         return a->key > b->key ? -1 : 1;
     }
-    return strcmp(a->device->id, b->device->id);
+    return strcmp(a->id, b->id);
 }
 
 /// The last device of the page before: `<key>.<id>`.
-static sv_err read_cursor(const char *cursor, sv_device *device, place *out, sv_why *why) {
+static sv_err read_cursor(const char *cursor, place *out, sv_why *why) {
     sv_text rest = sv_text_of(cursor);
     sv_text number = sv_text_cut(&rest, '.');
     uint64_t key;
     if (sv_text_u64(number, INT64_MAX, &key) != SV_OK || !sv_id_is_valid(rest)) {
         return sv_fail(why, SV_ERR_INVALID, "cursor '%s' is not one of ours", cursor);
     }
-    *out = (place){ .device = device, .key = (int64_t) key };
-    return sv_text_copy(rest, device->id, sizeof device->id);
+    out->key = (int64_t) key;
+    return sv_text_copy(rest, out->id, sizeof out->id);
 }
 
 static void put_next(sv_json_out *out, const place *last) {
@@ -91,43 +95,97 @@ static void put_next(sv_json_out *out, const place *last) {
     }
     char room[SV_DEVICE_CURSOR_MAX];
     sv_textbuf cursor = SV_TEXTBUF(room);
-    sv_textbuf_addf(&cursor, "%lld.%s", (long long) last->key, last->device->id);
+    sv_textbuf_addf(&cursor, "%lld.%s", (long long) last->key, last->id);
     sv_json_add_text(out, "next", sv_textbuf_text(&cursor));
 }
 
-sv_err sv_device_list(sv_fleet *fleet, const sv_device_query *query, sv_json_out *out,
-                      sv_why *why) {
-    sv_device unknown = { 0 };
-    place last = { 0 };
+// ---- a page -------------------------------------------------------------------------------------
+
+struct sv_device_listing {
+    sv_fleet *fleet;
+    const sv_device_query *query;
+    place before;  ///< the last one of the page before
+    size_t total;  ///< of all pages
+    size_t beyond; ///< from this page on
+    size_t count;  ///< shown so far, never more than query->limit
+    place found[]; ///< in their order
+};
+
+sv_err sv_device_listing_new(sv_fleet *fleet, const sv_device_query *query, sv_device_listing **out,
+                             sv_why *why) {
+    place before = { .key = INT64_MAX };
     if (query->cursor[0] != '\0') {
-        SV_TRY(read_cursor(query->cursor, &unknown, &last, why));
+        SV_TRY(read_cursor(query->cursor, &before, why));
     }
-    size_t known = sv_registry_device_count(fleet->registry);
-    SV_DEFER(sv_mem_drop) place *found = sv_mem_array(known + 1, sizeof(place));
-    size_t total = 0;
-    for (size_t i = 0; i < known; i++) {
-        sv_device *device = sv_registry_device_at(fleet->registry, i);
-        if (matches(query, device) && stands(fleet, query, device)) {
-            found[total++] = (place){ .device = device, .key = key_of(query, device) };
+    sv_device_listing *listing = sv_mem_new(sizeof *listing + query->limit * sizeof(place));
+    listing->fleet = fleet;
+    listing->query = query;
+    listing->before = before;
+    *out = listing;
+    return SV_OK;
+}
+
+void sv_device_listing_drop(sv_device_listing **listing) {
+    free(*listing);
+    *listing = NULL;
+}
+
+/// Where it would stand on the page.
+static size_t rank_of(const sv_device_listing *listing, const place *one) {
+    size_t low = 0;
+    size_t high = listing->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (highest_first(&listing->found[middle], one) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    if (query->sort != SV_DEVICES_BY_ID) {
-        qsort(found, total, sizeof(place), highest_first);
+    return low;
+}
+
+/// A page that is full gives its last one away for what comes before it.
+static void keep(sv_device_listing *listing, const place *one) {
+    size_t limit = listing->query->limit;
+    if (listing->count == limit && highest_first(&listing->found[limit - 1], one) < 0) {
+        return;
     }
-    size_t at = 0;
-    while (query->cursor[0] != '\0' && at < total && highest_first(&found[at], &last) <= 0) {
-        at++;
+    size_t at = rank_of(listing, one);
+    listing->count += listing->count < limit;
+    memmove(listing->found + at + 1, listing->found + at,
+            (listing->count - 1 - at) * sizeof(place));
+    listing->found[at] = *one;
+}
+
+void sv_device_listing_look(sv_device_listing *listing, const sv_device *device) {
+    const sv_device_query *query = listing->query;
+    if (!matches(query, device) || !stands(listing->fleet, query, device)) {
+        return;
     }
-    size_t end = total - at > query->limit ? at + query->limit : total;
+    place one = { .key = key_of(query, device) };
+    memcpy(one.id, device->id, sizeof one.id);
+    listing->total++;
+    if (highest_first(&listing->before, &one) < 0) {
+        listing->beyond++;
+        keep(listing, &one);
+    }
+}
+
+void sv_device_listing_write(const sv_device_listing *listing, sv_json_out *out) {
     sv_json_open_object(out);
     sv_json_key(out, "items");
     sv_json_open_array(out);
-    for (; at < end; at++) {
-        sv_view_device(fleet, found[at].device, true, out);
+    for (size_t i = 0; i < listing->count; i++) {
+        const sv_device *device =
+            sv_registry_device(listing->fleet->registry, sv_text_of(listing->found[i].id));
+        if (device != NULL) { // it may have gone while others were looked at
+            sv_view_device(listing->fleet, device, true, out);
+        }
     }
     sv_json_close_array(out);
-    put_next(out, end < total ? &found[end - 1] : NULL);
-    sv_json_add_int(out, "total", (int64_t) total);
+    bool more = listing->beyond > listing->count;
+    put_next(out, more ? &listing->found[listing->count - 1] : NULL);
+    sv_json_add_int(out, "total", (int64_t) listing->total);
     sv_json_close_object(out);
-    return SV_OK;
 }

@@ -1,6 +1,7 @@
 #include "fleet_fixture.h"
+#include "running.h"
 
-#include "device_list.h"
+#include "device_list_fixture.h"
 #include "inbox.h"
 #include "uplink.h"
 
@@ -44,6 +45,8 @@ static int presses(void **state) {
     return 0;
 }
 
+static const sv_query *fits; ///< they are of those alone; NULL: of all
+
 // The numbers of the presses, in the order shown, page by page.
 static void list(fixture *f, sv_device_sort sort, int health, size_t limit, char *shown) {
     char cursor[SV_DEVICE_CURSOR_MAX] = "";
@@ -52,12 +55,15 @@ static void list(fixture *f, sv_device_sort sort, int health, size_t limit, char
         SV_DEFER(sv_textbuf_drop) sv_textbuf text = SV_TEXTBUF_HEAP(65536);
         SV_DEFER(sv_json_drop) sv_json *page = NULL;
         sv_json_out out = SV_JSON_OUT(&text);
-        sv_device_query query = { .text = "", .site = "", .online = -1, .health = health };
+        sv_device_query query = {
+            .text = "", .site = "", .version = "", .online = -1, .health = health
+        };
         query.standing = SV_DEVICES_STANDING;
         query.sort = sort;
         query.limit = limit;
         query.cursor = cursor;
-        assert_int_equal(sv_device_list(&f->fleet, &query, &out, NULL), SV_OK);
+        query.query = fits;
+        list_devices(&f->fleet, &query, &out);
         assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &page, NULL, NULL), SV_OK);
         const sv_json *items = sv_json_get(page, "items");
         sv_text word;
@@ -84,6 +90,55 @@ static void every_order_is_the_same_however_large_the_pages(void **state) {
             list(f, (sv_device_sort) sort, -1, limit, shown);
             assert_string_equal(shown, ORDERS[sort]);
         }
+    }
+}
+
+/// What is asked of a device is asked of the list. [campaign-7] [running-4]
+static void a_list_is_of_those_that_fit_a_query(void **state) {
+    static const struct {
+        const char *query, *shown;
+    } CASES[] = { { "version < 1.1", "12" },
+                  { "not version < 1.1", "3456789" },
+                  { "diverges", "2" },
+                  { "not diverges and version = 1.1", "3" },
+                  { "not online or id = press-1", "17" } };
+    fixture *f = *state;
+    for (int i = 1; i <= 3; i++) {
+        char id[16];
+        sv_running running = { .at_us = 1 };
+        (void) snprintf(id, sizeof id, "press-%d", i);
+        (void) snprintf(running.version, sizeof running.version, "%s", i < 3 ? "1.0.7" : "1.1");
+        assert_int_equal(sv_running_store(&f->fleet, id, &running, NULL), SV_OK);
+    }
+    device(f, 2)->diverges = true;
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        char shown[DEVICES + 1];
+        sv_query query;
+        assert_int_equal(sv_query_read(sv_text_of(CASES[i].query), &query, NULL), SV_OK);
+        fits = &query;
+        list(f, SV_DEVICES_BY_ID, -1, 2, shown);
+        fits = NULL;
+        assert_string_equal(shown, CASES[i].shown);
+    }
+}
+
+/// A page that asks again and again who diverges walks no row of the database. [running-4]
+static void who_diverges_is_listed_from_the_registry_alone(void **state) {
+    static const struct {
+        const char *query, *shown;
+    } CASES[] = { { "diverges", "25" }, { "diverges and not online", "" }, { "all", "123456789" } };
+    fixture *f = *state;
+    device(f, 2)->diverges = true;
+    device(f, 5)->diverges = true;
+    assert_int_equal(sv_db_exec(f->fleet.db, "DROP TABLE running", NULL), SV_OK);
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        char shown[DEVICES + 1];
+        sv_query query;
+        assert_int_equal(sv_query_read(sv_text_of(CASES[i].query), &query, NULL), SV_OK);
+        fits = &query;
+        list(f, SV_DEVICES_BY_ID, -1, 2, shown);
+        fits = NULL;
+        assert_string_equal(shown, CASES[i].shown);
     }
 }
 
@@ -123,6 +178,8 @@ static void what_was_open_is_known_after_a_restart(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(every_order_is_the_same_however_large_the_pages),
+        TEST(a_list_is_of_those_that_fit_a_query),
+        TEST(who_diverges_is_listed_from_the_registry_alone),
         TEST(an_alert_is_part_of_a_devices_health),
         TEST(who_has_been_acknowledged_needs_nobody),
         TEST(what_was_open_is_known_after_a_restart),

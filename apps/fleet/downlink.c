@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/log.h>
 
+enum { LOOK_ROOM = 1024 };
+
 /// NULL when its gateways are no longer configured.
 static sv_err site_of_alert(const sv_fleet *fleet, sv_text id, const sv_site **out, sv_why *why) {
     sv_stmt *stmt;
@@ -193,4 +195,35 @@ sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload
     SV_LOG(info, "command.queued", "%s asks %s for " SV_TEXT_FMT " (%zu bytes), id %s",
            command->user, device->id, SV_TEXT_ARG(command->name), payload.len, command->id);
     return SV_OK;
+}
+
+// ---- look now -----------------------------------------------------------------------------------
+
+static sv_err write_look(const sv_device *device, sv_text version, sv_text sha256,
+                         sv_textbuf *data) {
+    sv_json_out out = SV_JSON_OUT(data);
+    sv_json_open_object(&out);
+    sv_json_add_str(&out, "device", device->id);
+    if (sha256.len > 0) {
+        sv_json_add_text(&out, "version", version);
+        sv_json_add_text(&out, "sha256", sha256);
+    }
+    sv_json_close_object(&out);
+    return sv_textbuf_end(data);
+}
+
+void sv_downlink_look(sv_fleet *fleet, const sv_device *device, sv_text version, sv_text sha256) {
+    char room[LOOK_ROOM];
+    sv_textbuf data = SV_TEXTBUF(room);
+    if (write_look(device, version, sha256, &data) != SV_OK) {
+        SV_LOG(error, "look.failed", "version '" SV_TEXT_FMT "' for %s is too long to be told",
+               SV_TEXT_ARG(version), device->id);
+        return;
+    }
+    for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {
+        const sv_gateway *gateway = sv_registry_gateway_at(fleet->registry, i);
+        if (device->gateway != NULL ? gateway == device->gateway : gateway->site == device->site) {
+            sv_push_tell(fleet, gateway, "update", sv_textbuf_text(&data));
+        }
+    }
 }

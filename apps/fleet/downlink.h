@@ -33,4 +33,11 @@ typedef struct sv_command {
 /// SV_ERR_STATE when no gateway of the site is configured.
 sv_err sv_downlink_command(sv_fleet *fleet, sv_command *command, sv_text payload, sv_why *why);
 
+/// "Look now": what this device shall run has changed. For the gateway that speaks for it; while
+/// none has, for all of its site. A hint, now or never: it has no number and is not kept, so that a
+/// campaign pushes no command out of the queue; the truth is what the device asks for by itself.
+/// After the commit of the change. `version` and `sha256` (64 hexadecimal digits) are what it shall
+/// run; both empty: nothing any more. [uplink-15]
+void sv_downlink_look(sv_fleet *fleet, const sv_device *device, sv_text version, sv_text sha256);
+
 #endif

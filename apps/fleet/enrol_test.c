@@ -1,6 +1,6 @@
 #include "fleet_fixture.h"
 
-#include "device_list.h"
+#include "device_list_fixture.h"
 #include "enrol.h"
 #include "standing.h"
 #include "views.h"
@@ -348,9 +348,9 @@ static bool is_awaited(fixture *f, const char *id) {
     sv_json_out out = SV_JSON_OUT(&json);
     bool awaited = false;
     const sv_device_query query = {
-        .text = id, .site = "", .cursor = "", .online = -1, .health = -1, .limit = 5
+        .text = id, .site = "", .version = "", .cursor = "", .online = -1, .health = -1, .limit = 5
     };
-    assert_int_equal(sv_device_list(&f->fleet, &query, &out, NULL), SV_OK);
+    list_devices(&f->fleet, &query, &out);
     assert_int_equal(sv_json_parse(sv_textbuf_text(&json), &root, NULL, NULL), SV_OK);
     const sv_json *items = sv_json_get(root, "items");
     assert_int_equal(sv_json_count(items), 1);

@@ -1,8 +1,9 @@
 #include "factor.h"
 
+#include "beside_key.h"
+
 #include <crypto/random.h>
 #include <string.h>
-#include <sys/disk.h>
 
 enum { SEALED_BYTES = SV_AEAD_NONCE_BYTES + SV_TOTP_SECRET_BYTES + SV_AEAD_TAG_BYTES };
 
@@ -13,35 +14,11 @@ typedef struct factor {
     int64_t last_step;
 } factor;
 
-// ---- the key ------------------------------------------------------------------------------------
-
-static sv_err make_key(const char *path, uint8_t key[SV_AEAD_KEY_BYTES], sv_why *why) {
-    sv_random(key, SV_AEAD_KEY_BYTES);
-    return sv_disk_replace(path, (sv_text){ .at = (const char *) key, .len = SV_AEAD_KEY_BYTES },
-                           0600, why);
-}
-
 sv_err sv_factor_open(const char *store, sv_aead **out, sv_why *why) {
-    char path[SV_PATH_MAX];
-    char room[SV_AEAD_KEY_BYTES + 1] = "";
-    uint8_t key[SV_AEAD_KEY_BYTES];
-    sv_textbuf file = SV_TEXTBUF(room);
-    SV_TRY(sv_people_beside(store, SV_FACTOR_KEY_FILE, path, why));
-    sv_err err = sv_disk_read(path, &file, why);
-    if (err == SV_ERR_NOT_FOUND) {
-        SV_TRY(make_key(path, key, why));
-    } else if (err != SV_OK || file.len != sizeof key) {
-        return sv_fail(why, SV_ERR_INVALID,
-                       "'%s' is no key of %zu bytes; without it nobody's second factor can be read "
-                       "(move it away, and recover those who have one)",
-                       path, sizeof key);
-    } else {
-        memcpy(key, room, sizeof key);
-    }
-    *out = sv_aead_new(key);
-    explicit_bzero(key, sizeof key);
-    explicit_bzero(room, sizeof room);
-    return SV_OK;
+    return sv_beside_key_open(store, SV_FACTOR_KEY_FILE,
+                              "nobody's second factor can be read (move it away, and recover those "
+                              "who have one)",
+                              out, why);
 }
 
 static void seal(sv_aead *key, const char *user, const uint8_t secret[SV_TOTP_SECRET_BYTES],

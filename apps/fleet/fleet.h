@@ -40,6 +40,19 @@ typedef struct sv_fleet {
     sv_certificates *certificates;
     struct sv_certify *certify;
     struct sv_audit_keeper *audit;
+    struct sv_images *images;
+    struct sv_director *director;
+    struct sv_actions *actions;
+    struct sv_campaigns *campaigns;
+    struct sv_savings *savings;
+    struct sv_inventory *inventory;
+    struct sv_site_groups *site_groups;
+    struct sv_walks *walks;   ///< over all devices (walk.h)
+    struct sv_census *census; ///< of them
+    struct sv_kinds *kinds;   ///< of what they run
+    bool judges;              ///< whose gateway is heard: a walk is under way
+    bool judges_again;        ///< another one is due
+    size_t offline_next;      ///< at which device the next turn goes on to look who is away
     const char *asks_from; ///< the address of whoever the operator door answers now; NULL: nobody
     sv_import import;      ///< of the PKI's folder
     bool clock_doubted;    ///< has been said
@@ -55,6 +68,7 @@ typedef struct sv_fleet {
     sv_throttle denials;     ///< written down, by user
     sv_passwords *passwords; ///< NULL without a loop
     sv_aead *factor_key;     ///< seals second factors
+    sv_aead *image_keys;     ///< seals content keys
     sv_fleet_counts counts;
     int64_t (*wall_us)(void);     ///< the clocks; a test brings its own
     int64_t (*believed_us)(void); ///< by it is judged what has ended or is too old [clock-6]

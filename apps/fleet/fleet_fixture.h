@@ -28,6 +28,7 @@ static inline void fixture_start(fixture *f) {
     sv_offline_config_read(NULL, &config.offline, NULL);
     config.enrolment.lifetime_us = 90 * SV_TIME_DAY_US;
     config.enrolment.grace_us = 30 * SV_TIME_DAY_US;
+    config.images.room = SV_FLEET_IMAGES_ROOM;
     config.gateways = sv_mem_array(2, sizeof *config.gateways);
     config.gateways[0] = (sv_fleet_gateway_site){ .gateway = "gw-a", .site = "north" };
     config.gateways[1] = (sv_fleet_gateway_site){ .gateway = "gw-b", .site = "south" };

@@ -298,7 +298,9 @@ sv_err sv_inbox_unacknowledge(sv_db *db, sv_text id, const char *user, int64_t n
 
 static sv_err require_unusual(sv_db *db, sv_text id, sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(db, "SELECT rule = 'unusual' AND type = 'ANOMALY' FROM alert WHERE id = ?1",
+    SV_TRY(sv_db_stmt(db,
+                      "SELECT rule IN ('unusual', '" SV_RULE_TOGETHER
+                      "') AND type = 'ANOMALY' FROM alert WHERE id = ?1",
                       &stmt, why));
     sv_stmt_bind_text(stmt, 1, id);
     sv_err err = sv_stmt_next(stmt, why);

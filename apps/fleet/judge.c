@@ -31,6 +31,9 @@ void sv_device_take_report(sv_device *device, sv_text report) {
         }
     }
     _Static_assert(sizeof device->version >= sizeof health.metrics.firmware_version, "fits");
+    if (strcmp(device->version, health.metrics.firmware_version) != 0) {
+        device->kind = 0;
+    }
     memcpy(device->version, health.metrics.firmware_version,
            sizeof health.metrics.firmware_version);
     free(device->report);
@@ -39,6 +42,10 @@ void sv_device_take_report(sv_device *device, sv_text report) {
 
 sv_fleet_health sv_device_health(const sv_device *device) {
     return device->alerts.worst > device->reported ? device->alerts.worst : device->reported;
+}
+
+const char *sv_device_runs(const sv_device *device) {
+    return device->runs[0] != '\0' ? device->runs : device->version;
 }
 
 bool sv_device_needs_you(const sv_device *device) {

@@ -301,10 +301,7 @@ sv_err sv_ledger_write_day(const sv_fleet *fleet, int64_t day, const char *sites
         return sv_fail(why, SV_ERR_INVALID, "cursor '%s' is not one of ours", cursor);
     }
     size_t known = sv_registry_device_count(fleet->registry);
-    size_t at = 0;
-    while (at < known && strcmp(sv_registry_device_at(fleet->registry, at)->id, cursor) <= 0) {
-        at++;
-    }
+    size_t at = sv_registry_device_after(fleet->registry, cursor);
     const char *last = NULL;
     sv_json_open_object(out);
     sv_json_key(out, "items");

@@ -1,18 +1,24 @@
 // selvedge-fleet: registry, alert inbox, API and dashboard. One thread around one loop.
+#include "actions.h"
 #include "asks.h"
 #include "audit_keep.h"
 #include "belief.h"
 #include "box.h"
+#include "campaigns.h"
+#include "census.h"
+#include "certificate_shown.h"
 #include "certify.h"
 #include "clones.h"
 #include "commands.h"
 #include "crl.h"
 #include "device_door.h"
+#include "director.h"
 #include "enrol.h"
 #include "est_door.h"
 #include "expiry.h"
 #include "first_admin.h"
 #include "fleet.h"
+#include "images_store.h"
 #include "inbox.h"
 #include "maintenance.h"
 #include "notify.h"
@@ -22,8 +28,10 @@
 #include "own_certificate.h"
 #include "reach.h"
 #include "recovered.h"
+#include "savings.h"
 #include "series.h"
 #include "signer.h"
+#include "site_groups.h"
 #include "standing_folder.h"
 #include "standing_push.h"
 #include "uplink.h"
@@ -95,6 +103,10 @@ static void on_second(void *arg) {
     sv_notify_turn(&p->fleet);
     sv_asks_turn(&p->fleet);
     sv_audit_turn(&p->fleet);
+    sv_director_turn(&p->fleet);
+    sv_actions_turn(&p->fleet);
+    sv_site_groups_turn(&p->fleet);
+    sv_savings_turn(&p->fleet);
     if (p->turn % 2 == 0) {
         tell_overview(&p->fleet);
     }
@@ -103,6 +115,8 @@ static void on_second(void *arg) {
         sv_fleet_prune(&p->fleet, &p->prune_cursor);
         sv_reach_review(&p->fleet);
         sv_first_admin_turn(&p->fleet);
+        sv_images_turn(&p->fleet);
+        sv_certificate_shown_turn(&p->fleet);
     }
 }
 
@@ -316,6 +330,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     }
     SV_TRY(sv_fleet_open(p->loop, config, &p->fleet, why));
     SV_TRY(sv_fleet_belief_resume(&p->fleet, why));
+    sv_census_look(&p->fleet);
     SV_TRY(sv_loop_on_signal(p->loop, SIGTERM, on_stop, p, why));
     SV_TRY(sv_loop_on_signal(p->loop, SIGINT, on_stop, p, why));
     SV_TRY(open_operator_door(p, why));
@@ -332,6 +347,7 @@ static sv_err start(program *p, sv_fleet_config *config, sv_why *why) {
     SV_TRY(sv_fleet_box_seal(why));
     name_run(p);
     note_run(p, "server.start");
+    sv_campaigns_run(&p->fleet);
     p->ready = true;
     SV_LOG(info, "fleet.ready", "%s: operator door on %s:%u, device door on %s:%u, %zu devices",
            p->fleet.config.id, p->fleet.config.operators.bind, sv_http_server_port(p->operators),
@@ -354,6 +370,8 @@ static void stop(program *p) {
     sv_crl_drop(&p->fleet.crl);
     sv_asks_drop(&p->fleet.asks);
     sv_passwords_drop(&p->fleet.passwords);
+    sv_images_drop(&p->fleet.images);
+    sv_campaigns_drop(&p->fleet.campaigns);
     sv_live_drop(&p->fleet.live);
     sv_push_drop(&p->fleet.push);
     sv_notify_drop(&p->fleet.notify);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "inbox.h"
+#include "inventory.h"
 
 enum { EVENT_ROOM = 32 };
 
@@ -203,13 +204,29 @@ static sv_alert_type type_of(const char *name) {
     return (sv_alert_type) type;
 }
 
+/// Whose alert it is, for routes that name groups.
+typedef struct member {
+    sv_fleet *fleet;
+    sv_device *device; ///< NULL: nobody that is known
+} member;
+
+static bool is_in_group(const sv_route_case *what, sv_text group) {
+    const member *m = what->of;
+    sv_inventory_device asked;
+    return m->device != NULL && sv_inventory_of(m->fleet, m->device, &asked, NULL) == SV_OK
+           && sv_groups_have(m->fleet->inventory->groups, &asked.asked, group);
+}
+
 static sv_err tell_began(sv_fleet *fleet, const told_alert *alert, const char *event,
                          int64_t now_ms, sv_why *why) {
     const sv_notify_config *config = fleet->config.notify;
-    const sv_device *device = sv_registry_device(fleet->registry, sv_text_of(alert->device));
+    sv_device *device = sv_registry_device(fleet->registry, sv_text_of(alert->device));
+    member m = { .fleet = fleet, .device = device };
     sv_route_case what = { .site = sv_text_of(alert->site),
                            .device = sv_text_of(alert->device),
                            .type = sv_text_of(device != NULL ? device->type : ""),
+                           .is_in = is_in_group,
+                           .of = &m,
                            .alert = type_of(alert->type),
                            .severity = alert->severity };
     size_t picked[SV_ROUTES_MAX];

@@ -100,6 +100,7 @@ static const sv_config_key ROUTE_KEYS[] = {
       .help = "the route's name" },
     PASSED("site", "sites, names or patterns; every one otherwise"),
     PASSED("device", "devices, names or patterns"),
+    PASSED("group", "groups of devices, by their names"),
     PASSED("type", "types of machine, names or patterns"),
     PASSED("alert", "types of alert: HIGH, LOW, OFFLINE, ..."),
     { .name = "severity",
@@ -261,6 +262,16 @@ static void read_escalation(const sv_config_node *node, reading *r, sv_route *ro
     }
 }
 
+/// A group is a name already for whoever one means: it takes no pattern.
+static void read_groups(const sv_config_node *node, sv_patterns *out, sv_config_faults *faults) {
+    notify_read_patterns(node, "group", out, faults);
+    for (size_t i = 0; i < out->count; i++) {
+        if (strchr(out->list[i], '*') != NULL) {
+            sv_config_fault(faults, node, "group: '%s' is no name of a group", out->list[i]);
+        }
+    }
+}
+
 static void read_route(const sv_config_node *node, reading *r, sv_route *route,
                        sv_config_faults *faults) {
     route_text text = { 0 };
@@ -282,6 +293,7 @@ static void read_route(const sv_config_node *node, reading *r, sv_route *route,
     notify_read_patterns(sv_config_node_get(node, "site"), "site", &route->sites, faults);
     notify_read_patterns(sv_config_node_get(node, "device"), "device", &route->devices, faults);
     notify_read_patterns(sv_config_node_get(node, "type"), "type", &route->types, faults);
+    read_groups(sv_config_node_get(node, "group"), &route->groups, faults);
     each_word(sv_config_node_get(node, "alert"), "alert", take_alert, &route->alerts, faults);
     read_times(node, &text, r, route, faults);
     read_channels(node, r, &route->to, faults);

@@ -1,4 +1,5 @@
 // What becomes of a message, and how it is shown, in virtual time.
+#include "inventory.h"
 #include "notify_fixture.h"
 
 /// How many tries a message gets before it is given up, and after how long.
@@ -75,6 +76,31 @@ static void a_test_is_tried_once(void **state) {
                         "test: this is a message from Selvedge over channel ops, sent by ann");
     assert_int_equal(fixture_count(f, "SELECT count(*) FROM notice WHERE state = 3 AND tries = 1"),
                      1);
+}
+
+/// [notify-3] [campaign-8]
+static void a_route_for_a_group_tells_of_who_is_in_it(void **state) {
+    fixture *f = *state;
+    sv_groups *groups = f->fleet.inventory->groups;
+    sv_device *device = NULL;
+    assert_int_equal(sv_registry_bind(f->fleet.registry, fixture_gateway(f, "gw-a"),
+                                      SV_TEXT("press-2"), &device, NULL),
+                     SV_OK);
+    sv_registry_settle(f->fleet.registry, true);
+    configure(f, "routes: [{name: canaries, to: boss, group: canary}, {name: all, to: ops}]");
+    raised(f, "a1", "press-1");
+    turn(f);
+    pass(10);
+    turn(f);
+    assert_starts(send(f, "ops", SV_DELIVERY_TAKEN), "warning: press-1"); // there is no such group
+    assert_int_equal(sv_groups_put_list(groups, SV_TEXT("canary"), NULL), SV_OK);
+    assert_int_equal(sv_groups_add(groups, SV_TEXT("canary"), SV_TEXT("press-2"), NULL), SV_OK);
+    raised(f, "a2", "press-2");
+    turn(f);
+    pass(10);
+    turn(f);
+    assert_starts(send(f, "boss", SV_DELIVERY_TAKEN), "warning: press-2");
+    assert_string_equal(send(f, "ops", SV_DELIVERY_TAKEN), "");
 }
 
 /// [notify-8]
@@ -293,6 +319,7 @@ int main(void) {
         TEST(what_nobody_takes_is_given_up_and_can_be_sent_again),
         TEST(a_refusal_and_a_longer_pause_are_heeded),
         TEST(a_test_is_tried_once),
+        TEST(a_route_for_a_group_tells_of_who_is_in_it),
         TEST(what_nobody_acknowledges_is_told_again_and_to_others),
         TEST(a_restart_at_any_step_loses_and_doubles_nothing),
         TEST(the_timeline_says_who_did_what_in_order),

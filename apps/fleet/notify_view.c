@@ -261,6 +261,7 @@ static void put_route(const sv_notify_config *config, const sv_route *route, sv_
     sv_json_add_str(out, "name", route->name);
     put_patterns("site", &route->sites, out);
     put_patterns("device", &route->devices, out);
+    put_patterns("group", &route->groups, out);
     put_patterns("type", &route->types, out);
     put_bits("alert", route->alerts, SV_ALERT_TYPE__COUNT, alert_name, out);
     sv_json_add_str(out, "severity", sv_severity_name(route->least));

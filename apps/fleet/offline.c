@@ -84,12 +84,15 @@ static void look_at_device(const sv_fleet *fleet, sv_device *device, int64_t now
     }
 }
 
-static void look_around(const sv_fleet *fleet, int64_t now_us, passings *all) {
+static void look_around(sv_fleet *fleet, int64_t now_us, passings *all) {
     for (size_t i = 0; i < sv_registry_gateway_count(fleet->registry); i++) {
         look_at_gateway(fleet, sv_registry_gateway_at(fleet->registry, i), now_us, all);
     }
-    for (size_t i = 0; i < sv_registry_device_count(fleet->registry); i++) {
-        look_at_device(fleet, sv_registry_device_at(fleet->registry, i), now_us, all);
+    size_t known = sv_registry_device_count(fleet->registry);
+    for (size_t i = 0; i < known && i < SV_OFFLINE_LOOKED_AT; i++) {
+        size_t at = fleet->offline_next < known ? fleet->offline_next : 0;
+        look_at_device(fleet, sv_registry_device_at(fleet->registry, at), now_us, all);
+        fleet->offline_next = at + 1;
     }
 }
 

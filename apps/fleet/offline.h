@@ -10,7 +10,10 @@
 
 #include "fleet.h"
 
-enum { SV_OFFLINE_A_TURN = 500 }; ///< alerts raised and cleared at once; the others a turn later
+enum {
+    SV_OFFLINE_A_TURN = 500,      ///< alerts raised and cleared at once; the others a turn later
+    SV_OFFLINE_LOOKED_AT = 20000, ///< devices in a turn; the others in the next ones
+};
 
 /// `rule` of a gateway's alert, which tells it from a device's.
 #define SV_OFFLINE_GATEWAY "gateway"

@@ -220,6 +220,34 @@ static void who_is_worked_on_may_be_silent_and_is_missed_when_that_ends(void **s
     assert_int_equal(open_alerts(f), 1);
 }
 
+/// Twenty thousand in a second, the others in the next. [offline-3]
+static void a_large_fleet_is_looked_at_in_turns(void **state) {
+    fixture *f = *state;
+    sv_device *last = NULL;
+    for (int i = 0; i <= SV_OFFLINE_LOOKED_AT; i++) {
+        char id[16];
+        (void) snprintf(id, sizeof id, "n-%05d", i);
+        assert_int_equal(
+            sv_registry_admit(f->fleet.registry, sv_text_of(id), SV_TEXT("north"), 1, &last, NULL),
+            SV_OK);
+    }
+    last->last_seen_us = 1;
+    last->said_online = true;
+    seconds(f, 2, "gw-a", "");
+    assert_true(last->online);
+    last->said_online = false;
+    last->online = false;
+    seconds(f, 2, "gw-a", "");
+    fixture_now_us += (AFTER_S - 6) * SV_TIME_SECOND_US;
+    seconds(f, 2, "gw-a", "");
+    assert_int_equal(open_alerts(f), 0);
+    seconds(f, 4, "gw-a", "");
+    assert_int_equal(open_alerts(f), 1);
+    last->online = true;
+    seconds(f, 2, "gw-a", "");
+    assert_int_equal(open_alerts(f), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -233,6 +261,7 @@ int main(void) {
         TEST(silence_is_judged_by_the_first_rule_that_fits),
         TEST(many_at_once_follow_in_turns),
         TEST(who_is_worked_on_may_be_silent_and_is_missed_when_that_ends),
+        TEST(a_large_fleet_is_looked_at_in_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

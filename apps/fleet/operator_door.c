@@ -1,18 +1,25 @@
 #include "operator_door.h"
 
 #include "access.h"
+#include "actions_door.h"
 #include "assets.h"
 #include "audit_door.h"
+#include "campaign_door.h"
 #include "checklist_door.h"
 #include "command_door.h"
 #include "crl.h"
-#include "device_list.h"
+#include "device_list_door.h"
 #include "downlink.h"
 #include "enrol_door.h"
+#include "gateway_token.h"
+#include "group_door.h"
+#include "images_door.h"
 #include "inbox.h"
 #include "issued_door.h"
 #include "ledger_door.h"
+#include "machine_past.h"
 #include "maintenance_door.h"
+#include "models_door.h"
 #include "notify_door.h"
 #include "raw.h"
 #include "reach.h"
@@ -21,6 +28,7 @@
 #include "session_door.h"
 #include "standing.h"
 #include "standing_door.h"
+#include "target_token.h"
 #include "tokens_door.h"
 #include "users_door.h"
 #include "views.h"
@@ -52,44 +60,6 @@ static void show_overview(sv_visit *v) {
     sv_json_out out = SV_JSON_OUT(&json);
     sv_why why = { 0 };
     sv_visit_json(v, sv_view_overview(v->fleet, v->person.sites, &out, &why), &json, &why);
-}
-
-static void list_devices(sv_visit *v) {
-    static const char *const STATUS[] = { "offline", "online", NULL };
-    static const char *const HEALTH[] = { "unknown", "healthy", "warning", "critical", NULL };
-    static const char *const STANDING[] = { "active",  "quarantined", "revoked",
-                                            "retired", "all",         NULL };
-    static const char *const SORT[] = { "id", "last_seen", "urgency", NULL };
-    char text[SV_VISIT_WORD_MAX];
-    char site[SV_VISIT_WORD_MAX];
-    char cursor[SV_VISIT_WORD_MAX];
-    int64_t limit = SV_DEVICE_LIMIT_DEFAULT;
-    int sort = 0;
-    sv_device_query query = { .text = text,
-                              .site = site,
-                              .cursor = cursor,
-                              .online = -1,
-                              .health = -1,
-                              .standing = SV_DEVICES_STANDING,
-                              .sites = v->person.sites };
-    if (!sv_visit_word(v, "q", text) || !sv_visit_word(v, "site", site)
-        || !sv_visit_word(v, "cursor", cursor)
-        || !sv_visit_choice(v, "status", STATUS, &query.online)
-        || !sv_visit_choice(v, "health", HEALTH, &query.health)
-        || !sv_visit_choice(v, "standing", STANDING, &query.standing)
-        || !sv_visit_choice(v, "sort", SORT, &sort)
-        || !sv_visit_number(v, "limit", SV_DEVICE_LIMIT_MAX, &limit)) {
-        return;
-    }
-    if (query.standing == SV_STANDING__COUNT) {
-        query.standing = SV_DEVICES_OF_ALL_TIMES;
-    }
-    query.sort = (sv_device_sort) sort;
-    query.limit = limit > 0 ? (size_t) limit : 1;
-    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
-    sv_json_out out = SV_JSON_OUT(&json);
-    sv_why why = { 0 };
-    sv_visit_json(v, sv_device_list(v->fleet, &query, &out, &why), &json, &why);
 }
 
 static void show_device(sv_visit *v) {
@@ -293,9 +263,10 @@ static const sv_operator_route ROUTES[] = {
       sv_users_door_end_all },
     { "DELETE", "/api/v1/users/*/sessions/*", SV_PERSON_ADMIN, SV_SCOPE_ADMIN, sv_users_door_end },
     { "GET", "/api/v1/overview", SV_PERSON_VIEWER, SV_SCOPE_READ, show_overview },
-    { "GET", "/api/v1/devices", SV_PERSON_VIEWER, SV_SCOPE_READ, list_devices },
+    { "GET", "/api/v1/devices", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_device_list_door },
     { "GET", "/api/v1/devices/*", SV_PERSON_VIEWER, SV_SCOPE_READ, show_device },
     { "GET", "/api/v1/devices/*/series", SV_PERSON_VIEWER, SV_SCOPE_READ, show_series },
+    { "GET", "/api/v1/devices/*/machine", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_machine_past_door },
     { "GET", "/api/v1/devices/*/raw", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_raw_door },
     { "POST", "/api/v1/enrolments", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES, sv_enrol_door_add },
     { "GET", "/api/v1/enrolments", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_enrol_door_list },
@@ -304,6 +275,20 @@ static const sv_operator_route ROUTES[] = {
     { "POST", "/api/v1/devices/*/commands/*", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
       sv_command_door_send },
     { "GET", "/api/v1/devices/*/commands", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_command_door_list },
+    { "GET", "/api/v1/devices/*/updates", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_actions_door_show },
+    { "POST", "/api/v1/devices/*/updates", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_actions_door_assign },
+    { "DELETE", "/api/v1/devices/*/updates", SV_PERSON_OPERATOR, SV_SCOPE_UPDATES,
+      sv_actions_door_cancel },
+    { "POST", "/api/v1/devices/*/target-token", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_target_token_door_make },
+    { "DELETE", "/api/v1/devices/*/target-token", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_target_token_door_remove },
+    { "POST", "/api/v1/sites/*/gateway-token", SV_PERSON_ADMIN, SV_SCOPE_ADMIN,
+      sv_gateway_token_door_make },
+    { "DELETE", "/api/v1/sites/*/gateway-token", SV_PERSON_ADMIN, SV_SCOPE_ADMIN,
+      sv_gateway_token_door_remove },
+    { "GET", "/api/v1/versions", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_versions_door },
     { "GET", "/api/v1/devices/*/maintenance", SV_PERSON_VIEWER, SV_SCOPE_READ,
       sv_maintenance_door_show_device },
     { "PUT", "/api/v1/devices/*/maintenance", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
@@ -320,6 +305,12 @@ static const sv_operator_route ROUTES[] = {
       sv_standing_door_set },
     { "POST", "/api/v1/devices/*/replacement", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
       sv_standing_door_replace },
+    { "POST", "/api/v1/devices/*/renewed", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_models_door_renewed },
+    { "GET", "/api/v1/models", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_models_door_list },
+    { "PUT", "/api/v1/models/*", SV_PERSON_RELEASE, SV_SCOPE_UPDATES, sv_models_door_put },
+    { "GET", "/api/v1/sites/*/models", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_models_door_of_site },
+    { "POST", "/api/v1/sites/*/models/*", SV_PERSON_RELEASE, SV_SCOPE_UPDATES, sv_models_door_act },
     { "GET", "/api/v1/standing", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_standing_door_gateways },
     { "GET", "/api/v1/commands/*", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_command_door_show },
     { "GET", "/api/v1/alerts", SV_PERSON_VIEWER, SV_SCOPE_READ, list_alerts },
@@ -356,6 +347,45 @@ static const sv_operator_route ROUTES[] = {
       sv_rules_door_version },
     { "POST", "/api/v1/sites/*/rules/versions/*/again", SV_PERSON_OPERATOR, SV_SCOPE_RULES,
       sv_rules_door_again },
+    { "GET", "/api/v1/images", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_images_door_list },
+    { "GET", "/api/v1/images/parts/metadata/*", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_images_door_metadata_state },
+    { "PUT", "/api/v1/images/parts/metadata/*", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_images_door_metadata_put },
+    { "GET", "/api/v1/images/parts/artifacts/*/*", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_images_door_artifact_state },
+    { "PUT", "/api/v1/images/parts/artifacts/*/*", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_images_door_artifact_put },
+    { "POST", "/api/v1/images/publish", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_images_door_publish },
+    { "POST", "/api/v1/images/files", SV_PERSON_RELEASE, SV_SCOPE_UPDATES, sv_images_door_file },
+    { "DELETE", "/api/v1/images/files", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_images_door_remove },
+    { "PUT", "/api/v1/images/keys/*", SV_PERSON_RELEASE, SV_SCOPE_UPDATES, sv_images_door_key },
+    { "GET", "/api/v1/director/root", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_images_door_director },
+    { "GET", "/api/v1/updates", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_campaign_door_list },
+    { "POST", "/api/v1/updates", SV_PERSON_RELEASE, SV_SCOPE_UPDATES, sv_campaign_door_start },
+    { "GET", "/api/v1/updates/*", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_campaign_door_show },
+    { "GET", "/api/v1/updates/*/devices", SV_PERSON_VIEWER, SV_SCOPE_READ,
+      sv_campaign_door_devices },
+    { "POST", "/api/v1/updates/*/pause", SV_PERSON_OPERATOR, SV_SCOPE_UPDATES | SV_SCOPE_DEVICES,
+      sv_campaign_door_pause },
+    { "POST", "/api/v1/updates/*/resume", SV_PERSON_OPERATOR, SV_SCOPE_UPDATES | SV_SCOPE_DEVICES,
+      sv_campaign_door_resume },
+    { "POST", "/api/v1/updates/*/stop", SV_PERSON_OPERATOR, SV_SCOPE_UPDATES | SV_SCOPE_DEVICES,
+      sv_campaign_door_stop },
+    { "POST", "/api/v1/updates/*/approve", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_campaign_door_approve },
+    { "POST", "/api/v1/updates/*/retry", SV_PERSON_RELEASE, SV_SCOPE_UPDATES,
+      sv_campaign_door_retry },
+    { "GET", "/api/v1/groups", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_group_door_list },
+    { "GET", "/api/v1/groups/*", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_group_door_show },
+    { "PUT", "/api/v1/groups/*", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES, sv_group_door_put },
+    { "DELETE", "/api/v1/groups/*", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES, sv_group_door_remove },
+    { "GET", "/api/v1/devices/*/tags", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_group_door_show_tags },
+    { "PUT", "/api/v1/devices/*/tags", SV_PERSON_OPERATOR, SV_SCOPE_DEVICES,
+      sv_group_door_put_tags },
+    { "GET", "/api/v1/query", SV_PERSON_VIEWER, SV_SCOPE_READ, sv_group_door_query },
     { "GET", "/api/v1/events", SV_PERSON_VIEWER, SV_SCOPE_READ, join_live },
     { "GET", "/api/v1/openapi.json", SV_PERSON_VIEWER, EVERY_SCOPE, show_openapi },
     { "GET", "/metrics", SV_PERSON_VIEWER, SV_SCOPE_READ, show_metrics },

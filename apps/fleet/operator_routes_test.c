@@ -57,8 +57,12 @@ static const struct {
 #define DEVICES /*      */ ". .+++ .. ..+... ."
 #define DEVICES_ADD /*  */ ". .+++ .+ ..+... ." // the body says at which site
 #define RULES /*        */ ". .+++ .. ...+.. ."
+#define UPDATES /*      */ ". ..++ .. ....+. ."
+#define UPDATES_END /*  */ ". .+++ .. ....+. ."
+#define UPDATES_HOLD /* */ ". .+++ .. ..+.+. ."
 #define TOKENS /*       */ ". ++++ ++ .....+ ." // one's own; an admin everybody's
 #define ADMINS /*       */ ". ...+ .. .....+ ."
+#define RELEASES /*     */ ". ..++ .. ....+. ."
 
 #define HEX "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -93,6 +97,7 @@ static const struct {
     { "GET", "/api/v1/devices/*", "/api/v1/devices/press-1", "", READ_NORTH },
     { "GET", "/api/v1/devices/*/series", "/api/v1/devices/press-1/series?sensor=temperature", "",
       READ_NORTH },
+    { "GET", "/api/v1/devices/*/machine", "/api/v1/devices/press-1/machine", "", READ_NORTH },
     { "GET", "/api/v1/devices/*/raw", "/api/v1/devices/press-1/raw?sensor=temperature", "",
       READ_NORTH },
     { "POST", "/api/v1/enrolments", NULL, "{\"devices\":[{\"id\":\"press-8\",\"site\":\"north\"}]}",
@@ -102,6 +107,16 @@ static const struct {
     { "POST", "/api/v1/devices/*/commands/*", "/api/v1/devices/press-1/commands/stop", "1",
       DEVICES },
     { "GET", "/api/v1/devices/*/commands", "/api/v1/devices/press-1/commands", "", READ_NORTH },
+    { "GET", "/api/v1/devices/*/updates", "/api/v1/devices/press-1/updates", "", READ_NORTH },
+    { "POST", "/api/v1/devices/*/updates", "/api/v1/devices/press-1/updates", "{}", UPDATES },
+    { "DELETE", "/api/v1/devices/*/updates", "/api/v1/devices/press-1/updates", "", UPDATES_END },
+    { "POST", "/api/v1/devices/*/target-token", "/api/v1/devices/press-1/target-token", "",
+      DEVICES },
+    { "DELETE", "/api/v1/devices/*/target-token", "/api/v1/devices/press-1/target-token", "",
+      DEVICES },
+    { "POST", "/api/v1/sites/*/gateway-token", "/api/v1/sites/north/gateway-token", "", ADMINS },
+    { "DELETE", "/api/v1/sites/*/gateway-token", "/api/v1/sites/north/gateway-token", "", ADMINS },
+    { "GET", "/api/v1/versions", NULL, "", READ },
     { "GET", "/api/v1/devices/*/maintenance", "/api/v1/devices/press-1/maintenance", "",
       READ_NORTH },
     { "PUT", "/api/v1/devices/*/maintenance", "/api/v1/devices/press-1/maintenance",
@@ -115,6 +130,11 @@ static const struct {
     { "POST", "/api/v1/devices/*/standing", "/api/v1/devices/press-1/standing",
       "{\"state\":\"quarantined\"}", DEVICES },
     { "POST", "/api/v1/devices/*/replacement", "/api/v1/devices/press-1/replacement", "", DEVICES },
+    { "POST", "/api/v1/devices/*/renewed", "/api/v1/devices/press-1/renewed", "", DEVICES },
+    { "GET", "/api/v1/models", NULL, "", READ_NORTH },
+    { "PUT", "/api/v1/models/*", "/api/v1/models/press", "{}", RELEASES },
+    { "GET", "/api/v1/sites/*/models", "/api/v1/sites/north/models", "", READ_NORTH },
+    { "POST", "/api/v1/sites/*/models/*", "/api/v1/sites/north/models/press", "{}", RELEASES },
     { "GET", "/api/v1/standing", NULL, "", READ },
     { "GET", "/api/v1/commands/*", "/api/v1/commands/" HEX, "", READ_NORTH },
     { "GET", "/api/v1/alerts", "/api/v1/alerts?state=all", "", READ },
@@ -145,6 +165,36 @@ static const struct {
       READ_NORTH },
     { "POST", "/api/v1/sites/*/rules/versions/*/again",
       "/api/v1/sites/north/rules/versions/1/again", "", RULES },
+    { "GET", "/api/v1/images", NULL, "", READ },
+    { "GET", "/api/v1/images/parts/metadata/*", "/api/v1/images/parts/metadata/timestamp.json", "",
+      RELEASES },
+    { "PUT", "/api/v1/images/parts/metadata/*", "/api/v1/images/parts/metadata/timestamp.json",
+      "{}", RELEASES },
+    { "GET", "/api/v1/images/parts/artifacts/*/*", "/api/v1/images/parts/artifacts/" HEX HEX "/raw",
+      "", RELEASES },
+    { "PUT", "/api/v1/images/parts/artifacts/*/*", "/api/v1/images/parts/artifacts/" HEX HEX "/raw",
+      "1", RELEASES },
+    { "POST", "/api/v1/images/publish", NULL, "", RELEASES },
+    { "POST", "/api/v1/images/files", NULL, "", RELEASES },
+    { "DELETE", "/api/v1/images/files", "/api/v1/images/files?path=none", "", RELEASES },
+    { "PUT", "/api/v1/images/keys/*", "/api/v1/images/keys/" HEX HEX, "00", RELEASES },
+    { "GET", "/api/v1/director/root", NULL, "", READ },
+    { "GET", "/api/v1/updates", NULL, "", READ },
+    { "POST", "/api/v1/updates", NULL, "{}", RELEASES },
+    { "GET", "/api/v1/updates/*", "/api/v1/updates/1", "", READ_NORTH },
+    { "GET", "/api/v1/updates/*/devices", "/api/v1/updates/1/devices", "", READ_NORTH },
+    { "POST", "/api/v1/updates/*/pause", "/api/v1/updates/1/pause", "", UPDATES_HOLD },
+    { "POST", "/api/v1/updates/*/resume", "/api/v1/updates/1/resume", "", UPDATES_HOLD },
+    { "POST", "/api/v1/updates/*/stop", "/api/v1/updates/1/stop", "", UPDATES_HOLD },
+    { "POST", "/api/v1/updates/*/approve", "/api/v1/updates/1/approve", "", RELEASES },
+    { "POST", "/api/v1/updates/*/retry", "/api/v1/updates/1/retry", "", RELEASES },
+    { "GET", "/api/v1/groups", NULL, "", READ_NORTH },
+    { "GET", "/api/v1/groups/*", "/api/v1/groups/canary", "", READ_NORTH },
+    { "PUT", "/api/v1/groups/*", "/api/v1/groups/canary", "{\"query\":\"all\"}", DEVICES },
+    { "DELETE", "/api/v1/groups/*", "/api/v1/groups/canary", "", DEVICES },
+    { "GET", "/api/v1/devices/*/tags", "/api/v1/devices/press-1/tags", "", READ_NORTH },
+    { "PUT", "/api/v1/devices/*/tags", "/api/v1/devices/press-1/tags", "{\"tags\":[]}", DEVICES },
+    { "GET", "/api/v1/query", "/api/v1/query?q=all", "", READ },
     { "GET", "/api/v1/events", NULL, "", READ },
     { "GET", "/api/v1/openapi.json", NULL, "", ANYBODY },
     { "GET", "/metrics", NULL, "", READ_NORTH },
@@ -193,6 +243,13 @@ static void make_north(door *d) {
                " 1900000000000000, 'enrolled', 0)");
     run_sql(d, "INSERT INTO enrolment_token (id, site, created_us, expires_us, user)"
                " VALUES ('press-9', 'north', 0, 1900000000000000, 'x')");
+    run_sql(d, "INSERT INTO campaign (id, name, image, product, version, sha256, plan, sites,"
+               " priority, state, user, created_ms) VALUES (1, 'c', 'a', '', '1', '', '{\"image\":"
+               "\"a\",\"target\":{\"site\":\"north\"}}', '[\"north\"]', 5, 0, 'x', 1);"
+               "INSERT INTO campaign_wave (campaign, number, places, counts, forgiven)"
+               " VALUES (1, 0, 0, '', '')");
+    run_sql(d, "INSERT INTO device_group (name, query, at_ms, user)"
+               " VALUES ('canary', 'all', 1, 'x')");
     const sv_audit_event event = { .what = "device.note", .about = "press-1" };
     assert_int_equal(sv_audit_add(d->f.fleet.db, &event, NULL), SV_OK);
 }
@@ -323,6 +380,7 @@ static void what_somebody_does_not_see_does_not_exist(void **state) {
         { "/api/v1/devices/press-1", "/api/v1/devices/press-0" },
         { "/api/v1/sites/north/rules", "/api/v1/sites/nowhr/rules" },
         { "/api/v1/alerts/" HEX, "/api/v1/alerts/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" },
+        { "/api/v1/updates/1", "/api/v1/updates/2" },
         { "/api/v1/commands/" HEX, "/api/v1/commands/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" },
         { "/api/v1/notifications/" HEX, "/api/v1/notifications/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" },
     };

@@ -1,3 +1,4 @@
+#include "actions_own.h"
 #include "fleet_fixture.h"
 
 #include "downlink.h"
@@ -217,10 +218,11 @@ typedef struct listener {
     sv_loop *loop;
     sv_http_server *server;
     sv_event_stream *streams[2];
-    int ups, downs, events;
+    int ups, downs, events, looks;
     int64_t after; ///< what the next one asks for
     long long last_data;
     bool in_order;
+    char last_look[256]; ///< the last event without a number
 } listener;
 
 static void serve(sv_http_request *request, void *arg) {
@@ -240,6 +242,11 @@ static void on_up(void *arg) {
 static bool on_event(void *arg, const sv_event *event) {
     listener *l = arg;
     uint64_t number = 0;
+    if (sv_text_is(event->name, "update")) {
+        assert_int_equal(sv_text_copy(event->data, l->last_look, sizeof l->last_look), SV_OK);
+        l->looks++;
+        return true;
+    }
     assert_int_equal(sv_text_u64(sv_text_trim(event->data), INT64_MAX, &number), SV_OK);
     l->in_order &= (long long) number == l->last_data + 1;
     l->last_data = (long long) number;
@@ -307,6 +314,70 @@ a_stream_tells_what_waited_and_what_comes_and_the_newest_one_is_the_only_one(voi
     stop_listening(&l);
 }
 
+static void look(fixture *f, const char *gateway, const char *device, const char *version,
+                 const char *sha256) {
+    sv_device *found = NULL;
+    assert_int_equal(sv_registry_bind(f->fleet.registry, fixture_gateway(f, gateway),
+                                      sv_text_of(device), &found, NULL),
+                     SV_OK);
+    sv_downlink_look(&f->fleet, found, sv_text_of(version), sv_text_of(sha256));
+}
+
+// [uplink-15]
+static void a_hint_to_look_is_told_to_the_gateway_of_its_device_and_kept_for_nobody(void **state) {
+    fixture *f = *state;
+    int64_t last = 0;
+    listener l;
+    start_listening(&l, f);
+    until(&l, &l.ups, 1);
+    look(f, "gw-b", "lathe-1", "9", "bb");
+    look(f, "gw-a", "press-1", "1.1", "aa");
+    until(&l, &l.looks, 1);
+    assert_string_equal(l.last_look,
+                        "{\"device\":\"press-1\",\"version\":\"1.1\",\"sha256\":\"aa\"}");
+    look(f, "gw-a", "press-1", "", "");
+    until(&l, &l.looks, 2);
+    assert_string_equal(l.last_look, "{\"device\":\"press-1\"}");
+    LISTED(f, "gw-a", 0, &last, "");
+    LISTED(f, "gw-b", 0, &last, "");
+    stop_listening(&l);
+}
+
+// [action-11]
+static void what_is_assigned_or_canceled_makes_its_device_look(void **state) {
+    fixture *f = *state;
+    int64_t id = 0;
+    listener l;
+    sv_device *device = NULL;
+    start_listening(&l, f);
+    until(&l, &l.ups, 1);
+    assert_int_equal(sv_registry_bind(f->fleet.registry, fixture_gateway(f, "gw-a"),
+                                      SV_TEXT("press-1"), &device, NULL),
+                     SV_OK);
+    const sv_action_order order = { .device = device,
+                                    .path = SV_TEXT("press/1.1.img"),
+                                    .version = SV_TEXT("1.1"),
+                                    .sha256 = SV_TEXT("aa"),
+                                    .user = "olga" };
+    const sv_action_word seen = { .said = SV_SAID_SEEN, .bytes = -1 };
+    assert_int_equal(sv_db_begin(f->fleet.db, NULL), SV_OK);
+    assert_int_equal(sv_actions_assign(&f->fleet, &order, &id, NULL), SV_OK);
+    sv_actions_tell(&f->fleet); // not before the commit
+    assert_int_equal(f->fleet.actions->news_count, 1);
+    assert_int_equal(sv_db_commit(f->fleet.db, NULL), SV_OK);
+    sv_actions_turn(&f->fleet);
+    until(&l, &l.looks, 1);
+    assert_string_equal(l.last_look,
+                        "{\"device\":\"press-1\",\"version\":\"1.1\",\"sha256\":\"aa\"}");
+    assert_int_equal(sv_actions_feedback(&f->fleet, "press-1", id, &seen, NULL), SV_OK);
+    sv_actions_turn(&f->fleet);
+    assert_int_equal(sv_actions_cancel(&f->fleet, id, "olga", NULL), SV_OK);
+    sv_actions_turn(&f->fleet);
+    until(&l, &l.looks, 2);
+    assert_int_equal(l.looks, 2);
+    stop_listening(&l);
+}
+
 static void more_than_a_stream_takes_at_once_comes_all_the_same(void **state) {
     enum { EVENTS = 400, BLANKS = 7000 }; // more than SV_HTTP_STREAM_QUEUE_MAX
     fixture *f = *state;
@@ -343,6 +414,8 @@ int main(void) {
         TEST(an_acknowledgement_is_told_once_and_to_its_site),
         TEST(a_command_is_one_for_the_gateway_of_its_device_or_refused_with_a_sentence),
         TEST(a_stream_tells_what_waited_and_what_comes_and_the_newest_one_is_the_only_one),
+        TEST(a_hint_to_look_is_told_to_the_gateway_of_its_device_and_kept_for_nobody),
+        TEST(what_is_assigned_or_canceled_makes_its_device_look),
         TEST(more_than_a_stream_takes_at_once_comes_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include "reach.h"
 
 #include "access.h"
+#include "campaigns.h"
 #include "tokens.h"
 
 #include <string.h>
@@ -18,6 +19,7 @@ static const struct {
     { "/api/v1/overview", SV_ABOUT_SEEN },
     { "/api/v1/devices", SV_ABOUT_SEEN },
     { "/api/v1/devices/*", SV_ABOUT_DEVICE },
+    { "/api/v1/versions", SV_ABOUT_SEEN }, // and of those alone
     { "/api/v1/sites/*", SV_ABOUT_SITE },
     { "/api/v1/enrolments", SV_ABOUT_SEEN },
     { "/api/v1/enrolments/*", SV_ABOUT_ENROLMENT },
@@ -30,7 +32,12 @@ static const struct {
     { "/api/v1/certificates", SV_ABOUT_SEEN },
     { "/api/v1/audit", SV_ABOUT_SEEN },
     { "/api/v1/audit/delivery", SV_ABOUT_SEEN },
+    { "/api/v1/images", SV_ABOUT_NOTHING },
+    { "/api/v1/director/root", SV_ABOUT_NOTHING },
     { "/api/v1/events", SV_ABOUT_SEEN },
+    { "/api/v1/updates", SV_ABOUT_SEEN },
+    { "/api/v1/updates/*", SV_ABOUT_CAMPAIGN },
+    { "/api/v1/query", SV_ABOUT_SEEN },
 };
 
 sv_about sv_reach_about(const char *route) {
@@ -56,6 +63,7 @@ static const struct {
     [SV_ABOUT_NOTICE] = { "notification", "SELECT site FROM notice WHERE id = ?1" },
     [SV_ABOUT_ENROLMENT] = { "open enrolment of", "SELECT site FROM enrolment_token WHERE id = ?1"
                                                   " AND used_us IS NULL AND withdrawn_us IS NULL" },
+    [SV_ABOUT_CAMPAIGN] = { "campaign", NULL },
 };
 
 static sv_err stored_site(const sv_visit *v, const char *sql, char site[SV_ID_ROOM], sv_why *why) {
@@ -87,8 +95,22 @@ static sv_err site_of(const sv_visit *v, sv_about about, char site[SV_ID_ROOM], 
                                   : stored_site(v, KINDS[about].sql, site, why);
 }
 
+static sv_err is_seen(const sv_visit *v, sv_about about, bool *out, sv_why *why) {
+    char sites[SV_SITES_ROOM] = "";
+    uint64_t campaign = 0;
+    if (about != SV_ABOUT_CAMPAIGN) {
+        SV_TRY(site_of(v, about, sites, why));
+        *out = sv_person_sees(&v->person, sv_text_of(sites));
+        return SV_OK;
+    }
+    SV_TRY(sv_text_u64(v->id, INT64_MAX, &campaign));
+    SV_TRY(sv_campaigns_sites(v->fleet, (int64_t) campaign, sites, why));
+    *out = sv_sites_within(sites, v->person.sites);
+    return SV_OK;
+}
+
 bool sv_reach_allows(const sv_visit *v, sv_about about) {
-    char site[SV_ID_ROOM] = "";
+    bool seen = false;
     sv_why why = { 0 };
     if (sv_person_sees_all(&v->person) || about == SV_ABOUT_NOTHING || about == SV_ABOUT_SEEN) {
         return true;
@@ -99,12 +121,12 @@ bool sv_reach_allows(const sv_visit *v, sv_about about) {
                         v->person.user);
         return false;
     }
-    sv_err err = site_of(v, about, site, &why);
+    sv_err err = is_seen(v, about, &seen, &why);
     if (err == SV_ERR_IO) {
         sv_visit_failure(v, err, &why);
         return false;
     }
-    if (err != SV_OK || !sv_person_sees(&v->person, sv_text_of(site))) {
+    if (err != SV_OK || !seen) {
         // Of both, lest the time it takes tells one from the other.
         sv_access_denied(v->fleet, v->request, v->person.user,
                          "it is of a site that is not seen, or does not exist");

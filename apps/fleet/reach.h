@@ -15,6 +15,7 @@ typedef enum sv_about {
     SV_ABOUT_COMMAND,
     SV_ABOUT_NOTICE,
     SV_ABOUT_ENROLMENT,
+    SV_ABOUT_CAMPAIGN, ///< of whoever started it, of one or more sites
     SV_ABOUT__COUNT
 } sv_about;
 

@@ -11,6 +11,7 @@ struct sv_registry {
     sv_map *devices_by_id;
     sv_device **devices; ///< by id
     size_t device_count, device_room;
+    uint64_t forgotten; ///< devices, since the start
     sv_gateway *gateways;
     size_t gateway_count;
     sv_site *sites;
@@ -127,6 +128,13 @@ static size_t device_place(const sv_registry *registry, const char *id) {
         }
     }
     return low;
+}
+
+size_t sv_registry_device_after(const sv_registry *registry, const char *id) {
+    size_t place = device_place(registry, id);
+    return place < registry->device_count && strcmp(registry->devices[place]->id, id) == 0
+               ? place + 1
+               : place;
 }
 
 static sv_err add_device(sv_registry *registry, sv_text id, sv_site *site, sv_device **out,
@@ -393,6 +401,9 @@ static void drop_device(sv_device *device) {
     free(device->streams);
     free(device->report);
     free(device->maintenance);
+    free(device->machine);
+    free(device->life);
+    free(device->failure);
     free(device);
 }
 
@@ -402,10 +413,16 @@ void sv_registry_forget(sv_registry *registry, sv_text id) {
         return;
     }
     size_t place = device_place(registry, device->id);
+    registry->forgotten++;
     registry->device_count--;
+    device->site->diverging -= device->diverges;
     memmove(registry->devices + place, registry->devices + place + 1,
             (registry->device_count - place) * sizeof(sv_device *));
     drop_device(device);
+}
+
+uint64_t sv_registry_forgotten(const sv_registry *registry) {
+    return registry->forgotten;
 }
 
 void sv_registry_drop(sv_registry **registry) {
@@ -421,6 +438,7 @@ void sv_registry_drop(sv_registry **registry) {
     free(old->devices);
     for (size_t i = 0; i < old->gateway_count; i++) {
         free(old->gateways[i].rules);
+        free(old->gateways[i].models);
     }
     free(old->gateways);
     for (size_t i = 0; i < old->site_count; i++) {

@@ -14,11 +14,13 @@
 #include <store/db.h>
 
 enum {
-    SV_FLEET_DEVICES_MAX = 100000,
+    SV_FLEET_DEVICES_MAX = 1100000,
     SV_FLEET_SENSORS_MAX = 64, ///< of one device
     SV_FLEET_SPARK = 24,
     SV_FLEET_REPORT_MAX = 4096,
     SV_FLEET_VERSION_MAX = 64,
+    SV_FLEET_WANTS = 8, ///< images that devices of a site install at once with its token
+    SV_FLEET_SHA256_ROOM = 64 + 1,
 };
 
 #define SV_FLEET_HEARD_US INT64_C(15000000) ///< a gateway silent for longer is offline
@@ -44,6 +46,12 @@ typedef struct sv_alert_count {
 typedef struct sv_site {
     char name[SV_ID_ROOM];
     sv_maintenance *maintenance; ///< of all of it; NULL: nobody works there
+    struct {
+        char sha256[SV_FLEET_SHA256_ROOM];
+        char device[SV_ID_ROOM];
+    } wants[SV_FLEET_WANTS]; ///< what its gateway token asked for last (gateway_token.h)
+    size_t wants_next;
+    int64_t diverging; ///< of its devices (divergence.h)
 } sv_site;
 
 typedef struct sv_gateway {
@@ -66,7 +74,8 @@ typedef struct sv_gateway {
     double available;         ///< share of 30 days in which it served its devices; 0: not told
     int64_t standing_version; ///< of the log of standing, that it said it holds
     int64_t standing_at_us;   ///< and when it first did; 0: not since this process started
-    char *rules; ///< what it says of the rules it goes by (site_rules.h); NULL: nothing yet
+    char *rules;  ///< what it says of the rules it goes by (site_rules.h); NULL: nothing yet
+    char *models; ///< what it says of its models (models.h); NULL: nothing yet
 } sv_gateway;
 
 struct sv_device;
@@ -95,7 +104,9 @@ typedef struct sv_device {
     bool online;      ///< and that gateway is heard
     bool away;
     bool seen_again; ///< "last seen" is later than it was
+    uint16_t kind;   ///< of what it runs (kinds.h); 0: it has to be looked at
     int64_t silent_from_us;
+    int64_t certificate_ends_us; ///< as it is stored (certificate_shown.h); 0: look there
     sv_site *site;
     sv_gateway *gateway; ///< that spoke for it last; NULL until then
     int64_t since_us, last_seen_us, stored_seen_us;
@@ -103,11 +114,16 @@ typedef struct sv_device {
     int64_t clock_ahead_us;   ///< of its gateway's; 0: no more than five seconds off [reading-8]
     sv_fleet_health reported; ///< by its last health report
     char type[SV_ID_ROOM];    ///< empty: unknown
-    char version[SV_FLEET_VERSION_MAX];
-    char *report; ///< JSON or NULL
+    char version[SV_FLEET_VERSION_MAX];  ///< by its health report
+    char runs[SV_FLEET_VERSION_MAX + 1]; ///< as it said when it was asked (running.h); empty: never
+    bool diverges;                       ///< it runs something else than it should (divergence.h)
+    char *report;                        ///< JSON or NULL
     sv_alert_count alerts;
-    sv_maintenance *maintenance; ///< of it alone; NULL: nobody works on it
-    sv_stream **streams;         ///< by name
+    sv_maintenance *maintenance;     ///< of it alone; NULL: nobody works on it
+    struct sv_machine_note *machine; ///< its sensors together; NULL: its gateway has not said
+    struct sv_life_note *life;       ///< how long it will last; NULL: no model says
+    struct sv_failure_note *failure; ///< what is wrong with it; NULL: no model says
+    sv_stream **streams;             ///< by name
     size_t stream_count;
 } sv_device;
 
@@ -130,6 +146,8 @@ sv_site *sv_registry_site(const sv_registry *registry, sv_text name); ///< NULL:
 sv_device *sv_registry_device(const sv_registry *registry, sv_text id); ///< NULL: unknown
 size_t sv_registry_device_count(const sv_registry *registry);
 sv_device *sv_registry_device_at(const sv_registry *registry, size_t index); ///< by id
+/// The index of the first device whose id comes after `id`.
+size_t sv_registry_device_after(const sv_registry *registry, const char *id);
 
 /// The device, made if it is new. SV_ERR_UNTRUSTED when it belongs to another site [uplink-4],
 /// SV_ERR_INVALID for an id outside the grammar, SV_ERR_STATE when the registry is full. These
@@ -142,6 +160,8 @@ sv_err sv_registry_admit(sv_registry *registry, sv_text id, sv_text site, int64_
                          sv_device **out, sv_why *why);
 /// A device that was admitted and of which nobody has heard; its row is gone. Not in a transaction.
 void sv_registry_forget(sv_registry *registry, sv_text id);
+/// How many that were, since the start.
+uint64_t sv_registry_forgotten(const sv_registry *registry);
 /// The stream, made if it is new; it has a row when this returns. Errors as above.
 sv_err sv_registry_stream(sv_registry *registry, sv_device *device, sv_text sensor, sv_text unit,
                           sv_stream **out, sv_why *why);
@@ -155,6 +175,8 @@ void sv_registry_settle(sv_registry *registry, bool committed);
 void sv_device_take_report(sv_device *device, sv_text report);
 /// The worse of what it reports and what its alerts say.
 sv_fleet_health sv_device_health(const sv_device *device);
+/// The version that it runs, by its best word; empty: unknown.
+const char *sv_device_runs(const sv_device *device);
 /// Somebody has to look: an alert is open, or the report is bad and no alert speaks for it.
 bool sv_device_needs_you(const sv_device *device);
 /// Added, and nobody has heard of it yet.

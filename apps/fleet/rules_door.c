@@ -1,6 +1,7 @@
 #include "rules_door.h"
 
 #include "rules_try.h"
+#include "site_groups.h"
 #include "site_rules.h"
 #include "views.h"
 
@@ -10,16 +11,6 @@
 #include <stdio.h>
 
 enum { COMMENT_ROOM = SV_SITE_RULES_COMMENT_MAX + 1, ETAG_ROOM = 32, PROBLEM_MAX = 64 * 1024 };
-
-/// The site in the path; NULL when there is none, and the request is answered then.
-static const sv_site *site_asked(const sv_visit *v) {
-    const sv_site *site = sv_registry_site(v->fleet->registry, v->id);
-    if (site == NULL) {
-        sv_http_problem(v->request, 404, "Not found", "there is no site '" SV_TEXT_FMT "'",
-                        SV_TEXT_ARG(v->id));
-    }
-    return site;
-}
 
 static bool version_asked(const sv_visit *v, int64_t *out) {
     uint64_t number = 0;
@@ -69,6 +60,8 @@ static sv_err write_newest(const sv_visit *v, const sv_site *site, int64_t *vers
     }
     sv_json_key(out, "gateways");
     sv_site_rules_gateways(v->fleet, site, out);
+    sv_json_key(out, "groups");
+    sv_site_groups_write(v->fleet, site, out);
     sv_json_close_object(out);
     return SV_OK;
 }
@@ -84,14 +77,14 @@ static void answer_newest(const sv_visit *v, const sv_site *site) {
 }
 
 void sv_rules_door_show(sv_visit *v) {
-    const sv_site *site = site_asked(v);
+    const sv_site *site = sv_visit_site(v);
     if (site != NULL) {
         answer_newest(v, site);
     }
 }
 
 void sv_rules_door_list(sv_visit *v) {
-    const sv_site *site = site_asked(v);
+    const sv_site *site = sv_visit_site(v);
     if (site == NULL) {
         return;
     }
@@ -107,7 +100,7 @@ void sv_rules_door_list(sv_visit *v) {
 }
 
 void sv_rules_door_version(sv_visit *v) {
-    const sv_site *site = site_asked(v);
+    const sv_site *site = sv_visit_site(v);
     int64_t version = 0;
     if (site == NULL || !version_asked(v, &version)) {
         return;
@@ -183,7 +176,7 @@ static bool read_draft(const sv_visit *v, char comment[COMMENT_ROOM], sv_site_ru
 }
 
 void sv_rules_door_check(sv_visit *v) {
-    if (site_asked(v) == NULL) {
+    if (sv_visit_site(v) == NULL) {
         return;
     }
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
@@ -199,7 +192,7 @@ void sv_rules_door_check(sv_visit *v) {
 }
 
 void sv_rules_door_try(sv_visit *v) {
-    const sv_site *site = site_asked(v);
+    const sv_site *site = sv_visit_site(v);
     int64_t days = SV_RULES_TRY_DAYS_DEFAULT;
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
     sv_why why = { 0 };
@@ -217,7 +210,7 @@ void sv_rules_door_try(sv_visit *v) {
 
 void sv_rules_door_put(sv_visit *v) {
     char comment[COMMENT_ROOM];
-    sv_site_rules_draft draft = { .site = site_asked(v) };
+    sv_site_rules_draft draft = { .site = sv_visit_site(v) };
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
     sv_why why = { 0 };
     int64_t version = 0;
@@ -231,7 +224,7 @@ void sv_rules_door_put(sv_visit *v) {
 
 void sv_rules_door_again(sv_visit *v) {
     char comment[COMMENT_ROOM];
-    sv_site_rules_draft draft = { .site = site_asked(v) };
+    sv_site_rules_draft draft = { .site = sv_visit_site(v) };
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
     sv_why why = { 0 };
     int64_t old = 0;

@@ -1,4 +1,5 @@
-#include "session_door.h"
+// Coming in: with a link, with a password; and another password.
+#include "session_own.h"
 
 #include "access.h"
 #include "deed.h"
@@ -7,7 +8,6 @@
 #include "passwords.h"
 #include "recovered.h"
 #include "users.h"
-#include "views.h"
 
 #include <base/mem.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static void answer_cookie(const sv_visit *v, const char *session) {
     sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
 }
 
-static void answer_done(const sv_visit *v, sv_err err, const sv_why *why) {
+void session_answer_done(const sv_visit *v, sv_err err, const sv_why *why) {
     if (err != SV_OK) {
         sv_visit_failure(v, err, why);
         return;
@@ -106,7 +106,7 @@ typedef struct attempt {
     char code[CODE_ROOM]; ///< of the second factor; "": none was given
 } attempt;
 
-static bool may_try_user(const sv_visit *v, sv_text user) {
+bool session_may_try(const sv_visit *v, sv_text user) {
     if (!sv_access_may_try(v->fleet, v->request)) {
         return false;
     }
@@ -119,26 +119,25 @@ static bool may_try_user(const sv_visit *v, sv_text user) {
     return false;
 }
 
-/// An attempt counts as failed until it has not, so that many at once are no more than many.
-static void count_failure(const sv_visit *v, sv_text user) {
+void session_count_failure(const sv_visit *v, sv_text user) {
     int64_t mono_us = v->fleet->mono_us();
     sv_throttle_failed(&v->fleet->throttle, sv_http_peer(v->request), mono_us);
     sv_user_throttle_failed(&v->fleet->user_throttle, user, mono_us);
 }
 
-static void forgive_user(const sv_visit *v, sv_text user) {
+void session_forgive(const sv_visit *v, sv_text user) {
     sv_throttle_forgive(&v->fleet->throttle, sv_http_peer(v->request));
     sv_user_throttle_forgive(&v->fleet->user_throttle, user);
 }
 
 static void forgive(const attempt *a) {
-    forgive_user(&a->visit, sv_text_of(a->name));
+    session_forgive(&a->visit, sv_text_of(a->name));
 }
 
 /// Takes `a`; whatever becomes of it, the request is answered.
 static void submit(attempt *a) {
     sv_why why = { 0 };
-    count_failure(&a->visit, sv_text_of(a->name));
+    session_count_failure(&a->visit, sv_text_of(a->name));
     if (sv_passwords_submit(a->visit.fleet->passwords, &a->job, &why) == SV_OK) {
         return;
     }
@@ -224,7 +223,7 @@ static void login_judged(sv_password_job *job) {
 
 static void login_with_password(sv_visit *v, sv_text user, sv_text password, sv_text code) {
     sv_why why = { 0 };
-    if (!may_try_user(v, user)) {
+    if (!session_may_try(v, user)) {
         return;
     }
     attempt *a = sv_mem_new(sizeof *a);
@@ -337,7 +336,7 @@ void sv_session_door_password(sv_visit *v) {
     sv_text current = SV_TEXT("");
     sv_text wanted;
     sv_text name = sv_text_of(v->person.user);
-    if (!may_try_user(v, name)) {
+    if (!session_may_try(v, name)) {
         return;
     }
     if (sv_json_parse(sv_http_body(v->request), &body, NULL, NULL) != SV_OK
@@ -354,209 +353,4 @@ void sv_session_door_password(sv_visit *v) {
         return;
     }
     submit_password(v, &user, current, wanted);
-}
-
-// ---- the second factor --------------------------------------------------------------------------
-
-/// A secret, or the first code of it.
-static void add_factor(sv_visit *v, const sv_json *body, sv_textbuf *url) {
-    sv_why why = { 0 };
-    sv_text code = SV_TEXT("");
-    sv_fleet *fleet = v->fleet;
-    const char *user = v->person.user;
-    bool confirms = sv_json_text(sv_json_get(body, "code"), &code);
-    sv_err err = sv_deed_begin(v, &why);
-    if (err == SV_OK) {
-        err = confirms ? sv_factor_confirm(fleet->db, fleet->factor_key, user, code,
-                                           fleet->believed_us(), &why)
-                       : sv_factor_begin(fleet->db, fleet->factor_key, user, url, &why);
-        err = sv_deed_end(v, err,
-                          &(const sv_deed){ .what = "user.totp",
-                                            .about = user,
-                                            .detail = confirms ? "a code is asked for from now on"
-                                                               : "a secret was shown" },
-                          &why);
-    }
-    if (err != SV_OK) {
-        sv_visit_failure(v, err, &why);
-        return;
-    }
-    if (confirms) {
-        sv_http_reply(v->request, 204, NULL, SV_TEXT(""));
-        return;
-    }
-    char room[SV_TOTP_URL_ROOM + 32];
-    sv_textbuf json = SV_TEXTBUF(room);
-    sv_json_out out = SV_JSON_OUT(&json);
-    sv_json_open_object(&out);
-    sv_json_add_text(&out, "url", sv_textbuf_text(url));
-    sv_json_close_object(&out);
-    sv_visit_json(v, SV_OK, &json, &why);
-    explicit_bzero(room, sizeof room);
-}
-
-void sv_session_door_add_factor(sv_visit *v) {
-    SV_DEFER(sv_json_drop) sv_json *body = NULL;
-    char room[SV_TOTP_URL_ROOM];
-    sv_textbuf url = SV_TEXTBUF(room);
-    if (sv_json_parse(sv_http_body(v->request), &body, NULL, NULL) != SV_OK) {
-        sv_http_problem(v->request, 400, "Bad request",
-                        "the body must be {}, or {\"code\":\"123456\"} of the secret that was "
-                        "shown");
-        return;
-    }
-    add_factor(v, body, &url);
-    explicit_bzero(room, sizeof room);
-}
-
-/// Who has taken a session must not take the second factor away: a code of it is needed.
-void sv_session_door_remove_factor(sv_visit *v) {
-    sv_why why = { 0 };
-    const char *user = v->person.user;
-    sv_text name = sv_text_of(user);
-    if (!may_try_user(v, name)) {
-        return;
-    }
-    count_failure(v, name);
-    sv_err err = sv_deed_begin(v, &why);
-    if (err == SV_OK) {
-        err = sv_factor_check(v->fleet->db, v->fleet->factor_key, user,
-                              sv_text_of(sv_http_header(v->request, "X-Selvedge-Code")),
-                              v->fleet->believed_us(), &why);
-        err = err == SV_OK ? sv_user_forget_factor(v->fleet->db, user, &why) : err;
-        err = sv_deed_end(v, err,
-                          &(const sv_deed){ .what = "user.totp",
-                                            .about = user,
-                                            .detail = "no code is asked for any more" },
-                          &why);
-    }
-    if (err == SV_ERR_UNTRUSTED) {
-        sv_deed_refused(
-            v, user,
-            &(const sv_deed){ .what = "user.totp", .about = user, .detail = "a wrong code" });
-        sv_http_problem(v->request, 403, "Forbidden", "%s", why.text);
-        return;
-    }
-    forgive_user(v, name);
-    answer_done(v, err, &why);
-}
-
-// ---- the session --------------------------------------------------------------------------------
-
-void sv_session_door_show(sv_visit *v) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
-    sv_json_out out = SV_JSON_OUT(&json);
-    sv_user user = { 0 };
-    sv_why why = { 0 };
-    sv_err err = sv_user_find(v->fleet->db, sv_text_of(v->person.user), &user, &why);
-    sv_json_open_object(&out);
-    sv_json_add_str(&out, "user", v->person.user);
-    sv_json_add_str(&out, "role", sv_person_role_name(v->person.role));
-    sv_json_key(&out, "sites");
-    sv_sites_put(&out, v->person.sites);
-    sv_json_key(&out, "scopes");
-    sv_scopes_put(&out, v->person.scopes);
-    sv_json_add_str(&out, "token", v->person.token[0] != '\0' ? v->person.token : NULL);
-    sv_json_add_bool(&out, "password", user.password[0] != '\0');
-    sv_json_add_bool(&out, "totp", user.totp);
-    sv_json_add_str(&out, "version", SV_VERSION);
-    sv_json_close_object(&out);
-    sv_visit_json(v, err == SV_ERR_NOT_FOUND ? SV_OK : err, &json, &why);
-}
-
-void sv_session_door_logout(sv_visit *v) {
-    sv_why why = { 0 };
-    sv_err err = sv_deed_begin(v, &why);
-    if (err == SV_OK) {
-        err = sv_session_end(v->fleet->db, v->person.user, v->person.session, &why);
-        err = sv_deed_end(v, err,
-                          &(const sv_deed){ .what = "session.end",
-                                            .about = v->person.user,
-                                            .detail = "signed out" },
-                          &why);
-    }
-    sv_access_clear_cookie(v->fleet, v->request);
-    answer_done(v, err, &why);
-}
-
-void sv_session_door_list(sv_visit *v) {
-    SV_DEFER(sv_textbuf_drop) sv_textbuf json = SV_TEXTBUF_HEAP(SV_VIEW_BYTES_MAX);
-    sv_json_out out = SV_JSON_OUT(&json);
-    sv_why why = { 0 };
-    sv_err err = sv_session_list(v->fleet->db, v->person.user, v->person.session,
-                                 v->fleet->believed_us(), &out, &why);
-    sv_visit_json(v, err, &json, &why);
-}
-
-void sv_session_door_end_others(sv_visit *v) {
-    sv_why why = { 0 };
-    sv_err err = sv_deed_begin(v, &why);
-    if (err == SV_OK) {
-        err = sv_session_end_all(v->fleet->db, v->person.user, v->person.session, &why);
-        err = sv_deed_end(v, err,
-                          &(const sv_deed){ .what = "session.end",
-                                            .about = v->person.user,
-                                            .detail = "all but the one in use" },
-                          &why);
-    }
-    answer_done(v, err, &why);
-}
-
-void sv_session_door_end(sv_visit *v) {
-    sv_why why = { 0 };
-    uint64_t n = 0;
-    if (sv_text_u64(v->id, INT64_MAX, &n) != SV_OK) {
-        sv_http_problem(v->request, 404, "Not found", "sessions have numbers");
-        return;
-    }
-    sv_err err = sv_deed_begin(v, &why);
-    if (err == SV_OK) {
-        err = sv_session_end(v->fleet->db, v->person.user, (int64_t) n, &why);
-        err = sv_deed_end(v, err,
-                          &(const sv_deed){ .what = "session.end",
-                                            .about = v->person.user,
-                                            .detail = "one of the own" },
-                          &why);
-    }
-    answer_done(v, err, &why);
-}
-
-// ---- a link for oneself -------------------------------------------------------------------------
-
-/// Before there is an admin the server's own token makes the link of the first admin.
-static sv_err make_link(const sv_visit *v, char token[SV_SECRET_ROOM], sv_why *why) {
-    sv_link link = { .user = v->person.user, .kind = SV_LINK_OPEN, .made_by = v->person.user };
-    bool wanted = false;
-    sv_user user;
-    SV_TRY(sv_user_wants_admin(v->fleet->db, &wanted, why));
-    if (wanted) {
-        link.kind = SV_LINK_FIRST;
-        link.user = SV_FIRST_ADMIN;
-    } else if (sv_user_find(v->fleet->db, sv_text_of(link.user), &user, why) != SV_OK) {
-        return sv_fail(why, SV_ERR_STATE,
-                       "there is no user %s any more: POST /api/v1/users/{name}/link makes a link "
-                       "for one that there is",
-                       link.user);
-    }
-    return sv_people_make_link(v->fleet->db, &link, v->fleet->believed_us(), token, why);
-}
-
-void sv_session_door_link(sv_visit *v) {
-    sv_why why = { 0 };
-    char token[SV_SECRET_ROOM];
-    sv_err err = sv_deed_begin(v, &why);
-    if (err == SV_OK) {
-        err = make_link(v, token, &why);
-        err =
-            sv_deed_end(v, err,
-                        &(const sv_deed){
-                            .what = "user.link", .about = v->person.user, .detail = "for oneself" },
-                        &why);
-    }
-    if (err != SV_OK) {
-        sv_visit_failure(v, err, &why);
-        return;
-    }
-    sv_access_link(v->request, token);
-    sv_http_reply(v->request, 201, NULL, SV_TEXT(""));
 }

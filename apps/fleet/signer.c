@@ -350,6 +350,24 @@ sv_err sv_signer_audit(sv_signer *signer, const sv_signer_statement *statement,
     return SV_OK;
 }
 
+sv_err sv_signer_direct(sv_signer *signer, const sv_direct *direct, sv_signer_done *done, void *arg,
+                        sv_why *why) {
+    question *item = NULL;
+    SV_TRY(ask(signer, SV_SIGNER_DIRECT, done, arg, &item, why));
+    item->request.direct = *direct;
+    queue_add(&signer->waiting, item);
+    return SV_OK;
+}
+
+sv_err sv_signer_director_root(sv_signer *signer, int64_t version, sv_signer_done *done, void *arg,
+                               sv_why *why) {
+    question *item = NULL;
+    SV_TRY(ask(signer, SV_SIGNER_DIRECTOR_ROOT, done, arg, &item, why));
+    item->request.offset = (uint64_t) version;
+    queue_add(&signer->waiting, item);
+    return SV_OK;
+}
+
 sv_err sv_signer_crl(sv_signer *signer, const sv_signer_record *records, size_t count,
                      sv_signer_done *done, void *arg, sv_why *why) {
     question *item = NULL;

@@ -30,7 +30,7 @@ bool sv_signer_is_up(const sv_signer *signer);
 /// SV_ERR_UNAVAILABLE: ask again later; SV_ERR_INVALID and SV_ERR_UNTRUSTED: the policy says no.
 typedef void sv_signer_done(void *arg, sv_err err, sv_text bytes, const sv_why *why);
 
-/// The five ways to ask. SV_OK: `done` is called once, later, never from within; else it never is,
+/// The ways to ask. SV_OK: `done` is called once, later, never from within; else it never is,
 /// and `why` says what to tell (SV_ERR_UNAVAILABLE: no signer, or too many wait). A NULL signer is
 /// answered so.
 sv_err sv_signer_issue(sv_signer *signer, const sv_issue *issue, sv_signer_done *done, void *arg,
@@ -40,6 +40,12 @@ sv_err sv_signer_standing(sv_signer *signer, int64_t version,
                           sv_signer_done *done, void *arg, sv_why *why);
 sv_err sv_signer_audit(sv_signer *signer, const sv_signer_statement *statement,
                        sv_signer_done *done, void *arg, sv_why *why);
+/// The three signatures of a device's documents, in hexadecimal, a line each.
+sv_err sv_signer_direct(sv_signer *signer, const sv_direct *direct, sv_signer_done *done, void *arg,
+                        sv_why *why);
+/// The root of all devices' documents.
+sv_err sv_signer_director_root(sv_signer *signer, int64_t version, sv_signer_done *done, void *arg,
+                               sv_why *why);
 /// A CRL of `count` records, which are read until `done` is called. One at a time: SV_ERR_STATE
 /// while another is under way.
 sv_err sv_signer_crl(sv_signer *signer, const sv_signer_record *records, size_t count,

@@ -1,6 +1,7 @@
 #include "site_rules.h"
 
 #include "audit_keep.h"
+#include "site_groups.h"
 #include <base/mem.h>
 #include <codec/encode.h>
 #include <crypto/random.h>
@@ -25,12 +26,16 @@ static sv_err check_comment(sv_text comment, sv_why *why) {
                           SV_SITE_RULES_COMMENT_MAX);
 }
 
-sv_err sv_site_rules_judge(sv_text text, sv_config_faults *faults, sv_why *why) {
-    SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
-    return sv_rules_file_read(text, &rules, faults) == SV_OK
+static sv_err read_file(sv_text text, sv_rules **out, sv_config_faults *faults, sv_why *why) {
+    return sv_rules_file_read(text, out, faults) == SV_OK
                ? SV_OK
                : sv_fail(why, SV_ERR_INVALID, "%u fault%s in the rules; nothing is changed",
                          faults->count, faults->count == 1 ? "" : "s");
+}
+
+sv_err sv_site_rules_judge(sv_text text, sv_config_faults *faults, sv_why *why) {
+    SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
+    return read_file(text, &rules, faults, why);
 }
 
 static void digest_of(sv_text text, char out[SHA256_ROOM]) {
@@ -103,8 +108,8 @@ static sv_err note(sv_fleet *fleet, const sv_site_rules_draft *draft, int64_t ve
     return err;
 }
 
-static sv_err replace(sv_fleet *fleet, const sv_site_rules_draft *draft, const char *sha256,
-                      int64_t *out, sv_why *why) {
+static sv_err replace(sv_fleet *fleet, const sv_site_rules_draft *draft, const sv_rules *rules,
+                      const char *sha256, int64_t *out, sv_why *why) {
     SV_TRY(sv_fleet_medium(sv_site_rules_newest(fleet->db, draft->site, out, why)));
     if (*out != draft->replaces) {
         return sv_fail(why, SV_ERR_STATE,
@@ -114,6 +119,7 @@ static sv_err replace(sv_fleet *fleet, const sv_site_rules_draft *draft, const c
     }
     ++*out;
     SV_TRY(sv_fleet_medium(insert(fleet, draft, *out, sha256, why)));
+    SV_TRY(sv_fleet_medium(sv_site_groups_note(fleet->db, draft->site, *out, rules, why)));
     SV_TRY(sv_fleet_medium(note(fleet, draft, *out, why)));
     return sv_fleet_medium(announce(fleet, draft->site, *out, sha256, why));
 }
@@ -121,13 +127,15 @@ static sv_err replace(sv_fleet *fleet, const sv_site_rules_draft *draft, const c
 sv_err sv_site_rules_put(sv_fleet *fleet, const sv_site_rules_draft *draft, int64_t *out,
                          sv_config_faults *faults, sv_why *why) {
     char sha256[SHA256_ROOM];
+    SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
     SV_TRY(check_comment(draft->comment, why));
-    SV_TRY(sv_site_rules_judge(draft->text, faults, why));
+    SV_TRY(read_file(draft->text, &rules, faults, why));
     digest_of(draft->text, sha256);
     SV_TRY(sv_fleet_medium(sv_db_begin(fleet->db, why)));
-    SV_TRY(sv_push_commit(fleet, replace(fleet, draft, sha256, out, why), why));
+    SV_TRY(sv_push_commit(fleet, replace(fleet, draft, rules, sha256, out, why), why));
     SV_LOG(info, "rules.new", "%s gave site %s version %lld of its rules (%zu bytes, sha256 %s)",
            draft->user, draft->site->name, (long long) *out, draft->text.len, sha256);
+    sv_site_groups_renamed(fleet, draft->site); // before a gateway can ask
     sv_site_rules_tell_live(fleet, draft->site);
     return SV_OK;
 }
@@ -288,6 +296,7 @@ sv_err sv_site_rules_told(sv_fleet *fleet, sv_gateway *gateway, const sv_json *t
     free(gateway->rules);
     gateway->rules = sv_mem_copy_str(text.at, text.len);
     SV_LOG(info, "rules.told", "gateway %s: %s", gateway->id, gateway->rules);
+    sv_site_groups_changed(fleet); // it may go by a version that names others
     sv_site_rules_tell_live(fleet, gateway->site);
     return keep_told(fleet->db, gateway, why);
 }

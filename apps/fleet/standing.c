@@ -1,5 +1,6 @@
 #include "standing.h"
 
+#include "actions.h"
 #include "audit_log.h"
 #include "clones.h"
 #include "fleet.h"
@@ -265,6 +266,9 @@ sv_err sv_standing_store(sv_fleet *fleet, const sv_standing_order *order, sv_sta
     memcpy(hash, log->pending_count > 0 ? log->pending_hash : log->hash, sizeof hash);
     SV_TRY(sv_fleet_medium(sv_standing_add_row(fleet->db, &change, order, now_us, hash, why)));
     SV_TRY(sv_fleet_medium(add_event(fleet->db, &change, order, now_us, why)));
+    if (change.state >= SV_STANDING_REVOKED) {
+        sv_actions_put_out(fleet, change.id, change.state);
+    }
     memcpy(log->pending_hash, hash, sizeof hash);
     log->pending[log->pending_count++] = change;
     *out = change;

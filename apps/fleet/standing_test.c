@@ -1,6 +1,6 @@
 #include "standing.h"
 
-#include "device_list.h"
+#include "device_list_fixture.h"
 #include "fleet_fixture.h"
 #include "offline.h"
 #include "standing_folder.h"
@@ -228,12 +228,13 @@ static int64_t listed(fixture *f, int standing) {
     sv_json_out out = SV_JSON_OUT(&text);
     const sv_device_query query = { .text = "",
                                     .site = "",
+                                    .version = "",
                                     .cursor = "",
                                     .online = -1,
                                     .health = -1,
                                     .standing = standing,
                                     .limit = 10 };
-    assert_int_equal(sv_device_list(&f->fleet, &query, &out, NULL), SV_OK);
+    list_devices(&f->fleet, &query, &out);
     assert_int_equal(sv_json_parse(sv_textbuf_text(&text), &page, NULL, NULL), SV_OK);
     return (int64_t) sv_json_count(sv_json_get(page, "items"));
 }

@@ -1,9 +1,12 @@
 #include "uplink.h"
 
 #include "clones.h"
-
 #include "expected.h"
+#include "failure_note.h"
 #include "inbox.h"
+#include "life_note.h"
+#include "machine_health.h"
+#include "models.h"
 #include "series.h"
 #include "site_rules.h"
 #include "uplink_batch.h"
@@ -252,6 +255,9 @@ static void take_gateway(sv_fleet *fleet, sv_gateway *gateway, const sv_json *fa
     (void) sv_json_int(sv_json_get(dropped, "alerts"), &gateway->dropped.alerts);
     (void) sv_json_bool(sv_json_get(facts, "full"), &gateway->full);
     (void) sv_json_number(sv_json_get(facts, "available"), &gateway->available);
+    if (sv_models_told(gateway, sv_json_get(facts, "models"))) {
+        sv_models_changed(fleet, gateway->site);
+    }
 }
 
 static void take_report(sv_device *device, const sv_json *report) {
@@ -306,8 +312,12 @@ static sv_err take_device(sv_fleet *fleet, sv_gateway *gateway, const sv_json *i
     bool clock = take_clock(device, item);
     take_report(device, sv_json_get(item, "report"));
     changed |= device->reported != reported;
+    bool machine = false;
+    SV_TRY(sv_machine_take(fleet, device, item, &machine, why));
+    SV_TRY(sv_life_take(fleet, device, item, &machine, why));
+    SV_TRY(sv_failure_take(fleet, device, item, &machine, why));
     bool presence = sv_device_judge(device);
-    if (changed || presence || clock) {
+    if (changed || presence || clock || machine) {
         sv_fleet_tell_device(fleet, device);
     }
     if (changed || device->last_seen_us - device->stored_seen_us >= SV_FLEET_STORE_US) {
@@ -347,6 +357,7 @@ sv_err sv_uplink_health(sv_fleet *fleet, sv_gateway *gateway, sv_text body, sv_t
         err = take_devices(fleet, gateway, devices, &refused, why);
     }
     SV_TRY(sv_uplink_end(fleet, err, why));
+    SV_TRY(sv_models_withdrawn(fleet, gateway, sv_json_get(facts, "models"), why));
     sv_clones_turn(fleet);
     fleet->counts.items_refused += refused;
     sv_json_out out = SV_JSON_OUT(answer);

@@ -1,8 +1,13 @@
 #include "views.h"
+#include "divergence.h"
 
 #include "audit_keep.h"
+#include "census.h"
+#include "failure_note.h"
 #include "inbox.h"
 #include "issued.h"
+#include "life_note.h"
+#include "machine_health.h"
 #include "maintenance.h"
 #include "series.h"
 #include "signer.h"
@@ -64,10 +69,17 @@ static void put_device(const sv_device *device, sv_json_out *out) {
     put_time(out, "last_seen", device->last_seen_us);
     sv_json_add_str(out, "health", sv_fleet_health_name(sv_device_health(device)));
     put_optional(out, "firmware_version", device->version);
+    put_optional(out, "version", sv_device_runs(device));
     sv_json_add_bool(out, "awaited", sv_device_is_awaited(device));
     put_time(out, "clock_ahead", device->clock_ahead_us);
     sv_json_key(out, "maintenance");
     sv_maintenance_write(device->site, device, out);
+    sv_json_key(out, "machine");
+    sv_machine_write(device, out);
+    sv_json_key(out, "life");
+    sv_life_write(device, out);
+    sv_json_key(out, "failure");
+    sv_failure_write(device, out);
 }
 
 static const char *standing_of(const sv_fleet *fleet, const sv_device *device) {
@@ -87,6 +99,8 @@ void sv_view_device(sv_fleet *fleet, const sv_device *device, bool with_key, sv_
     sv_json_open_object(out);
     put_device(device, out);
     sv_json_add_str(out, "standing", standing_of(fleet, device));
+    sv_json_key(out, "diverges");
+    sv_divergence_write(fleet, device, out);
     sv_json_add_int(out, "alerts", device->alerts.open);
     if (with_key) {
         put_key(fleet, device, out);
@@ -157,32 +171,6 @@ sv_err sv_view_device_whole(sv_fleet *fleet, const sv_device *device, sv_json_ou
 
 // ---- overview -----------------------------------------------------------------------------------
 
-typedef struct tally {
-    int64_t devices, online;
-    int64_t needing, needing_critical;
-    int64_t health[SV_FLEET_HEALTH__COUNT];
-} tally;
-
-/// Of one site; NULL: of `sites`.
-static tally tally_of(const sv_fleet *fleet, const sv_site *site, const char *sites) {
-    tally sum = { 0 };
-    for (size_t i = 0; i < sv_registry_device_count(fleet->registry); i++) {
-        const sv_device *device = sv_registry_device_at(fleet->registry, i);
-        bool counts = site != NULL ? device->site == site
-                                   : sv_sites_have(sites, sv_text_of(device->site->name));
-        if (!counts || sv_standing_is_retired(fleet, device)) {
-            continue;
-        }
-        sum.devices++;
-        sum.online += device->online;
-        sv_fleet_health health = sv_device_health(device);
-        sum.health[health]++;
-        sum.needing += sv_device_needs_you(device);
-        sum.needing_critical += sv_device_needs_you(device) && health == SV_FLEET_CRITICAL;
-    }
-    return sum;
-}
-
 static void put_gateway(const sv_gateway *gateway, sv_json_out *out) {
     sv_json_open_object(out);
     sv_json_add_str(out, "id", gateway->id);
@@ -221,7 +209,7 @@ static double available_at(const sv_fleet *fleet, const sv_site *site) {
 }
 
 static sv_err put_site(const sv_fleet *fleet, const sv_site *site, sv_json_out *out) {
-    tally sum = tally_of(fleet, site, "");
+    sv_tally sum = sv_census_of_site(fleet, site);
     sv_alert_count alerts;
     SV_TRY(sv_inbox_counts(fleet->db, site->name, NULL, &alerts));
     sv_json_open_object(out);
@@ -294,8 +282,9 @@ static sv_err count_alerts(const sv_fleet *fleet, const char *sites, sv_alert_co
 }
 
 sv_err sv_view_overview(sv_fleet *fleet, const char *sites, sv_json_out *out, sv_why *why) {
-    tally sum = tally_of(fleet, NULL, sites);
     sv_alert_count alerts;
+    sv_census_look(fleet);
+    sv_tally sum = sv_census_of_sites(fleet, sites);
     if (count_alerts(fleet, sites, &alerts) != SV_OK) {
         return sv_fail(why, SV_ERR_IO, "alerts cannot be counted");
     }
@@ -340,7 +329,8 @@ static void put_metric(sv_textbuf *out, const char *name, const char *type, cons
 }
 
 sv_err sv_view_metrics(sv_fleet *fleet, sv_textbuf *out) {
-    tally sum = tally_of(fleet, NULL, "");
+    sv_census_look(fleet);
+    sv_tally sum = sv_census_of_sites(fleet, "");
     sv_alert_count alerts;
     SV_TRY(sv_inbox_counts(fleet->db, NULL, NULL, &alerts));
     const struct {

@@ -40,6 +40,15 @@ sv_device *sv_visit_device(const sv_visit *v) {
     return device;
 }
 
+const sv_site *sv_visit_site(const sv_visit *v) {
+    const sv_site *site = sv_registry_site(v->fleet->registry, v->id);
+    if (site == NULL) {
+        sv_http_problem(v->request, 404, "Not found", "there is no site '" SV_TEXT_FMT "'",
+                        SV_TEXT_ARG(v->id));
+    }
+    return site;
+}
+
 // ---- parameters ---------------------------------------------------------------------------------
 
 bool sv_visit_word(const sv_visit *v, const char *name, char room[SV_VISIT_WORD_MAX]) {

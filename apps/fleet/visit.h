@@ -23,6 +23,8 @@ void sv_visit_json(const sv_visit *v, sv_err err, sv_textbuf *json, const sv_why
 
 /// The device in the path; NULL when there is none, and the request is answered then.
 sv_device *sv_visit_device(const sv_visit *v);
+/// So the site.
+const sv_site *sv_visit_site(const sv_visit *v);
 
 /// A parameter. False when it is broken; the request is answered then. Absent gives "".
 bool sv_visit_word(const sv_visit *v, const char *name, char room[SV_VISIT_WORD_MAX]);

@@ -29,6 +29,18 @@ static void add_broker(const gw_config *config) {
     }
 }
 
+/// Made first: what does not exist cannot be allowed.
+static sv_err add_cache(const gw_config *config, sv_why *why) {
+    char dir[SV_PATH_MAX];
+    sv_err err = gw_config_cache_dir(config, dir, sizeof dir);
+    if (err != SV_OK) {
+        return err == SV_ERR_NOT_FOUND ? SV_OK : sv_fail(why, err, "cache: dir: it is too long");
+    }
+    SV_TRY(sv_disk_make_folder(dir, 0700, why));
+    sv_sandbox_add(&box, dir, true);
+    return SV_OK;
+}
+
 sv_err gw_box_files(const gw_config *config, const char *config_path, sv_why *why) {
     box = (sv_sandbox){ .kinds = SV_SANDBOX_PEERS | SV_SANDBOX_SOCKETS | SV_SANDBOX_THREADS };
     sv_sandbox_add_system(&box);
@@ -37,8 +49,10 @@ sv_err gw_box_files(const gw_config *config, const char *config_path, sv_why *wh
     sv_sandbox_add_beside(&box, config->store.path, true);
     sv_sandbox_add_beside(&box, config->listen.socket, true);
     sv_sandbox_add_beside(&box, config->page.token_file, true);
+    sv_sandbox_add_beside(&box, config->models.key, false);
     add_certificates(config);
     add_broker(config);
+    SV_TRY(add_cache(config, why));
     sv_db_temporary_beside(config->store.path);
     return sv_sandbox_files(&box, why);
 }

@@ -207,6 +207,15 @@ static const sv_config_key STANDING_KEYS[] = {
               "devices that were never seen here are refused" },
     { .name = NULL },
 };
+static const sv_config_key MODEL_KEYS[] = {
+    { .name = "key",
+      .type = SV_CONFIG_TEXT,
+      .size = sizeof(((gw_config *) 0)->models.key),
+      .fallback = "",
+      .help =
+          "PEM file with the public key that signs them, P-256 or RSA; without one none is run" },
+    { .name = NULL },
+};
 static const char *const RULES_FROM[] = { "file", "fleet", NULL };
 static const sv_config_key PAGE_KEYS[] = {
     { .name = "bind",
@@ -257,6 +266,13 @@ static const sv_config_key KEYS[] = {
       .keys = GW_DOOR_KEYS,
       .fallback = "",
       .help = "the device door: what devices ask the fleet server, passed on" },
+    { .name = "cache",
+      .type = SV_CONFIG_SECTION,
+      ROOT(cache),
+      .keys = GW_CACHE_KEYS,
+      .fallback = "",
+      .help = "what devices fetch through that door is kept here, so that it comes to the site "
+              "once" },
     { .name = "broker",
       .type = SV_CONFIG_SECTION,
       ROOT(broker),
@@ -280,6 +296,12 @@ static const sv_config_key KEYS[] = {
       .keys = STANDING_KEYS,
       .fallback = "",
       .help = "what the fleet server says of who still counts" },
+    { .name = "models",
+      .type = SV_CONFIG_SECTION,
+      ROOT(models),
+      .keys = MODEL_KEYS,
+      .fallback = "",
+      .help = "models of remaining life that the fleet server gives" },
     { .name = "alerts",
       .type = SV_CONFIG_SECTION,
       ROOT(alerts),
@@ -341,6 +363,21 @@ static void check_url(const char *key, const char *text, const sv_config_node *r
     }
 }
 
+/// Those come with the rules that the fleet server gives. [edge-20]
+static void check_groups(const sv_config_node *groups, sv_config_faults *faults) {
+    for (size_t i = 0; groups != NULL && i < sv_config_node_count(groups); i++) {
+        sv_text name;
+        const sv_config_node *item = sv_config_node_at(groups, i, &name);
+        if (sv_config_node_kind(item) == SV_CONFIG_MAP) {
+            sv_config_fault(faults, item,
+                            "groups: " SV_TEXT_FMT
+                            ": who is in a group of the fleet server is told "
+                            "with the rules that it gives the site; here its devices are listed",
+                            SV_TEXT_ARG(name));
+        }
+    }
+}
+
 sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults) {
     SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
     SV_DEFER(gw_config_drop) gw_config read = { .id = "" };
@@ -370,6 +407,7 @@ sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults) {
     }
     check_url("alerts", read.alerts.url, root, faults);
     sv_err rules = sv_rules_read(root, &read.rules, faults);
+    check_groups(sv_config_node_get(root, "groups"), faults);
     if (err != SV_OK || rules != SV_OK || faults->count > 0) {
         return SV_ERR_INVALID;
     }

@@ -39,6 +39,12 @@ typedef struct gw_config {
         char manufacturers[1024]; ///< PEM of CAs whose devices may enrol with theirs; empty: none
     } door;
     struct {
+        int keep;       ///< GW_CACHE_OFF or _ON
+        char dir[1024]; ///< empty: the store's path and ".cache"
+        int64_t bytes;  ///< 0: GW_CACHE_USUAL_BYTES, and a quarter of the disk at most
+        int64_t rate;   ///< bytes a second from the fleet server; 0: no bound
+    } cache;
+    struct {
         char host[256];
         int64_t port;
         char crl[1024];      ///< revocation list for the broker; empty: none is fetched
@@ -78,6 +84,9 @@ typedef struct gw_config {
     struct {
         int64_t max_age_us; ///< of what the fleet server said last of who counts
     } standing;
+    struct {
+        char key[1024]; ///< who signs models; empty: none is believed
+    } models;
     gw_command_rights commands;
     sv_rules *rules; ///< those of the file, or those that the fleet server gave instead
     int rules_from;  ///< GW_RULES_FROM_FILE or _FLEET
@@ -88,6 +97,7 @@ typedef struct gw_config {
 } gw_config;
 
 enum { GW_CLASSIC_REFUSE, GW_CLASSIC_ALLOW };
+enum { GW_CACHE_OFF, GW_CACHE_ON };
 enum { GW_RENEW_OFF, GW_RENEW_AUTOMATIC };
 enum { GW_RULES_FROM_FILE, GW_RULES_FROM_FLEET };
 
@@ -96,6 +106,8 @@ sv_err gw_config_read(sv_text yaml, gw_config *out, sv_config_faults *faults);
 /// On failure every fault of the file has been printed to stderr.
 sv_err gw_config_load(const char *path, gw_config *out, sv_why *why);
 void gw_config_drop(gw_config *config);
+/// Where artifacts are kept; SV_ERR_NOT_FOUND when none are, as without a device door.
+sv_err gw_config_cache_dir(const gw_config *config, char *room, size_t room_bytes);
 /// The table of keys as text.
 void gw_config_help(sv_textbuf *out);
 

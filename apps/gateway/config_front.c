@@ -5,11 +5,13 @@
 #include <base/time.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LISTEN(member)                                                                             \
     .offset = (offsetof(gw_config, listen.member) - offsetof(gw_config, listen)),                  \
     .size = sizeof(((gw_config *) 0)->listen.member)
 #define DOOR(member) .offset = (offsetof(gw_config, door.member) - offsetof(gw_config, door))
+#define CACHE(member) .offset = (offsetof(gw_config, cache.member) - offsetof(gw_config, cache))
 #define BROKER(member) .offset = (offsetof(gw_config, broker.member) - offsetof(gw_config, broker))
 
 static const char *const CLASSIC[] = { "refuse", "allow", NULL };
@@ -121,6 +123,52 @@ const sv_config_key GW_DOOR_KEYS[] = {
           "PEM file of manufacturers' CAs: their devices may ask for a certificate with theirs" },
     { .name = NULL },
 };
+
+static const char *const KEEP[] = { "off", "on", NULL };
+const sv_config_key GW_CACHE_KEYS[] = {
+    { .name = "keep",
+      .type = SV_CONFIG_CHOICE,
+      CACHE(keep),
+      .choices = KEEP,
+      .fallback = "on",
+      .help = "off: every device's own request goes to the fleet server" },
+    { .name = "dir",
+      .type = SV_CONFIG_TEXT,
+      CACHE(dir),
+      .size = 1024,
+      .fallback = "",
+      .help = "folder for it; the database's path and \".cache\" when not given" },
+    { .name = "bytes",
+      .type = SV_CONFIG_BYTES,
+      CACHE(bytes),
+      .fallback = "0",
+      .min = 0,
+      .max = INT64_C(1) << 50,
+      .help = "how large it may grow; the image used longest ago goes first. 0: 2GiB, and a "
+              "quarter of the disk at most" },
+    { .name = "rate",
+      .type = SV_CONFIG_BYTES,
+      CACHE(rate),
+      .fallback = "0",
+      .min = 0,
+      .max = INT64_C(1) << 40,
+      .help = "bytes a second that it may take of the site's link; 0: no bound" },
+    { .name = NULL },
+};
+
+sv_err gw_config_cache_dir(const gw_config *config, char *room, size_t room_bytes) {
+    sv_textbuf path = { .at = room, .cap = room_bytes };
+    if (config->door.port == 0 || config->cache.keep == GW_CACHE_OFF) {
+        return SV_ERR_NOT_FOUND;
+    }
+    if (config->cache.dir[0] != '\0') {
+        sv_textbuf_add_str(&path, config->cache.dir);
+    } else {
+        sv_textbuf_add_str(&path, config->store.path);
+        sv_textbuf_add_str(&path, ".cache");
+    }
+    return sv_textbuf_end(&path);
+}
 
 const sv_config_key GW_BROKER_KEYS[] = {
     { .name = "host",

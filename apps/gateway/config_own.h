@@ -5,7 +5,7 @@
 
 #include "config.h"
 
-extern const sv_config_key GW_LISTEN_KEYS[], GW_DOOR_KEYS[], GW_BROKER_KEYS[];
+extern const sv_config_key GW_LISTEN_KEYS[], GW_DOOR_KEYS[], GW_CACHE_KEYS[], GW_BROKER_KEYS[];
 
 /// `apps: {<app id>: [topic filter, ...]}` into the gw_config that is the target.
 void gw_config_read_apps(const sv_config_node *node, void *target, sv_config_faults *faults);

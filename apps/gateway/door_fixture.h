@@ -21,9 +21,9 @@ enum { TURN_US = 5000, PATIENCE_US = 15 * 1000 * 1000, VISITORS_MAX = 8 };
 typedef struct visitor {
     sv_tls *tls;
     sv_mqtt_client *mqtt;
-    int ups, downs, refused, heard;
+    int ups, downs, subscribed, refused, heard;
     uint64_t acknowledged;
-    char last_topic[128];
+    char last_topic[128], last_payload[256];
     char why[SV_WHY_MAX];
 } visitor;
 
@@ -44,6 +44,7 @@ static inline void visitor_message(void *arg, const sv_mqtt_message *message) {
     visitor *v = arg;
     v->heard++;
     (void) (sv_text_copy(message->topic, v->last_topic, sizeof v->last_topic) == SV_OK);
+    (void) (sv_text_copy(message->payload, v->last_payload, sizeof v->last_payload) == SV_OK);
 }
 
 static inline void visitor_acknowledged(void *arg, uint64_t token) {
@@ -53,6 +54,7 @@ static inline void visitor_acknowledged(void *arg, uint64_t token) {
 
 static inline void visitor_subscribed(void *arg, bool granted) {
     visitor *v = arg;
+    v->subscribed++;
     v->refused += granted ? 0 : 1;
 }
 

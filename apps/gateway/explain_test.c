@@ -1,5 +1,6 @@
 #include "explain.h"
 #include <base/test.h>
+#include <string.h>
 
 #define DETECT "    detect    normal, alerts once it is known for 1d  (by itself)\n"
 
@@ -121,12 +122,27 @@ static void a_file_that_names_very_many_devices_is_cut_with_a_word(void **state)
     expect(yaml.at, NULL, NULL, told.at);
 }
 
+// [edge-20]
+static void a_group_of_the_fleet_server_is_no_matter_of_a_gateways_file(void **state) {
+    (void) state;
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "gateway.yaml" };
+    SV_DEFER(gw_config_drop) gw_config config = { .id = "" };
+    char room[1024];
+    sv_textbuf yaml = SV_TEXTBUF(room);
+    sv_textbuf_addf(&yaml, "%sgroups: {own: [press-1], canary: {group: pilots}}\n", HEAD);
+    assert_int_equal(gw_config_read(sv_textbuf_text(&yaml), &config, &faults), SV_ERR_INVALID);
+    assert_int_equal(faults.count, 1);
+    assert_non_null(strstr(faults.text.at, "gateway.yaml:6:"));
+    assert_non_null(strstr(faults.text.at, "groups: canary: who is in a group of the fleet"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_device_that_the_file_names_and_any_other_is_explained),
         cmocka_unit_test(those_meant_by_a_pattern_are_explained_together),
         cmocka_unit_test(one_sensor_of_one_device_is_explained),
         cmocka_unit_test(a_file_that_names_very_many_devices_is_cut_with_a_word),
+        cmocka_unit_test(a_group_of_the_fleet_server_is_no_matter_of_a_gateways_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

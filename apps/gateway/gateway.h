@@ -10,6 +10,7 @@
 #include "availability.h"
 #include "boots.h"
 #include "broker_crl.h"
+#include "cache.h"
 #include "clock.h"
 #include "clones.h"
 #include "config.h"
@@ -18,9 +19,14 @@
 #include "guards.h"
 #include "holds.h"
 #include "ledger.h"
+#include "lives.h"
 #include "local.h"
 #include "local_alerts.h"
+#include "look.h"
+#include "machine_health.h"
 #include "maintenance.h"
+#include "members.h"
+#include "models.h"
 #include "notices.h"
 #include "outbox.h"
 #include "own_certificate.h"
@@ -56,9 +62,10 @@
 enum {
     GW_DEVICES_MAX = 10000,
     GW_STREAMS_MAX = 100000,
-    GW_PAGE_BYTES = 1024, ///< of a new database: half of what is written are pages begun
-    GW_RING = 16,         ///< (time, value) pairs per stream
-    GW_ACKS_MAX = 65536,  ///< more packet ids than that there are not
+    GW_PAGE_BYTES = 1024,        ///< of a new database: half of what is written are pages begun
+    GW_CACHE_BYTES = 256 * 1024, ///< of pages that each of the two connections keeps
+    GW_RING = 16,                ///< (time, value) pairs per stream
+    GW_ACKS_MAX = 65536,         ///< more packet ids than that there are not
     GW_QUARANTINE_MAX = 1000,
     GW_PRESENCE_MAX = 1024,            ///< bytes of a presence message
     GW_BEHIND_BYTES = 4 * 1024 * 1024, ///< recorded and not on disk; above it devices wait
@@ -83,9 +90,11 @@ typedef struct gw_last {
 
 struct gw_stream {
     char device[SV_ID_ROOM], sensor[SV_ID_ROOM], unit[SV_UNIT_MAX + 1];
+    char epoch[SV_EPOCH_MAX + 1]; ///< the sender's
+    bool minute_corrected;        ///< something in it is not placed at the time its device said
+    bool late_corrected;          ///< so of the late minute
     gw_device *of;                ///< the device; NULL: not looked up yet
     gw_sender *sender;            ///< of its last numbered reading, or NULL; see gw_sender_of
-    char epoch[SV_EPOCH_MAX + 1]; ///< that sender's
     sv_stream stream;
     sv_stream_rules rules;
     gw_guard *guard; ///< the device's, when a rule asks about this sensor; NULL: none does
@@ -97,15 +106,14 @@ struct gw_stream {
     } ring[GW_RING];
     unsigned ring_filled, ring_next;
     int64_t minute_due_us; ///< monotonic: the open minute waits no longer for what is on its way
-    bool minute_corrected; ///< something in it is not placed at the time its device said
     gw_last last;
     gw_usual usual;
+    gw_machine *machine; ///< its device's sensors together; NULL: not looked up yet
     gw_sender *live;     ///< whose readings are judged now; NULL: nobody's that are numbered
     int64_t live_seq;    ///< its highest number here
     int64_t newest_us;   ///< of what was judged
     sv_stream *late;     ///< what comes after newer ones, in its own order; NULL: nothing does
     int64_t late_us;     ///< monotonic, of the last of it
-    bool late_corrected; ///< so of the late minute
     uint64_t count;      ///< accepted since the gateway started
     gw_traffic traffic;
 };
@@ -120,6 +128,7 @@ struct gw_device {
     int64_t since_us, last_seen_us;
     int64_t told_us, told_seen_us; ///< when (monotonic) and with which last_seen the fleet was told
     int64_t report_told_us;        ///< so for the report
+    bool no_life_told;             ///< so for that no model says anything of it
     int64_t watched_until_us; ///< until then (monotonic) the fleet wants every beat's last_seen
     gw_boot *boots;           ///< the newest first
     bool boots_read;          ///< those on disk are among them
@@ -208,9 +217,11 @@ struct gw {
     gw_device_acks device_acks;
     gw_broker_crl broker_crl;
     gw_push push;
+    gw_looks looks;
     gw_acts acts;
     gw_guards guards;
     gw_site_rules site_rules;
+    gw_members members;
     gw_maintenance maintenance;
     gw_tries tries;
     gw_seen seen;
@@ -220,6 +231,9 @@ struct gw {
     char clone_loser[GW_CLONE_PLACE_ROOM]; ///< whose session is taken over just now
     uint64_t clones_found;
     gw_denials denials;
+    gw_machines machines;
+    gw_models models;
+    sv_map *lives;   ///< device -> gw_lives
     sv_map *notices; ///< open ones
     gw_page_door page;
     sv_tls *alert_tls; ///< to an alerts.url of one's own
@@ -238,6 +252,7 @@ struct gw {
     gw_series series;
     sv_http_server *local; ///< NULL: no local page
     gw_relay *relay;       ///< NULL: no device door
+    gw_cache *cache;       ///< NULL: nothing is kept of what goes through it
     gw_availability availability;
     int64_t started_us, quarantined_us;
     uint64_t readings, stored, sent, bytes_in, uplink_refused;
@@ -300,6 +315,8 @@ void gw_ingest_close(gw *g);
 uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload);
 /// Other rules are in force; the old ones are there still.
 void gw_ingest_rules(gw *g);
+/// Other devices are in the groups of the rules in force, which are the same else.
+void gw_ingest_members(gw *g, const sv_members *old, const sv_members *fresh);
 /// Once a second: minutes of streams that have fallen silent, silence itself, what is muted now.
 void gw_ingest_tick(gw *g);
 /// NULL when there is no room for another one.

@@ -113,14 +113,26 @@ void gw_guard_attach(gw *g, gw_stream *s) {
     }
 }
 
+static void move(gw *g, gw_guard *guard) {
+    telling to = { g, guard };
+    sv_guard_now now = now_of(&to, gw_wall_us(g));
+    if (guard->rules != NULL
+        && !sv_guard_move(guard->rules, g->config.rules, sv_text_of(guard->device), &now)) {
+        sv_guard_drop(&guard->rules);
+    }
+}
+
 void gw_guards_reload(gw *g) {
     for (size_t i = 0; i < sv_map_count(g->guards.of); i++) {
+        move(g, sv_map_at(g->guards.of, i, NULL));
+    }
+}
+
+void gw_guards_members(gw *g, const sv_members *old, const sv_members *fresh) {
+    for (size_t i = 0; i < sv_map_count(g->guards.of); i++) {
         gw_guard *guard = sv_map_at(g->guards.of, i, NULL);
-        telling to = { g, guard };
-        sv_guard_now now = now_of(&to, gw_wall_us(g));
-        if (guard->rules != NULL
-            && !sv_guard_move(guard->rules, g->config.rules, sv_text_of(guard->device), &now)) {
-            sv_guard_drop(&guard->rules);
+        if (!sv_members_agree(old, fresh, sv_text_of(guard->device))) {
+            move(g, guard);
         }
     }
 }

@@ -27,6 +27,8 @@ void gw_guards_close(struct gw *g);
 void gw_guard_attach(struct gw *g, struct gw_stream *s);
 /// Other rules are in force; the old ones are there still. Streams are attached after it.
 void gw_guards_reload(struct gw *g);
+/// So, of those alone that are in other groups now.
+void gw_guards_members(struct gw *g, const sv_members *old, const sv_members *fresh);
 /// A reading that is judged. `quiet`: it was before this start.
 void gw_guard_take(struct gw *g, const struct gw_stream *s, const sv_expression_input *input,
                    int64_t received_us, bool quiet);

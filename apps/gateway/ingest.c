@@ -158,6 +158,8 @@ static void settle_live(gw *g, gw_stream *s, const sv_reading *reading, placed a
     gw_usual_note(s);
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at.at_us };
     gw_alert_turns(g, s, d.turns, reading);
+    gw_machine_take(g, s, reading->value, at.at_us, s->stream.quiet);
+    gw_lives_take(g, s, reading->value, at.at_us, s->stream.quiet);
     show_guard(g, s, received_us, false);
     send_up(g, s, &d, at, &s->minute_corrected);
 }
@@ -229,6 +231,8 @@ void gw_ingest_tick(gw *g) {
         gw_usual_tick(g, s, now_us, &copies);
     }
     gw_guards_tick(g);
+    gw_machines_tick(g, now_us);
+    gw_lives_tick(g, now_us);
 }
 
 static void put_quarantine(gw *g, const char *reason, sv_text topic, const sv_why *fault) {
@@ -337,14 +341,29 @@ uint64_t gw_ingest_message(gw *g, sv_text topic, sv_text payload) {
     return group;
 }
 
+static void follow_rules(gw *g, gw_stream *s) {
+    sv_rules_for(g->config.rules, sv_text_of(s->device), sv_text_of(s->sensor), &s->rules);
+    gw_guard_attach(g, s);
+    gw_usual_restore(g, s);
+}
+
 void gw_ingest_rules(gw *g) {
     gw_guards_reload(g);
     for (size_t i = 0; i < sv_map_count(g->streams); i++) {
-        gw_stream *s = sv_map_at(g->streams, i, NULL);
-        sv_rules_for(g->config.rules, sv_text_of(s->device), sv_text_of(s->sensor), &s->rules);
-        gw_guard_attach(g, s);
-        gw_usual_restore(g, s);
+        follow_rules(g, sv_map_at(g->streams, i, NULL));
     }
+    gw_machines_rules(g);
+}
+
+void gw_ingest_members(gw *g, const sv_members *old, const sv_members *fresh) {
+    gw_guards_members(g, old, fresh);
+    for (size_t i = 0; i < sv_map_count(g->streams); i++) {
+        gw_stream *s = sv_map_at(g->streams, i, NULL);
+        if (!sv_members_agree(old, fresh, sv_text_of(s->device))) {
+            follow_rules(g, s);
+        }
+    }
+    gw_machines_rules(g);
 }
 
 /// It may have been learnt from before: the copy knows.
@@ -378,6 +397,8 @@ static sv_err replay(gw *g, sv_stmt *stmt) {
     }
     sv_decision d;
     replay_sample(s, reading.value, at_us, sv_stmt_int(stmt, 13), &d);
+    gw_machine_replay(g, s, reading.value, at_us, sv_stmt_int(stmt, 13));
+    gw_lives_replay(g, s, reading.value, at_us, sv_stmt_int(stmt, 13));
     s->last = (gw_last){ .value = d.raw, .average = d.value, .at_us = at_us };
     show_guard(g, s, sv_stmt_int(stmt, 6), true);
     s->minute_corrected = (s->minute_corrected && !d.summary_done) || at_us != reading.at_us;
@@ -398,6 +419,7 @@ sv_err gw_ingest_prime(gw *g, sv_why *why) {
     sv_stmt *stmt = NULL;
     SV_TRY(gw_maintenance_restore(g, why));
     SV_TRY(gw_standing_restore(g, why));
+    SV_TRY(gw_models_open(g, why));
     SV_TRY(gw_senders_restore(g, &covered, why));
     SV_TRY(sv_db_stmt(
         g->db,
@@ -425,6 +447,8 @@ void gw_ingest_open(gw *g) {
     gw_aside_open(g, key);
     gw_clones_open(&g->clones, key);
     gw_denials_open(g, key);
+    gw_machines_open(g, key);
+    gw_lives_open(g, key);
 }
 
 static void close_map(sv_map **map) {
@@ -457,6 +481,9 @@ void gw_ingest_close(gw *g) {
     gw_aside_close(g);
     gw_clones_close(&g->clones);
     gw_denials_close(g);
+    gw_machines_close(g);
+    gw_lives_close(g);
+    gw_models_close(g);
     gw_senders_close(g);
     close_map(&g->devices);
 }

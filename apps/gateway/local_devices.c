@@ -14,6 +14,7 @@ static void put_device(const gw *g, sv_json_out *out, const gw_device *device) {
     sv_json_add_str(out, "health",
                     device->health.open ? sv_severity_name(device->health.severity) : NULL);
     sv_json_add_int(out, "denied", (int64_t) gw_denials_of(g, sv_text_of(device->id)));
+    gw_machine_write(g, device->id, out);
     sv_json_add_str(out, "standing", gw_standing_name(g, sv_text_of(device->id)));
     sv_json_close_object(out);
 }

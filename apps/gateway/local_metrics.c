@@ -99,6 +99,40 @@ static void put_relay(const gw *g, sv_textbuf *out) {
     put_plain(metrics, SV_COUNT(metrics), out);
 }
 
+static void put_cache(const gw *g, sv_textbuf *out) {
+    const gw_cache_counts cache =
+        g->cache != NULL ? gw_cache_count(g->cache) : (gw_cache_counts){ 0 };
+    const metric metrics[] = {
+        { "cache_bytes", "gauge", "Bytes of artifacts on the disk.", (double) cache.bytes },
+        { "cache_images", "gauge", "Images that they are of.", (double) cache.images },
+        { "cache_served_bytes_total", "counter", "Bytes of artifacts that devices got.",
+          (double) cache.served_bytes },
+        { "cache_up_bytes_total", "counter", "Bytes of artifacts that came from the fleet server.",
+          (double) cache.up_bytes },
+        { "cache_hits_total", "counter", "Chunks that were there when a device came for them.",
+          (double) cache.hits },
+        { "cache_misses_total", "counter", "Chunks that a device had to wait for.",
+          (double) cache.misses },
+        { "cache_wrong_total", "counter",
+          "Chunks, files and indexes that came and were not what they had to be.",
+          (double) cache.poisoned },
+        { "cache_rotten_total", "counter", "Chunks on the disk that were not what was written.",
+          (double) cache.rotten },
+        { "cache_unstored_total", "counter", "Chunks that were handed on and found no room.",
+          (double) cache.unstored },
+        { "cache_evicted_total", "counter", "Images that made room for others.",
+          (double) cache.evicted },
+        { "cache_failed_total", "counter", "Requests for artifacts that could not be answered.",
+          (double) cache.failed },
+        { "cache_stale_total", "counter",
+          "Update metadata that was answered while the fleet server was away.",
+          (double) cache.stale },
+        { "looks_total", "counter", "Devices that were told to look for their update.",
+          (double) g->looks.told },
+    };
+    put_plain(metrics, SV_COUNT(metrics), out);
+}
+
 static void put_standing(const gw *g, sv_textbuf *out) {
     const gw_standing *s = &g->standing;
     const metric metrics[] = {
@@ -247,6 +281,7 @@ static void put_dropped(const gw *g, sv_textbuf *out) {
 void gw_local_metrics(const gw *g, sv_textbuf *out) {
     put_gateway(g, out);
     put_relay(g, out);
+    put_cache(g, out);
     put_standing(g, out);
     head(out, "refused_total", "counter", "What arrived and was refused, by reason.");
     put_labelled(out, "refused_total", "reason", "full", g->refused[SV_READING_FINE]);

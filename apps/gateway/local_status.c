@@ -252,8 +252,14 @@ void gw_local_status(const gw *g, sv_textbuf *text) {
     put_store(g, uptime_s, &out);
     put_uplink(g, &out);
     gw_act_put_status(g, &out);
+    if (g->cache != NULL) {
+        sv_json_key(&out, "cache");
+        gw_cache_put_status(g->cache, &out);
+    }
     sv_json_key(&out, "rules");
     gw_site_rules_write(g, &out);
+    sv_json_key(&out, "groups");
+    gw_members_write(g, &out);
     sv_json_key(&out, "standing");
     gw_standing_write(g, &out);
     sv_json_key(&out, "maintenance");

@@ -114,16 +114,33 @@ static sv_err admit(void *arg, const sv_identity *who, sv_why *why) {
     return gw_standing_admit(arg, who, why);
 }
 
+static sv_err open_cache(gw *g, sv_why *why) {
+    const gw_config *c = &g->config;
+    char dir[SV_PATH_MAX];
+    sv_err err = gw_config_cache_dir(c, dir, sizeof dir);
+    if (err != SV_OK) {
+        return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+    }
+    const gw_cache_options cache = { .dir = dir,
+                                     .bytes = c->cache.bytes,
+                                     .rate = c->cache.rate,
+                                     .fleet_url = c->fleet.url,
+                                     .fleet_tls = g->tls };
+    return gw_cache_open(g->loop, &cache, &g->cache, why);
+}
+
 static sv_err open_relay(gw *g, sv_why *why) {
     const gw_config *c = &g->config;
     if (c->door.port == 0) {
         return SV_OK;
     }
+    SV_TRY(open_cache(g, why));
     const gw_relay_options relay = { .bind = c->door.bind,
                                      .port = (uint16_t) c->door.port,
                                      .tls = gw_door_files(c),
                                      .fleet_url = c->fleet.url,
                                      .fleet_tls = g->tls,
+                                     .cache = g->cache,
                                      .welcome = admit,
                                      .arg = g };
     SV_TRY(gw_relay_open(g->loop, &relay, &g->relay, why));
@@ -144,6 +161,7 @@ static sv_err open_all(gw *g, sv_why *why) {
     g->checkpoint_timer = sv_timer_new(g->loop, on_checkpoint, g);
     g->availability_timer = sv_timer_new(g->loop, on_availability, g);
     SV_TRY(gw_store_open(g, why));
+    SV_TRY(gw_members_open(g, why));
     SV_TRY(gw_site_rules_open(g, why));
     SV_TRY(gw_ingest_prime(g, why));
     SV_TRY(gw_act_open(g, why));
@@ -165,7 +183,9 @@ static sv_err open_all(gw *g, sv_why *why) {
     gw_store_opened(g);
     gw_local_alerts_turn(g);
     gw_site_rules_start(g);
+    gw_members_start(g);
     gw_maintenance_start(g);
+    gw_models_start(g);
     gw_standing_start(g);
     SV_TRY(gw_push_open(g, why));
     return gw_box_seal(why);
@@ -178,6 +198,8 @@ static void close_all(gw *g) {
     if (g->started && g->exit_code == 0) {
         (void) gw_senders_checkpoint(g);
         gw_usual_keep_all(g);
+        gw_machines_keep_all(g);
+        gw_lives_keep_all(g);
         gw_store_availability(g);
     }
     // What is recorded is committed and acknowledged while there is somebody to hear it, with what
@@ -193,11 +215,13 @@ static void close_all(gw *g) {
     gw_page_close(g);
     gw_try_close(g);
     gw_relay_drop(&g->relay);
+    gw_cache_drop(&g->cache);
     gw_broker_crl_close(g);
     gw_uplink_close(g);
     gw_ledger_close(g);
     gw_series_close(g);
     gw_site_rules_close(g);
+    gw_members_close(g);
     sv_tls_drop(&g->tls);
     sv_tls_drop(&g->broker_tls);
     gw_ingest_close(g);

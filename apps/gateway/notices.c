@@ -13,6 +13,7 @@ enum { KEY_ROOM = SV_ID_ROOM + 4 };
 typedef struct notice {
     char alert_id[SV_ALERT_ID_MAX + 1];
     char message[SV_ALERT_MESSAGE_MAX];
+    double score;
 } notice;
 
 static const struct {
@@ -24,6 +25,9 @@ static const struct {
     [GW_NOTICE_FALSE_LOG] = { "standing", SV_ALERT_SECURITY, SV_SEVERITY_CRITICAL },
     [GW_NOTICE_CLONE] = { "clone", SV_ALERT_SECURITY, SV_SEVERITY_CRITICAL },
     [GW_NOTICE_DENIED] = { "denied", SV_ALERT_SECURITY, SV_SEVERITY_WARNING },
+    [GW_NOTICE_FAILURE] = { SV_RULE_REMAINING, SV_ALERT_FAILURE, SV_SEVERITY_WARNING },
+    [GW_NOTICE_MODEL] = { "model", SV_ALERT_HEALTH, SV_SEVERITY_WARNING },
+    [GW_NOTICE_MACHINE] = { SV_RULE_TOGETHER, SV_ALERT_ANOMALY, SV_SEVERITY_WARNING },
 };
 
 static sv_text key_of(gw_notice_kind kind, const char *id, char room[KEY_ROOM]) {
@@ -53,6 +57,7 @@ static void tell(gw *g, gw_notice_kind kind, const char *id, const notice *n,
                        .event = event,
                        .value = SV_NAN,
                        .raw = SV_NAN,
+                       .score = n->score,
                        .at_us = gw_wall_us(g) };
     memcpy(alert.id, n->alert_id, sizeof alert.id);
     memcpy(alert.message, n->message, sizeof alert.message);
@@ -62,6 +67,11 @@ static void tell(gw *g, gw_notice_kind kind, const char *id, const notice *n,
 }
 
 void gw_notice_raise(gw *g, gw_notice_kind kind, const char *id, const char *message) {
+    gw_notice_raise_scored(g, kind, id, message, 0);
+}
+
+void gw_notice_raise_scored(gw *g, gw_notice_kind kind, const char *id, const char *message,
+                            double score) {
     notice *n = find(g, kind, id);
     sv_alert_event event = n == NULL ? SV_ALERT_RAISED : SV_ALERT_UPDATED;
     if (n != NULL && strcmp(n->message, message) == 0) {
@@ -76,6 +86,7 @@ void gw_notice_raise(gw *g, gw_notice_kind kind, const char *id, const char *mes
     if (event == SV_ALERT_RAISED) {
         sv_random_hex(n->alert_id);
     }
+    n->score = score;
     sv_textbuf text = { .at = n->message, .cap = sizeof n->message };
     sv_textbuf_addf(&text, "%.*s", SV_ALERT_MESSAGE_MAX - 1, message);
     tell(g, kind, id, n, event);
@@ -90,8 +101,28 @@ void gw_notice_clear(gw *g, gw_notice_kind kind, const char *id) {
     }
 }
 
+void gw_notice_clear_all(gw *g, gw_notice_kind kind) {
+    char room[KEY_ROOM];
+    const sv_text prefix = key_of(kind, "", room);
+    for (size_t i = sv_map_count(g->notices); i > 0; i--) { // the last takes the place of this one
+        char id[SV_ID_ROOM];
+        sv_text key;
+        (void) sv_map_at(g->notices, i - 1, &key);
+        if (sv_text_starts(key, prefix)
+            && sv_text_copy((sv_text){ key.at + prefix.len, key.len - prefix.len }, id, sizeof id)
+                   == SV_OK) {
+            gw_notice_clear(g, kind, id);
+        }
+    }
+}
+
 bool gw_notice_is_open(const gw *g, gw_notice_kind kind, const char *id) {
     return find(g, kind, id) != NULL;
+}
+
+bool gw_notice_is_alert(const gw *g, gw_notice_kind kind, const char *id, sv_text alert) {
+    const notice *n = find(g, kind, id);
+    return n != NULL && sv_text_is(alert, n->alert_id);
 }
 
 /// GW_NOTICE__COUNT: none of these.

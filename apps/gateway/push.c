@@ -68,7 +68,8 @@ static const struct {
     { "acknowledged", take_acknowledged },  { "command", take_command },
     { "rules", gw_site_rules_want },        { "ask", gw_ask_take },
     { "maintenance", gw_maintenance_take }, { "watch", gw_device_watch },
-    { "normal", gw_usual_normal },
+    { "normal", gw_usual_normal },          { "models", gw_models_want },
+    { "renewed", gw_lives_renewed },        { "groups", gw_members_want },
 };
 
 static gw_event_end take_effect(gw *g, int64_t id, sv_text name, const sv_json *data) {
@@ -95,7 +96,9 @@ static gw_event_end start_over(gw *g, int64_t id) {
     g->push.resets++;
     g->push.waiting = 0;
     gw_site_rules_lost(g);
+    gw_members_lost(g);
     gw_maintenance_lost(g);
+    gw_models_lost(g);
     return GW_EVENT_DONE;
 }
 
@@ -143,6 +146,7 @@ static void on_up(void *arg) {
     g->push.up = true;
     g->push.told_down = false;
     gw_standing_connected(g);
+    gw_members_lost(g);
     SV_LOG(info, "push.up", "the fleet server's events come from %lld on",
            (long long) g->push.taken);
 }
@@ -152,6 +156,10 @@ static bool on_event(void *arg, const sv_event *event) {
     uint64_t id = 0;
     if (sv_text_is(event->name, "standing")) {
         gw_standing_take(arg, event->data); // it has numbers of its own
+        return true;
+    }
+    if (sv_text_is(event->name, "update")) {
+        gw_look_take(arg, event->data); // so has none at all, and comes once
         return true;
     }
     if (sv_text_u64(event->id, INT64_MAX, &id) != SV_OK) {

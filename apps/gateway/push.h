@@ -41,8 +41,14 @@ void gw_push_close(gw *g);
 
 /// Events that other parts take. `rules`: fetch that version.
 gw_event_end gw_site_rules_want(gw *g, int64_t id, const sv_json *data);
+/// `groups` {"revision"}: who is in the groups that rules name has changed. [members-7]
+gw_event_end gw_members_want(gw *g, int64_t id, const sv_json *data);
 /// `normal` {"alert","device","sensor","by","at"}: what the alert is about was. [detect-12]
 gw_event_end gw_usual_normal(gw *g, int64_t id, const sv_json *data);
+/// `models` {}: those of the site have changed. [model-30]
+gw_event_end gw_models_want(gw *g, int64_t id, const sv_json *data);
+/// `renewed` {"device"}: what was worn of it was replaced. [model-35]
+gw_event_end gw_lives_renewed(gw *g, int64_t id, const sv_json *data);
 /// `maintenance`: somebody begins to work on a device, or ends it.
 gw_event_end gw_maintenance_take(gw *g, int64_t id, const sv_json *data);
 

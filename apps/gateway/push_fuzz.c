@@ -88,9 +88,21 @@ static void start_anew(void) {
     open_store();
 }
 
+/// What has no number: a message for each that is told, and none for what is not.
+static void take_look(sv_text line) {
+    size_t waiting = sv_mqtt_client_waiting(g.mqtt);
+    uint64_t told = g.looks.told;
+    gw_look_take(&g, line);
+    must(sv_mqtt_client_waiting(g.mqtt) - waiting == g.looks.told - told);
+}
+
 static void take(sv_text line) {
     SV_DEFER(sv_json_drop) sv_json *data = NULL;
     sv_text name = sv_text_cut(&line, ' ');
+    if (sv_text_is(name, "update")) {
+        take_look(line);
+        return;
+    }
     int64_t id = g.push.taken + 1;
     size_t waiting = sv_mqtt_client_waiting(g.mqtt);
     (void) (sv_json_parse(line, &data, NULL, NULL) == SV_OK);

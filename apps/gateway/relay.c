@@ -8,7 +8,7 @@
 #include <sys/clock.h>
 #include <sys/log.h>
 
-enum { SWEEP_US = 500000, SENTENCE_MAX = 200, FIELD_ROOM = 2 * SV_CERTIFICATE_MAX };
+enum { SWEEP_US = 500000, SENTENCE_MAX = 200 };
 
 /// Nothing else of a request goes on: what frames it, hop-by-hop headers and whatever says who the
 /// client is are written by this gateway. [relay-4]
@@ -58,8 +58,45 @@ static sv_http_request *end_errand(gw_errand *e) {
     return request;
 }
 
+/// What is asked for, as it goes on; empty when the device has gone.
+static sv_text target_of(const sv_http_request *request, sv_textbuf *room) {
+    return gw_relay_target(sv_http_raw_path(request), sv_http_raw_query(request), room, NULL)
+                   == SV_OK
+               ? sv_textbuf_text(room)
+               : SV_TEXT("");
+}
+
+/// [cache-10]
+static bool is_answered_stale(const gw_relay *relay, gw_errand *e) {
+    char room[GW_RELAY_TARGET_ROOM];
+    sv_textbuf target = SV_TEXTBUF(room);
+    if (relay->cache == NULL || e->newcomer
+        || !gw_cache_answer_stale(relay->cache, e->request, e->whose,
+                                  target_of(e->request, &target))) {
+        return false;
+    }
+    e->request = NULL;
+    return true;
+}
+
+static void keep(const gw_relay *relay, const gw_errand *e, const sv_http_reply_view *reply) {
+    char room[GW_RELAY_TARGET_ROOM];
+    sv_textbuf target = SV_TEXTBUF(room);
+    if (relay->cache == NULL || e->newcomer || strcmp(sv_http_method(e->request), "GET") != 0) {
+        return;
+    }
+    if (reply->status == 200) {
+        gw_cache_keep(relay->cache, e->whose, target_of(e->request, &target), reply->body);
+    } else if (reply->status == 404) {
+        gw_cache_keep_none(relay->cache, e->whose, target_of(e->request, &target));
+    }
+}
+
 static void answer_down(gw_relay *relay, gw_errand *e, const sv_why *why) {
     relay->counts.failed++;
+    if (is_answered_stale(relay, e)) {
+        return;
+    }
     SV_LOG(warn, "relay.down", "%s for %s: the fleet server at %s does not answer: %s",
            e->est == GW_EST_NONE ? "a request" : gw_est_name(e->est), e->whose, relay->fleet_url,
            why->text);
@@ -121,13 +158,13 @@ static void answered(void *arg, const sv_http_reply_view *reply, const sv_why *w
     } else {
         relay->counts.relayed++;
         say_enrolment(e, reply);
+        keep(relay, e, reply);
         pass_answer(relay, end_errand(e), reply);
     }
     gw_relay_next(relay);
 }
 
-/// "Client-Cert: :<base64 of DER>:"; nothing of who has none. [relay-2] [relay-12]
-static sv_err write_certificate(const sv_http_request *request, sv_textbuf *field) {
+sv_err gw_relay_certificate(const sv_http_request *request, sv_textbuf *field) {
     char room[SV_CERTIFICATE_MAX];
     sv_textbuf der = SV_TEXTBUF(room);
     const sv_newcomer *newcomer = sv_http_newcomer(request);
@@ -141,18 +178,19 @@ static sv_err write_certificate(const sv_http_request *request, sv_textbuf *fiel
 
 static sv_err send(gw_lane *l, const gw_errand *e, sv_why *why) {
     const sv_http_request *request = e->request;
-    char target_room[GW_RELAY_TARGET_MAX * 3];
-    char certificate_room[FIELD_ROOM];
+    char target_room[GW_RELAY_TARGET_ROOM];
+    char certificate_room[GW_RELAY_FIELD_ROOM];
     sv_textbuf target = SV_TEXTBUF(target_room);
     sv_textbuf certificate = SV_TEXTBUF(certificate_room);
     SV_TRY(gw_relay_target(sv_http_raw_path(request), sv_http_raw_query(request), &target, why));
-    SV_TRY(write_certificate(request, &certificate));
-    sv_http_field fields[SV_COUNT(ASKED) + 2] = {
+    SV_TRY(gw_relay_certificate(request, &certificate));
+    sv_http_field fields[SV_COUNT(ASKED) + 3] = {
         { "Client-Cert", certificate.len > 0 ? certificate.at : NULL },
+        { "X-Forwarded-Host", e->newcomer ? NULL : sv_http_header(request, "Host") },
         { AUTHORIZATION, e->est == GW_EST_NONE ? NULL : sv_http_header(request, AUTHORIZATION) },
     };
     for (size_t i = 0; i < SV_COUNT(ASKED); i++) {
-        fields[i + 2] = (sv_http_field){ ASKED[i], sv_http_header(request, ASKED[i]) };
+        fields[i + 3] = (sv_http_field){ ASKED[i], sv_http_header(request, ASKED[i]) };
     }
     const sv_http_errand asked = { .method = sv_http_method(request),
                                    .path = target.at,
@@ -273,6 +311,7 @@ sv_err gw_relay_open(sv_loop *loop, const gw_relay_options *options, gw_relay **
     relay->loop = loop;
     relay->welcome = options->welcome;
     relay->arg = options->arg;
+    relay->cache = options->cache;
     relay->deadline_us = options->deadline_us > 0 ? options->deadline_us : GW_RELAY_DEADLINE_US;
     TAILQ_INIT(&relay->waiting);
     TAILQ_INIT(&relay->newcomers);

@@ -12,6 +12,8 @@
 #ifndef SELVEDGE_GATEWAY_RELAY_H
 #define SELVEDGE_GATEWAY_RELAY_H
 
+#include "cache.h"
+
 #include <base/err.h>
 #include <base/text.h>
 #include <net/http_client.h>
@@ -42,6 +44,7 @@ typedef struct gw_relay_options {
     const char *fleet_url; ///< origin of the fleet server's device door
     sv_tls *fleet_tls;     ///< to it; must outlive the relay
     int64_t deadline_us;   ///< 0: GW_RELAY_DEADLINE_US
+    gw_cache *cache;       ///< of artifacts and metadata; must outlive the relay; NULL: none
     /// Whether a device whose certificate counts may be here. NULL: each may.
     sv_err (*welcome)(void *arg, const sv_identity *who, sv_why *why);
     void *arg;

@@ -133,9 +133,8 @@ static bool has_method(const sv_http_request *request) {
 }
 
 /// False, with the request answered, when it is none that is passed on.
-static bool is_passed_on(gw_relay *relay, sv_http_request *request, gw_est est) {
-    char room[GW_RELAY_TARGET_MAX * 3];
-    sv_textbuf target = SV_TEXTBUF(room);
+static bool is_passed_on(gw_relay *relay, sv_http_request *request, gw_est est,
+                         sv_textbuf *target) {
     sv_why why = { 0 };
     if (!has_method(request)) {
         relay->counts.refused++;
@@ -152,7 +151,7 @@ static bool is_passed_on(gw_relay *relay, sv_http_request *request, gw_est est) 
         return false;
     }
     sv_err err =
-        gw_relay_target(sv_http_raw_path(request), sv_http_raw_query(request), &target, &why);
+        gw_relay_target(sv_http_raw_path(request), sv_http_raw_query(request), target, &why);
     if (err == SV_OK) {
         return true;
     }
@@ -191,14 +190,31 @@ static gw_errand *find_place(gw_relay *relay, sv_http_request *request, const as
     return NULL;
 }
 
+/// What the cache answers, now or later. [cache-3]
+static bool is_cached(const gw_relay *relay, sv_http_request *request, const asker *who,
+                      sv_text target) {
+    char room[GW_RELAY_FIELD_ROOM];
+    sv_textbuf certificate = SV_TEXTBUF(room);
+    if (relay->cache == NULL || who->newcomer || who->est != GW_EST_NONE
+        || gw_relay_certificate(request, &certificate) != SV_OK) {
+        return false;
+    }
+    const gw_cache_asker device = { .device = who->whose, .certificate = certificate.at };
+    return gw_cache_answer_fresh(relay->cache, request, target)
+           || gw_cache_take(relay->cache, request, target, &device);
+}
+
 void gw_relay_request(sv_http_request *request, void *arg) {
     gw_relay *relay = arg;
+    char room[GW_RELAY_TARGET_ROOM];
+    sv_textbuf target = SV_TEXTBUF(room);
     asker who;
     if (!is_welcome(relay, request, &who) || !is_in_time(relay, request, &who)) {
         return;
     }
     mention_spoof(request, &who);
-    if (!is_passed_on(relay, request, who.est)) {
+    if (!is_passed_on(relay, request, who.est, &target)
+        || is_cached(relay, request, &who, sv_textbuf_text(&target))) {
         return;
     }
     gw_errand *place = find_place(relay, request, &who);

@@ -10,7 +10,12 @@
 #include <sys/disk.h>
 #include <sys/queue.h>
 
-enum { GW_RELAY_URL_ROOM = 512, GW_RELAY_WHOSE_ROOM = 80 };
+enum {
+    GW_RELAY_URL_ROOM = 512,
+    GW_RELAY_WHOSE_ROOM = 80,
+    GW_RELAY_TARGET_ROOM = GW_RELAY_TARGET_MAX * 3,
+    GW_RELAY_FIELD_ROOM = 2 * SV_CERTIFICATE_MAX,
+};
 
 /// A request under way or waiting.
 typedef struct gw_errand {
@@ -45,6 +50,7 @@ struct gw_relay {
     gw_rate rate;
     sv_timer *sweep;
     gw_relay_counts counts;
+    gw_cache *cache;
     sv_err (*welcome)(void *arg, const sv_identity *who, sv_why *why);
     void *arg;
     bool closing;
@@ -54,6 +60,8 @@ struct gw_relay {
 void gw_relay_request(sv_http_request *request, void *arg);
 /// As many of those that wait as there are connections for. [relay-6]
 void gw_relay_next(gw_relay *relay);
+/// "Client-Cert: :<base64 of DER>:"; nothing of who has none. [relay-2] [relay-12]
+sv_err gw_relay_certificate(const sv_http_request *request, sv_textbuf *field);
 /// Retry-After.
 void gw_relay_come_again(sv_http_request *request);
 

@@ -16,9 +16,11 @@ static void must_be_the_certificate_of(const char *field, const char *id) {
 }
 
 static char certificate_seen[2 * SV_CERTIFICATE_MAX];
+static char host_seen[64];
 
 static void fleet_notes_certificate(sv_http_request *request, void *arg) {
     (void) snprintf(certificate_seen, sizeof certificate_seen, "%s", shown(request, "Client-Cert"));
+    (void) snprintf(host_seen, sizeof host_seen, "%s", shown(request, "X-Forwarded-Host"));
     fleet_handle(request, arg);
 }
 
@@ -45,6 +47,7 @@ the_fleet_server_reads_the_request_and_whose_it_is(void **state) { // [relay-2] 
         { "client-cert", ":Zm9v:" },
         { "Client-Cert-Chain", ":Zm9v:" },
         { "Forwarded", "for=other" },
+        { "X-Forwarded-Host", "evil.test" },
         { "Cookie", "a=b" },
         { "Range", "bytes=0-4" },
         { "Content-Type", "x/y" },
@@ -62,6 +65,7 @@ the_fleet_server_reads_the_request_and_whose_it_is(void **state) { // [relay-2] 
     assert_false(d.told_secret);
     assert_string_equal(s->seen, "PUT /artifacts/a/b?c=d 1 bytes=0-4|-|-|-|x/y body");
     must_be_the_certificate_of(certificate_seen, "press-1");
+    assert_string_equal(host_seen, s->origin + strlen("https://"));
     assert_int_equal(gw_relay_count(relay).relayed, 1);
 }
 

@@ -67,14 +67,15 @@ static void refuse(gw *g, int64_t version, sv_text why) {
 
 static void put_in_force(gw *g, sv_rules *rules) {
     sv_rules *old = g->config.rules;
-    g->config.rules = rules;
+    g->config.rules = gw_members_with(g, rules);
     gw_ingest_rules(g);
     sv_rules_drop(&old);
 }
 
 void gw_site_rules_turn(gw *g) {
     gw_site_rules *r = &g->site_rules;
-    if (r->next.rules == NULL || g->committed < r->next.group) {
+    if (r->next.rules == NULL || g->committed < r->next.group
+        || (gw_members_lack(g, r->next.rules) && sv_clock_monotonic_us() < r->next.until_us)) {
         return;
     }
     r->version = r->next.version;
@@ -85,6 +86,7 @@ void gw_site_rules_turn(gw *g) {
     SV_LOG(info, "rules.applied",
            "version %lld from the fleet server is in force, instead of the sections of the file",
            (long long) r->version);
+    gw_members_warn(g, g->config.rules);
 }
 
 typedef struct given_rules {
@@ -102,9 +104,11 @@ static void take_over(gw *g, sv_rules **rules, const given_rules *got) {
     copy(got->sha256, r->next.sha256, sizeof r->next.sha256);
     keep(g, IN_FORCE, got->version, r->next.at_ms, r->next.sha256, got->text);
     r->next.group = sv_writer_group(g->writer);
+    r->next.until_us = sv_clock_monotonic_us() + GW_MEMBERS_WAIT_US;
     r->refused.version = 0;
     forget(g, REFUSED);
     stop_wanting(g);
+    gw_members_lost(g); // it may name groups
 }
 
 void gw_site_rules_faults(const sv_config_faults *faults, size_t room_bytes, sv_textbuf *out) {
@@ -207,6 +211,7 @@ static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *wh
 static void on_look(void *arg) {
     gw *g = arg;
     gw_site_rules *r = &g->site_rules;
+    gw_site_rules_turn(g); // it may have waited long enough
     if (!r->wanted.any || r->under_way || g->full || g->exit_code != 0 || r->looks++ < r->pause) {
         return;
     }

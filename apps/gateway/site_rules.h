@@ -37,8 +37,9 @@ typedef struct gw_site_rules {
         sv_rules *rules; ///< NULL: none
         int64_t version, at_ms;
         char sha256[GW_RULES_SHA256_ROOM];
-        uint64_t group; ///< with which it is on disk
-    } next;             ///< in force as soon as it is on disk
+        uint64_t group;   ///< with which it is on disk
+        int64_t until_us; ///< it waits so long for who is in its groups (monotonic)
+    } next;               ///< in force as soon as it is on disk
     sv_timer *timer;
     int64_t pause; ///< looks until the next try
     int64_t looks; ///< since the last one

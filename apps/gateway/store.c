@@ -19,11 +19,15 @@ extern const char gw_schema_spool[];
 extern const char gw_schema_boot[];
 extern const char gw_schema_spool_alert[];
 extern const char gw_schema_site_rules[];
+extern const char gw_schema_members[];
 extern const char gw_schema_maintenance[];
 extern const char gw_schema_standing[];
 extern const char gw_schema_standing_line[];
 extern const char gw_schema_belief[];
 extern const char gw_schema_usual[];
+extern const char gw_schema_machine[];
+extern const char gw_schema_model[];
+extern const char gw_schema_life_end[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -65,6 +69,7 @@ static void on_committed(void *arg, uint64_t group) {
     gw_act_turn(g);
     gw_seen_turn(g);
     gw_settled(g, group);
+    gw_members_turn(g);
     gw_site_rules_turn(g);
     gw_device_acks_turn(g);
     gw_standing_settled(g);
@@ -200,6 +205,15 @@ void gw_store_availability(gw *g) {
     keep_belief(g);
 }
 
+/// What is appended is not read again soon, and few rows are looked up.
+static sv_err bound_cache(sv_db *db, sv_why *why) {
+    char room[64];
+    sv_textbuf text = SV_TEXTBUF(room);
+    sv_textbuf_addf(&text, "PRAGMA cache_size = -%d", GW_CACHE_BYTES / 1024);
+    SV_TRY(sv_textbuf_end(&text));
+    return sv_db_exec(db, room, why);
+}
+
 sv_err gw_store_open(gw *g, sv_why *why) {
     static const sv_writer_events EVENTS = { .committed = on_committed, .failed = on_failed };
     const sv_db_migration migrations[] = { { "first", gw_schema },
@@ -219,7 +233,11 @@ sv_err gw_store_open(gw *g, sv_why *why) {
                                            { "standing", gw_schema_standing },
                                            { "standing line", gw_schema_standing_line },
                                            { "belief", gw_schema_belief },
-                                           { "usual", gw_schema_usual } };
+                                           { "usual", gw_schema_usual },
+                                           { "machine", gw_schema_machine },
+                                           { "model", gw_schema_model },
+                                           { "life end", gw_schema_life_end },
+                                           { "members", gw_schema_members } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
@@ -228,8 +246,10 @@ sv_err gw_store_open(gw *g, sv_why *why) {
     int64_t written_us = last_written_us(g->config.store.path);
     SV_TRY(sv_db_open_paged(g->config.store.path, GW_PAGE_BYTES, migrations, SV_COUNT(migrations),
                             &db, why));
+    SV_TRY(bound_cache(db, why));
     SV_TRY(sv_writer_open(g->loop, &db, &options, &EVENTS, g, &g->writer, why));
     SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
+    SV_TRY(bound_cache(g->db, why));
     SV_TRY(read_epoch(g, why));
     SV_TRY(restore_availability(g, written_us, why));
     SV_TRY(gw_pack_open(g, why));

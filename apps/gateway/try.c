@@ -162,7 +162,7 @@ static sv_err start(gw_trial *t, sv_rules **candidate, sv_why *why) {
         sv_worker_nice(g->tries.worker, GW_TRY_NICE);
     }
     t->in_force = sv_rules_share(g->config.rules);
-    sv_backtest_open(&t->test, *candidate, t->in_force);
+    sv_backtest_open(&t->test, gw_members_with(g, *candidate), t->in_force);
     *candidate = NULL;
     t->test.other_name = "the rules in force";
     SV_LOG(info, "rules.tried", "a candidate is tried on the last %lld days", (long long) t->days);
@@ -190,6 +190,10 @@ static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *un
     } else if (sv_rules_file_read(reply->body, &candidate, &faults) != SV_OK) {
         gw_site_rules_faults(&faults, sizeof room, &text);
         end(t, 422, sv_textbuf_end(&text) == SV_OK ? room : "it has faults");
+    } else if (gw_members_lack(g, candidate)) {
+        end(t, 409,
+            "it names a group of the fleet server that no rules of this site have named before, so "
+            "who is in it is not known here; list its devices to try it");
     } else if (start(t, &candidate, &why) != SV_OK) {
         end(t, 503, why.text);
     }

@@ -164,6 +164,29 @@ static void a_gateway_that_ends_waits_for_none(void **state) {
     assert_null(f->g.tries.worker);
 }
 
+// [ask-8] [members-8]
+static void a_candidate_has_those_in_its_groups_that_are_in_them_now(void **state) {
+    fixture *f = *state;
+    const sv_member_group pilots = { .name = "pilots", .known = true };
+    f->candidate = "groups: {c: {group: pilots}}\nthresholds: {groups: {c: {high: 80}}}\n";
+    hold(f, "heat", 90, hours_ago(f, 2));
+    assert_int_equal(gw_members_open(&f->g, NULL), SV_OK);
+    assert_int_equal(try_so(f, 1, "{\"days\":7}"), GW_EVENT_DONE);
+    turn_until(f, 1);
+    assert_non_null(strstr(f->answer, "\"status\":409,\"why\":\"it names a group"));
+    assert_int_equal(sv_members_groups(f->g.members.in_force, &pilots, 1, NULL), SV_OK);
+    assert_int_equal(try_so(f, 2, "{\"days\":7}"), GW_EVENT_DONE);
+    turn_until(f, 2);
+    assert_int_equal(found(f, "alerts"), 0);
+    const sv_text in = SV_TEXT("pilots");
+    assert_int_equal(sv_members_put(f->g.members.in_force, SV_TEXT("press-1"), &in, 1, NULL),
+                     SV_OK);
+    assert_int_equal(try_so(f, 3, "{\"days\":7}"), GW_EVENT_DONE);
+    turn_until(f, 3);
+    assert_int_equal(found(f, "alerts"), 1);
+    gw_members_close(&f->g);
+}
+
 int main(void) {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -172,6 +195,7 @@ int main(void) {
         EACH(what_never_leaves_the_site_takes_no_part),
         EACH(one_is_tried_at_a_time_and_other_rules_overtake_it),
         EACH(what_is_too_slow_is_given_up),
+        EACH(a_candidate_has_those_in_its_groups_that_are_in_them_now),
         EACH(a_gateway_that_ends_waits_for_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 // each with a connection and a backoff of its own, so that one that is down holds up nobody else.
 #include "gateway.h"
 #include <base/prng.h>
+#include <codec/compress.h>
 #include <codec/json.h>
 #include <codec/url.h>
 #include <stdio.h>
@@ -44,6 +45,8 @@ static void all_devices_changed(gw *g) {
         device->changed = true;
         device->report_changed = true;
     }
+    gw_machines_untold(g);
+    gw_lives_untold(g);
 }
 
 /// Notes that the peer answered, or not; true when it took the request.
@@ -269,7 +272,7 @@ static void on_batch_due(void *arg) {
     gw_uplink_turn(g);
 }
 
-static void put_device(sv_json_out *out, gw_device *device, int64_t now_us) {
+static void put_device(gw *g, sv_json_out *out, gw_device *device, int64_t now_us) {
     sv_json_open_object(out);
     sv_json_add_str(out, "device_id", device->id);
     sv_json_add_bool(out, "online", device->online);
@@ -287,13 +290,15 @@ static void put_device(sv_json_out *out, gw_device *device, int64_t now_us) {
         device->report_told_us = now_us;
         device->report_changed = false;
     }
+    gw_machine_tell(g, device->id, now_us, out);
+    gw_life_tell(g, device->id, now_us, out);
     sv_json_close_object(out);
     device->changed = false;
     device->told_seen_us = device->last_seen_us;
     device->told_us = now_us;
 }
 
-static void put_devices(const gw *g, sv_json_out *out) {
+static void put_devices(gw *g, sv_json_out *out) {
     int64_t now_us = sv_clock_monotonic_us();
     sv_json_key(out, "devices");
     sv_json_open_array(out);
@@ -302,9 +307,11 @@ static void put_devices(const gw *g, sv_json_out *out) {
         bool seen = gw_device_is_heard_again(device, now_us);
         bool report = device->report_changed && now_us - device->report_told_us >= REPORT_US;
         // Room for one more report; the others follow with the next beat.
-        if ((device->changed || report || seen)
+        bool machine =
+            gw_machine_is_news(g, device->id, now_us) || gw_life_is_news(g, device->id, now_us);
+        if ((device->changed || report || seen || machine)
             && out->buf->len < BODY_BYTES - 2 * SV_HEALTH_BYTES_MAX) {
-            put_device(out, device, now_us);
+            put_device(g, out, device, now_us);
         }
     }
     sv_json_close_array(out);
@@ -337,6 +344,10 @@ static void put_gateway(const gw *g, sv_json_out *out) {
                        gw_availability_share(&g->availability, GW_AVAILABILITY_DAYS, gw_now_us()));
     sv_json_key(out, "rules");
     gw_site_rules_write(g, out);
+    if (gw_models_told(g)) {
+        sv_json_key(out, "models");
+        gw_models_write(g, out);
+    }
     sv_json_close_object(out);
 }
 
@@ -383,7 +394,7 @@ sv_err gw_uplink_open(gw *g, sv_why *why) {
     if (g->config.fleet.url[0] != '\0') {
         SV_TRY(sv_http_client_open(g->loop, g->config.fleet.url, g->tls, TIMEOUT_US, &g->fleet.http,
                                    why));
-        sv_http_client_compress(g->fleet.http, COMPRESS_FROM);
+        sv_http_client_compress(g->fleet.http, COMPRESS_FROM, sv_compress);
     }
     g->batches = (gw_peer){ .name = g->fleet.name, .http = g->fleet.http, .up = true };
     SV_TRY(open_alert_peer(g, why));

@@ -153,8 +153,13 @@ gw_event_end gw_usual_normal(gw *g, int64_t id, const sv_json *data) {
     if (!sv_json_text(sv_json_get(data, "alert"), &alert)
         || !sv_json_text(sv_json_get(data, "device"), &device)
         || !sv_json_text(sv_json_get(data, "sensor"), &sensor)
-        || !sv_json_text(sv_json_get(data, "by"), &by) || !sv_id_is_valid(device)
-        || !sv_id_is_valid(sensor)) {
+        || !sv_json_text(sv_json_get(data, "by"), &by) || !sv_id_is_valid(device)) {
+        return GW_EVENT_REFUSED;
+    }
+    if (sensor.len == 0) {
+        return gw_machine_normal(g, device, alert, by) ? GW_EVENT_DONE : GW_EVENT_IDLE;
+    }
+    if (!sv_id_is_valid(sensor)) {
         return GW_EVENT_REFUSED;
     }
     gw_stream *s = stream_of_alert(g, device, sensor, alert);

@@ -42,7 +42,7 @@ static void what_is_unusual_is_told_with_a_reason_what_was_expected_and_a_score(
     assert_int_equal(
         ask(f,
             "SELECT count(*) FROM alert_post WHERE body ->> 'alertType' = 'ANOMALY' AND body ->> "
-            "'severity' = 'warning' AND body ->> 'message' LIKE 'Value 5% outside what was "
+            "'severity' = 'critical' AND body ->> 'message' LIKE 'Value 5% outside what was "
             "usual%' AND body -> 'data' ->> 'score' BETWEEN 50 AND 100 AND body -> 'data' ->> "
             "'rule' = 'unusual' AND body -> 'data' -> 'expected' ->> 0 BETWEEN -50 AND 50 AND "
             "body -> 'data' -> 'expected' ->> 1 BETWEEN 50 AND 150"),

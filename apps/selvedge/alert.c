@@ -240,12 +240,12 @@ static int cmd_normal(int argc, char **argv) {
     asked a = { .undo = false };
     const sv_fleet_verb verb = {
         .usage = "selvedge alert normal ID",
-        .about =
-            "Say that what an alert about something unusual (ANOMALY, rule unusual) is about "
-            "was normal: its gateway\nremembers it, does not tell its like again, and ends the "
-            "alert. Twice is once.\nExit 1: the alert is about something else; 2: no such "
-            "alert.\n\n"
-            "  selvedge alert normal 0f8fad5bd9cb469fa16570867728950e",
+        .about = "Say that what an alert about something unusual (ANOMALY, rule unusual or "
+                 "unusual-together) is about was normal: its gateway\nremembers it, does not tell "
+                 "its like again, and ends the "
+                 "alert. Twice is once.\nExit 1: the alert is about something else; 2: no such "
+                 "alert.\n\n"
+                 "  selvedge alert normal 0f8fad5bd9cb469fa16570867728950e",
         .plain_max = 1,
         .first = "alert id",
         .missing = "name the alert: selvedge alert list shows the ids",

@@ -5,6 +5,7 @@
 #include "lines.h"
 #include "options.h"
 #include "replay.h"
+#include "rules_members.h"
 #include <base/mem.h>
 #include <codec/json.h>
 #include <math.h>
@@ -21,6 +22,7 @@ _Static_assert((int) SV_OPTION_LIST_MAX <= (int) SV_BACKTEST_TRIPS_MAX,
 typedef struct asked {
     const char *config, *against, *store, *replay, *device, *sensor, *from, *to, *output;
     const char *trips[SV_OPTION_LIST_MAX];
+    const char *groups[SV_OPTION_LIST_MAX + 1];
     const char *labels;
     bool summary, json, detect;
     int64_t from_us, to_us;
@@ -75,6 +77,27 @@ static sv_err load_rules(const char *path, sv_rules **out, sv_why *why) {
         return sv_fail(why, SV_ERR_INVALID, "%u fault%s in %s", faults.count,
                        faults.count == 1 ? "" : "s", path);
     }
+    return SV_OK;
+}
+
+/// Those of the fleet server's groups of whom nothing was said are told of: they are empty.
+static sv_err give_members(const asked *a, sv_rules **rules, sv_why *why) {
+    SV_DEFER(sv_members_drop) sv_members *members = NULL;
+    SV_DEFER(sv_textbuf_drop) sv_textbuf told = SV_TEXTBUF_HEAP(TOLD_BYTES_MAX);
+    SV_TRY(rules_members_read(a->groups, &members, why));
+    SV_TRY(rules_members_give(rules, members, a->config, why));
+    rules_members_show(*rules, members, &told);
+    (void) fputs(told.len > 0 ? told.at : "", stderr);
+    return SV_OK;
+}
+
+/// The other configuration has the same members, as far as it names the groups.
+static sv_err load_other(const asked *a, sv_rules **out, sv_why *why) {
+    SV_DEFER(sv_members_drop) sv_members *members = NULL;
+    SV_DEFER(sv_rules_drop) sv_rules *plain = NULL;
+    SV_TRY(load_rules(a->against, &plain, why));
+    SV_TRY(rules_members_read(a->groups, &members, why));
+    *out = sv_rules_with(plain, members);
     return SV_OK;
 }
 
@@ -296,11 +319,12 @@ static sv_err open_run(run *r, sv_why *why) {
     SV_DEFER(sv_rules_drop) sv_rules *other = NULL;
     if (a->config != NULL) {
         SV_TRY(load_rules(a->config, &rules, why));
+        SV_TRY(give_members(a, &rules, why));
     } else {
         rules = sv_rules_default();
     }
     if (a->against != NULL) {
-        SV_TRY(load_rules(a->against, &other, why));
+        SV_TRY(load_other(a, &other, why));
     }
     sv_backtest_open(&r->test, rules, other);
     rules = other = NULL;
@@ -393,6 +417,7 @@ int cmd_backtest(int argc, char **argv) {
           .kind = SV_OPTION_LIST,
           .target = &a.trips,
           .help = "when a machine stopped; may be given again" },
+        RULES_GROUP_OPTION(&a.groups),
         { .name = "summary",
           .kind = SV_OPTION_FLAG,
           .target = &a.summary,

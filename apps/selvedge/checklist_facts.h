@@ -167,6 +167,8 @@ typedef enum sv_ask {
     SV_ASK_RETIRED_ONLINE,
     SV_ASK_USERS,
     SV_ASK_TOKENS,
+    SV_ASK_VERSIONS,
+    SV_ASK_IMAGES,
     SV_ASK__COUNT
 } sv_ask;
 

@@ -86,6 +86,18 @@ static inline void good_told(sv_facts *facts, sv_ask ask, const char *text) {
     assert_int_equal(sv_json_parse(sv_text_of(text), &told->pages[0], NULL, NULL), SV_OK);
 }
 
+#define GOOD_SHA256 "ab00000000000000000000000000000000000000000000000000000000000000"
+
+static inline void good_images(sv_facts *facts, int counter, int64_t ends_ms) {
+    char room[512];
+    (void) snprintf(room, sizeof room,
+                    "{\"items\":[{\"path\":\"press/1.4.2.img\",\"sha256\":\"" GOOD_SHA256
+                    "\",\"counter\":%d,\"signed_by\":[{\"keyid\":\"k\",\"role\":\"targets\"}]}],"
+                    "\"next\":null,\"trust\":{\"ends\":%lld,\"keys\":[\"k\"]}}",
+                    counter, (long long) ends_ms);
+    good_told(facts, SV_ASK_IMAGES, room);
+}
+
 static inline void good_fleet(sv_facts *facts) {
     static const char NOBODY[] = "{\"items\":[],\"next\":null}";
     good_told(facts, SV_ASK_OVERVIEW,
@@ -114,6 +126,12 @@ static inline void good_fleet(sv_facts *facts) {
     good_told(facts, SV_ASK_TOKENS,
               "{\"items\":[{\"name\":\"admin-token-file\",\"expires\":null},"
               "{\"name\":\"ci\",\"created\":1795924800000,\"expires\":1798516800000}]}");
+    good_told(facts, SV_ASK_VERSIONS,
+              "{\"items\":[{\"product\":\"press\",\"version\":\"1.4.2\",\"sha256\":\"" GOOD_SHA256
+              "\",\"devices\":3,\"counter\":4,\"boot\":{\"confirmed\":2,\"trial\":1,\"overdue\":0,"
+              "\"other\":0,\"unsaid\":0}},{\"product\":null,\"version\":\"2\",\"sha256\":null,"
+              "\"devices\":1,\"counter\":null,\"boot\":{\"unsaid\":1}}]}");
+    good_images(facts, 4, NOW_US / 1000 + 1000);
     facts->clock.proven = true;
 }
 

@@ -20,6 +20,8 @@ static const struct {
     [SV_ASK_REVOKED_ONLINE] = { "/api/v1/devices?standing=revoked&status=online&limit=500", true },
     [SV_ASK_RETIRED_ONLINE] = { "/api/v1/devices?standing=retired&status=online&limit=500", true },
     [SV_ASK_USERS] = { "/api/v1/users?limit=500", true },
+    [SV_ASK_VERSIONS] = { "/api/v1/versions", false },
+    [SV_ASK_IMAGES] = { "/api/v1/images?limit=100", true },
     [SV_ASK_TOKENS] = { "/api/v1/tokens?limit=500", true },
 };
 

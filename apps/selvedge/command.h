@@ -66,6 +66,8 @@ int cmd_model(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_detect(int argc, char **argv);
 int cmd_update(int argc, char **argv);
+int cmd_group(int argc, char **argv);
+int cmd_director(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 

@@ -19,7 +19,7 @@ static const char ABOUT[] =
 
 typedef struct run {
     sv_filter filter;
-    sv_machine_detector detector;
+    sv_machine_detector *detector;
     size_t columns[SV_MACHINE_SENSORS_MAX]; ///< of the sensors
 } run;
 
@@ -41,7 +41,7 @@ static sv_err read_header(run *r, int64_t train_rows, sv_why *why) {
         return sv_fail(why, SV_ERR_INVALID,
                        "the header names no sensor; a time and a column per sensor are wanted");
     }
-    return sv_machine_detector_start(&r->detector, sensors, (uint64_t) train_rows, why);
+    return sv_machine_detector_start(r->detector, sensors, (uint64_t) train_rows, why);
 }
 
 static void print_verdict(const run *r, sv_text time, const sv_machine_verdict *v) {
@@ -57,10 +57,10 @@ static void print_verdict(const run *r, sv_text time, const sv_machine_verdict *
 static void judge_row(run *r, bool whole) {
     sv_text time = SV_TEXT("");
     double values[SV_MACHINE_SENSORS_MAX];
-    for (size_t j = 0; j < r->detector.sensors; j++) {
+    for (size_t j = 0; j < r->detector->sensors; j++) {
         values[j] = whole ? sv_filter_number(&r->filter, r->columns[j]) : SV_NAN;
     }
-    sv_machine_verdict v = sv_machine_detector_take(&r->detector, values);
+    sv_machine_verdict v = sv_machine_detector_take(r->detector, values);
     if (whole) {
         time = r->filter.csv.cells[0];
     }
@@ -105,6 +105,8 @@ int cmd_detect_machine(int argc, char **argv) {
     }
     if (err == SV_OK) {
         SV_DEFER(sv_mem_drop) run *r = sv_mem_new(sizeof *r);
+        SV_DEFER(sv_mem_drop) sv_machine_detector *detector = sv_mem_new(SV_MACHINE_BYTES_MAX);
+        r->detector = detector;
         err = run_rows(r, train_rows, &why);
     }
     return err == SV_OK ? SV_EXIT_DONE : sv_exit_with(err, &why);

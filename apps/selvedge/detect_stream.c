@@ -21,7 +21,7 @@ typedef struct run {
     sv_filter filter;
     size_t time_column, value_column;
     sv_stream_detector detector;
-    sv_sensitivity sensitivity;
+    sv_aim aim;
     int64_t last_us; ///< the latest time so far
 } run;
 
@@ -69,7 +69,7 @@ static void judge_row(run *r, sv_text time, sv_text cell) {
     sv_textbuf reason = SV_TEXTBUF(room);
     if (timed) {
         keep_order(r, at_us);
-        sv_stream_detector_take(&r->detector, at_us, value, r->sensitivity, &verdict);
+        sv_stream_detector_take(&r->detector, at_us, value, r->aim, &verdict);
         if (verdict.score > 0) {
             sv_stream_reason_add(&reason, &verdict);
         }
@@ -121,41 +121,57 @@ static sv_err run_rows(run *r, sv_why *why) {
     }
 }
 
-static sv_err parse_sensitivity(const char *text, sv_sensitivity *out, sv_why *why) {
-    if (!sv_sensitivity_parse(sv_text_of(text), out)) {
+/// `per_week` NULL: as the sensitivity has it.
+static sv_err parse_aim(const char *sensitivity, const char *per_week, sv_aim *out, sv_why *why) {
+    double wanted = 0;
+    if (!sv_sensitivity_parse(sv_text_of(sensitivity), &out->sensitivity)) {
         return sv_fail(why, SV_ERR_INVALID, "--sensitivity is low, normal or high, not '%.60s'",
-                       text);
+                       sensitivity);
     }
+    if (per_week != NULL
+        && (sv_num_parse(sv_text_of(per_week), &wanted) != SV_OK
+            || !(wanted >= SV_AIM_PER_WEEK_MIN && wanted <= SV_AIM_PER_WEEK_MAX))) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--alerts-per-week is a number from 0.01 to 1000, not '%.60s'", per_week);
+    }
+    out->alerts_per_week = wanted;
     return SV_OK;
 }
 
 int cmd_detect_stream(int argc, char **argv) {
     const char *sensitivity = "normal";
+    const char *per_week = NULL;
     const sv_option options[] = {
         { .name = "sensitivity",
           .value = "LEVEL",
           .kind = SV_OPTION_TEXT,
           .target = &sensitivity,
           .help = "how soon an alert is raised: low, normal or high [normal]" },
+        { .name = "alerts-per-week",
+          .value = "N",
+          .kind = SV_OPTION_TEXT,
+          .target = &per_week,
+          .help = "from there on find by itself how unusual it has to be, for about so many" },
     };
-    sv_sensitivity level = SV_SENSITIVITY_NORMAL;
+    sv_aim aim = { SV_SENSITIVITY_NORMAL, 0 };
     const char *plain[2] = { NULL };
     sv_why why = { .text = "" };
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), plain, 1, &why);
     if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge detect stream [--sensitivity low|normal|high]", ABOUT, options,
-                        SV_COUNT(options));
+        sv_options_help(
+            "selvedge detect stream [--sensitivity low|normal|high] [--alerts-per-week N]", ABOUT,
+            options, SV_COUNT(options));
         return SV_EXIT_DONE;
     }
     if (err == SV_OK) {
         err = sv_filter_no_file(plain[0], "stream", &why);
     }
     if (err == SV_OK) {
-        err = parse_sensitivity(sensitivity, &level, &why);
+        err = parse_aim(sensitivity, per_week, &aim, &why);
     }
     if (err == SV_OK) {
         SV_DEFER(sv_mem_drop) run *r = sv_mem_new(sizeof *r);
-        r->sensitivity = level;
+        r->aim = aim;
         r->last_us = INT64_MIN;
         err = run_rows(r, &why);
     }

@@ -3,7 +3,10 @@
 #include "device_add.h"
 #include "device_list.h"
 #include "device_maintenance.h"
+#include "device_renewed.h"
 #include "device_standing.h"
+#include "device_token.h"
+#include "device_update.h"
 #include "fleet_verb.h"
 #include "show.h"
 #include <codec/encode.h>
@@ -219,6 +222,11 @@ int cmd_device(int argc, char **argv) {
         { "retire", "it is gone for good; its history stays", cmd_device_retire },
         { "command", "ask a device to do something", command },
         { "commands", "what a device was asked, by whom, and what became of it", commands },
+        { "update", "one device is to install one image, or not any more", cmd_device_update },
+        { "updates", "what a device runs, and what became of its updates", cmd_device_updates },
+        { "token", "let it ask for updates without a certificate", cmd_device_token },
+        { "versions", "which versions devices run, and how many of them", cmd_device_versions },
+        { "renewed", "say that what was worn of it was replaced", cmd_device_renewed },
         { "maintenance", "say that a device is being worked on: nothing is raised of it",
           cmd_device_maintenance },
     };

@@ -14,7 +14,7 @@ enum { LIMIT_MAX = 1000000 };
 
 typedef struct asked {
     sv_fleet_asked fleet;
-    const char *site, *text, *state, *health, *standing, *sort;
+    const char *site, *text, *state, *health, *standing, *version, *query, *sort;
     int64_t limit;
 } asked;
 
@@ -54,6 +54,8 @@ static sv_err list(void *arg, sv_fleet_api *api, sv_why *why) {
     sv_fleet_path_add(&path, "status", a->state);
     sv_fleet_path_add(&path, "health", a->health);
     sv_fleet_path_add(&path, "standing", a->standing);
+    sv_fleet_path_add(&path, "version", a->version);
+    sv_fleet_path_add(&path, "query", a->query);
     if (sv_textbuf_end(&path) != SV_OK) {
         return sv_fail(why, SV_ERR_INVALID, "the filter is longer than %zu bytes", sizeof room - 1);
     }
@@ -91,16 +93,28 @@ int cmd_device_list(int argc, char **argv) {
           .kind = SV_OPTION_TEXT,
           .target = &a.standing,
           .help = "active, quarantined, revoked, retired or all [all but retired]" },
+        { .name = "version",
+          .value = "VERSION",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.version,
+          .help = "that run exactly this" },
+        { .name = "query",
+          .value = "QUERY",
+          .kind = SV_OPTION_TEXT,
+          .target = &a.query,
+          .help = "that fit it, such as 'version < 1.1' or diverges (they run something else than "
+                  "they should)" },
         { .name = "q",
           .value = "TEXT",
           .kind = SV_OPTION_TEXT,
           .target = &a.text,
-          .help = "with this in its id, site, type or firmware version" },
+          .help = "with this in its id, site, type or version" },
         { .name = "sort",
           .value = "BY",
           .kind = SV_OPTION_TEXT,
           .target = &a.sort,
-          .help = "id, last_seen or urgency (what needs somebody first) [id]" },
+          .help = "id, last_seen, urgency (what needs somebody first) or machine (the worst "
+                  "health first) [id]" },
         { .name = "limit",
           .value = "N",
           .kind = SV_OPTION_INT,
@@ -117,6 +131,7 @@ int cmd_device_list(int argc, char **argv) {
                  "--output json has every device as the API gives it, newest values of four "
                  "sensors included.\n\n"
                  "  selvedge device list --state offline\n"
+                 "  selvedge device list --query 'product = lathe and version < 1.1'\n"
                  "  selvedge device list --sort urgency --limit 10\n"
                  "  selvedge device list --site pune --output json | jq -r '.[].id'",
         .options = options,

@@ -19,6 +19,7 @@ enum {
     DOCTOR_PEERS_MAX = 4,
     DOCTOR_LISTENERS_MAX = 4,
     DOCTOR_FILES_MAX = 12,
+    DOCTOR_KEYS_MAX = 16,
     DOCTOR_CLOCK_APART_S = 60, ///< between two machines; certificates and readings suffer beyond it
 };
 
@@ -28,8 +29,14 @@ typedef enum doctor_step {
     DOCTOR_CERTIFICATE,
     DOCTOR_CLOCK,
     DOCTOR_DISK,
-    DOCTOR_LISTEN, ///< does the program's own port answer?
-    DOCTOR_SOCKET, ///< does the signer's?
+    DOCTOR_LISTEN,   ///< does the program's own port answer?
+    DOCTOR_SOCKET,   ///< does the signer's, or the updater's?
+    DOCTOR_KEYS,     ///< that an updater believes
+    DOCTOR_ROOTS,    ///< that it begins with
+    DOCTOR_SLOTS,    //
+    DOCTOR_BOOT,     ///< what its boot loader remembers
+    DOCTOR_WATCHDOG, //
+    DOCTOR_COUNTER,  ///< of releases, in the TPM
     DOCTOR_NAME,
     DOCTOR_TCP,
     DOCTOR_TLS,
@@ -94,6 +101,24 @@ typedef struct doctor_file {
     bool optional; ///< the program makes it
 } doctor_file;
 
+/// What an updater's configuration names.
+typedef struct doctor_updater {
+    char slots[SV_PATH_MAX]; ///< the folder; empty: the devices
+    char a[SV_PATH_MAX], b[SV_PATH_MAX];
+    bool is_rauc;                               ///< slots and boot loader are RAUC's
+    bool is_swupdate;                           ///< SWUpdate writes the slots
+    char sockets[SV_PATH_MAX];                  ///< of SWUpdate: the folder
+    char release[SV_PATH_MAX];                  ///< os-release of what runs
+    bool is_files;                              ///< slots are archives, and what runs is a tree
+    int64_t room;                               ///< of the largest of either
+    char boot[SV_PATH_MAX], uboot[SV_PATH_MAX]; ///< the script, or fw_env.config; empty: a file
+    char keys[DOCTOR_KEYS_MAX][SV_PATH_MAX];
+    size_t key_count;
+    char image_root[SV_PATH_MAX], director_root[SV_PATH_MAX];
+    char state[SV_PATH_MAX], watchdog[SV_PATH_MAX];
+    uint32_t counter; ///< NV index of the TPM's; 0: none
+} doctor_updater;
+
 /// A program, as its configuration describes it.
 typedef struct doctor_subject {
     char config[SV_PATH_MAX];
@@ -103,7 +128,9 @@ typedef struct doctor_subject {
     bool renews; ///< by itself
     doctor_file files[DOCTOR_FILES_MAX];
     size_t file_count;
-    char socket[SV_PATH_MAX]; ///< the signer's; empty: none is asked
+    char socket[SV_PATH_MAX];         ///< the signer's; empty: none is asked
+    char updater_socket[SV_PATH_MAX]; ///< empty: there is none
+    doctor_updater updater;           ///< of selvedge-updater alone
     doctor_listener listeners[DOCTOR_LISTENERS_MAX];
     size_t listener_count;
     doctor_peer peers[DOCTOR_PEERS_MAX];
@@ -117,7 +144,18 @@ sv_err doctor_read_text(sv_text yaml, const char *file, doctor_subject *out, sv_
 /// Configuration (by the program itself), permissions, certificate, clock, disk; false when what it
 /// would show to peers cannot be used.
 bool doctor_look_at_files(const doctor_subject *subject, doctor_report *report);
-/// Its own ports, the signer's socket, its peers.
+/// Keys, roots, slots, boot loader, room and watchdog of an updater.
+void doctor_look_at_updater(const doctor_subject *subject, doctor_report *report);
+/// The part of trees; the most that an archive may have.
+uint64_t doctor_look_at_trees(const doctor_updater *updater, const char *of, doctor_report *report);
+/// The part of RAUC, by its own configuration.
+void doctor_look_at_rauc(const char *path, const char *of, doctor_report *report);
+/// The one that RAUC would take; the first place where there is none.
+const char *doctor_rauc_conf(void);
+/// The part of `counter: tpm`; nothing is said where that is not asked for.
+void doctor_look_at_counter(const doctor_updater *updater, const char *of, doctor_report *report);
+void doctor_ask_updater(const doctor_subject *subject, const char *path, doctor_report *report);
+/// Its own ports, the signer's and the updater's socket, its peers.
 void doctor_look_around(const doctor_subject *subject, bool usable, doctor_report *report);
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110) in microseconds.

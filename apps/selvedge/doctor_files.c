@@ -319,5 +319,8 @@ bool doctor_look_at_files(const doctor_subject *subject, doctor_report *report) 
             judge_disk(subject->files[i].path, subject->config, report);
         }
     }
+    if (strcmp(subject->program, "selvedge-updater") == 0) {
+        doctor_look_at_updater(subject, report);
+    }
     return usable;
 }

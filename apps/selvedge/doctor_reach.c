@@ -387,6 +387,9 @@ void doctor_look_around(const doctor_subject *subject, bool usable, doctor_repor
     if (subject->socket[0] != '\0') {
         try_socket(subject, report);
     }
+    if (subject->updater_socket[0] != '\0') {
+        doctor_ask_updater(subject, subject->updater_socket, report);
+    }
     for (size_t i = 0; i < subject->peer_count; i++) {
         doctor_peer peer = subject->peers[i];
         // Without a certificate of ours: as far as TCP, which is worth knowing.

@@ -4,7 +4,9 @@
 
 #include <codec/config.h>
 #include <crypto/key_store.h>
+#include <crypto/tpm_counter.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MQTT_PORT = 8883, DEVICE_PORT = 8444, OPERATOR_PORT = 8443 };
@@ -121,6 +123,8 @@ static void read_agent(const sv_config_node *root, doctor_subject *out) {
         spool->folder = true;
         spool->optional = true;
     }
+    (void) copy(value_of(root, "update", "socket"), out->updater_socket,
+                sizeof out->updater_socket);
     doctor_peer *gateway = add_peer(out, "the gateway");
     gateway->port = port_of(value_of(root, "gateway", "port"), MQTT_PORT);
     gateway->foreign = sv_text_is(value_of(root, "gateway", "acks"), "true");
@@ -228,6 +232,83 @@ static void read_signer(const sv_config_node *root, doctor_subject *out) {
     (void) copy(value_of(root, NULL, "socket"), out->socket, sizeof out->socket);
 }
 
+static void read_key_files(const sv_config_node *keys, doctor_updater *out) {
+    if (keys == NULL || sv_config_node_kind(keys) != SV_CONFIG_LIST) {
+        return;
+    }
+    for (size_t i = 0; i < sv_config_node_count(keys) && out->key_count < DOCTOR_KEYS_MAX; i++) {
+        const sv_config_node *key = sv_config_node_at(keys, i, NULL);
+        if (sv_config_node_kind(key) == SV_CONFIG_SCALAR
+            && copy(sv_config_node_text(key), out->keys[out->key_count], SV_PATH_MAX)) {
+            out->key_count++;
+        }
+    }
+}
+
+/// Of the updater's keys this one alone; what is wrong in the others the updater itself says.
+static void read_room(const sv_config_node *root, doctor_updater *out) {
+    static const sv_config_key KEYS[] = {
+        { .name = "room",
+          .type = SV_CONFIG_BYTES,
+          .offset = offsetof(doctor_updater, room),
+          .fallback = "1GiB" },
+        { .name = NULL },
+    };
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "" };
+    (void) (sv_config_read(root, KEYS, out, &faults) == SV_OK);
+}
+
+static void read_swupdate(const sv_config_node *root, doctor_updater *out) {
+    if (!copy(value_of(root, "installer", "sockets"), out->sockets, sizeof out->sockets)) {
+        (void) snprintf(out->sockets, sizeof out->sockets, "/run/swupdate");
+    }
+    if (!copy(value_of(root, "installer", "release"), out->release, sizeof out->release)) {
+        (void) snprintf(out->release, sizeof out->release, "/etc/os-release");
+    }
+}
+
+/// `tpm`, or {tpm: 0x…}.
+static uint32_t counter_of(const sv_config_node *root) {
+    char index[16];
+    if (sv_text_is(value_of(root, NULL, "counter"), "tpm")) {
+        return SV_TPM_COUNTER_INDEX;
+    }
+    return copy(value_of(root, "counter", "tpm"), index, sizeof index)
+               ? (uint32_t) strtoul(index, NULL, 16)
+               : 0;
+}
+
+static void read_updater(const sv_config_node *root, doctor_subject *out) {
+    doctor_updater *updater = &out->updater;
+    out->program = "selvedge-updater";
+    (void) copy(value_of(root, NULL, "slots"), updater->slots, sizeof updater->slots);
+    (void) copy(value_of(root, "slots", "a"), updater->a, sizeof updater->a);
+    (void) copy(value_of(root, "slots", "b"), updater->b, sizeof updater->b);
+    (void) copy(value_of(root, "boot", "script"), updater->boot, sizeof updater->boot);
+    (void) copy(value_of(root, "boot", "u-boot"), updater->uboot, sizeof updater->uboot);
+    (void) copy(value_of(root, NULL, "image_root"), updater->image_root,
+                sizeof updater->image_root);
+    (void) copy(value_of(root, NULL, "director_root"), updater->director_root,
+                sizeof updater->director_root);
+    (void) copy(value_of(root, NULL, "state"), updater->state, sizeof updater->state);
+    (void) copy(value_of(root, NULL, "watchdog"), updater->watchdog, sizeof updater->watchdog);
+    const sv_config_node *installer = sv_config_node_get(root, "installer");
+    bool map = installer != NULL && sv_config_node_kind(installer) == SV_CONFIG_MAP;
+    updater->is_swupdate = map && sv_config_node_get(installer, "swupdate") != NULL;
+    updater->is_rauc = map && !updater->is_swupdate;
+    if (updater->is_swupdate) {
+        read_swupdate(root, updater);
+    }
+    updater->is_files = sv_text_is(value_of(root, NULL, "installer"), "files");
+    updater->counter = counter_of(root);
+    read_room(root, updater);
+    read_key_files(sv_config_node_get(root, "keys"), updater);
+    if (!copy(value_of(root, NULL, "socket"), out->updater_socket, sizeof out->updater_socket)) {
+        (void) snprintf(out->updater_socket, sizeof out->updater_socket,
+                        "/run/selvedge/updater.sock");
+    }
+}
+
 sv_err doctor_read_text(sv_text yaml, const char *file, doctor_subject *out, sv_why *why) {
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = file };
     SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
@@ -244,6 +325,8 @@ sv_err doctor_read_text(sv_text yaml, const char *file, doctor_subject *out, sv_
     (void) (map && copy(value_of(root, NULL, "id"), out->id, sizeof out->id));
     if (map && sv_config_node_get(root, "operator") != NULL) {
         read_fleet(root, out);
+    } else if (map && sv_config_node_get(root, "director_root") != NULL) {
+        read_updater(root, out);
     } else if (map && sv_config_node_get(root, "site") != NULL) {
         read_gateway(root, out);
     } else if (map && sv_config_node_get(root, "gateway") != NULL) {
@@ -253,8 +336,8 @@ sv_err doctor_read_text(sv_text yaml, const char *file, doctor_subject *out, sv_
         read_signer(root, out);
     } else {
         return sv_fail(why, SV_ERR_INVALID,
-                       "'%.120s' is no configuration of an agent, a gateway, a fleet server or a "
-                       "signer",
+                       "'%.120s' is no configuration of an agent, an updater, a gateway, a fleet "
+                       "server or a signer",
                        file);
     }
     return SV_OK;

@@ -4,6 +4,7 @@
 #include <base/test.h>
 #include <base/time.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const doctor_file *file_of(const doctor_subject *subject, const char *path) {
@@ -91,6 +92,52 @@ static void a_server_needs_its_doors_and_the_signer(void **state) { // [doctor-1
     assert_true(file_of(&s, "/srv/pki/ca.key")->secret);
 }
 
+static void an_updater_needs_what_it_believes_and_where_it_writes(void **state) { // [doctor-4]
+    (void) state;
+    static doctor_subject s;
+    read_good("id: p\nslots: {a: /dev/x2, b: /dev/x3}\nboot: {script: /bin/b, a: A, b: B}\n"
+              "keys: [a.pub, b.pub]\nimage_root: i.json\ndirector_root: d.json\n"
+              "state: /var/lib/u\nwatchdog: /dev/watchdog\n",
+              &s);
+    assert_string_equal(s.program, "selvedge-updater");
+    assert_string_equal(s.updater_socket, "/run/selvedge/updater.sock");
+    assert_string_equal(s.updater.slots, "");
+    assert_string_equal(s.updater.b, "/dev/x3");
+    assert_string_equal(s.updater.boot, "/bin/b");
+    assert_int_equal(s.updater.key_count, 2);
+    assert_string_equal(s.updater.keys[1], "b.pub");
+    assert_false(s.updater.is_rauc);
+    read_good("id: p\nslots: /s\ninstaller: {rauc: [r.0, r.1]}\nboot: file\nkeys: 7\n"
+              "image_root: i\ndirector_root: d\nsocket: /s.sock\nstate: /s\n",
+              &s);
+    assert_true(s.updater.is_rauc);
+    assert_false(s.updater.is_files);
+    assert_int_equal(s.updater.key_count, 0);
+    assert_string_equal(s.updater_socket, "/s.sock");
+    read_good("id: p\nslots: {a: /dev/x2, b: /dev/x3}\ninstaller: {swupdate: ['s,a', 's,b']}\n"
+              "boot: {u-boot: /e}\nimage_root: i\ndirector_root: d\nstate: /s\n",
+              &s);
+    assert_true(s.updater.is_swupdate && !s.updater.is_rauc);
+    assert_string_equal(s.updater.sockets, "/run/swupdate");
+    assert_string_equal(s.updater.release, "/etc/os-release");
+    read_good("id: p\nslots: /s\ninstaller: {swupdate: ['s,a', 's,b'], sockets: /r, release: /o}\n"
+              "boot: {u-boot: /e}\nimage_root: i\ndirector_root: d\nstate: /s\n",
+              &s);
+    assert_string_equal(s.updater.sockets, "/r");
+    assert_string_equal(s.updater.release, "/o");
+    read_good("id: p\nslots: /s\ninstaller: files\nroom: 200MiB\nkeys: [a.pub]\n"
+              "image_root: i\ndirector_root: d\nstate: /s\n",
+              &s);
+    assert_true(s.updater.is_files);
+    assert_false(s.updater.is_rauc);
+    assert_int_equal(s.updater.room, 200 * 1024 * 1024);
+    read_good("id: p\nslots: /s\ninstaller: files\nimage_root: i\ndirector_root: d\n", &s);
+    assert_int_equal(s.updater.room, 1024 * 1024 * 1024);
+    read_good("id: p\ngateway: {host: g}\nupdate: {socket: /u.sock}\n", &s);
+    assert_string_equal(s.program, "selvedge-agent");
+    assert_string_equal(s.updater_socket, "/u.sock");
+}
+
 static void what_is_no_configuration_of_ours_is_said(void **state) { // [doctor-1]
     (void) state;
     static doctor_subject s;
@@ -156,14 +203,51 @@ a_report_names_each_thing_once_and_counts_its_faults(void **state) { // [doctor-
     assert_int_equal(report->count, DOCTOR_FINDINGS_MAX);
 }
 
+static void rauc_has_to_remember_what_it_installed(void **state) { // [doctor-5] [rauc-9]
+    (void) state;
+    static const struct {
+        const char *conf;
+        doctor_verdict verdict;
+    } CASES[] = {
+        { "[system]\ncompatible=x\nstatusfile=/data/rauc.status\n", DOCTOR_GOOD },
+        { "[system]\n data-directory = /data/rauc \n[slot.a.0]\n", DOCTOR_GOOD },
+        { "[system]\ncompatible=x\n", DOCTOR_BAD },
+        { "[system]\nstatusfile=per-slot\n", DOCTOR_BAD },
+        { "[system]\nstatusfile=\n", DOCTOR_BAD },
+        { "[system]\n#statusfile=/x\n[handlers]\nstatusfile=/x\n", DOCTOR_BAD },
+        { "", DOCTOR_BAD },
+        { NULL, DOCTOR_SKIPPED },
+    };
+    char folder[] = "/tmp/selvedge-doctor-XXXXXX";
+    char path[SV_PATH_MAX];
+    assert_non_null(mkdtemp(folder));
+    (void) snprintf(path, sizeof path, "%s/system.conf", folder);
+    for (size_t i = 0; i < SV_COUNT(CASES); i++) {
+        static doctor_report report;
+        report.count = 0;
+        if (CASES[i].conf != NULL) {
+            assert_int_equal(sv_disk_replace(path, sv_text_of(CASES[i].conf), 0600, NULL), SV_OK);
+        } else {
+            assert_int_equal(remove(path), 0);
+        }
+        doctor_look_at_rauc(path, "updater.yaml", &report);
+        assert_int_equal(report.count, 1);
+        assert_int_equal(report.findings[0].verdict, CASES[i].verdict);
+        assert_int_equal(report.findings[0].step, DOCTOR_BOOT);
+    }
+    assert_int_equal(sv_disk_remove_tree(folder, NULL), SV_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_agent_needs_its_gateway_and_the_door_where_it_renews),
         cmocka_unit_test(a_gateway_needs_its_ports_the_fleet_server_and_who_takes_alerts),
         cmocka_unit_test(a_server_needs_its_doors_and_the_signer),
+        cmocka_unit_test(an_updater_needs_what_it_believes_and_where_it_writes),
         cmocka_unit_test(what_is_no_configuration_of_ours_is_said),
         cmocka_unit_test(a_date_of_http_is_read),
         cmocka_unit_test(a_report_names_each_thing_once_and_counts_its_faults),
+        cmocka_unit_test(rauc_has_to_remember_what_it_installed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 // `selvedge firmware install`
 #include "command.h"
 #include "firmware.h"
+#include "firmware_release.h"
 #include "firmware_slots.h"
 #include "update_image.h"
 #include <base/mem.h>
@@ -16,6 +17,7 @@ enum { HEADER_FILE_MAX = SV_BOOT_HEADER_BYTES + 1 };
 
 typedef struct asked {
     const char *image, *dir, *key, *signature, *header, *version, *output;
+    const char *root, *target, *keys; ///< of a release
     int64_t counter, cut_after, seed;
     bool again, json;
 } asked;
@@ -31,7 +33,17 @@ static sv_err check_asked(asked *a, sv_why *why) {
             "--header says it all: --signature, --release and --counter are for an image "
             "without one");
     }
-    return SV_OK;
+    bool is_said = a->header != NULL || a->signature != NULL || a->version != NULL;
+    if (a->root != NULL && (is_said || a->counter != 0)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--root is for a release, which says it all: --header, --signature, "
+                       "--release and --counter are for an image");
+    }
+    return a->root == NULL && (a->target != NULL || a->keys != NULL)
+               ? sv_fail(why, SV_ERR_INVALID,
+                         "--target and --keys are for a release: name the root that it is judged "
+                         "from with --root")
+               : SV_OK;
 }
 
 static sv_err read_header(const asked *a, uint8_t out[SV_BOOT_HEADER_BYTES], sv_why *why) {
@@ -109,6 +121,37 @@ static sv_err make_header(firmware_slots *slots, const asked *a, update_file *im
     return sv_boot_header_sign(&header, key, out, why);
 }
 
+/// The boot header of a release that was judged: its own, which one of the keys that are trusted
+/// there has to have signed. Where none is, the folder's key signs what the root vouches for.
+static sv_err header_of_release(firmware_slots *slots, const firmware_release *release,
+                                uint8_t out[SV_BOOT_HEADER_BYTES], sv_why *why) {
+    const sv_target *target = &release->target;
+    sv_boot_header header;
+    if (slots->keys.file_count > 0) {
+        sv_err err = sv_boot_header_of(target, &header, why);
+        if (err == SV_OK) {
+            memcpy(out, target->boot, SV_BOOT_HEADER_BYTES);
+        }
+        return err == SV_ERR_NOT_FOUND
+                   ? sv_fail(why, SV_ERR_UNTRUSTED,
+                             "'%s' trusts keys, and '%.160s' has no boot header by one of them: "
+                             "sign it with a boot key (selvedge update keys new boot)",
+                             slots->dir, release->path)
+                   : err;
+    }
+    header = (sv_boot_header){ .image_bytes = target->length,
+                               .counter = target->counter,
+                               .hardware_count = (unsigned) target->hardware_count };
+    memcpy(header.digest, target->digest, sizeof header.digest);
+    memcpy(header.product, target->product, sizeof target->product);
+    memcpy(header.version, target->version, sizeof target->version);
+    memcpy(header.slot, target->slot, sizeof target->slot);
+    memcpy(header.hardware, target->hardware, sizeof target->hardware);
+    SV_DEFER(sv_key_drop) struct evp_pkey_st *key = NULL;
+    SV_TRY(firmware_slots_own_key(slots, &key, why));
+    return sv_boot_header_sign(&header, key, out, why);
+}
+
 /// From where it is wanted to the end. Where somebody else has said what the image is, what goes in
 /// is hashed: another file is found before it is read back, and not written again.
 static sv_err push(firmware_slots *slots, update_file *image, bool foreign, sv_why *why) {
@@ -149,7 +192,16 @@ static sv_err push_and_install(firmware_slots *slots, update_file *image, bool f
     return err;
 }
 
-static sv_err install(firmware_slots *slots, const asked *a, update_file *image, sv_why *why) {
+static sv_err find_header(firmware_slots *slots, const asked *a, update_file *image,
+                          const firmware_release *release, const firmware_next *next,
+                          uint8_t out[SV_BOOT_HEADER_BYTES], sv_why *why) {
+    return release != NULL     ? header_of_release(slots, release, out, why)
+           : a->header != NULL ? read_header(a, out, why)
+                               : make_header(slots, a, image, next, out, why);
+}
+
+static sv_err install(firmware_slots *slots, const asked *a, update_file *image,
+                      const firmware_release *release, sv_why *why) {
     uint8_t header[SV_BOOT_HEADER_BYTES];
     firmware_next next;
     SV_TRY(firmware_slots_make(slots, image->bytes.length, why));
@@ -157,8 +209,7 @@ static sv_err install(firmware_slots *slots, const asked *a, update_file *image,
     SV_TRY(firmware_slots_next(slots, false, &next, why));
     slots->boot_file.running = next.choice.slot;
     SV_TRY(sv_engine_wake(&slots->engine, why));
-    SV_TRY(a->header != NULL ? read_header(a, header, why)
-                             : make_header(slots, a, image, &next, header, why));
+    SV_TRY(find_header(slots, a, image, release, &next, header, why));
     sv_boot_header said;
     bool readable = sv_boot_header_read(header, sizeof header, &said) == SV_BOOT_GOOD;
     if (readable && said.image_bytes != image->bytes.length) {
@@ -184,11 +235,29 @@ static int finish(firmware_slots *slots, const asked *a, sv_err err, sv_why *why
     return err != SV_OK ? sv_exit_with(err, why) : last != SV_OK ? sv_exit_with(last, &shown) : 0;
 }
 
+/// A file, or what a release has in it.
+static sv_err open_image(const asked *a, update_file *image, firmware_release **release,
+                         sv_why *why) {
+    const firmware_release_asked wish = {
+        .where = a->image, .root = a->root, .target = a->target, .keys = a->keys
+    };
+    if (a->root == NULL) {
+        return update_file_open(a->image, image, why);
+    }
+    SV_TRY(firmware_release_open(&wish, release, why));
+    const sv_target *target = &(*release)->target;
+    *image = (update_file){ .fd = -1, .bytes = (*release)->bytes, .path = (*release)->path };
+    (void) fprintf(stderr, "%s: %s %s, release counter %u, signed by enough\n", image->path,
+                   target->product, target->version, target->counter);
+    return SV_OK;
+}
+
 static int run(const asked *a, sv_why *why) {
+    SV_DEFER(firmware_release_drop) firmware_release *release = NULL;
     SV_DEFER(update_file_drop) update_file image = { .fd = -1 };
     SV_DEFER(sv_mem_drop) firmware_slots *slots = sv_mem_new(sizeof *slots);
     slots->lock = -1;
-    sv_err err = update_file_open(a->image, &image, why);
+    sv_err err = open_image(a, &image, &release, why);
     if (err != SV_OK) {
         return sv_exit_with(err, why);
     }
@@ -196,7 +265,7 @@ static int run(const asked *a, sv_why *why) {
                               (uint64_t) a->seed, why);
     int code = 0;
     if (err == SV_OK) {
-        err = install(slots, a, &image, why);
+        err = install(slots, a, &image, release, why);
         sv_engine_end(&slots->engine);
         code = finish(slots, a, err, why);
     } else {
@@ -218,6 +287,12 @@ int firmware_install(int argc, char **argv) {
           "the image's boot header, signed by a key that is trusted there", false, 0, 0 },
         { "signature", "SIG", SV_OPTION_TEXT, &a.signature,
           "the image's signature (firmware sign), by a key that is trusted there", false, 0, 0 },
+        { "root", "FILE", SV_OPTION_TEXT, &a.root,
+          "IMAGE is a repository's folder or a bundle, judged from this root", false, 0, 0 },
+        { "target", "PATH", SV_OPTION_TEXT, &a.target, "the image in it [the only one]", false, 0,
+          0 },
+        { "keys", "DIR", SV_OPTION_TEXT, &a.keys,
+          "the folder of keys of who signed it, for a sealed one", false, 0, 0 },
         { "release", "VERSION", SV_OPTION_TEXT, &a.version,
           "what an image without --header is called [its counter]", false, 0, 0 },
         { "counter", "N", SV_OPTION_INT, &a.counter,
@@ -234,13 +309,17 @@ int firmware_install(int argc, char **argv) {
     sv_err err = sv_options_parse(argc, argv, options, SV_COUNT(options), plain, 1, &why);
     a.image = plain[0];
     if (err == SV_ERR_STATE) {
-        sv_options_help("selvedge firmware install IMAGE --slots DIR [--power-cut-after N]",
-                        "Install an image as a device does: into the slot that does not run, read "
-                        "back, armed for a trial.\nDIR has two slots as files. Where no key is "
-                        "trusted in DIR/keys, one made for DIR signs.\nThen: selvedge firmware "
-                        "boot --slots DIR --healthy (or --failing).\n\n"
-                        "example: selvedge firmware install rootfs.img --slots slots",
-                        options, SV_COUNT(options));
+        sv_options_help(
+            "selvedge firmware install IMAGE --slots DIR [--power-cut-after N]",
+            "Install an image as a device does: into the slot that does not run, read "
+            "back, armed for a trial.\nDIR has two slots as files. Where no key is "
+            "trusted in DIR/keys, one made for DIR signs.\nA release of `selvedge update "
+            "publish` or `bundle` is judged from --root, as on a device.\nThen: "
+            "selvedge firmware boot --slots DIR --healthy (or --failing).\n\n"
+            "example: selvedge firmware install rootfs.img --slots slots\n"
+            "example: selvedge firmware install release.tar --root root.json --keys "
+            "keys --slots slots",
+            options, SV_COUNT(options));
         return SV_EXIT_DONE;
     }
     err = err == SV_OK ? check_asked(&a, &why) : err;

@@ -7,7 +7,7 @@
 #include "command.h"
 #include "fleet_api.h"
 
-enum { SV_FLEET_PLAIN_MAX = 4, SV_FLEET_OPTIONS_MAX = 16, SV_FLEET_PAGE = 100 };
+enum { SV_FLEET_PLAIN_MAX = 4, SV_FLEET_OPTIONS_MAX = 32, SV_FLEET_PAGE = 100 };
 
 /// What a person typed, beside the verb's own options.
 typedef struct sv_fleet_asked {

@@ -247,6 +247,27 @@ static void show_rules(const sv_json *root) {
     }
 }
 
+/// Of the fleet server, that the rules name.
+static void show_groups(const sv_json *root) {
+    const sv_json *groups = sv_json_get(sv_json_get(root, "groups"), "groups");
+    for (size_t i = 0; i < sv_json_count(groups); i++) {
+        const sv_json *group = sv_json_at(groups, i);
+        bool known = false;
+        sv_text name = SV_TEXT("");
+        int64_t devices = 0;
+        (void) sv_json_bool(sv_json_get(group, "known"), &known);
+        (void) sv_json_text(sv_json_get(group, "name"), &name);
+        (void) sv_json_int(sv_json_get(group, "devices"), &devices);
+        (void) printf("%s" SV_TEXT_FMT, i == 0 ? "groups    " : ", ", SV_TEXT_ARG(name));
+        if (known) {
+            (void) printf(" %lld", (long long) devices);
+        } else {
+            (void) printf(" NOT KNOWN, so it matches nobody");
+        }
+    }
+    (void) printf("%s", sv_json_count(groups) > 0 ? "\n" : "");
+}
+
 static void show_work(const sv_json *one, bool first) {
     sv_text device = sv_show_words(one, "device");
     sv_text why = sv_show_words(one, "why");
@@ -325,9 +346,11 @@ static void show(const sv_json *root) {
                   alerts);
     show_clocks(root);
     show_rules(root);
+    show_groups(root);
     show_maintenance(root);
     show_standing(root);
     show_store(root);
+    gateway_show_cache(sv_json_get(root, "cache"));
     show_uplink(root);
 }
 

@@ -24,4 +24,7 @@ const char *gateway_bytes(double value, char room[32]);
 /// `streams` as /v1/streams gives them, `uplink` of /v1/status. `all`: they are those of the site.
 void gateway_sensors_show(const sv_json *streams, const sv_json *uplink, bool all);
 
+/// The artifact cache, as the gateway's status has it; NULL: it has none.
+void gateway_show_cache(const sv_json *cache);
+
 #endif

@@ -9,6 +9,8 @@ static const sv_command COMMANDS[] = {
     { "pki", "certificates: make a CA, issue, sign, verify, revoke", cmd_pki },
     { "firmware", "make a key, sign, verify and install a firmware file", cmd_firmware },
     { "update", "which firmware exists, and who says so: keys, sign, publish", cmd_update },
+    { "director", "what devices are told to run: a new key for who signs it", cmd_director },
+    { "group", "names for devices, as lists or queries: list, show, set, delete, ask", cmd_group },
     { "gateway", "how a gateway is doing; check its configuration", cmd_gateway },
     { "device", "the devices: list, show, add, revoke, ask one to do something", cmd_device },
     { "alert", "the alert inbox: list, show, acknowledge", cmd_alert },

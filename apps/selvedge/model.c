@@ -53,6 +53,12 @@ int cmd_model(int argc, char **argv) {
         { "train", "learn from machines of the past", cmd_model_train },
         { "predict", "remaining life of machines, or the class of rows", cmd_model_predict },
         { "show", "a model's card: made from what, and how good", cmd_model_show },
+        { "put", "hand a signed model to the fleet server", cmd_model_put },
+        { "list", "the fleet server's models, or what runs at a site", cmd_model_list },
+        { "shadow", "run it at a site without alerts", cmd_model_shadow },
+        { "live", "let it raise alerts at a site", cmd_model_live },
+        { "rollback", "go back to what was live before", cmd_model_rollback },
+        { "off", "run it at a site no more", cmd_model_off },
     };
     return sv_command_run("selvedge model",
                           "How long will it last, or what is wrong with it? Trees, learnt from "

@@ -17,6 +17,8 @@ enum { MACHINES_MAX = 65536, NO_UNIT = 0 };
 typedef struct machine {
     uint32_t unit, cycle;
     sv_remaining last;
+    double probability; ///< of classes: of the one to tell
+    unsigned named;
     sv_wear wear;
 } machine;
 
@@ -37,9 +39,12 @@ static const char ABOUT[] =
     "in ten fail\n"
     "between low and high. NASA's units come in the order of their numbers, machines of a CSV file "
     "in the\n"
-    "order in which they came. Of classes one line per row: probability,label. The probability is "
-    "that of the\n"
-    "class looked for, of more than two that of the one named. A row that is broken gives "
+    "order in which they came. Of classes one line per row, or per machine where they are of "
+    "lives: "
+    "\n"
+    "probability,label. The probability is that of the class looked for, of more than two that of "
+    "the one\n"
+    "named. A row that is broken gives "
     "\"nan,\".";
 
 // ---- columns by name ----------------------------------------------------------------------------
@@ -115,10 +120,27 @@ static sv_err machine_of(run *r, sv_text name, uint32_t unit, machine **out, sv_
     return SV_OK;
 }
 
+/// Of two classes the probability of the second is told, of more that of the one that is named.
+static unsigned told_of(const sv_model *model, unsigned named) {
+    return model->classes == 2 ? 1 : named;
+}
+
+static void print_answer(const run *r, unsigned named, double probability) {
+    (void) printf("%.6g,", probability);
+    sv_filter_print(r->model.class_name[named]);
+    (void) putchar('\n');
+}
+
 static void live(run *r, machine *of, const double *row) {
     r->rows++;
     sv_recipe_push(&r->model.recipe, &of->wear, row, r->features);
-    sv_model_remaining(&r->model, r->features, &of->last);
+    if (r->model.task == SV_MODEL_RUL) {
+        sv_model_remaining(&r->model, r->features, &of->last);
+        return;
+    }
+    double probability[SV_MODEL_CLASSES_MAX];
+    of->named = sv_model_classify(&r->model, r->features, probability);
+    of->probability = probability[told_of(&r->model, of->named)];
 }
 
 static int by_unit(const void *a, const void *b) {
@@ -137,7 +159,11 @@ static void print_machines(const run *r, bool by_number) {
     }
     for (size_t i = 0; i < count; i++) {
         const sv_remaining *of = &all[i]->last;
-        (void) printf("%.6g,%.6g,%.6g\n", of->estimate, of->low, of->high);
+        if (r->model.task == SV_MODEL_CLASS) {
+            print_answer(r, all[i]->named, all[i]->probability);
+        } else {
+            (void) printf("%.6g,%.6g,%.6g\n", of->estimate, of->low, of->high);
+        }
     }
 }
 
@@ -216,9 +242,7 @@ static void print_class(run *r, const sv_csv *csv) {
     csv_values(r, csv, row);
     sv_recipe_push(&r->model.recipe, NULL, row, r->features);
     unsigned named = sv_model_classify(&r->model, r->features, probability);
-    (void) printf("%.6g,", probability[r->model.classes == 2 ? 1 : named]);
-    sv_filter_print(r->model.class_name[named]);
-    (void) putchar('\n');
+    print_answer(r, named, probability[told_of(&r->model, named)]);
 }
 
 /// A broken row costs itself alone, and keeps its line.
@@ -238,13 +262,17 @@ static sv_err run_classes(run *r, sv_csv *csv, sv_why *why) {
     }
 }
 
+static bool is_of_lives(const sv_model *model) {
+    return model->recipe.kind == SV_RECIPE_LIFE;
+}
+
 // ---- the command --------------------------------------------------------------------------------
 
 static sv_err run_csv(run *r, sv_why *why) {
     SV_DEFER(sv_mem_drop) sv_csv *csv = sv_mem_new(sizeof *csv);
     SV_TRY(sv_csv_begin(csv, stdin, why));
     SV_TRY(find_columns(r, csv, why));
-    return r->model.task == SV_MODEL_RUL ? run_lives(r, csv, why) : run_classes(r, csv, why);
+    return is_of_lives(&r->model) ? run_lives(r, csv, why) : run_classes(r, csv, why);
 }
 
 static sv_err run_model(run *r, const char *path, bool is_cmapss, sv_why *why) {
@@ -253,7 +281,7 @@ static sv_err run_model(run *r, const char *path, bool is_cmapss, sv_why *why) {
     if (setvbuf(stdout, NULL, _IOLBF, BUFSIZ) != 0) { // an answer is there when its row is
         return sv_fail(why, SV_ERR_IO, "cannot write line by line");
     }
-    if (is_cmapss && r->model.task != SV_MODEL_RUL) {
+    if (is_cmapss && !is_of_lives(&r->model)) {
         return sv_fail(why, SV_ERR_INVALID,
                        "'%.60s' tells classes of rows; NASA's format holds lives", path);
     }

@@ -17,6 +17,7 @@ typedef struct making {
     uint8_t place[SV_RECIPE_COLUMNS_MAX][SV_MODEL_CATEGORIES_MAX]; ///< of a code, in order of names
     uint8_t class_place[SV_MODEL_CLASSES_MAX];
     uint32_t *life; ///< rows of each machine
+    uint8_t *end;   ///< classes of lives: what each machine's end was; 0: it was renewed in time
 } making;
 
 // ---- columns ------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ static const char *why_not(const making *of, const model_data_column *column) {
     if (column->is_text && column->texts > SV_MODEL_CATEGORIES_MAX) {
         return "it holds more than 16 different texts";
     }
-    if (column->is_text && of->plan->task == SV_MODEL_RUL) {
+    if (column->is_text && (of->plan->task == SV_MODEL_RUL || of->plan->within > 0)) {
         return "it holds text, and a machine's course is told by numbers";
     }
     return column->is_steady && of->data->rows > 2 ? "it counts the rows" : NULL;
@@ -128,18 +129,7 @@ static sv_err find_label(making *of, sv_why *why) {
 
 /// Of two names the one that means something is wrong; the second where neither says so.
 static bool is_first_looked_for(const sv_text names[2], const char *positive) {
-    static const char *const FINE[] = { "healthy", "normal", "ok",    "good",
-                                        "no",      "none",   "false", "fine" };
-    if (positive != NULL) {
-        return sv_text_is(names[0], positive);
-    }
-    for (size_t i = 0; i < SV_COUNT(FINE); i++) {
-        if (names[1].len == strlen(FINE[i])
-            && strncasecmp(names[1].at, FINE[i], names[1].len) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return positive != NULL ? sv_text_is(names[0], positive) : sv_model_is_fine_name(names[1]);
 }
 
 static sv_err find_classes(making *of, sv_why *why) {
@@ -169,9 +159,76 @@ static sv_err find_classes(making *of, sv_why *why) {
     return SV_OK;
 }
 
+/// The kinds of ends of which there are some, in the order of their names, after what is fine.
+static sv_err find_kinds(making *of, const bool *used, sv_why *why) {
+    const model_data_column *label = &of->data->column[of->label];
+    sv_text names[SV_MODEL_CATEGORIES_MAX];
+    uint8_t place[SV_MODEL_CATEGORIES_MAX];
+    uint8_t kind[SV_MODEL_CATEGORIES_MAX] = { 0 };
+    sort_texts(label, names, place);
+    for (uint8_t i = 0; i < label->texts; i++) {
+        for (uint8_t code = 0; code < label->texts; code++) {
+            if (place[code] == i && used[code] && !sv_model_is_fine_name(names[i])) {
+                if (of->set.classes == SV_MODEL_CLASSES_MAX) {
+                    return sv_fail(why, SV_ERR_INVALID, "more than %d kinds of ends in '%s'",
+                                   SV_MODEL_CLASSES_MAX - 1, label->name);
+                }
+                kind[code] = of->set.classes;
+                of->set.class_name[of->set.classes++] = names[i];
+            }
+        }
+    }
+    for (uint32_t i = 0; i < of->data->machines; i++) {
+        of->end[i] = of->end[i] == NO_CODE ? 0 : kind[of->end[i]];
+    }
+    return of->set.classes > 1
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID,
+                         "the last row of no machine says in '%s' what it has failed of",
+                         label->name);
+}
+
+/// What each machine's end was: the label of its last row, or that it failed.
+static sv_err find_ends(making *of, sv_why *why) {
+    const model_data *data = of->data;
+    bool used[SV_MODEL_CATEGORIES_MAX] = { false };
+    of->set.classes = 1;
+    of->set.class_name[0] = SV_TEXT("healthy");
+    if (of->label == data->columns) {
+        of->set.class_name[of->set.classes++] = SV_TEXT("failing");
+        memset(of->end, 1, data->machines);
+        return SV_OK;
+    }
+    if (data->column[of->label].texts > SV_MODEL_CATEGORIES_MAX) {
+        return sv_fail(why, SV_ERR_INVALID, "column '%s' has more than %d values",
+                       data->column[of->label].name, SV_MODEL_CATEGORIES_MAX);
+    }
+    for (size_t i = 0; i < data->rows; i++) {
+        of->end[data->group[i]] = data->code[i * data->columns + of->label]; // the last stays
+    }
+    for (uint32_t i = 0; i < data->machines; i++) {
+        if (of->end[i] != NO_CODE) {
+            used[of->end[i]] = true;
+        }
+    }
+    return find_kinds(of, used, why);
+}
+
+/// What was renewed in time would have failed later, nobody knows when.
+static bool is_known(const making *of, size_t row, uint32_t seen) {
+    uint32_t group = of->data->group[row];
+    return of->plan->within == 0 || of->end[group] != 0
+           || of->life[group] - 1 - seen >= of->plan->within;
+}
+
 /// `seen` is how many rows of its machine came before.
 static sv_err truth_of(const making *of, size_t row, uint32_t seen, double *out, sv_why *why) {
     const model_data *data = of->data;
+    if (of->plan->within > 0) {
+        uint32_t group = data->group[row];
+        *out = of->life[group] - 1 - seen < of->plan->within ? of->end[group] : 0;
+        return SV_OK;
+    }
     if (of->label == data->columns) {
         *out = of->life[data->group[row]] - 1 - seen;
         return SV_OK;
@@ -207,15 +264,28 @@ static void values_of(const making *of, size_t row, double *out) {
     }
 }
 
+/// Of the last ones of a machine that was renewed in time nobody knows what was true.
+static uint32_t count_known(const making *of) {
+    uint32_t unknown = 0;
+    for (uint32_t i = 0; of->plan->within > 0 && i < of->data->machines; i++) {
+        uint32_t last = of->life[i] < of->plan->within ? of->life[i] : of->plan->within;
+        unknown += of->end[i] == 0 ? last : 0;
+    }
+    return (uint32_t) of->data->rows - unknown;
+}
+
 static sv_err put_rows(const making *of, sv_textbuf *out, sv_why *why) {
     SV_DEFER(sv_mem_drop)
     uint32_t *seen = sv_mem_array((size_t) of->data->machines + 1, sizeof *seen);
     for (size_t i = 0; i < of->data->rows; i++) {
         sv_training_row row = { .group = of->set.groups == 0 ? 0 : of->data->group[i] };
+        bool known = is_known(of, i, seen[row.group]);
         SV_TRY(truth_of(of, i, seen[row.group], &row.truth, why));
         seen[row.group]++;
-        values_of(of, i, row.values);
-        sv_training_row_put(&of->set, &row, out);
+        if (known) {
+            values_of(of, i, row.values);
+            sv_training_row_put(&of->set, &row, out);
+        }
     }
     return out->overflowed ? sv_fail(why, SV_ERR_INVALID, "the rows need more than 1 GiB") : SV_OK;
 }
@@ -233,8 +303,9 @@ static sv_err make(making *of, sv_textbuf *out, sv_why *why) {
         of->life[data->group[i]]++;
     }
     if (plan->task == SV_MODEL_CLASS) {
-        SV_TRY(find_classes(of, why));
+        SV_TRY(plan->within > 0 ? find_ends(of, why) : find_classes(of, why));
     }
+    of->set.rows = count_known(of);
     SV_TRY(add_columns(of, why));
     sv_training_set_put(&of->set, out);
     return put_rows(of, out, why);
@@ -245,12 +316,14 @@ sv_err model_set_make(const model_data *data, const model_set_plan *plan, sv_tex
     SV_DEFER(sv_mem_drop) making *of = sv_mem_new(sizeof *of);
     SV_DEFER(sv_mem_drop)
     uint32_t *life = sv_mem_array((size_t) data->machines + 1, sizeof *life);
+    SV_DEFER(sv_mem_drop) uint8_t *end = sv_mem_array((size_t) data->machines + 1, 1);
     *of = (making){ .data = data,
                     .plan = plan,
                     .set = { .task = plan->task,
-                             .rows = (uint32_t) data->rows,
+                             .within = plan->within,
                              .cap = plan->cap,
                              .source = sv_textbuf_text(&data->source) },
-                    .life = life };
+                    .life = life,
+                    .end = end };
     return make(of, out, why);
 }

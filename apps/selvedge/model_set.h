@@ -7,6 +7,7 @@
 typedef struct model_set_plan {
     sv_model_task task;
     const char *label;          ///< a column, or NULL: remaining life counts to the last row
+    uint32_t within;            ///< classes of lives: what comes true in so many rows; 0: of rows
     const char *group;          ///< as it is called in messages and in the model; NULL: none
     const char *positive;       ///< of two classes the one to look for; NULL: guessed
     const char *const *setting; ///< NULL-terminated names of columns

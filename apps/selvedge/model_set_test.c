@@ -114,6 +114,47 @@ static void units_of_nasa_are_machines_and_their_first_columns_settings(void **s
     assert_true(row_at(&of, 2).group == 1 && row_at(&of, 2).values[23] == 23);
 }
 
+// [model-14]
+static void rows_near_an_end_are_of_the_class_that_it_was(void **state) {
+    (void) state;
+    SV_DEFER(drop) made of;
+    // x failed of a bearing, y was renewed in time, z failed of a seal.
+    assert_int_equal(make(&of,
+                          "m,a,cause\nx,1,\ny,5,\nx,2,\nz,3,seal\nx,4,bearing\ny,7,\ny,8,seal\n"
+                          "y,4,OK\nz,9,seal\n",
+                          (model_set_plan){
+                              .task = SV_MODEL_CLASS, .group = "m", .label = "cause", .within = 2 },
+                          false, NULL, NULL),
+                     SV_OK);
+    static const double truth[] = { 0, 0, 1, 2, 1, 0, 2 }; // of the last two of y nobody knows
+    assert_int_equal(of.set.within, 2);
+    assert_int_equal(of.set.classes, 3);
+    assert_true(sv_text_is(of.set.class_name[0], "healthy"));
+    assert_true(sv_text_is(of.set.class_name[1], "bearing"));
+    assert_true(sv_text_is(of.set.class_name[2], "seal"));
+    assert_int_equal(of.set.columns, 1);
+    assert_int_equal(of.set.rows, 7);
+    for (uint32_t i = 0; i < 7; i++) {
+        assert_true(row_at(&of, i).truth == truth[i]);
+    }
+    assert_true(row_at(&of, 6).values[0] == 9);
+}
+
+// [model-14]
+static void without_a_column_that_says_of_what_every_end_is_a_failure(void **state) {
+    (void) state;
+    SV_DEFER(drop) made of;
+    assert_int_equal(make(&of, "m,a\nx,1\ny,5\nx,2\nx,9\nx,4\n",
+                          (model_set_plan){ .task = SV_MODEL_CLASS, .group = "m", .within = 1 },
+                          false, NULL, NULL),
+                     SV_OK);
+    static const double truth[] = { 0, 1, 0, 0, 1 };
+    assert_true(sv_text_is(of.set.class_name[1], "failing"));
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_true(row_at(&of, i).truth == truth[i]);
+    }
+}
+
 static void refuse(const char *text, model_set_plan plan, const char *sentence) {
     SV_DEFER(drop) made of;
     sv_why why = { 0 };
@@ -133,6 +174,9 @@ static void what_cannot_be_learnt_from_is_said(void **state) {
            "column 'c' has one value; a class is one of 2 to 16 texts "
            "or numbers");
     refuse("a,c\n1,0\n2,1\n4,\n", class, "row 3 has no 'c'");
+    refuse("m,a,c\nx,1,seal\nx,2,\n",
+           (model_set_plan){ .task = SV_MODEL_CLASS, .group = "m", .label = "c", .within = 1 },
+           "the last row of no machine says in 'c' what it has failed of");
     refuse("a,c\nx,0\nx,1\n", (model_set_plan){ .task = SV_MODEL_RUL, .group = "c" },
            "no column is left to learn from");
     refuse("m,a,left\nx,1,-1\n",
@@ -146,6 +190,8 @@ int main(void) {
         cmocka_unit_test(texts_become_categories_and_what_says_nothing_is_left_out),
         cmocka_unit_test(the_class_to_look_for_can_be_named),
         cmocka_unit_test(units_of_nasa_are_machines_and_their_first_columns_settings),
+        cmocka_unit_test(rows_near_an_end_are_of_the_class_that_it_was),
+        cmocka_unit_test(without_a_column_that_says_of_what_every_end_is_a_failure),
         cmocka_unit_test(what_cannot_be_learnt_from_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ static const double CAP_DEFAULT = 125;
 typedef struct asked {
     const char *task, *format, *out, *label, *group, *positive;
     const char *data[SV_OPTION_LIST_MAX], *setting[SV_OPTION_LIST_MAX], *ignore[SV_OPTION_LIST_MAX];
-    double cap;
+    double cap, within;
 } asked;
 
 static const char ABOUT[] =
@@ -30,12 +30,18 @@ static const char ABOUT[] =
     "  selvedge model train --task rul --format cmapss --data train_FD001.txt --out engine.model\n"
     "  selvedge model train --task rul --group machine --data history.csv --out press.model\n"
     "  selvedge model train --task class --label broken --data windows.csv --group machine --out "
-    "gear.model\n\n"
+    "gear.model\n"
+    "  selvedge model train --task class --within 84 --label cause --group machine --data "
+    "history.csv --out kind.model\n\n"
     "Remaining life (rul) wants the whole lives of 10 machines or more, row by row in the order of "
     "time, each\n"
     "to the end; estimates are in rows. A class wants rows that stand for themselves and a column "
     "that says\n"
-    "what was true of each. Columns of other texts than 16, and columns that count the rows, are "
+    "what was true of each; or, with --within, whole lives as rul: what is learnt is whether a "
+    "machine fails\n"
+    "within so many rows, and of what, if a column says it in the machine's last row (empty or ok: "
+    "it was\n"
+    "renewed in time). Columns of other texts than 16, and columns that count the rows, are "
     "left out.\n"
     "Where machines run under a few operating conditions, name the columns that say which with "
     "--setting.\n\n"
@@ -147,14 +153,24 @@ static sv_err check(const asked *a, sv_model_task *task, bool *is_cmapss, sv_why
     if (a->format != NULL && !*is_cmapss && strcmp(a->format, "csv") != 0) {
         return sv_fail(why, SV_ERR_INVALID, "--format is csv or cmapss, not '%.40s'", a->format);
     }
-    if (*is_cmapss && (is_class || a->label != NULL || a->group != NULL)) {
+    if (a->within > 0 && (!is_class || a->positive != NULL)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--within belongs to --task class, and looks for failures: without "
+                       "--positive");
+    }
+    if (*is_cmapss && ((is_class && !(a->within > 0)) || a->label != NULL || a->group != NULL)) {
         return sv_fail(why, SV_ERR_INVALID,
                        "NASA's format says itself what its columns are, and holds lives: --task "
-                       "rul without --label and --group");
+                       "rul, or class with --within, without --label and --group");
     }
-    if (is_class && a->label == NULL) {
+    if (is_class && a->label == NULL && !(a->within > 0)) {
         return sv_fail(why, SV_ERR_INVALID,
-                       "--task class needs --label COLUMN: what was true of each row?");
+                       "--task class needs --label COLUMN: what was true of each row? Or --within "
+                       "ROWS: what fails within so many rows?");
+    }
+    if (a->within > 0 && !*is_cmapss && a->group == NULL) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--within needs --group COLUMN: which machine is each row of?");
     }
     if (!is_class && !*is_cmapss && a->group == NULL) {
         return sv_fail(why, SV_ERR_INVALID,
@@ -173,6 +189,7 @@ static sv_err gather(const asked *a, sv_model_task task, bool is_cmapss, sv_text
     }
     const model_set_plan plan = { .task = task,
                                   .label = a->label,
+                                  .within = (uint32_t) a->within,
                                   .group = is_cmapss ? "unit" : a->group,
                                   .positive = a->positive,
                                   .setting = is_cmapss ? CMAPSS_SETTINGS : a->setting,
@@ -240,7 +257,15 @@ int cmd_model_train(int argc, char **argv) {
           .value = "COLUMN",
           .kind = SV_OPTION_TEXT,
           .target = &a.label,
-          .help = "what was true of a row; for rul the rows left, where lives are not whole" },
+          .help = "what was true of a row; for rul the rows left, where lives are not whole; with "
+                  "--within, in a machine's last row, what it has failed of" },
+        { .name = "within",
+          .value = "ROWS",
+          .kind = SV_OPTION_NUMBER,
+          .target = &a.within,
+          .help = "a class of lives: what comes true within so many rows",
+          .min = 1,
+          .max = SV_TRAINING_CAP_MAX },
         { .name = "group",
           .value = "COLUMN",
           .kind = SV_OPTION_TEXT,

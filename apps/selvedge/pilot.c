@@ -110,6 +110,9 @@ static void describe_programs(const pilot *p, sv_json_out *out) {
     sv_json_key(out, "programs");
     sv_json_open_array(out);
     for (size_t i = 0; i < p->child_count; i++) {
+        if (p->children[i].finite && p->children[i].pid == 0) {
+            continue; // it has done its work
+        }
         sv_json_open_object(out);
         sv_json_add_str(out, "name", p->children[i].name);
         sv_json_add_int(out, "pid", p->children[i].pid);

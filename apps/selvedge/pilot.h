@@ -2,7 +2,7 @@
 // processes, watched, restarted and shown. Everything lives under one folder and binds to loopback.
 //
 //   DIR/pilot.json   what runs where (DESIGN: commands)     DIR/pilot.lock   held while a pilot
-//   runs DIR/pki  keys/  signer/  fleet/  site-<n>/  agent/  log/
+//   runs DIR/pki  keys/  signer/  fleet/  firmware/  site-<n>/  agent/  log/
 #ifndef SELVEDGE_PILOT_H
 #define SELVEDGE_PILOT_H
 
@@ -18,7 +18,7 @@
 enum {
     PILOT_SITES_MAX = 16,
     PILOT_DEVICES_MAX = 10000,
-    PILOT_CHILDREN_MAX = 4 + 2 * PILOT_SITES_MAX,
+    PILOT_CHILDREN_MAX = 5 + 2 * PILOT_SITES_MAX,
     PILOT_TOKEN_MAX = 128,
     PILOT_LINK_ROOM = 2 * SV_PATH_MAX,
     PILOT_READY_US = 30 * 1000000, ///< for one program to answer
@@ -66,7 +66,7 @@ typedef struct pilot {
     char device_url[SV_PATH_MAX];
     char signer_socket[SV_PATH_MAX]; ///< empty: the folder's path is too long for one
     char token[PILOT_TOKEN_MAX];
-    pilot_child *signer, *fleet, *agent;
+    pilot_child *signer, *fleet, *agent, *upload;
     pilot_child children[PILOT_CHILDREN_MAX];
     size_t child_count;
     sv_tls *tls; ///< to the operator door when it speaks HTTPS

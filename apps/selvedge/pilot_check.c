@@ -214,6 +214,7 @@ static bool alert_acknowledged(checks *c, sv_why *detail) {
 }
 
 static const check_hop HOPS[] = {
+    { "update assigned", check_update_begins },
     { "devices online", devices_online },
     { "readings stored at the gateway", readings_stored },
     { "every sensor arrives", sensors_arrive },
@@ -224,6 +225,7 @@ static const check_hop HOPS[] = {
     { "signer reached", signer_reached },
     { "wrong CA refused", check_stranger_refused },
     { "no device speaks for another", check_impostor_stopped },
+    { "machine updated and confirmed", check_update_ends },
 };
 
 /// Every hop is looked at again until it works or the time is over.

@@ -8,7 +8,8 @@
 
 enum {
     CHECK_BODY_MAX = 8 * 1024 * 1024,
-    CHECKS_MAX = 24,
+    CHECKS_MAX = 26,
+    CHECK_PATH_ROOM = 160,
     CHECK_POLL_US = 250000,
     CHECK_PROBE_US = 4 * 1000000, ///< so long a client waits for what it tries
 };
@@ -52,6 +53,10 @@ bool check_gateway_count(checks *c, const char *device, const char *sensor, int6
 bool check_stranger_refused(checks *c, sv_why *detail);
 /// What a device publishes in the name of another one does not arrive.
 bool check_impostor_stopped(checks *c, sv_why *detail);
+
+/// A machine is told to install 1.1, and in the end runs it.
+bool check_update_begins(checks *c, sv_why *detail);
+bool check_update_ends(checks *c, sv_why *detail);
 
 /// Of several sites: alerts from each, and the last one cut off and healed.
 extern const check_hop CHECKS_OF_SITES[];

@@ -1,5 +1,6 @@
 // What a pilot writes before it starts anything: PKI, leaves, one configuration file per program.
 #include "pilot.h"
+#include "pilot_release.h"
 #include <crypto/pki.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +19,8 @@ enum {
 };
 
 /// What lies in the folder and is ours; --fresh removes these and nothing else.
-static const char *const OURS[] = {
-    "pki", "keys", "signer", "fleet", "agent", "log", "pilot.json"
-};
+static const char *const OURS[] = { "pki",   "keys",     "signer", "fleet",
+                                    "agent", "firmware", "log",    "pilot.json" };
 
 void pilot_path(const pilot *p, char room[SV_PATH_MAX], const char *relative) {
     if (sv_disk_join(room, SV_PATH_MAX, p->dir, relative) != SV_OK) {
@@ -270,6 +270,12 @@ static sv_err write_agent(const pilot *p, sv_why *why) {
                     p->dir);
     sv_textbuf_addf(&yaml, "spool: {path: %s/agent/spool}\n", p->dir);
     sv_textbuf_addf(&yaml, "enrolment: {at: '127.0.0.1:%u'}\n", p->sites[0].door.number);
+    char socket[SV_PATH_MAX];
+    pilot_path(p, socket, "firmware/machines/this-machine/sock");
+    if (p->signer_socket[0] != '\0' && strlen(socket) < SOCKET_ROOM) {
+        sv_textbuf_addf(&yaml, "update: {socket: %s, door: 'https://127.0.0.1:%u'}\n", socket,
+                        p->sites[0].door.number);
+    }
     char path[SV_PATH_MAX];
     pilot_path(p, path, "agent/agent.yaml");
     return write_config(path, &yaml, why);
@@ -321,6 +327,9 @@ sv_err pilot_prepare(pilot *p, sv_why *why) {
     }
     SV_TRY(make_pki(p, why));
     choose_signer_socket(p);
+    if (p->signer_socket[0] != '\0') {
+        SV_TRY(pilot_release_make(p, why));
+    }
     SV_TRY(write_signer(p, why));
     SV_TRY(write_fleet(p, why));
     SV_TRY(write_agent(p, why));

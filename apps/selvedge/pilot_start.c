@@ -179,6 +179,11 @@ static sv_err start_machines(pilot *p, pilot_site *site, sv_why *why) {
     (void) snprintf(address, sizeof address, "127.0.0.1:%u", site->mqtt.number);
     (void) snprintf(count, sizeof count, "%lld", (long long) site->device_count);
     (void) snprintf(first, sizeof first, "%lld", (long long) site->first_device);
+    char firmware[SV_PATH_MAX];
+    char door[64];
+    bool updates = p->signer_socket[0] != '\0'; // who signs what each is to run
+    pilot_path(p, firmware, "firmware");
+    (void) snprintf(door, sizeof door, "https://127.0.0.1:%u", site->door.number);
     const char *const args[] = { binary,
                                  "simulate",
                                  "--gateway",
@@ -192,9 +197,48 @@ static sv_err start_machines(pilot *p, pilot_site *site, sv_why *why) {
                                  "--health",
                                  "--fault-after",
                                  p->options.check ? "3" : "15",
+                                 updates ? "--firmware" : NULL,
+                                 firmware,
+                                 "--door",
+                                 door,
+                                 site == &p->sites[0] ? "--updater" : NULL,
+                                 "this-machine",
                                  NULL };
     pilot_say("starting %lld machines of %s", (long long) site->device_count, site->name);
     return spawn(p, name, log, args, false, &site->simulator, why);
+}
+
+/// The machines' releases go to the fleet server beside everything else. It ends by itself; what
+/// fails is tried again.
+static sv_err start_upload(pilot *p, sv_why *why) {
+    char binary[SV_PATH_MAX];
+    char repo[SV_PATH_MAX];
+    char keys[SV_PATH_MAX];
+    char token[SV_PATH_MAX];
+    char ca[SV_PATH_MAX];
+    program(p, "selvedge", binary);
+    pilot_path(p, repo, "firmware/repo");
+    pilot_path(p, keys, "firmware/keys");
+    pilot_path(p, token, "fleet/admin.token");
+    pilot_path(p, ca, "pki/ca.crt");
+    const char *const args[] = { binary,
+                                 "update",
+                                 "upload",
+                                 "--repo",
+                                 repo,
+                                 "--keys",
+                                 keys,
+                                 "--url",
+                                 p->operator_url,
+                                 "--token-file",
+                                 token,
+                                 p->options.bind != NULL ? "--ca" : NULL,
+                                 ca,
+                                 NULL };
+    if (p->signer_socket[0] == '\0') {
+        return SV_OK;
+    }
+    return spawn(p, "upload of the releases", "upload", args, true, &p->upload, why);
 }
 
 static sv_err start_agent(pilot *p, sv_why *why) {
@@ -216,6 +260,7 @@ sv_err pilot_start(pilot *p, sv_why *why) {
     for (size_t i = 0; i < p->site_count; i++) {
         SV_TRY(start_machines(p, &p->sites[i], why));
     }
+    SV_TRY(start_upload(p, why));
     return start_agent(p, why);
 }
 

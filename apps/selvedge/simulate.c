@@ -34,6 +34,7 @@ static void simulation_drop(simulation *sim) {
         sim_device_drop(&sim->devices[i]);
     }
     free(sim->devices);
+    sim_firmware_drop(&sim->updater);
     sv_replay_drop(&sim->replay);
     sv_loop_drop(&sim->loop);
 }
@@ -122,6 +123,11 @@ static sv_err prepare(simulation *sim, sv_why *why) {
         return sv_fail(why, SV_ERR_INVALID, "--sensor %s names the value of a --replay file",
                        options->sensor);
     }
+    if ((options->firmware == NULL) != (options->door == NULL)
+        || (options->firmware == NULL && options->updater != NULL)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "--firmware and --door go together, and --updater with them");
+    }
     SV_TRY(sv_gateway_parse(options->gateway, sim->host, &sim->port, why));
     if (options->replay != NULL) {
         SV_TRY(sv_replay_open(options->replay, options->sensor, &sim->replay, why));
@@ -178,6 +184,14 @@ int cmd_simulate(int argc, char **argv) {
           "when the first machine gets its fault, for 45 s; default 12; -1: never, and the second "
           "no leak",
           false, -1, 1e8 },
+        { "firmware", "DIR", SV_OPTION_TEXT, &to->firmware,
+          "machines have firmware and get updates: DIR has factory.img, factory.header, boot.pub, "
+          "root.json and director.json, and gets machines/",
+          false, 0, 0 },
+        { "door", "URL", SV_OPTION_TEXT, &to->door, "device door that is asked for updates", false,
+          0, 0 },
+        { "updater", "ID", SV_OPTION_TEXT, &to->updater,
+          "also slots and an updater for this device, which has an agent of its own", false, 0, 0 },
         { "seed", "N", SV_OPTION_INT, &to->seed, "of chance, so that a run can be repeated", false,
           0, 1e15 },
         { "output", "json|table", SV_OPTION_TEXT, &to->output, "form of the report; default table",

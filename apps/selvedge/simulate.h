@@ -7,6 +7,7 @@
 #include "latency.h"
 #include "machine.h"
 #include "replay.h"
+#include "simulate_firmware.h"
 #include <codec/url.h>
 #include <mqtt/client.h>
 #include <sys/disk.h>
@@ -26,12 +27,16 @@ typedef struct sim_device {
     sv_machine machine;
     sv_tls *tls;
     sv_mqtt_client *client;
+    sim_firmware *firmware; ///< NULL: none, or not yet
     bool was_up;
-    int64_t seq; ///< of the last reading; one numbering per device, whatever the sensor
+    bool is_down; ///< its firmware starts again
+    int64_t seq;  ///< of the last reading; one numbering per device, whatever the sensor
 } sim_device;
 
 typedef struct sim_options {
     const char *gateway, *pki, *replay, *sensor, *output;
+    const char *firmware, *door; ///< NULL: machines have no firmware
+    const char *updater;         ///< id of a device with an agent of its own; or NULL
     int64_t devices, first, seed, seconds;
     double rate; ///< readings per second in all; 0: each device measures once a second
     double fault_after_s;
@@ -47,6 +52,9 @@ struct simulation {
     sv_replay *replay; ///< NULL: machines are measured
     sim_device *devices;
     size_t opened, connected;
+    sim_firmware *updater;
+    size_t provided;           ///< machines that have had their chance to start their firmware
+    int64_t provide_us;        ///< when the next one gets it
     uint64_t published, acked; ///< readings
     uint64_t health_reports;
     uint64_t rows;         ///< replayed by every device
@@ -76,6 +84,8 @@ sv_err sim_device_publish(sim_device *device, const char *sensor, const char *un
                           int64_t at_us);
 void sim_device_report_health(sim_device *device, double at_s);
 void sim_device_say_presence(sim_device *device, bool online);
+/// Start its firmware. What cannot be is said, and the machine goes on without.
+void sim_device_provide(sim_device *device);
 void sim_device_drop(sim_device *device);
 
 /// Certificates, connections, readings until the end, goodbyes. After a fault of the file in the

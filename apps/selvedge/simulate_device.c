@@ -131,6 +131,11 @@ static void on_up(void *arg, bool session_present) {
     sv_textbuf filter = SV_TEXTBUF(room);
     sv_textbuf_addf(&filter, "commands/%s/#", device->id);
     (void) sv_mqtt_client_subscribe(device->client, sv_textbuf_text(&filter), 1);
+    if (device->sim->options.firmware != NULL) {
+        sv_textbuf_clear(&filter);
+        sv_textbuf_addf(&filter, "updates/%s", device->id);
+        (void) sv_mqtt_client_subscribe(device->client, sv_textbuf_text(&filter), 1);
+    }
     sim_device_say_presence(device, true);
 }
 
@@ -141,8 +146,15 @@ static void on_down(void *arg, const sv_why *why, int64_t retry_us) {
 }
 
 /// `commands/<id>/<name>`: done and answered at once. What replays a file cannot be stopped.
+/// `updates/<id>`: there may be a release.
 static void on_message(void *arg, const sv_mqtt_message *message) {
     sim_device *device = arg;
+    if (sv_text_starts(message->topic, SV_TEXT("updates/"))) {
+        if (device->firmware != NULL) {
+            sim_firmware_look(device->firmware);
+        }
+        return;
+    }
     char topic_room[TOPIC_ROOM];
     char room[SV_MACHINE_ANSWER_MAX];
     sv_textbuf topic = SV_TEXTBUF(topic_room);
@@ -195,7 +207,9 @@ sv_err sim_device_connect(sim_device *device, sv_why *why) {
         .message = on_message,
         .acknowledged = on_acknowledged,
     };
-    SV_TRY(load_tls(device, why));
+    if (device->tls == NULL) {
+        SV_TRY(load_tls(device, why));
+    }
     char topic_room[TOPIC_ROOM];
     char load_room[PRESENCE_ROOM];
     sv_textbuf topic = SV_TEXTBUF(topic_room);
@@ -217,6 +231,9 @@ sv_err sim_device_connect(sim_device *device, sv_why *why) {
 }
 
 void sim_device_say_presence(sim_device *device, bool online) {
+    if (device->client == NULL) {
+        return;
+    }
     char topic_room[TOPIC_ROOM];
     char load_room[PRESENCE_ROOM];
     sv_textbuf topic = SV_TEXTBUF(topic_room);
@@ -240,6 +257,9 @@ sv_err sim_device_publish(sim_device *device, const char *sensor, const char *un
         .epoch = sv_text_of(device->sim->epoch),
         .seq = device->seq + 1,
     };
+    if (device->is_down || device->client == NULL) {
+        return SV_ERR_UNAVAILABLE;
+    }
     sv_reading_key_format(&reading.key, &topic);
     sv_reading_format(&reading, &load);
     SV_TRY(sv_mqtt_client_publish(device->client, sv_textbuf_text(&topic), sv_textbuf_text(&load),
@@ -255,7 +275,13 @@ void sim_device_report_health(sim_device *device, double at_s) {
     sv_textbuf topic = SV_TEXTBUF(topic_room);
     sv_textbuf load = SV_TEXTBUF(room);
     sv_health health;
+    if (device->is_down || device->client == NULL) {
+        return;
+    }
     sv_machine_health(&device->machine, at_s, &health);
+    if (device->firmware != NULL) {
+        sim_firmware_tell(device->firmware, &health);
+    }
     health.metrics.at_us = sv_clock_wall_us();
     (void) memcpy(health.metrics.device_id, device->id, sizeof device->id);
     sv_textbuf_addf(&topic, "health/%s", device->id);
@@ -267,7 +293,53 @@ void sim_device_report_health(sim_device *device, double at_s) {
     }
 }
 
+// ---- its firmware -------------------------------------------------------------------------------
+
+static bool is_connected(void *arg) {
+    const sim_device *device = arg;
+    return !device->is_down && device->client != NULL && sv_mqtt_client_is_up(device->client);
+}
+
+/// It measures no more; what is on its way is acknowledged until it starts again, so that no
+/// reading is missed that has a number.
+static void on_firmware_down(void *arg) {
+    sim_device *device = arg;
+    device->is_down = true;
+    sim_device_say_presence(device, false);
+}
+
+static void on_firmware_up(void *arg) {
+    sim_device *device = arg;
+    sv_why why;
+    device->is_down = false;
+    sv_mqtt_client_drop(&device->client);
+    if (sim_device_connect(device, &why) != SV_OK) {
+        (void) fprintf(stderr, "%s: %s\n", device->id, why.text);
+    }
+}
+
+void sim_device_provide(sim_device *device) {
+    static const sim_firmware_events EVENTS = { .is_connected = is_connected,
+                                                .down = on_firmware_down,
+                                                .up = on_firmware_up };
+    char cert[SV_PATH_MAX];
+    char key[SV_PATH_MAX];
+    sv_why why = { 0 };
+    const sim_firmware_setup setup = { .folder = device->sim->options.firmware,
+                                       .door = device->sim->options.door,
+                                       .id = device->id,
+                                       .cert = cert,
+                                       .key = key,
+                                       .tls = device->tls };
+    if (file_of(device, ".crt", cert, &why) != SV_OK || file_of(device, ".key", key, &why) != SV_OK
+        || sim_firmware_open(device->sim->loop, &setup, &EVENTS, device, &device->firmware, &why)
+               != SV_OK) {
+        (void) fprintf(stderr, "%s: has no firmware: %s\n", device->id, why.text);
+    }
+}
+
 void sim_device_drop(sim_device *device) {
+    sim_firmware_drop(&device->firmware);
     sv_mqtt_client_drop(&device->client);
     sv_tls_drop(&device->tls);
 }

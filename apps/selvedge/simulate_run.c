@@ -17,6 +17,8 @@ enum {
     TURN_US = 5000,
     BURST_MAX = 500, ///< devices measured per turn of the loop
     HEALTH_EVERY_S = 5,
+    PROVIDE_AFTER_S = 3,
+    PROVIDE_EVERY_US = 100000, ///< between two machines that start their firmware
 };
 
 /// Where the run stands.
@@ -193,6 +195,34 @@ static void report_health(simulation *sim, pace *p) {
     }
 }
 
+static void provide_updater(simulation *sim) {
+    sv_why why = { 0 };
+    const sim_firmware_setup setup = { .folder = sim->options.firmware,
+                                       .id = sim->options.updater,
+                                       .has_agent = true };
+    if (sim_firmware_open(sim->loop, &setup, NULL, NULL, &sim->updater, &why) != SV_OK) {
+        (void) fprintf(stderr, "%s: has no firmware: %s\n", setup.id, why.text);
+    }
+}
+
+/// One machine after the other starts its firmware, so that measuring goes on.
+static void provide_firmware(simulation *sim) {
+    int64_t now_us = sv_clock_monotonic_us();
+    bool more = sim->options.firmware != NULL && sim->provided < sim->opened
+                && sim->provided < SIM_FIRMWARE_MAX;
+    bool is_early = sim->measured_s < PROVIDE_AFTER_S; // the server has not heard of it yet
+    if (!more || is_early || now_us < sim->provide_us) {
+        return;
+    }
+    sim->provide_us = now_us + PROVIDE_EVERY_US;
+    if (sim_firmware_is_ready(sim->options.firmware)) {
+        if (sim->provided == 0 && sim->options.updater != NULL) {
+            provide_updater(sim);
+        }
+        sim_device_provide(&sim->devices[sim->provided++]);
+    }
+}
+
 static sv_err measure(simulation *sim, sv_why *why) {
     pace p = { .next = 0 };
     int64_t start_us = sv_clock_monotonic_us();
@@ -202,6 +232,7 @@ static sv_err measure(simulation *sim, sv_why *why) {
         sim->measured_s = (double) (sv_clock_monotonic_us() - start_us) / SECOND_US;
         publish_due(sim, &p, why);
         report_health(sim, &p);
+        provide_firmware(sim);
     }
     return p.fault;
 }
@@ -210,7 +241,8 @@ static sv_err measure(simulation *sim, sv_why *why) {
 static size_t waiting(const simulation *sim) {
     size_t count = 0;
     for (size_t i = 0; i < sim->opened; i++) {
-        count += sv_mqtt_client_waiting(sim->devices[i].client);
+        const sv_mqtt_client *client = sim->devices[i].client;
+        count += client != NULL ? sv_mqtt_client_waiting(client) : 0;
     }
     return count;
 }
@@ -229,7 +261,8 @@ static void drain(simulation *sim) {
 static void say_goodbye(simulation *sim) {
     bool any = false;
     for (size_t i = 0; i < sim->opened; i++) {
-        if (sv_mqtt_client_is_up(sim->devices[i].client)) {
+        const sv_mqtt_client *client = sim->devices[i].client;
+        if (client != NULL && sv_mqtt_client_is_up(client)) {
             sim_device_say_presence(&sim->devices[i], false);
             any = true;
         }
@@ -241,7 +274,9 @@ static void say_goodbye(simulation *sim) {
 
 static void disconnect_all(simulation *sim) {
     for (size_t i = 0; i < sim->opened; i++) {
-        sv_mqtt_client_stop(sim->devices[i].client, true);
+        if (sim->devices[i].client != NULL) {
+            sv_mqtt_client_stop(sim->devices[i].client, true);
+        }
     }
     int64_t end_us = sv_clock_monotonic_us() + GOODBYE_US;
     while (sv_clock_monotonic_us() < end_us) {

@@ -22,6 +22,9 @@ int update_publish(int argc, char **argv);
 int update_bundle(int argc, char **argv);
 int update_verify(int argc, char **argv);
 int update_show(int argc, char **argv);
+int update_upload(int argc, char **argv);
+int update_images(int argc, char **argv);
+int update_remove(int argc, char **argv);
 
 #define UPDATE_KEYS_OPTION(text)                                                                   \
     {                                                                                              \

@@ -1,15 +1,8 @@
 #include "config.h"
 
 #include <base/time.h>
-#include <grp.h>
-#include <pwd.h>
-#include <string.h>
+#include <sys/account.h>
 #include <sys/un.h>
-
-enum {
-    ACCOUNT_ROOM = 64,          ///< of a user's or group's name
-    ACCOUNT_ENTRY_ROOM = 16384, ///< of all that is known about one
-};
 
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *) 0)->member)
 
@@ -37,55 +30,29 @@ static void read_roles(const sv_config_node *node, void *target, sv_config_fault
     }
 }
 
-static int64_t user_number(const char *name) {
-    char room[ACCOUNT_ENTRY_ROOM];
-    struct passwd entry;
-    struct passwd *user = NULL;
-    (void) getpwnam_r(name, &entry, room, sizeof room, &user);
-    return user != NULL ? (int64_t) user->pw_uid : -1;
-}
-
-/// Of a group with more members than there is room for: unknown, so that its number is asked for.
-static int64_t group_number(const char *name) {
-    char room[ACCOUNT_ENTRY_ROOM];
-    struct group entry;
-    struct group *group = NULL;
-    (void) getgrnam_r(name, &entry, room, sizeof room, &group);
-    return group != NULL ? (int64_t) group->gr_gid : -1;
-}
-
 /// A number, or a name that this machine knows; -1 when nothing is said. [signer-9]
-static int64_t read_account(const sv_config_node *node, const char *kind,
-                            int64_t (*number_of)(const char *name), sv_config_faults *faults) {
-    char name[ACCOUNT_ROOM] = "";
-    uint64_t number = 0;
+static int64_t read_account(const sv_config_node *node, sv_account_kind kind,
+                            sv_config_faults *faults) {
+    int64_t number = -1;
+    sv_why why = { 0 };
     if (node == NULL) {
         return -1;
     }
     if (sv_config_node_kind(node) != SV_CONFIG_SCALAR) {
-        sv_config_fault(faults, node, "write the %s's name or number", kind);
-        return -1;
+        sv_config_fault(faults, node, "write the %s's name or number",
+                        kind == SV_ACCOUNT_USER ? "user" : "group");
+    } else if (sv_account_number(sv_config_node_text(node), kind, &number, &why) != SV_OK) {
+        sv_config_fault(faults, node, "%s", why.text);
     }
-    sv_text text = sv_config_node_text(node);
-    if (sv_text_u64(text, UINT32_MAX - 1, &number) == SV_OK) {
-        return (int64_t) number;
-    }
-    int64_t known = sv_text_copy(text, name, sizeof name) == SV_OK ? number_of(name) : -1;
-    if (known < 0) {
-        sv_config_fault(faults, node,
-                        "no %s '" SV_TEXT_FMT "' on this machine; write a name that "
-                        "`getent %s` lists, or a number",
-                        kind, SV_TEXT_ARG(text), strcmp(kind, "user") == 0 ? "passwd" : "group");
-    }
-    return known;
+    return number;
 }
 
 static void read_user(const sv_config_node *node, void *target, sv_config_faults *faults) {
-    ((signer_config *) target)->allow_uid = read_account(node, "user", user_number, faults);
+    ((signer_config *) target)->allow_uid = read_account(node, SV_ACCOUNT_USER, faults);
 }
 
 static void read_group(const sv_config_node *node, void *target, sv_config_faults *faults) {
-    ((signer_config *) target)->socket_group = read_account(node, "group", group_number, faults);
+    ((signer_config *) target)->socket_group = read_account(node, SV_ACCOUNT_GROUP, faults);
 }
 
 static sv_err check_socket(sv_text path, sv_why *why) {

@@ -4,11 +4,9 @@
 #include <base/mem.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/local_socket.h>
 #include <sys/log.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 typedef struct connection {
@@ -83,16 +81,13 @@ static void on_request(void *arg) {
 }
 
 static bool may_ask(const signer_door *d, int fd) {
-    struct ucred peer = { .uid = (uid_t) -1 };
-    socklen_t len = sizeof peer;
-    int64_t allowed =
-        d->service->config->allow_uid >= 0 ? d->service->config->allow_uid : (int64_t) geteuid();
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
-        && (int64_t) peer.uid == allowed) {
+    int64_t allowed = d->service->config->allow_uid;
+    if (sv_local_socket_may_ask(fd, allowed)) {
         return true;
     }
-    SV_LOG(warn, "signer.stranger", "user %u may not ask; allow_uid is %lld", (unsigned) peer.uid,
-           (long long) allowed);
+    SV_LOG(warn, "signer.stranger", "user %lld may not ask; allow_uid is %lld",
+           (long long) sv_local_socket_peer(fd),
+           (long long) (allowed >= 0 ? allowed : (int64_t) geteuid()));
     return false;
 }
 
@@ -121,82 +116,15 @@ static void on_connection(void *arg) {
     c->watch = sv_watch_readable(d->loop, c->fd, on_request, c);
 }
 
-// ---- the socket ---------------------------------------------------------------------------------
-
-/// A socket that nobody answers on was left by a signer that was killed.
-static sv_err clear_path(const struct sockaddr_un *address, sv_why *why) {
-    struct stat info;
-    if (lstat(address->sun_path, &info) != 0) {
-        return SV_OK;
-    }
-    if (!S_ISSOCK(info.st_mode)) {
-        return sv_fail(why, SV_ERR_STATE, "'%s' is there and no socket; name another path",
-                       address->sun_path);
-    }
-    SV_DEFER(sv_fd_drop) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *) address, sizeof *address) == 0) {
-        return sv_fail(why, SV_ERR_STATE, "a signer answers on '%s' already; stop that one first",
-                       address->sun_path);
-    }
-    (void) unlink(address->sun_path);
-    return SV_OK;
-}
-
-/// The socket is its user's alone, so it has to belong to whoever may ask.
-static sv_err give_to_user(const char *path, int64_t uid, sv_why *why) {
-    if (uid < 0 || uid == (int64_t) geteuid()) {
-        return SV_OK;
-    }
-    if (chown(path, (uid_t) uid, (gid_t) -1) != 0) {
-        return sv_fail(why, SV_ERR_IO,
-                       "cannot give the socket '%s' to user %lld (%m); name a group of that user "
-                       "as socket_group, or start the signer with the right to (CAP_CHOWN)",
-                       path, (long long) uid);
-    }
-    return SV_OK;
-}
-
-/// A socket has the group of a folder with the set-group-ID bit from the start, which takes no
-/// right at all. Who of the group asks is judged at each connection.
-static sv_err give_to_group(const char *path, gid_t group, sv_why *why) {
-    struct stat info;
-    if (stat(path, &info) != 0 || (info.st_gid != group && chown(path, (uid_t) -1, group) != 0)) {
-        return sv_fail(why, SV_ERR_IO,
-                       "cannot give the socket '%s' to group %lld (%m); let its folder have that "
-                       "group and the set-group-ID bit (chmod g+s)",
-                       path, (long long) group);
-    }
-    return chmod(path, 0660) == 0
-               ? SV_OK
-               : sv_fail(why, SV_ERR_IO, "cannot open the socket '%s' to its group: %m", path);
-}
-
-static sv_err give_to(const signer_config *config, sv_why *why) {
-    return config->socket_group < 0
-               ? give_to_user(config->socket, config->allow_uid, why)
-               : give_to_group(config->socket, (gid_t) config->socket_group, why);
-}
-
-static sv_err bind_socket(const signer_config *config, int *out, sv_why *why) {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    SV_TRY(sv_text_copy(sv_text_of(config->socket), address.sun_path, sizeof address.sun_path));
-    SV_TRY(clear_path(&address, why));
-    SV_DEFER(sv_fd_drop) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t before = umask(0177);
-    bool bound = fd >= 0 && bind(fd, (const struct sockaddr *) &address, sizeof address) == 0;
-    (void) umask(before);
-    if (!bound || listen(fd, DOOR_CONNECTIONS_MAX) != 0) {
-        return sv_fail(why, SV_ERR_IO, "cannot listen on '%s': %m", config->socket);
-    }
-    SV_TRY(give_to(config, why));
-    *out = sv_fd_take(&fd);
-    return SV_OK;
-}
-
 sv_err door_open(sv_loop *loop, signer_service *service, sv_loop_fn *stop, void *arg,
                  signer_door **out, sv_why *why) {
     int listener = -1;
-    SV_TRY(bind_socket(service->config, &listener, why));
+    const sv_local_socket socket = { .path = service->config->socket,
+                                     .who = "signer",
+                                     .allow_uid = service->config->allow_uid,
+                                     .socket_group = service->config->socket_group,
+                                     .backlog = DOOR_CONNECTIONS_MAX };
+    SV_TRY(sv_local_socket_listen(&socket, &listener, why));
     signer_door *d = sv_mem_new(sizeof *d);
     d->loop = loop;
     d->service = service;

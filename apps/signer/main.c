@@ -81,10 +81,29 @@ static sv_err open_authority(const signer_config *config, sv_authority **out, sv
     return sv_authority_open(config->pki, config->key[0] != '\0' ? config->key : NULL, out, why);
 }
 
+/// The director's key and roots as they are now, after `selvedge director rotate`. [director-9]
+static void reload_director(program *p) {
+    signer_director *fresh = NULL;
+    sv_why why = { 0 };
+    if (director_open(p->config.pki, sv_clock_believed_us(), &fresh, &why) != SV_OK) {
+        SV_LOG(error, "director.kept", "%s; the director's key of before stays", why.text);
+        return;
+    }
+    if (fresh->version != p->service.director->version) {
+        SV_LOG(info, "director.reloaded", "root %lld of the director, key %s",
+               (long long) fresh->version, fresh->who.id);
+    }
+    fresh->minute = p->service.director->minute;
+    fresh->count = p->service.director->count;
+    director_drop(&p->service.director);
+    p->service.director = fresh;
+}
+
 /// The issuing certificate and key as they are now; what cannot be read changes nothing.
 /// [signer-10]
 static void on_reload(void *arg) {
     program *p = arg;
+    reload_director(p);
     sv_authority *fresh = NULL;
     sv_why why = { 0 };
     if (open_authority(&p->config, &fresh, &why) != SV_OK) {
@@ -102,6 +121,7 @@ static sv_err start(program *p, sv_why *why) {
                                    .now_us = sv_clock_believed_us };
     SV_TRY(open_authority(&p->config, &p->service.authority, why));
     SV_TRY(journal_open(p->config.pki, &p->service.journal, why));
+    SV_TRY(director_open(p->config.pki, sv_clock_believed_us(), &p->service.director, why));
     SV_TRY(sv_loop_open(&p->loop, why));
     SV_TRY(sv_loop_on_signal(p->loop, SIGTERM, on_stop, p, why));
     SV_TRY(sv_loop_on_signal(p->loop, SIGINT, on_stop, p, why));
@@ -117,6 +137,7 @@ static void stop(program *p) {
     door_drop(&p->door);
     sv_loop_drop(&p->loop);
     journal_drop(&p->service.journal);
+    director_drop(&p->service.director);
     sv_authority_drop(&p->service.authority);
 }
 

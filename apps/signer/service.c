@@ -133,6 +133,36 @@ static sv_err sign_audit(signer_service *service, const sv_signer_statement *ask
     return SV_OK;
 }
 
+// ---- the director's documents -------------------------------------------------------------------
+
+static sv_err sign_direct(const signer_service *service, const sv_direct *direct,
+                          sv_signer_answer *answer, sv_why *why) {
+    sv_textbuf out = { .at = (char *) answer->data, .cap = sizeof answer->data };
+    SV_TRY(director_sign(service->director, direct, service->now_us(), &out, why));
+    answer->bytes = (uint32_t) out.len;
+    answer->total = out.len;
+    return SV_OK;
+}
+
+/// 0: the first, as a fleet server asks that knows of no others. Nothing: none has followed the
+/// newest.
+static sv_err give_director_root(const signer_service *service, uint64_t version,
+                                 sv_signer_answer *answer, sv_why *why) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf root = SV_TEXTBUF_HEAP(SV_DIRECTOR_DOCUMENT_MAX);
+    int64_t asked = version == 0 ? 1 : (int64_t) (version & INT64_MAX);
+    if (asked == service->director->version + 1) {
+        return SV_OK;
+    }
+    SV_TRY(director_root(service->director, asked, &root, why));
+    if (root.len > sizeof answer->data) {
+        return sv_fail(why, SV_ERR_NO_SPACE, "the director's root has %zu bytes", root.len);
+    }
+    memcpy(answer->data, root.at, root.len);
+    answer->bytes = (uint32_t) root.len;
+    answer->total = root.len;
+    return SV_OK;
+}
+
 // ---- revocation lists ---------------------------------------------------------------------------
 
 static sv_err give_part(const crl_draft *draft, uint64_t offset, sv_signer_answer *answer,
@@ -199,6 +229,10 @@ static sv_err answer_one(signer_service *service, crl_draft *draft,
         return sign_standing(service, request, answer, why);
     case SV_SIGNER_AUDIT:
         return sign_audit(service, &request->audit, answer, why);
+    case SV_SIGNER_DIRECT:
+        return sign_direct(service, &request->direct, answer, why);
+    case SV_SIGNER_DIRECTOR_ROOT:
+        return give_director_root(service, request->offset, answer, why);
     case SV_SIGNER_CRL_BEGIN:
         crl_draft_drop(draft);
         draft->begun = true;

@@ -4,6 +4,7 @@
 #define SV_SIGNER_SERVICE_H
 
 #include "config.h"
+#include "director.h"
 #include "journal.h"
 
 #include <crypto/authority.h>
@@ -15,6 +16,7 @@ typedef struct signer_service {
     const signer_config *config;
     sv_authority *authority;
     signer_journal journal;
+    signer_director *director;
     int64_t (*now_us)(void);
     int64_t audit_minute; ///< the one that is counted
     unsigned audit_count;

@@ -33,12 +33,14 @@ static inline bool fixture_begin(fixture *f) {
     f->draft = crl_draft_new();
     return sv_pki_init(&(sv_pki_setup){ .dir = f->dir, .domain = "plant.example" }, NULL) == SV_OK
            && sv_authority_open(f->dir, NULL, &f->service.authority, NULL) == SV_OK
-           && journal_open(f->dir, &f->service.journal, NULL) == SV_OK;
+           && journal_open(f->dir, &f->service.journal, NULL) == SV_OK
+           && director_open(f->dir, sv_clock_wall_us(), &f->service.director, NULL) == SV_OK;
 }
 
 static inline void fixture_end(fixture *f) {
     crl_draft_drop(&f->draft);
     journal_drop(&f->service.journal);
+    director_drop(&f->service.director);
     sv_authority_drop(&f->service.authority);
     (void) sv_disk_remove_tree(f->dir, NULL);
 }

@@ -118,6 +118,54 @@ static void a_model_of_classes_finds_them_again(void **state) {
     assert_true(probability[1] < 0.1);
 }
 
+/// The machines of lives(), of which what was true is whether the end is within ten rows.
+static sv_textbuf class_lives(void) {
+    SV_DEFER(sv_textbuf_drop) sv_textbuf from = lives();
+    SV_DEFER(sv_mem_drop) sv_training_set *set = sv_mem_new(sizeof *set);
+    SV_DEFER(sv_mem_drop) sv_training_set *to = sv_mem_new(sizeof *to);
+    sv_textbuf out = SV_TEXTBUF_HEAP(1 << 20);
+    assert_int_equal(sv_training_set_read(sv_textbuf_text(&from), set, NULL), SV_OK);
+    *to = *set;
+    to->task = SV_MODEL_CLASS;
+    to->within = 10;
+    to->classes = 2;
+    to->class_name[0] = SV_TEXT("healthy");
+    to->class_name[1] = SV_TEXT("failing");
+    sv_training_set_put(to, &out);
+    for (uint32_t i = 0; i < set->rows; i++) {
+        sv_training_row row;
+        sv_training_row_get(set, i, &row);
+        row.truth = row.truth < 10 ? 1 : 0;
+        sv_training_row_put(to, &row, &out);
+    }
+    return out;
+}
+
+// [model-2] [model-14]
+static void classes_of_lives_are_learnt_from_their_course(void **state) {
+    (void) state;
+    SV_DEFER(sv_textbuf_drop) sv_textbuf bytes = class_lives();
+    SV_DEFER(sv_textbuf_drop) sv_textbuf out = SV_TEXTBUF_HEAP(SV_MODEL_BYTES_MAX);
+    SV_DEFER(sv_mem_drop) sv_model *model = sv_mem_new(sizeof *model);
+    SV_DEFER(sv_mem_drop) sv_wear *wear = sv_mem_new(sizeof *wear);
+    assert_int_equal(train_bytes(sv_textbuf_text(&bytes), &out, NULL), SV_OK);
+    assert_int_equal(sv_model_read(sv_textbuf_text(&out), model, NULL), SV_OK);
+    assert_true(says(model->card, "largest difference from xgboost: 0 on "));
+    assert_true(says(model->card, "true within: 10 rows of a life\n"));
+    assert_int_equal(model->recipe.kind, SV_RECIPE_LIFE);
+    assert_true(model->within > 9.9F && model->within < 10.1F);
+    static float features[SV_RECIPE_FEATURES_MAX];
+    double probability[SV_MODEL_CLASSES_MAX];
+    for (int left = 50; left >= 0; left--) {
+        const double row[] = { 50 - left, 0 };
+        sv_recipe_push(&model->recipe, wear, row, features);
+        unsigned named = sv_model_classify(model, features, probability);
+        if (left > 20 || left < 4) {
+            assert_int_equal(named, left < 4 ? 1 : 0);
+        }
+    }
+}
+
 // [model-12]
 static void no_machine_is_on_both_sides_of_a_judgement(void **state) {
     (void) state;
@@ -190,6 +238,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_of_lives_walks_as_xgboost_does_and_comes_out_the_same_twice),
         cmocka_unit_test(a_model_of_classes_finds_them_again),
+        cmocka_unit_test(classes_of_lives_are_learnt_from_their_course),
         cmocka_unit_test(what_is_chance_stays_chance_to_trees_that_have_not_seen_it),
         cmocka_unit_test(no_machine_is_on_both_sides_of_a_judgement),
     };

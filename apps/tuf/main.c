@@ -32,6 +32,7 @@ static const char HELP[] =
     "  --target-dir DIR        where they go; one that is there already is not fetched again\n"
     "  --no-hashed-names       targets are served under their names, without their hashes\n"
     "  --ca FILE               for https: the certificates to trust [those of the system]\n"
+    "  --cert FILE --key KEY   for https: the certificate that is shown, and where its key is\n"
     "  --version               print the version and end\n"
     "  --help                  print this and end\n\n"
     "Exit codes: 0 done, 1 not trusted, not found or not reached (the reason is on stderr).\n";
@@ -63,6 +64,12 @@ static bool take_option(int option, arguments *out) {
     case 'c':
         out->place.ca = optarg;
         return true;
+    case 'C':
+        out->place.cert = optarg;
+        return true;
+    case 'K':
+        out->place.key = optarg;
+        return true;
     case 'v':
         out->version = true;
         return true;
@@ -81,6 +88,8 @@ static bool parse_options(int argc, char **argv, arguments *out) {
         { "target-dir", required_argument, NULL, 't' },
         { "no-hashed-names", no_argument, NULL, 'p' },
         { "ca", required_argument, NULL, 'c' },
+        { "cert", required_argument, NULL, 'C' },
+        { "key", required_argument, NULL, 'K' },
         { "version", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
@@ -120,6 +129,9 @@ static bool check_arguments(arguments *a) {
     if (init != (a->root != NULL)) {
         return init ? say_missing("the file of a root", a->verb)
                     : say_missing("no more words", a->verb);
+    }
+    if ((a->place.cert == NULL) != (a->place.key == NULL)) {
+        return say_missing("--cert and --key, or neither", a->verb);
     }
     if (!init && a->place.metadata_url == NULL) {
         return say_missing("--metadata-url", a->verb);

@@ -63,7 +63,10 @@ static sv_err reach(tuf_repository *repository, const char *base, sv_why *why) {
     sv_http_client_drop(&repository->client);
     SV_TRY(sv_url_parse(sv_text_of(base), &url, why));
     if (url.tls && repository->tls == NULL) {
-        const sv_tls_files files = { .ca = repository->place.ca, .foreign = true };
+        const sv_tls_files files = { .ca = repository->place.ca,
+                                     .cert = repository->place.cert,
+                                     .key = repository->place.key,
+                                     .foreign = true };
         SV_TRY(sv_tls_client(&files, &repository->tls, why));
     }
     SV_TRY(sv_http_client_open(repository->loop, base, repository->tls, TUF_PATIENCE_US,

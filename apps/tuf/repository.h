@@ -14,6 +14,7 @@ typedef struct tuf_place {
     const char *metadata_dir; ///< what is trusted
     const char *metadata_url; ///< NULL: nothing is fetched
     const char *ca;           ///< for https; NULL: the system's
+    const char *cert, *key;   ///< what is shown, where clients have to; NULL: nothing
 } tuf_place;
 
 sv_err tuf_repository_open(const tuf_place *place, tuf_repository **out, sv_why *why);

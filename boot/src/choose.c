@@ -22,13 +22,31 @@ static bool may_start(const sv_boot_state *state, const sv_boot_candidate *candi
     return candidate->good && candidate->counter >= state->counter;
 }
 
-/// A trial that had its tries, or cannot be started, is over.
+/// Is there a slot that may be started and has starts left?
+static bool any_has_starts(const sv_boot_state *state, const sv_boot_candidate *slots) {
+    for (unsigned i = 0; i < SV_BOOT_SLOTS; i++) {
+        const sv_boot_slot *slot = &state->slots[i];
+        if (slot->state != SV_BOOT_SLOT_BAD && may_start(state, &slots[i])
+            && (slot->state != SV_BOOT_SLOT_TRIAL || slot->tries_left > 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A trial that had its tries, or cannot be started, is over. Where nothing else can be started it
+/// has them again: a new device that is switched off and on before it has proved itself.
 static void end_trials(sv_boot_state *state, const sv_boot_candidate *slots) {
+    bool goes_on = any_has_starts(state, slots);
     for (unsigned i = 0; i < SV_BOOT_SLOTS; i++) {
         sv_boot_slot *slot = &state->slots[i];
-        if (slot->state == SV_BOOT_SLOT_TRIAL
-            && (slot->tries_left == 0 || !may_start(state, &slots[i]))) {
+        if (slot->state != SV_BOOT_SLOT_TRIAL) {
+            continue;
+        }
+        if (!may_start(state, &slots[i]) || (slot->tries_left == 0 && goes_on)) {
             *slot = (sv_boot_slot){ .state = SV_BOOT_SLOT_BAD };
+        } else if (slot->tries_left == 0) {
+            slot->tries_left = SV_BOOT_TRIES;
         }
     }
 }

@@ -21,10 +21,23 @@ static unsigned tries_of(const question *q, unsigned i) {
     return tries > SV_BOOT_TRIES_MAX ? SV_BOOT_TRIES_MAX : tries;
 }
 
+/// Something that may be started without its tries being given anew.
+static bool any_goes_on(const question *q) {
+    for (unsigned i = 0; i < SV_BOOT_SLOTS; i++) {
+        unsigned state = q->state.slots[i].state;
+        if (startable(q, i)
+            && (state == SV_BOOT_SLOT_CONFIRMED || state == SV_BOOT_SLOT_IDLE
+                || (state == SV_BOOT_SLOT_TRIAL && tries_of(q, i) > 0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// How often the slot may still be started without having proved itself.
 static unsigned starts_left(const question *q, unsigned i) {
     if (q->state.slots[i].state == SV_BOOT_SLOT_TRIAL) {
-        return tries_of(q, i);
+        return tries_of(q, i) > 0 || any_goes_on(q) ? tries_of(q, i) : SV_BOOT_TRIES;
     }
     return q->state.slots[i].state == SV_BOOT_SLOT_IDLE ? SV_BOOT_TRIES : 0;
 }
@@ -79,23 +92,25 @@ static void check_answer(const question *q, const sv_boot_choice *c) {
     }
 }
 
-/// Start again and again without anybody confirming: trials end, and what is confirmed stays.
+/// Start again and again without anybody confirming: trials end, and what is confirmed stays; where
+/// nothing is, what could be started once can be started for ever.
 static void check_that_it_settles(const question *asked) {
     question q = *asked;
+    q.can_keep = true;
+    bool has = any_in(&q, SV_BOOT_SLOT_CONFIRMED);
+    bool any = may_be_chosen(&q, 0) || may_be_chosen(&q, 1);
     unsigned most = starts_left(&q, 0) + starts_left(&q, 1);
     sv_boot_choice c;
-    for (unsigned starts = 0;; starts++) {
+    for (unsigned starts = 0; starts <= most + SV_BOOT_TRIES; starts++) {
         sv_boot_choose(&q.state, q.slots, true, &c);
+        assert_int_equal(any, c.slot != SV_BOOT_NO_SLOT);
         if (!c.trial) {
             break;
         }
-        assert_true(starts < most);
+        assert_true(!has || starts < most);
         q.state = c.after;
     }
     q = *asked;
-    q.can_keep = true;
-    bool has = any_in(&q, SV_BOOT_SLOT_CONFIRMED);
-    assert_int_equal(has, c.slot != SV_BOOT_NO_SLOT);
     if (has && q.state.primary < SV_BOOT_SLOTS && startable(&q, q.state.primary)
         && q.state.slots[q.state.primary].state == SV_BOOT_SLOT_CONFIRMED) {
         assert_int_equal(c.slot, q.state.primary);
@@ -173,6 +188,25 @@ a_device_that_remembers_nothing_tries_the_newest_and_then_the_other(void **state
         assert_int_equal(c.slot, start < SV_BOOT_TRIES ? 1 : 0);
         now = c.after;
     }
+    sv_boot_choice c;
+    sv_boot_choose(&now, slots, true, &c); // nothing else is left: it may try again
+    assert_int_equal(c.slot, 0);
+    assert_int_equal(c.after.slots[0].tries_left, SV_BOOT_TRIES - 1);
+    assert_int_equal(c.after.slots[1].state, SV_BOOT_SLOT_BAD);
+}
+
+// [boot-9] A new device with one image, switched off and on before it has proved itself.
+static void no_number_of_power_cuts_leaves_a_new_device_without_a_start(void **state) {
+    (void) state;
+    const sv_boot_candidate slots[SV_BOOT_SLOTS] = { { true, 3 }, { false, 0 } };
+    sv_boot_state now = { .counter = 0 };
+    for (unsigned start = 0; start < 100; start++) {
+        sv_boot_choice c;
+        sv_boot_choose(&now, slots, true, &c);
+        assert_int_equal(c.slot, 0);
+        now = c.after;
+    }
+    assert_true(sv_boot_fail(&now, 0)); // but what was called bad stays so
     sv_boot_choice c;
     sv_boot_choose(&now, slots, true, &c);
     assert_int_equal(c.slot, SV_BOOT_NO_SLOT);
@@ -348,6 +382,7 @@ int main(void) {
         cmocka_unit_test(from_every_state_the_right_slot_is_started),
         cmocka_unit_test(what_is_remembered_wrongly_is_bad),
         cmocka_unit_test(a_device_that_remembers_nothing_tries_the_newest_and_then_the_other),
+        cmocka_unit_test(no_number_of_power_cuts_leaves_a_new_device_without_a_start),
         cmocka_unit_test(in_no_story_is_a_device_left_without_a_slot_that_it_had_confirmed),
         cmocka_unit_test(what_may_not_be_done_changes_nothing),
     };

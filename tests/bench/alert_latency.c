@@ -274,6 +274,14 @@ static void print_arrivals(const probe *p, arrival by) {
     (void) printf("]");
 }
 
+static void print_sent(const probe *p) {
+    (void) printf(",\"sent_us\":[");
+    for (size_t i = 0; i < p->count; i++) {
+        (void) printf("%s%lld", i == 0 ? "" : ",", (long long) p->samples[i].sent_us);
+    }
+    (void) printf("]");
+}
+
 static void close_probe(probe *p) {
     sv_http_server_drop(&p->server);
     sv_mqtt_client_drop(&p->mqtt);
@@ -345,6 +353,7 @@ int main(int argc, char **argv) {
         print_arrivals(&p, by);
     }
     if (err == SV_OK) {
+        print_sent(&p);
         (void) printf(",\"samples\":%zu}\n", p.count);
     }
     bool whole = err == SV_OK && p.count == p.wanted && p.missing == 0;

@@ -36,8 +36,8 @@ static double one_stream(const double values[VALUES]) {
     sv_stream_verdict verdict;
     double begin = cpu_seconds();
     for (size_t i = 0; i < READINGS; i++) {
-        sv_stream_detector_take(&detector, time_of(i), values[i % VALUES], SV_SENSITIVITY_NORMAL,
-                                &verdict);
+        sv_stream_detector_take(&detector, time_of(i), values[i % VALUES],
+                                (sv_aim){ SV_SENSITIVITY_NORMAL, 0 }, &verdict);
     }
     return (cpu_seconds() - begin) / READINGS;
 }
@@ -48,7 +48,8 @@ static double many_streams(const double values[VALUES]) {
     sv_stream_verdict verdict;
     sv_stream_detector_begin(&all[0]);
     for (size_t i = 0; i < VALUES; i++) {
-        sv_stream_detector_take(&all[0], time_of(i), values[i], SV_SENSITIVITY_NORMAL, &verdict);
+        sv_stream_detector_take(&all[0], time_of(i), values[i],
+                                (sv_aim){ SV_SENSITIVITY_NORMAL, 0 }, &verdict);
     }
     for (size_t s = 1; s < STREAMS; s++) {
         all[s] = all[0];
@@ -57,7 +58,7 @@ static double many_streams(const double values[VALUES]) {
     for (size_t i = VALUES; i < VALUES + ROUNDS; i++) {
         for (size_t s = 0; s < STREAMS; s++) {
             sv_stream_detector_take(&all[s], time_of(i), values[(s + i) % VALUES],
-                                    SV_SENSITIVITY_NORMAL, &verdict);
+                                    (sv_aim){ SV_SENSITIVITY_NORMAL, 0 }, &verdict);
         }
     }
     double seconds = (cpu_seconds() - begin) / ROUNDS;

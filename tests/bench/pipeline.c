@@ -51,13 +51,13 @@ typedef struct bench {
 
 static const int64_t START_US = INT64_C(1795328104) * 1000000;
 
-static void name_stream(unsigned stream, char device[16], char sensor[16]) {
-    (void) snprintf(device, 16, "device-%03u", stream / SENSORS + 1);
+static void name_stream(unsigned stream, char device[24], char sensor[16]) {
+    (void) snprintf(device, 24, "device-%03u", stream / SENSORS + 1);
     (void) snprintf(sensor, 16, "sensor-%u", stream % SENSORS + 1);
 }
 
 static void write_message(message *m, unsigned number, bool numbered, sv_prng *prng) {
-    char device[16];
+    char device[24];
     char sensor[16];
     name_stream(number % STREAMS, device, sensor);
     // Hundredths, as sensors give them; the average leaves 20 to 80 now and then.
@@ -95,7 +95,7 @@ static void open_streams(bench *b) {
     b->streams = sv_map_new(STREAMS, NULL);
     b->by_number = sv_mem_array(STREAMS, sizeof *b->by_number);
     for (unsigned i = 0; i < STREAMS; i++) {
-        char device[16];
+        char device[24];
         char sensor[16];
         char name[2 * SV_ID_ROOM];
         name_stream(i, device, sensor);
@@ -120,7 +120,7 @@ static void open_watched(bench *b) {
     for (unsigned i = 0; i < STREAMS; i++) {
         sv_stream_start(&b->watched[i].stream, INT64_MIN);
         b->watched[i].rules = b->by_number[i].rules;
-        b->watched[i].rules.detect = (sv_detect){ SV_DETECTION_NORMAL, SV_TIME_DAY_US };
+        b->watched[i].rules.detect = (sv_detect){ SV_DETECTION_NORMAL, SV_TIME_DAY_US, 0 };
     }
 }
 

@@ -78,7 +78,7 @@ def faults_of_numbers(site, db, excused):
     """Every sender's numbers are 1, 2, 3, ..., and of each device as many readings are kept, in rows or in blocks."""
     numbers = {}
     for device, epoch, ranges in numbers_seen(db):
-        if device != excused and not re.fullmatch(r"1(-[0-9]+)?", ranges):
+        if device not in excused and not re.fullmatch(r"1(-[0-9]+)?", ranges):
             yield f"{device} epoch {epoch}: the numbers {ranges}"
         for one in ranges.split(","):
             first, _, last = one.partition("-")
@@ -94,8 +94,8 @@ def faults_of_numbers(site, db, excused):
         yield "nothing was packed"
 
 
-def faults_of_the_ledger(site, others, excused):
-    """What the fleet server says of every device: nothing doubled, nothing missing."""
+def faults_of_the_ledger(site, count, excused, forgets=()):
+    """What the fleet server says of so many devices: nothing doubled, nothing missing. `forgets`: of whom it has forgotten the first epochs."""
     where = ("--url", f"http://127.0.0.1:{site.operator_port}", "--token-file", site.dir / "admin.token")
 
     def ask():
@@ -104,26 +104,29 @@ def faults_of_the_ledger(site, others, excused):
             raise SiteError(f"audit delivery: {done.stderr.strip()}")
         return {d["device"]: d for d in json.loads(done.stdout)}
 
-    forgets = {excused} if (site.dir / "agent.log").read_text().count("event=agent.start") > EPOCHS_KEPT else set()
-
-    def is_told():
+    def untold():
         known, kept = ask(), stored_by_device(site)
-        return known.keys() >= kept.keys() and all(
-            known[name]["received"] == count or (name in forgets and 0 < known[name]["received"] < count) for name, count in kept.items())
+        heard = {name: known[name]["received"] if name in known else 0 for name in kept}
+        return [f"{name} {heard[name]} of {count}" for name, count in kept.items()
+                if heard[name] != count and not (name in forgets and 0 < heard[name] < count)]
 
-    wait_until(is_told, "the gateway's last word to the ledger", 60)
+    try:
+        wait_until(lambda: not untold(), "the gateway's last word to the ledger", 60)
+    except SiteError as failure:
+        raise SiteError(f"{failure}: it has heard of {', '.join(untold())}") from failure
     devices = ask()
-    if len(devices) != DEVICES + others:
+    if len(devices) != count:
         yield f"the ledger knows {len(devices)} devices"
     for device, d in devices.items():
-        if d["doubled"] > 0 or (not d["complete"] and device != excused):
+        if d["doubled"] > 0 or (not d["complete"] and device not in excused):
             yield f"the ledger says of {device}: missing {d['missing']}, doubled {d['doubled']}"
 
 
-def judge(site, gateway, report, others=1, excused=None):
-    """How many readings are kept, and every fault. `others`: devices besides the simulated ones; `excused`: an agent that was killed
-    loses what it had measured in the last half second and neither sent nor written, so its numbers may have gaps."""
-    faults = list(faults_of_the_ledger(site, others, excused))
+def judge(site, gateway, report, others=1, excused=()):
+    """How many readings are kept, and every fault. `others`: devices besides the simulated ones; `excused`: agents that were killed:
+    each loses what it had measured in the last half second and neither sent nor written, so its numbers may have gaps."""
+    forgets = excused if (site.dir / "agent.log").read_text().count("event=agent.start") > EPOCHS_KEPT else ()
+    faults = list(faults_of_the_ledger(site, DEVICES + others, excused, forgets))
     site.stop(gateway)  # which leaves a last checkpoint
     if report["published"] != report["acknowledged"] or report["lost"] != 0:
         faults.append(f"the devices published {report['published']} and were acknowledged {report['acknowledged']}")

@@ -103,7 +103,7 @@ def run(site, asked, seed):
         chaos.run(asked.kills)
         report = settle(site, chaos.load, chaos.agent)
         chaos.must_show_availability()
-        kept, faults = judge(site, chaos.gateway, report, excused=AGENT)
+        kept, faults = judge(site, chaos.gateway, report, excused=(AGENT,))
     finally:
         site.stop_all()
         chaos.bad.close()

@@ -52,11 +52,38 @@ for program in fleet gateway agent signer; do
     [ -z "$(of "$program" ExecReload)" ] || sends=yes
     [ $sends = $honours ] || bad "$program: SIGHUP: sent $sends, honoured $honours"
 done
+# The updater is root, for the slots, and has nothing of the network; the agent alone comes to its socket, which is there before both.
+unit=$units/selvedge-updater.service
+for file in "$unit" "$units/selvedge-updater.socket"; do
+    systemd-analyze verify --man=no "$file" >"$work/said" 2>&1 || bad "updater: $(cat "$work/said")"
+    if grep -q 'selvedge-updater' "$work/said"; then bad "updater: $(cat "$work/said")"; fi
+done
+systemd-analyze security --offline=yes --no-pager --threshold=36 "$unit" >"$work/said" 2>&1 || bad "the updater is more exposed than 36: $(tail -1 "$work/said")"
+[ "$(of updater ExecStart)" = "$work/prefix/bin/selvedge-updater --config /etc/selvedge/updater.yaml" ] || bad "the updater starts '$(of updater ExecStart)'"
+[ "$(of updater PrivateNetwork)$(of updater RestrictAddressFamilies)" = yesAF_UNIX ] || bad "the updater has a network"
+[ "$(of updater CapabilityBoundingSet | tr -d '\n')" = "CAP_SYS_ADMIN CAP_SYS_BOOT" ] || bad "the updater keeps other rights: $(of updater CapabilityBoundingSet)"
+# Devices that it may open: slots, watchdog, and a TPM for its counter, [updater-30]. A group that a machine does not have would keep the unit from starting.
+[ "$(of updater DeviceAllow | sort | tr '\n' ' ')" = "block-* rw char-mtd rw char-tpm rw char-watchdog rw " ] || bad "the updater may open other devices: $(of updater DeviceAllow)"
+[ -z "$(of updater SupplementaryGroups)" ] || bad "the updater does not start without the group $(of updater SupplementaryGroups)"
+if grep -qE '^(SystemCallFilter|ProtectClock)=' "$unit"; then bad "updater: the unit takes calls that the program needs"; fi
+grep -qE '^SocketGroup=selvedge-agent$' "$units/selvedge-updater.socket" || bad "the agent cannot come to the updater"
+grep -qE '^SocketMode=0660$' "$units/selvedge-updater.socket" || bad "others come to the updater"
+grep -qE "^d /var/lib/$(of updater StateDirectory) +0700 root +root$" "$lib/tmpfiles.d/selvedge.conf" || bad "nobody makes the updater's folder"
+# What chooses a tree: once for each of its starts, before the updater, and with it what runs of the tree.
+unit=$units/selvedge-tree.service
+systemd-analyze verify --man=no "$unit" >"$work/said" 2>&1 || bad "tree: $(cat "$work/said")"
+if grep -q 'selvedge-tree' "$work/said"; then bad "tree: $(cat "$work/said")"; fi
+systemd-analyze security --offline=yes --no-pager --threshold=36 "$unit" >"$work/said" 2>&1 || bad "what chooses a tree is more exposed than 36: $(tail -1 "$work/said")"
+# shellcheck disable=SC2016  # systemd's variable
+[ "$(of tree ExecStart)" = "$(of updater ExecStart) --choose --start \${INVOCATION_ID}" ] || bad "a tree is chosen by '$(of tree ExecStart)'"
+[ "$(of tree Type)$(of tree RemainAfterExit)$(of tree Before)" = oneshotyesselvedge-updater.service ] || bad "a tree is not chosen once, before the updater"
+[ "$(of updater PartOf)" = selvedge-tree.service ] || bad "a tree would be chosen while the updater runs"
+[[ $(of updater ExecStopPost) == *64*'restart selvedge-tree.service selvedge-updater.service'*reboot* ]] || bad "exit 64 starts no tree: $(of updater ExecStopPost)"
 # The guide names every library that the programs ask for, as Debian calls it; what comes with libc, with a sanitizer, or for
 # `model train` alone is none of those.
 if command -v dpkg >/dev/null; then
     named=" $(sed -n 's/^sudo apt-get install //p' "$SV_SOURCE/docs/guide/install.md") "
-    asked=$(for program in '' -fleet -gateway -agent -signer -tuf; do readelf -d "$work/prefix/bin/selvedge$program"; done \
+    asked=$(for program in '' -fleet -gateway -agent -updater -signer -tuf; do readelf -d "$work/prefix/bin/selvedge$program"; done \
         | sed -n 's#.*(NEEDED).*\[\(.*\)\]#*/\1#p' | grep -vE '/lib(c|m|gcc_s|[a-z]*san)\.so' | sort -u)
     # shellcheck disable=SC2086  # words on purpose
     packages=$(set -f; dpkg -S $asked | sed -n "s/:$(dpkg --print-architecture): .*//p" | sort -u)

@@ -115,3 +115,15 @@ refused "one of the two" --replay "$work/press.csv" --store "$work/none.db" --de
 refused "a time such as" --from yesterday
 refused "a time such as" --trip yesterday
 refused "hihg" --against "$work/bad.yaml"
+
+# [edge-20] Who is in a group of the fleet server is said by hand, or nobody is and that is told.
+cat >"$work/groups.yaml" <<'YAML'
+groups: {hot: {group: pilots}}
+thresholds: {groups: {hot: {high: 80}}}
+YAML
+alerts_of() { "$SV_BIN/selvedge" backtest --config "$work/groups.yaml" --replay "$work/press.csv" --device press-1 --output json "$@" 2>"$work/err" | jq .alerts; }
+[ "$(alerts_of --group pilots=lathe-1,press-1)" = 1 ] && grep -qx 'group pilots: 2 devices' "$work/err"
+[ "$(alerts_of --group pilots=lathe-1)" = 0 ]
+[ "$(alerts_of)" = 0 ] && grep -q '^group pilots: nobody was said to be in it' "$work/err"
+refused "a group and who is in it are wanted" --group pilots
+refused "invalid\|not" --group 'pilots=a b'

@@ -50,14 +50,10 @@ missing() {
 nothing_missing() { [ -z "$(missing)" ]; }
 # Everything that was on its way is told of before long, and the spool is empty but for the last second or two.
 settled() { nothing_missing && [ "$(waiting | wc -l)" -lt 60 ]; }
-for ((end = SECONDS + 45; SECONDS < end; )); do
-  if settled; then break; fi
-  sleep 0.3
-done
+within 45 settled || fail "$(waiting | wc -l) readings still wait, of which the gateway does not tell, and missing are: $(missing | head -n 5 | tr '\n' ' ')"
 kill "$agent"
 wait "$agent" || fail "the agent ended with $?"
 within 5 nothing_missing || fail "delivered and lost: $(missing | wc -l) of $(wc -l <"$work/known"): $(missing | head -n 5 | tr '\n' ' ')"
-[ "$(waiting | wc -l)" -lt 60 ] || fail "$(waiting | wc -l) readings still wait: the gateway does not tell of them"
 [ -z "$(uniq -d "$work/stored")" ] || fail "stored twice: $(uniq -d "$work/stored" | head)"
 [ "$(sql 'SELECT count(DISTINCT epoch) FROM reading')" = 1 ] || fail "more than one epoch"
 if grep -q 'reading.unconfirmed\|ack.refused\|acks.unheard\|spool.full\|spool.un' "$work/agent.log"; then fail "the agent complains"; fi

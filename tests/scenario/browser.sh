@@ -10,6 +10,8 @@ cleanup() { [ -z "$taker" ] || kill -TERM "$taker" 2>/dev/null || true; [ -z "$p
 trap cleanup EXIT
 
 node "$web/test/csv.mjs"
+node "$web/test/words.mjs"
+node "$web/test/pace.mjs"
 pilot_open
 fleet=$(jq '.programs[] | select(.name == "fleet server") | .pid' "$work/pilot/pilot.json")
 page=$(sed -n 's/^http: {port: \([0-9]*\)}$/\1/p' "$work"/pilot/site-1/gateway.yaml)

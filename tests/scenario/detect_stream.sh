@@ -24,7 +24,8 @@ awk -F, 'NR <= 52 && NR > 1 && $3 != 0' scores.csv > learning
 awk -F, 'NR > 1000 && NR != 2002 && NR <= 2501 && $4' scores.csv > early
 [ ! -s early ] || fail "a usual row raises an alert: $(head -n 1 early)"
 awk -F, 'NR == 2002 && $4 == 1 && /outside what was usual/' scores.csv | grep -q . || fail "the peak: $(sed -n 2002p scores.csv)"
-awk -F, 'NR > 2501 && NR <= 2641 && $4 == 1 && /stuck at [0-9.]+ for [0-9.]+ (min|h)/' scores.csv | grep -q . || fail "it is not said that it is stuck: $(awk -F, 'NR > 2501 && $3 > 0' scores.csv)"
+awk -F, 'NR > 2501 && NR <= 2541 && $4 == 1 && /noise [0-9.]+ times the usual|stuck/' scores.csv | grep -q . || fail "no alert when it gets stuck: $(awk -F, 'NR > 2501 && $3 > 0' scores.csv)"
+awk -F, 'NR > 2501 && NR <= 2641 && $3 > 0.5 && /stuck at [0-9.]+ for [0-9.]+ (min|h)/' scores.csv | grep -q . || fail "it is not said that it is stuck: $(awk -F, 'NR > 2501 && $3 > 0' scores.csv)"
 
 # A row is judged by the rows before it alone.
 for rows in 1 51 1999 2001 2600; do
@@ -68,6 +69,15 @@ code=0
 "$selvedge" detect stream --sensitivity shrill < values.csv > said 2>&1 || code=$?
 [ "$code" = 2 ] || fail "exit $code: $(cat said)"
 grep -q "low, normal or high, not 'shrill'" said || fail "said: $(cat said)"
+# As many as are wanted, where more comes. [detect-16]
+awk -F, -v OFS=, 'NR > 300 && NR % 97 == 0 { $2 += 15 + NR % 31 } { print }' values.csv > often.csv
+"$selvedge" detect stream --sensitivity high < often.csv | awk -F, '$4 == 1' | wc -l > often
+"$selvedge" detect stream --sensitivity high --alerts-per-week 0.1 < often.csv | awk -F, '$4 == 1' | wc -l > few
+[ "$(cat few)" -lt "$(cat often)" ] || fail "$(cat few) alerts instead of $(cat often)"
+code=0
+"$selvedge" detect stream --alerts-per-week many < values.csv > said 2>&1 || code=$?
+[ "$code" = 2 ] || fail "exit $code: $(cat said)"
+grep -q "a number from 0.01 to 1000, not 'many'" said || fail "said: $(cat said)"
 code=0
 head -n 1 values.csv | "$selvedge" detect stream > said 2>&1 || code=$?
 [ "$code" = 1 ] || fail "no row: exit $code"

@@ -228,7 +228,7 @@ daemon() { # daemon CODE SENTENCE NAME OPTIONS...
   [ "$code" = "$wanted" ] || fail "exit $code, not $wanted: selvedge-$*: $(cat said)"
   grep -q -e "$sentence" out said || fail "not told '$sentence': selvedge-$*: $(cat out said)"
 }
-for name in agent fleet gateway signer; do
+for name in agent fleet gateway signer updater; do
   daemon 0 "^selvedge-$name [0-9]" $name --version
   daemon 0 '^Keys of the configuration:' $name --help
   daemon 2 'name the configuration with --config FILE' $name

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # An update by hand, on a folder with two slots: installed, started, confirmed; one that fails is gone back from; the power goes and it is killed at every moment; what is not signed,
-# older, changed meanwhile, or lies behind a link is refused. [slot-16] [slot-17] [slot-18]
+# older, changed meanwhile, or lies behind a link is refused. [slot-16] [slot-17] [slot-18] [slot-26]
 set -euo pipefail
 # shellcheck source=tests/support/update.sh
 source "$SV_SOURCE/tests/support/update.sh"
@@ -116,6 +116,39 @@ done
 ends 0 'on trial' install v2.img --slots by-signature --key engineer/firmware.pub --signature engineer.sig
 ends 4 'is not signed by a key that is trusted' install v2.img --slots by-signature --signature stranger.sig
 ends 4 'is not signed by a key that is trusted' install v3.img --slots by-signature --signature engineer.sig
+
+# A release as it was published, and as a bundle: judged from its root, opened with the engineer's keys, its own boot header where the device trusts keys. [slot-26]
+update publish --keys keys --repo repo
+update bundle --repo repo --target lathe-ctl/2.1.0.img --out release.tar
+for where in repo release.tar; do
+  rm -rf published trusting
+  ends 2 'is sealed: name the folder of keys' install $where --root keys/root.json --slots published
+  firmware install $where --root keys/root.json --keys keys --slots published --output json
+  is '.update.state == "installed" and .slots.a.product == "lathe-ctl" and .slots.a.version == "2.1.0"'
+  cmp -n 300000 v1.img published/slot-a || fail "another image than was signed came out of $where"
+  ends 0 'lathe-ctl 2.1.0, on trial' install $where --root keys/root.json --keys keys --key boot.pub --slots trusting
+  ends 4 'boot header is refused' install $where --root keys/root.json --keys keys --key engineer/firmware.pub --slots "stranger.$where"
+done
+# The power goes in the middle, and it goes on; of two it has to be said which one.
+rm -rf published
+ends 5 'the power is gone' install repo --root keys/root.json --keys keys --slots published --power-cut-after 9
+firmware install repo --root keys/root.json --keys keys --slots published
+cmp -n 300000 v1.img published/slot-a || fail "it goes on with other bytes"
+update sign v2.img --product lathe-ctl --version 2.2.0 --hardware rev-b --plain --keys keys
+update publish --keys keys --repo repo
+ends 2 'has 2 images: say which one with --target' install repo --root keys/root.json --slots second
+ends 0 'lathe-ctl 2.2.0, on trial' install repo --root keys/root.json --target lathe-ctl/2.2.0.img --slots second
+ends 2 'are for a release' install v1.img --target lathe-ctl/2.2.0.img --slots second
+ends 2 'are for an image' install repo --root keys/root.json --counter 7 --slots second
+# Nobody else's root, and no byte that is another.
+update keys init --dir others
+ends 4 'timestamp: 0 of the keys that count have signed it' install repo --root others/root.json --target lathe-ctl/2.2.0.img --slots third
+[ ! -e third ] || fail "a folder was made for what nobody has signed"
+for file in repo/artifacts/"$(sha256sum <v2.img | cut -d' ' -f1)"/{raw,zstd}; do
+  [ ! -e "$file" ] || printf '\377\377\377\377' | dd of="$file" bs=1 seek=70000 conv=notrunc 2>said
+done
+ends 4 'is not what the release engineer signed' install repo --root keys/root.json --target lathe-ctl/2.2.0.img --slots third
+ends 0 'slot a: idle, no signed image' slots --slots third
 
 # Links and devices where slots and state should be.
 echo precious >outside

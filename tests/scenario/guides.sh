@@ -71,6 +71,13 @@ for file in "$work"/issuing-*.yaml; do
   "$bin/selvedge-signer" --config "$file" --check-config >"$work/out" 2>&1 || fail "issuing.md: $(cat "$work/out")"
   checked=$((checked + 1))
 done
+examples rauc
+examples swupdate
+for file in "$work"/rauc-*.yaml "$work"/swupdate-*.yaml; do
+  sed -i 's/: selvedge-agent\b/: root/' "$file" # a user that is here as well
+  "$bin/selvedge-updater" --config "$file" --check-config >"$work/out" 2>&1 || fail "$file: $(cat "$work/out")"
+  checked=$((checked + 1))
+done
 # [sandbox-10] Each says where it goes, and so whose it is; what it names lies in that program's own folders.
 examples install
 for file in "$work"/install-*.yaml; do

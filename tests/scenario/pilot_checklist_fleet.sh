@@ -17,11 +17,10 @@ within() {
 }
 program() { jq -r --arg name "$1" '.programs[] | select(.name == $name) | .pid' "$site/pilot.json"; }
 
-# Nobody is told, and the agent says no version.
+# Nobody is told.
 look "$site" before
 grep -qx 'somebody-told does not hold' "$work/before" || fail "that nobody is told is not seen"
-jq -e '.statements[] | select(.id == "versions-reported") | .verdict == "does not hold" and (.seen | any(test("^this-machine does not say")))' "$work/before.json" >/dev/null \
-  || fail "a device that does not say its version is not seen: $(jq -c '.statements[] | select(.id == "versions-reported")' "$work/before.json")"
+grep -qx 'versions-reported holds' "$work/before" || fail "not every device says its version: $(jq -c '.statements[] | select(.id == "versions-reported")' "$work/before.json")"
 grep -qx 'backup-restores unknown' "$work/before" || fail "a copy that nobody named is not unknown"
 head -c 32 /dev/urandom | base64 | sed 's/^/whsec_/' >"$site/fleet/hook.secret"
 chmod 600 "$site/fleet/hook.secret"
@@ -42,7 +41,7 @@ more=(--backup "$work/copy.db")
 server_alone
 look "$work/d" before
 grep -qx 'backup-restores holds' "$work/before" || fail "a good copy is none: $(jq -c '.statements[] | select(.id == "backup-restores")' "$work/before.json")"
-for id in revoked-refused certificates-renewed security-alerts-answered silence-noticed storage-bounded databases-whole somebody-told; do
+for id in revoked-refused certificates-renewed security-alerts-answered silence-noticed storage-bounded databases-whole somebody-told firmware-signed rollback-counted boot-confirmed; do
   grep -qx "$id holds" "$work/before" || fail "of a good fleet $id does not hold: $(jq -c ".statements[] | select(.id == \"$id\")" "$work/before.json")"
 done
 chmod 644 "$work/copy.db"
@@ -82,3 +81,34 @@ holds security-alerts-answered || fail "an alert that was acknowledged is still 
 look "$site" before
 sed -i 's/^uplink: .*/uplink: {default: all}/' "$site/site-1/gateway.yaml"
 saw little-leaves 'sends every value of every sensor up'
+
+# A device that sends readings and says nothing of itself.
+"${as[@]}" "$SV_BIN/selvedge" pki issue --dir "$site/pki" --id mute-1 --out "$work/mute" 2>"$work/err2" || fail "no certificate for mute-1"
+"${as[@]}" "$SV_BIN/selvedge" publish --gateway "$(jq -r '.gateways[0] | "\(.host):\(.port)"' "$site/pilot.json")" --ca "$work/mute/ca.crt" --cert "$work/mute/mute-1.crt" --key "$work/mute/mute-1.key" --id mute-1 temperature 20 2>"$work/err2" \
+  || fail "mute-1 is not heard"
+mute() { look "$work/d" now; jq -e '.statements[] | select(.id == "versions-reported") | .verdict == "does not hold" and (.seen | any(test("^mute-1 does not say")))' "$work/now.json" >/dev/null; }
+within 20 mute || fail "a device that does not say its version is not seen: $(jq -c '.statements[] | select(.id == "versions-reported")' "$work/now.json")"
+
+# It says what it runs by itself: what nobody has signed, with no counter, from a slot that is bad; each breaks one statement of the three.
+tells() {
+  curl -fs -m 10 --cacert "$site/pki/ca.crt" --cert "$work/mute/mute-1.crt" --key "$work/mute/mute-1.key" -H 'Content-Type: application/json' -X PUT \
+    "$(jq -r .fleet.device_url "$site/pilot.json")/default/controller/v1/mute-1/configData" -d "{\"mode\":\"replace\",\"data\":$1}" >"$work/out2" 2>"$work/err2" || fail "it may not say what it runs"
+}
+# breaks ID PATTERN: this one of the three alone
+breaks() {
+  look "$work/d" now
+  [ "$(grep -E '^(firmware-signed|rollback-counted|boot-confirmed) does not hold$' "$work/now")" = "$1 does not hold" ] || fail "not $1 alone: $(cat "$work/now")"
+  jq -e --arg id "$1" --arg seen "$2" '.statements[] | select(.id == $id) | .seen | any(test($seen))' "$work/now.json" >/dev/null || fail "$1 does not say '$2': $(jq -c ".statements[] | select(.id == \"$1\")" "$work/now.json")"
+}
+image=$(api images | jq -r '.items[] | select(.version == "1.0") | .sha256')
+counter=$(api images | jq -r '.items[] | select(.version == "1.0") | .counter')
+runs() { echo "{\"product\":\"machine\",\"version\":\"$1\",\"sha256\":\"$2\",\"boot\":\"$3\",\"counter\":\"$4\"}"; }
+tells "$(runs 0.9 "$(head -c 32 /dev/urandom | sha256sum | cut -c1-64)" confirmed "$counter")"
+breaks firmware-signed '1 device runs machine 0.9, .* which is no image that the fleet server has'
+tells "$(runs 1.0 "$image" confirmed "")"
+breaks rollback-counted 'not each says its release counter'
+tells "$(runs 1.0 "$image" bad "$counter")"
+breaks boot-confirmed '1 from a slot that is not confirmed'
+tells "$(runs 1.0 "$image" confirmed "$counter")"
+look "$work/d" now
+[ "$(grep -cE '^(firmware-signed|rollback-counted|boot-confirmed) holds$' "$work/now")" = 3 ] || fail "what is right again does not hold: $(cat "$work/now")"

@@ -64,6 +64,14 @@ code=0
 "$selvedge" rules check "$work/faulty.yaml" 2>"$work/checked" || code=$?
 { [ $code = 2 ] && [ "$(faults_in "$work/checked")" = "$(faults_in "$work/said")" ]; } || fail "a check says otherwise ($code): $(cat "$work/checked")"
 [ "$("$selvedge" rules check "$work/one.yaml")" = "$work/one.yaml: no faults" ] || fail "a good file has faults"
+# [edge-20] Of the fleet server's groups it is said by hand who is in them.
+printf 'groups: {some: {group: pilots}, more: {group: west}}\nthresholds: {groups: {some: {high: 40}}}\n' >"$work/groups.yaml"
+"$selvedge" rules check "$work/groups.yaml" --group pilots=press-1,press-2 >"$work/checked" || fail "groups of the fleet server are faults"
+grep -qx 'group pilots: 2 devices' "$work/checked" || fail "who is in a group is not told: $(cat "$work/checked")"
+grep -q '^group west: nobody was said to be in it' "$work/checked" || fail "an empty group is not told: $(cat "$work/checked")"
+code=0
+"$selvedge" rules check "$work/groups.yaml" --group east=press-1 2>"$work/checked" || code=$?
+{ [ $code = 2 ] && grep -q -- '--group east: .*names no such group' "$work/checked"; } || fail "a group that the file does not name is taken ($code)"
 api -X PUT -H 'If-Match: "1"' -H 'Content-Type: text/yaml' --data-binary "@$work/faulty.yaml" -o "$work/problem" -w '%{http_code}' "$site_rules" | grep -qx 422 || fail "not 422"
 jq -e '.status == 422 and .count == 3 and .faults[0] == {"line":2,"column":19,"sentence":"high: a number is wanted here, or {warning: NUMBER, critical: NUMBER}"}' "$work/problem" >/dev/null || fail "$(cat "$work/problem")"
 both_go_by 1 || fail "a faulty file changed something"

@@ -34,7 +34,7 @@ within 20 banded || fail "no band: $(series pressure | jq -c '[.expected, .score
 series pressure | jq -e --argjson until "$(((began - 2400) * 1000))" '.expected as $e | [.points[] | select(.[0] < $until) | . as $p | [$e[] | select(.[0] <= $p[0])] | last | select(. != null)
   | $p[1] >= .[1] and $p[1] <= .[2]] | length > 100 and (map(select(.)) | length) / length > 0.95' >/dev/null || fail "the usual lies outside the band"
 series badge | jq -e '.expected == [] and .scores == []' >/dev/null || fail "what is not looked for has a band"
-! sqlite3 "$work/fleet.db" .dump | grep -q secret || fail "what never leaves the site has left it"
+stays secret
 
 # It was normal: remembered, ended, told once.
 alert=$(api GET 'alerts?state=open' | jq -r '.items[] | select(.sensor == "pressure") | .id')

@@ -30,13 +30,21 @@ for _ in $(seq 300); do grep -qs 'own page' "$work/out" && break; sleep 0.1; don
 [ -s "$site/pilot.json" ] || fail "no pilot"
 # Somebody has come in by the link, so that it does not wait any more.
 curl -fs -m 10 -o /dev/null -H 'Content-Type: application/json' -d "{\"token\":\"$(grep -oE '#login=[A-Za-z0-9_-]+' "$work/out" | head -1 | cut -d= -f2)\"}" "$(jq -r .fleet.operator_url "$site/pilot.json")/api/v1/session" || fail "the pilot's link opens nothing"
-# What is said of devices does not change any more once all three are there.
+# What is said of devices does not change any more once all three are there and have said what they run.
+api() { curl -fs -m 5 -H "Authorization: Bearer $(cat "$site/fleet/admin.token")" "$(jq -r .fleet.operator_url "$site/pilot.json")/api/v1/$1"; }
 for _ in $(seq 300); do
-  online=$(curl -fs -m 5 -H "Authorization: Bearer $(cat "$site/fleet/admin.token")" "$(jq -r .fleet.operator_url "$site/pilot.json")/api/v1/overview" | jq .devices.online) || online=0
+  online=$(api devices | jq '[.items[] | select(.online and .firmware_version)] | length') || online=0
   [ "$online" = 3 ] && break
   sleep 0.1
 done
-[ "$online" = 3 ] || fail "$online of 3 devices are online"
+[ "$online" = 3 ] || fail "$online of 3 devices are online and have said what they run"
+# And how their slots are: those that have an updater.
+proved=no
+for _ in $(seq 300); do
+  [ "$(api versions | jq '[.items[] | select(.sha256)] | length > 0 and all(.[]; .boot.confirmed == .devices and .counter)')" = true ] && proved=yes && break
+  sleep 0.1
+done
+[ $proved = yes ] || fail "not every device runs a release that has proved itself: $(api versions)"
 
 # look DIR NAME: its verdicts into $work/NAME, whole in $work/NAME.json
 look() {

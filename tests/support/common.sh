@@ -15,6 +15,9 @@ close_all() {
   rm -rf "$work"
 }
 trap close_all EXIT
+# A script that ends without a word says where.
+set -E
+trap 'echo "FAILED: line $LINENO: $BASH_COMMAND ended with $?" >&2' ERR
 
 fail() {
   echo "FAILED: $*" >&2

@@ -1,6 +1,7 @@
-// Preloaded into a program: it dies, as by `kill -9`, just before the SV_DIE_AT-th change that it
-// would make to the disk. A test that counts up meets every moment there is. With SV_FLIP, what is
-// written to files whose name ends so is not what is on the disk afterwards.
+// Preloaded into a program: it dies, as by `kill -9` (or ends with 137), just before the
+// SV_DIE_AT-th change that it would make to the disk. A test that counts up meets every moment
+// there is. With SV_FLIP, what is written to files whose name ends so is not what is on the disk
+// afterwards.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +13,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+enum { DIED = 137 }; ///< as a shell says of one that was killed
+
 static long left = -2; ///< -1: for ever
 
 static void spend(void) {
@@ -21,6 +24,7 @@ static void spend(void) {
     }
     if (left > 0 && --left == 0) {
         (void) kill(getpid(), SIGKILL);
+        _exit(DIED); // a sandbox may forbid signals
     }
 }
 
@@ -63,6 +67,21 @@ int mkdir(const char *path, mode_t mode) {
     return REAL(mkdir)(path, mode);
 }
 
+int mkdirat(int dir, const char *path, mode_t mode) {
+    spend();
+    return REAL(mkdirat)(dir, path, mode);
+}
+
+int symlinkat(const char *to, int dir, const char *path) {
+    spend();
+    return REAL(symlinkat)(to, dir, path);
+}
+
+int syncfs(int fd) {
+    spend();
+    return REAL(syncfs)(fd);
+}
+
 int fsync(int fd) {
     spend();
     return REAL(fsync)(fd);
@@ -95,6 +114,19 @@ static int is_flipped(int fd) {
     }
     path[len] = '\0';
     return strcmp(path + len - strlen(wanted), wanted) == 0;
+}
+
+/// One that makes a file is a change.
+int openat(int dir, const char *path, int flags, ...) {
+    mode_t mode = 0;
+    if ((flags & O_CREAT) != 0) {
+        va_list rest;
+        va_start(rest, flags);
+        mode = va_arg(rest, mode_t);
+        va_end(rest);
+        spend();
+    }
+    return REAL(openat)(dir, path, flags, mode);
 }
 
 ssize_t write(int fd, const void *bytes, size_t len) {

@@ -178,15 +178,15 @@ class Site:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/v1/status", timeout=10) as answer:
             return json.load(answer)
 
-    def start_fleet(self, folder=None):
-        """`folder`: as of the gateway."""
+    def start_fleet(self, folder=None, more=""):
+        """`folder`: as of the gateway; `more`: lines of its configuration."""
         self.device_port, self.operator_port = free_port(), free_port()
         self.fleet_store = (folder or self.dir) / f"fleet-{self.device_port}.db"
         (self.dir / "fleet.yaml").write_text(
             f"id: fleet-server\nstore: {{path: {self.fleet_store}}}\n"
             f"operator: {{bind: 127.0.0.1, port: {self.operator_port}}}\n"
             f"device:\n  bind: 127.0.0.1\n  port: {self.device_port}\n  tls: {self.tls('fleet-server')}\n"
-            f"pki: {self.pki}\nadmin_token_file: {self.dir}/admin.token\ngateways: {{gateway-1: site-1}}\n"
+            f"pki: {self.pki}\nadmin_token_file: {self.dir}/admin.token\ngateways: {{gateway-1: site-1}}\n{more}"
         )
         return self.restart_fleet()
 

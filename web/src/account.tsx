@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call, type Role, type Session } from "./api";
 import { capital, sentence } from "./format";
 import { SecondFactor } from "./factor";
-import { Icon, State } from "./parts";
+import { State } from "./parts";
 import { Sessions } from "./sessions";
 
 /* What a role may; each may what the one before may. */
@@ -50,20 +50,6 @@ function Password({ session, changed }: { session: Session; changed: () => void 
         <button type="submit" class="primary" disabled={busy}>{busy ? "One moment…" : session.password ? "Change it" : "Set it"}</button>
       </form>
     </section>
-  );
-}
-
-/* Who came with a link and has no password yet is told on every page, until told to be quiet for this visit. */
-export function NoPassword({ session }: { session: Session }) {
-  const [quiet, setQuiet] = useState(sessionStorage.getItem("no-password") === "later");
-  if (session.password !== false || session.token || quiet) return null;
-  return (
-    <div class="banner calm" data-no-password>
-      <Icon name="people" />
-      <div><p>You have no password yet, and the link you came with does not work again.</p></div>
-      <a class="button primary" href="/account">Set a password</a>
-      <button type="button" class="quiet" onClick={() => { sessionStorage.setItem("no-password", "later"); setQuiet(true); }}>Later</button>
-    </div>
   );
 }
 

@@ -15,6 +15,10 @@ export function acknowledge(alert: Alert, undo = false): Promise<Alert> {
   return call<Alert>(`/alerts/${encodeURIComponent(alert.id)}/acknowledge`, undo ? "DELETE" : "POST");
 }
 
+/* The rule of alerts about a machine's sensors together. */
+const together = "unusual-together";
+const remaining = "remaining-life";
+
 /* What is unusual to an alert was normal: its gateway remembers. */
 export function sayNormal(alert: Alert): Promise<Alert> {
   return call<Alert>(`/alerts/${encodeURIComponent(alert.id)}/normal`, "POST");
@@ -29,7 +33,7 @@ export function Acknowledge({ alert, done }: { alert: Alert; done: (alert: Alert
     answer.then(done, (e) => setError(e.message)).finally(() => setBusy(false));
   };
   /* Its gateway learns from that also when it is over. */
-  const unusual = alert.rule === "unusual" && !alert.normal_at;
+  const unusual = (alert.rule === "unusual" || alert.rule === together) && !alert.normal_at;
   if (alert.state === "cleared" && !unusual) return null;
   const undo = alert.state === "acknowledged";
   return (
@@ -66,7 +70,7 @@ export function AlertRow({ alert, done }: { alert: Alert; done: (alert: Alert) =
         <p class="dim">
           <Lasting alert={alert} />
           {alert.sensor && alertSentence(alert) === readable(alert.message) && <> · {words(alert.sensor)} {alert.value !== null && withUnit(alert.value, alert.unit)}</>}
-          {!alert.sensor && alert.rule && <> · rule {alert.rule}</>}
+          {!alert.sensor && alert.rule && alert.rule !== together && alert.rule !== remaining && <> · rule {alert.rule}</>}
           {alert.expected && <> · <span class="fig">expected {num(alert.expected[0])} to {withUnit(alert.expected[1], alert.unit)}</span></>}
           {alert.score !== undefined && <> · <span class="fig">score {alert.score}</span></>}
           {alert.state !== "cleared" && <Now alert={alert} />}

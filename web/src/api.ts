@@ -3,7 +3,18 @@ export type Key = { sensor: string; unit: string; value: number | null; at: numb
 export type Maintenance = { of: "device" | "site"; since: number; until: number; by: string; why: string };
 export type Device = {
   id: string; site: string; type: string | null; online: boolean; since: number | null; last_seen: number | null;
-  health: Health; firmware_version: string | null; clock_ahead: number | null; maintenance: Maintenance | null; alerts: number; key?: Key[];
+  health: Health; firmware_version: string | null; version?: string | null; diverges?: string | null; clock_ahead: number | null; maintenance: Maintenance | null; machine?: Machine | null; life?: Life | null; failure?: Failure | null; alerts: number; key?: Key[]; standing: Standing["state"];
+};
+/* How long it will last, by a live model. */
+export type Life = { model: string; version: number; left_s: number; low_s: number; high_s: number; risk: number; horizon_s: number; at: number };
+/* What is wrong with it, or will be within the horizon (0: is now), by a live model of classes. */
+export type Failure = {
+  model: string; version: number; risk: number; horizon_s: number; at: number;
+  classes: { name: string; probability: number }[]; parts: { sensor: string; by: number; lower: boolean }[];
+};
+/* The sensors together; health is null until it is known. */
+export type Machine = {
+  state: "gathering" | "learning" | "watching"; health: number | null; at: number; parts: { sensor: string; share: number; deviation: number }[];
 };
 export type Alert = {
   id: string; device: string; site: string; sensor: string | null; rule?: string | null; type: string; severity: string; message: string;
@@ -19,7 +30,7 @@ export type Command = {
   sent_at: number | null; ended_at: number | null; why: string | null; answer: unknown;
 };
 export type Sensor = { sensor: string; unit: string; value: number | null; at: number };
-export type DeviceDetail = Omit<Device, "alerts"> & {
+export type DeviceDetail = Omit<Device, "alerts" | "standing"> & {
   sensors: Sensor[]; report: Record<string, unknown> | null; alerts: Alert[];
   standing?: Standing | null;
   certificate: { serial: string; not_before: number | string; not_after: number | string; revoked: boolean } | null;
@@ -44,7 +55,7 @@ export type Gateway = {
   refused: number; spool: number; spool_fill: number; full: boolean; dropped: { averages: number; minutes: number; alerts: number };
 };
 export type Site = {
-  site: string; devices: number; online: number; healthy: number; warning: number; critical: number; alerts: number;
+  site: string; devices: number; online: number; healthy: number; warning: number; critical: number; alerts: number; available?: number;
   maintenance: Maintenance | null; gateways: Gateway[];
 };
 export type Overview = {
@@ -61,6 +72,7 @@ export type Fault = { line: number; column: number; sentence: string };
 export type RulesVersion = { version: number; at: number; by: string; comment: string; sha256: string };
 export type SiteRules = Partial<RulesVersion> & {
   site: string; version: number; text: string;
+  groups: { name: string; known: boolean; devices: number }[];
   gateways: { id: string; online: boolean; rules: { from: "file" | "fleet"; version: number; at: number; refused: { version: number; at: number; why: string } | null } | null }[];
 };
 export type RulesTried = {

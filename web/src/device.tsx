@@ -1,11 +1,13 @@
 import { useEffect, useMemo } from "preact/hooks";
-import { query, type Alert, type DeviceDetail } from "./api";
+import { query, type Alert, type DeviceDetail, type Session } from "./api";
 import { alertSentence, bytes, capital, count, exact, millis, num, span, useNow, words } from "./format";
 import { note, on } from "./live";
 import { useLoad } from "./load";
 import { AlertRow, byUrgency, mergeAlert } from "./alerts";
 import { Chart, type Window } from "./chart";
 import { Commands, useCommands } from "./commands";
+import { MachineHealth } from "./machine";
+import { DeviceUpdates } from "./device-updates";
 import { ofDevice, WorkBanner, WorkButton } from "./maintenance";
 import { StandingActs, StandingBanner } from "./standing";
 import { Chips, condition, Empty, Failed, State, Time } from "./parts";
@@ -87,7 +89,8 @@ function facts(report: Record<string, unknown>, prefix = ""): [string, string][]
   });
 }
 
-export function Device({ id, may }: { id: string; may: boolean }) {
+export function Device({ id, session }: { id: string; session: Session }) {
+  const may = session.role !== "viewer";
   const { query: q } = usePlace();
   const { data, error, missing, again, set } = useLoad<DeviceDetail>(`/devices/${encodeURIComponent(id)}`);
   const range = ranges[q.get("range") ?? ""] ? q.get("range")! : "5m";
@@ -106,7 +109,12 @@ export function Device({ id, may }: { id: string; may: boolean }) {
     history.set((old) => ({ items: mergeAlert(old.items, alert, true) }));
   };
   useEffect(() => on("alert", put), [id]);
-  useEffect(() => on("device", (d) => d.id === id && set((old) => ({ ...old, ...d, alerts: old.alerts }))), [id]);
+  /* A row of the list knows the standing as a word; here it has a reason, too. */
+  useEffect(() => on("device", (d) => {
+    if (d.id !== id) return;
+    if (d.standing !== (data?.standing?.state ?? "active")) again();
+    set((old) => ({ ...old, ...d, alerts: old.alerts, standing: old.standing }));
+  }), [id, data?.standing?.state]);
   useEffect(() => on("maintenance", (m) => m.site === data?.site && again()), [data?.site]);
   useEffect(() => on("points", (all) => {
     const mine = all.filter((x) => x.d === id);
@@ -140,6 +148,7 @@ export function Device({ id, may }: { id: string; may: boolean }) {
               <ul class="alerts">{alerts.map((a) => <AlertRow key={a.id} alert={a} done={put} />)}</ul>
             </section>
           )}
+          <MachineHealth device={id} machine={data.machine} life={data.life} failure={data.failure} />
           <section aria-labelledby="h-readings">
             <div class="section-head">
               <h2 id="h-readings">Readings</h2>
@@ -154,6 +163,7 @@ export function Device({ id, may }: { id: string; may: boolean }) {
             </div>
           </section>
           <Commands device={data} may={may} of={commands} />
+          <DeviceUpdates device={id} session={session} />
           <div class="columns even">
             <section aria-labelledby="h-health">
               <h2 id="h-health">Health</h2>

@@ -5,6 +5,7 @@ import { count, unitText, num, words } from "./format";
 import { on } from "./live";
 import { useLoad } from "./load";
 import { WorkMark } from "./maintenance";
+import { machineState, worry } from "./machine";
 import { Chips, Command, condition, Empty, Failed, Spark, State, Time } from "./parts";
 import { go, setQuery, usePlace } from "./router";
 
@@ -34,7 +35,20 @@ export function applyPoints(items: Device[], points: Points): Device[] {
   return touched ? result : items;
 }
 
-const Row = memo(function Row({ device, version }: { device: Device; version: boolean }) {
+/* Its health, and what models worry about. */
+function MachineCell({ device }: { device: Device }) {
+  const health = device.machine?.health;
+  const worried = worry(device);
+  return (
+    <td class={typeof health === "number" || worried ? "num machinecell" : "num"}>
+      {typeof health === "number" && <State is={machineState(health)} label={String(health)} />}
+      {worried && <span class="worry">{worried}</span>}
+      {typeof health !== "number" && !worried && <span class="dim">–</span>}
+    </td>
+  );
+}
+
+const Row = memo(function Row({ device, version, machine }: { device: Device; version: boolean; machine: boolean }) {
   const href = `/devices/${encodeURIComponent(device.id)}`;
   return (
     <tr data-row tabIndex={-1} data-href={href} onClick={(e) => { if (!(e.target as Element).closest("a,button")) go(href); }}>
@@ -54,15 +68,16 @@ const Row = memo(function Row({ device, version }: { device: Device; version: bo
         </ul>
       </td>
       <td class="num">{device.alerts > 0 ? <a href={"/alerts" + query({ device: device.id })}>{device.alerts}<span class="hidden"> open alerts of {device.id}</span></a> : <span class="dim">0</span>}</td>
-      {version && <td class="wide widest">{device.firmware_version ?? "–"}</td>}
+      {machine && <MachineCell device={device} />}
+      {version && <td class="wide widest">{device.version ?? device.firmware_version ?? "–"}{device.diverges && <> <span title={device.diverges}><State is="warning" label="differs" /></span></>}</td>}
       <td><Time at={device.last_seen} /></td>
     </tr>
   );
 });
 
-export function Devices({ may }: { may: boolean }) {
+export function Devices({ may, starts }: { may: boolean; starts: boolean }) {
   const { query: q } = usePlace();
-  const values = { q: q.get("q") ?? "", site: q.get("site") ?? "", status: q.get("status") ?? "", health: q.get("health") ?? "", sort: q.get("sort") ?? "id" };
+  const values = { q: q.get("q") ?? "", site: q.get("site") ?? "", status: q.get("status") ?? "", health: q.get("health") ?? "", version: q.get("version") ?? "", query: q.get("query") ?? "", sort: q.get("sort") ?? "id" };
   const path = "/devices" + query({ ...values, limit: 50 });
   const { data, error, again, set } = useLoad<Page>(path);
   const sites = useLoad<{ sites: { site: string }[] }>("/overview");
@@ -83,8 +98,9 @@ export function Devices({ may }: { may: boolean }) {
   };
   const more = () => data?.next && call<Page>("/devices" + query({ ...values, limit: 50, cursor: data.next }))
     .then((page) => set((old) => ({ ...page, items: [...old.items, ...page.items.filter((d) => !old.items.some((o) => o.id === d.id))] })), again);
-  const filtered = !!(values.q || values.site || values.status || values.health);
-  const version = data?.items.some((d) => d.firmware_version) ?? false;
+  const filtered = !!(values.q || values.site || values.status || values.health || values.version || values.query);
+  const version = data?.items.some((d) => d.version ?? d.firmware_version) ?? false;
+  const machine = data?.items.some((d) => typeof d.machine?.health === "number" || worry(d) !== "") ?? false;
   const names = sites.data?.sites.map((s) => s.site) ?? [];
   return (
     <>
@@ -98,6 +114,9 @@ export function Devices({ may }: { may: boolean }) {
         <Chips label="Status" value={values.status} pick={(v) => setQuery({ status: v })} choices={[["", "Any status"], ["online", "Online"], ["offline", "Offline"]]} />
         <Chips label="Health" value={values.health} pick={(v) => setQuery({ health: v })}
           choices={[["", "Any health"], ["critical", "Critical"], ["warning", "Warning"], ["healthy", "Healthy"], ["unknown", "Unknown"]]} />
+        {values.version && <button type="button" class="chip" aria-pressed="true" onClick={() => setQuery({ version: null })}>Version {values.version}<span class="hidden">, show all versions</span> ×</button>}
+        {values.query && <button type="button" class="chip" aria-pressed="true" onClick={() => setQuery({ query: null })}>{values.query === "diverges" ? "Not what they should run" : values.query}<span class="hidden">, show all devices</span> ×</button>}
+        {values.query && starts && <a class="button" href={"/updates/new" + query({ query: values.query })}>Roll out to these…</a>}
         {(names.length > 1 || values.site) && (
           <label class="pick"><span>Site</span>
             <select value={values.site} onChange={(e) => setQuery({ site: (e.target as HTMLSelectElement).value })}>
@@ -113,6 +132,7 @@ export function Devices({ may }: { may: boolean }) {
           <select value={values.sort} onChange={(e) => setQuery({ sort: (e.target as HTMLSelectElement).value.replace(/^id$/, "") })}>
             <option value="id">by name</option>
             <option value="urgency">most urgent first</option>
+            <option value="machine">worst machine first</option>
             <option value="last_seen">last heard first</option>
           </select>
         </label>
@@ -124,9 +144,9 @@ export function Devices({ may }: { may: boolean }) {
         <table class="devices">
           <thead><tr>
             <th scope="col">Status</th><th scope="col">Device</th><th scope="col" class="wide">Site</th><th scope="col" class="wide">Type</th>
-            <th scope="col" class="keycell">Key readings</th><th scope="col" class="num">Alerts</th>{version && <th scope="col" class="wide widest">Version</th>}<th scope="col">Last seen</th>
+            <th scope="col" class="keycell">Key readings</th><th scope="col" class="num">Alerts</th>{machine && <th scope="col" class="num">Machine</th>}{version && <th scope="col" class="wide widest">Version</th>}<th scope="col">Last seen</th>
           </tr></thead>
-          <tbody>{data.items.map((d) => <Row key={d.id} device={d} version={version} />)}</tbody>
+          <tbody>{data.items.map((d) => <Row key={d.id} device={d} version={version} machine={machine} />)}</tbody>
         </table>
       )}
       {data?.next && <button type="button" class="more" onClick={more}>Show more devices</button>}

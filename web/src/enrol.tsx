@@ -41,7 +41,7 @@ function useProgress(made: EnrolmentMade) {
     look();
     return () => { alive = false; clearTimeout(timer); };
   }, [made]);
-  useEffect(() => on("device", (d) => d.id === made.id && setDevice((old) => (old ? { ...old, ...d, alerts: old.alerts } : old))), [made]);
+  useEffect(() => on("device", (d) => d.id === made.id && setDevice((old) => (old ? { ...old, ...d, alerts: old.alerts, standing: old.standing } : old))), [made]);
   return { enrolment, device, error };
 }
 

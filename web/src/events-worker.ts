@@ -1,5 +1,5 @@
 /* One EventSource for every tab of this browser: servers and browsers both limit connections per client. */
-const names = ["points", "device", "alert", "command", "overview", "rules", "maintenance"];
+const names = ["points", "device", "alert", "command", "overview", "rules", "models", "maintenance", "update", "image"];
 const ports = new Set<MessagePort>();
 let source: EventSource | null = null;
 let up = false;

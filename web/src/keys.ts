@@ -17,7 +17,7 @@ function search() {
 
 export function listenKeys(help: () => void): () => void {
   let afterG = 0;
-  const places: Record<string, string> = { d: "/devices", a: "/alerts", n: "/notifications", r: "/rules", i: "/identity", l: "/log", c: "/checklist", p: "/people", o: "/" };
+  const places: Record<string, string> = { d: "/devices", a: "/alerts", n: "/notifications", r: "/rules", i: "/identity", l: "/log", c: "/checklist", p: "/people", u: "/updates", o: "/" };
   const press = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (typing(event.target)) {

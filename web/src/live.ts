@@ -1,10 +1,11 @@
 import type { Alert, Command, Device, Overview, Points } from "./api";
+import type { Campaign } from "./update-types";
 
-type Events = { points: Points; device: Device; alert: Alert; command: Command; overview: Overview; rules: { site: string }; maintenance: { site: string }; link: boolean };
+type Events = { points: Points; device: Device; alert: Alert; command: Command; overview: Overview; rules: { site: string }; models: { site: string }; maintenance: { site: string }; update: Campaign; image: unknown; link: boolean };
 type Listener<T> = (data: T) => void;
 
 const listeners: { [K in keyof Events]: Set<Listener<Events[K]>> } = {
-  points: new Set(), device: new Set(), alert: new Set(), command: new Set(), overview: new Set(), rules: new Set(), maintenance: new Set(), link: new Set(),
+  points: new Set(), device: new Set(), alert: new Set(), command: new Set(), overview: new Set(), rules: new Set(), models: new Set(), maintenance: new Set(), update: new Set(), image: new Set(), link: new Set(),
 };
 export const live = { up: false, tried: false, at: 0 };
 
@@ -47,7 +48,7 @@ function direct() {
     emit("link", false);
     if (source.readyState === EventSource.CLOSED) setTimeout(direct, 3000);
   };
-  for (const name of ["points", "device", "alert", "command", "overview", "rules", "maintenance"] as const)
+  for (const name of ["points", "device", "alert", "command", "overview", "rules", "models", "maintenance", "update", "image"] as const)
     source.addEventListener(name, (event) => emit(name, JSON.parse((event as MessageEvent).data)));
 }
 

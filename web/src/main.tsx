@@ -3,25 +3,17 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./app.css";
 import { call, Problem, type Session } from "./api";
-import { Account, NoPassword } from "./account";
 import { Alerts } from "./alerts";
-import { Checklist } from "./checklist";
 import { Device } from "./device";
 import { Devices } from "./devices";
-import { AddDevice } from "./enrol";
 import { span, useNow } from "./format";
-import { Identity } from "./identity";
 import { listenKeys } from "./keys";
 import { live, on, startLive } from "./live";
-import { Log } from "./log";
+import type { Shown } from "./later";
 import { Login } from "./login";
-import { Notifications } from "./notifications";
+import { NoPassword } from "./no-password";
 import { Overview } from "./overview";
-import { Empty, Help, Icon } from "./parts";
-import { AddPerson, People } from "./people";
-import { Person } from "./person";
-import { Rules, RulesOfSites } from "./rules";
-import { Tokens } from "./tokens";
+import { Empty, Failed, Help, Icon } from "./parts";
 import { followLinks, usePlace } from "./router";
 
 function Banner() {
@@ -42,7 +34,7 @@ function Banner() {
 }
 
 const pages: [string, string, string][] = [
-  ["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/rules", "rules", "Rules"], ["/notifications", "notifications", "Messages"], ["/identity", "identity", "Identity"],
+  ["/", "overview", "Overview"], ["/devices", "devices", "Devices"], ["/alerts", "alerts", "Alerts"], ["/updates", "updates", "Updates"], ["/models", "models", "Models"], ["/rules", "rules", "Rules"], ["/notifications", "notifications", "Messages"], ["/identity", "identity", "Identity"],
   ["/log", "log", "Log"], ["/checklist", "checklist", "Checklist"], ["/people", "people", "People"],
 ];
 const onPhone = 4; // so many have room at the bottom of a phone; the rest is behind "More"
@@ -93,43 +85,37 @@ function More({ session, leave }: { session: Session; leave: () => void }) {
   );
 }
 
-const NotYours = () => <><h1>People</h1><Empty title="Who may do what is for the role admin."><p><a href="/account">To your own account</a></p></Empty></>;
+/* Pages that the first visit does not need come with a file of their own, fetched while nothing else is to be done. */
+type Later = typeof import("./later");
+let later: Later | null = null;
+const fetchLater = () => import("./later").then((pages) => (later = pages));
 
-function peoplePage(path: string, session: Session) {
-  if (session.role !== "admin") return <NotYours />;
-  if (path === "/people/add") return <AddPerson />;
-  const name = /^\/people\/([^/]+)$/.exec(path)?.[1];
-  return name ? <Person key={name} name={decodeURIComponent(name)} session={session} /> : <People session={session} />;
+function LaterPage({ path, shown }: { path: string; shown: Shown }) {
+  const [pages, setPages] = useState(later);
+  const [failed, setFailed] = useState(false);
+  useEffect(() => { if (!pages) fetchLater().then((found) => setPages(() => found), () => setFailed(true)); }, []);
+  if (failed) return <Failed error="This page could not be fetched: the server is away, or newer than what your browser has." retry={() => location.reload()} />;
+  if (!pages) return <p class="sentence">One moment…</p>;
+  return pages.page(path, shown) ?? <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
 }
 
-type Shown = { session: Session; changed: () => void; leave: () => void };
-
-function page(path: string, { session, changed, leave }: Shown) {
-  if (path === "/account") return <Account session={session} changed={changed} leave={leave} />;
-  if (path === "/account/tokens") return <Tokens session={session} />;
-  if (path === "/log") return <Log mayExport={!session.sites} />;
-  if (path === "/checklist" && !session.sites) return <Checklist />;
+function page(path: string, shown: Shown) {
+  const { session, leave } = shown;
   if (path === "/more") return <More session={session} leave={leave} />;
-  if (within("/people", path)) return peoplePage(path, session);
   if (path === "/" || path === "/index.html") return <Overview may={session.role !== "viewer"} />;
-  if (path === "/devices" || path === "/devices/") return <Devices may={session.role !== "viewer"} />;
+  if (path === "/devices" || path === "/devices/") return <Devices may={session.role !== "viewer"} starts={session.role === "release" || session.role === "admin"} />;
   if (path === "/alerts" || path === "/alerts/") return <Alerts />;
-  if (path === "/identity" || path === "/identity/") return <Identity may={session.role !== "viewer"} />;
-  if (path === "/identity/add") return <AddDevice may={session.role !== "viewer"} />;
-  if (path === "/notifications" || path === "/notifications/") return <Notifications session={session} />;
   const device = /^\/devices\/([^/]+)$/.exec(path);
-  if (device) return <Device key={device[1]} id={decodeURIComponent(device[1]!)} may={session.role !== "viewer"} />;
-  if (path === "/rules" || path === "/rules/") return <RulesOfSites />;
-  const rules = /^\/rules\/([^/]+)$/.exec(path);
-  if (rules) return <Rules key={rules[1]} site={decodeURIComponent(rules[1]!)} may={session.role !== "viewer"} />;
-  return <><h1>Not here</h1><Empty title="There is no page at this address."><p><a href="/">To the overview</a></p></Empty></>;
+  if (device) return <Device key={device[1]} id={decodeURIComponent(device[1]!)} session={session} />;
+  return <LaterPage path={path} shown={shown} />;
 }
 
-const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/notifications": "Messages", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device", "/log": "Log", "/checklist": "Checklist", "/people": "People", "/people/add": "Add somebody", "/account": "Your account", "/account/tokens": "API tokens", "/more": "More" };
+const titles: Record<string, string> = { "/": "Overview", "/devices": "Devices", "/alerts": "Alerts", "/updates": "Updates", "/updates/new": "Roll out an image", "/notifications": "Messages", "/models": "Models", "/rules": "Rules", "/identity": "Identity", "/identity/add": "Add a device", "/log": "Log", "/checklist": "Checklist", "/people": "People", "/people/add": "Add somebody", "/account": "Your account", "/account/tokens": "API tokens", "/more": "More" };
 
 function Shell(props: Shown) {
   const { session, leave } = props;
   const { path } = usePlace();
+  useEffect(() => void setTimeout(() => fetchLater().catch(() => undefined), 3000), []);
   const [help, setHelp] = useState(false);
   useEffect(() => listenKeys(() => setHelp(true)), []);
   const first = useRef(true);

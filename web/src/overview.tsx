@@ -84,13 +84,18 @@ function SiteCard({ site, may, done }: { site: Site; may: boolean; done: () => v
         {site.warning > 0 && <> · <a href={"/devices" + query({ site: site.site, health: "warning" })}>{count(site.warning, "warning")}</a></>}
         {site.alerts > 0 && <> · <a href={"/alerts" + query({ site: site.site })}>{count(site.alerts, "open alert")}</a></>}
       </p>
+      {site.available !== undefined && (
+        <p data-available={site.available}>
+          Its machines were served <span class="fig">{percent(site.available)}</span> of 30 days{site.gateways.length > 1 && `, on average of ${site.gateways.length} gateways`}
+        </p>
+      )}
       {site.gateways.map((g) => (
         <dl class="gateway">
           <div><dt>Gateway</dt><dd>{g.id} <State is={g.online ? "online" : "offline"} label={g.online ? "Link up" : "Link down"} /></dd></div>
           <div><dt>Heard</dt><dd><Time at={g.last_seen} /></dd></div>
           <div><dt>Readings</dt><dd>{rate(g.readings_per_s)} per second</dd></div>
           <div><dt>Sent up</dt><dd>{bytes(g.bytes_up)} of {bytes(g.bytes_in)} in{g.bytes_in > 0 && <>, {share(g.bytes_up, g.bytes_in)}</>}</dd></div>
-          {g.available !== undefined && <div><dt>Served its machines</dt><dd>{percent(g.available)} of 30 days</dd></div>}
+          {g.available !== undefined && site.gateways.length > 1 && <div><dt>Served its machines</dt><dd>{percent(g.available)} of 30 days</dd></div>}
           {g.full && <div><dt>Disk</dt><dd><State is="critical" label="Full: nothing is taken" /></dd></div>}
           <div><dt>Waiting to be sent</dt><dd>{g.spool.toLocaleString()}{g.spool_fill >= 0.01 && <>, {share(g.spool_fill, 1)} of what may wait</>}</dd></div>
           {lost(g) && <div><dt>Lost for want of room</dt><dd>{lost(g)}</dd></div>}

@@ -7,6 +7,8 @@ const paths: Record<string, string> = {
   overview: "M3 3h6v8H3zM11 3h6v5h-6zM11 10h6v7h-6zM3 13h6v4H3z",
   devices: "M4 4h12v9H4zM8 17h4M10 13v4",
   alerts: "M10 3a5 5 0 0 1 5 5v4l2 2H3l2-2V8a5 5 0 0 1 5-5zM8 17h4",
+  updates: "M10 3v9M6.5 8.5L10 12l3.5-3.5M4 16h12",
+  models: "M3 15c3 0 4-9 7-9s3 5 7 5M3 17.5h14M14.5 8.5l2.5 2.5-2.5 2.5",
   rules: "M4 5h12M4 10h12M4 15h12M8 3v4M13 8v4M6 13v4",
   notifications: "M3 5h14v10H3zM3 6l7 5 7-5",
   identity: "M4 4h12v12H4zM8 8.5a2 2 0 1 1 4 0a2 2 0 1 1-4 0M7 14c0-3 6-3 6 0",
@@ -152,7 +154,7 @@ export function Help({ close }: { close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const keys: [string, string][] = [
-    ["/", "search"], ["g o", "overview"], ["g d", "devices"], ["g a", "alerts"], ["g n", "messages"], ["g r", "rules"], ["g i", "identity"], ["g l", "log"], ["g c", "checklist"],
+    ["/", "search"], ["g o", "overview"], ["g d", "devices"], ["g a", "alerts"], ["g u", "updates"], ["g n", "messages"], ["g r", "rules"], ["g i", "identity"], ["g l", "log"], ["g c", "checklist"],
     ["j  k", "next and previous row"], ["Enter", "open the row"], ["a", "acknowledge the alert of the row"],
     ["?", "this help"], ["Esc", "close"],
   ];

@@ -80,6 +80,27 @@ function Gateways({ rules }: { rules: SiteRules }) {
   );
 }
 
+/* The fleet server's groups that the rules name: a rule for one without machines is a rule for nobody. */
+function Groups({ groups }: { groups: SiteRules["groups"] }) {
+  if (groups.length === 0) return null;
+  return (
+    <section aria-labelledby="h-groups">
+      <h2 id="h-groups">Groups</h2>
+      <ul class="entries">
+        {groups.map((g) => (
+          <li class="entry" data-group={g.name} data-devices={g.devices}>
+            <State is={!g.known ? "warning" : g.devices ? "healthy" : "notice"} label={!g.known ? "There is no such group" : g.devices ? count(g.devices, "machine") : "No machine of this site"} />
+            <div class="entry-body">
+              <p class="entry-text">{g.name}</p>
+              {!g.known && <p class="dim">What the rules say for it holds for no machine.</p>}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
 function Versions(props: { site: string; items: RulesVersion[]; newest: number; may: boolean; busy: boolean; back: (version: number) => void }) {
   return (
     <section aria-labelledby="h-versions">
@@ -267,6 +288,7 @@ export function Rules({ site, may }: { site: string; may: boolean }) {
             </section>
             <div>
               <Gateways rules={data} />
+              <Groups groups={data.groups} />
               {versions.error && <Failed error={versions.error} retry={versions.again} />}
               {versions.data && <Versions site={site} items={versions.data.items} newest={data.version} may={may} busy={busy} back={back} />}
             </div>

@@ -66,6 +66,37 @@ async function answerAlert(page) {
   check(/acknowledged by /.test(await page.locator(`[data-id="${focused}"]`).innerText()), "and it says by whom");
 }
 
+/* A site says how long its machines were served, and with several gateways each of them does; who has told nothing says nothing. */
+async function servedFor(context) {
+  const page = await context.newPage();
+  watch(page);
+  await open(page, "/", ".card [data-available]");
+  const known = Number(await page.locator(".card [data-available]").first().getAttribute("data-available"));
+  check(known > 0 && known <= 1, `a site says which share of the time its machines were served (${known})`);
+  await page.addInitScript(() => {
+    delete globalThis.SharedWorker; // nothing that happens meanwhile takes the place of what is made up here
+    globalThis.EventSource = class extends EventTarget {};
+  });
+  await page.route("**/api/v1/overview", async (route) => {
+    const response = await route.fetch();
+    const told = await response.json();
+    const of = (site, available, gateways) => ({ ...told.sites[0], site, available, gateways: gateways.map((g, i) => ({ ...told.sites[0].gateways[0], id: `gateway-${i + 1}`, available: g })) });
+    await route.fulfill({ response, json: { ...told, sites: [of("one", 0.9998, [0.9998]), of("several", 0.75, [1, 0.5]), of("fresh", undefined, [undefined])] } });
+  });
+  for (const scheme of ["light", "dark"])
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+      await page.emulateMedia({ colorScheme: scheme });
+      await open(page, "/", ".card [data-available]");
+      await inspect(page, `served-${width}-${scheme}`);
+    }
+  const cards = (await page.locator(".card").allInnerTexts()).map((text) => text.replaceAll(/\s+/g, " "));
+  check(cards.length === 3 && /served 99\.98 % of 30 days/.test(cards[0]) && !/Served its machines/.test(cards[0]), `one gateway speaks for its site: ${cards[0]}`);
+  check(/served 75\.00 % of 30 days, on average of 2 gateways .*Served its machines 100 % of 30 days .*Served its machines 50\.00 % of 30 days/.test(cards[1]), `of several each is named: ${cards[1]}`);
+  check(!/served/i.test(cards[2]), "and a site whose gateway has told nothing yet says nothing");
+  await page.close();
+}
+
 /* A machine is asked to stop and to start: confirmed, answered live, in its history and on its charts. What was written is kept when it is wrong. [command-11] */
 async function askMachine(page, path) {
   await open(page, path, ".chart .u-over");
@@ -130,6 +161,24 @@ async function tryRules(page, field, restore) {
   check((await page.locator("[data-rules]").count()) === 0, "and nothing is saved");
 }
 
+/* Groups of the fleet server that the rules name: how many machines each has here, and which there is not. [members-10] */
+async function groupsInRules(page, path, text, settles) {
+  const put = (what, body, headers) => page.evaluate(([at, sent, more]) => fetch(`/api/v1${at}`, { method: "PUT", headers: { "X-Selvedge": "1", ...more }, body: sent }).then((r) => r.ok), [what, body, headers ?? {}]);
+  check((await page.locator("[data-group]").count()) === 0, "rules without groups show none");
+  check(await put("/groups/pilots", JSON.stringify({ query: "all" })) && await put("/groups/spare", JSON.stringify({ devices: [] })), "groups are kept");
+  check(await put(`/sites/${path.slice(7)}/rules`, `groups: {canary: {group: pilots}, rest: {group: spare}, gone: {group: ghosts}}\n${text}`, { "If-Match": '"4"' }), "rules may name groups of the fleet server");
+  check(await settles(() => document.querySelectorAll("[data-group]").length === 3), "the page shows them by itself");
+  const of = async (name) => page.locator(`[data-group='${name}']`).innerText();
+  check(/\d+ machines/.test(await of("pilots")) && /No machine of this site/.test(await of("spare")) && /There is no such group/.test(await of("ghosts")), `how many machines each has: ${await of("pilots")} | ${await of("spare")} | ${await of("ghosts")}`);
+  for (const scheme of ["light", "dark"])
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+      await page.emulateMedia({ colorScheme: scheme });
+      await inspect(page, `rules-groups-${width}-${scheme}`);
+    }
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
 /* A site gets its rules: checked, refused with line and column, saved, in force, gone back from. Two people at once, and who may only look. [rules-1] [rules-2] [rules-7] [rules-8] [rules-9] */
 async function giveRules(page) {
   const field = ".editor textarea";
@@ -182,6 +231,7 @@ async function giveRules(page) {
   check(await goesBy(4) && (await page.inputValue(field)) === one, "one click goes back to it");
   check(/version 1 again/.test(await page.locator("[data-rules='4']").innerText()), "as a new version that says so");
   expected = null;
+  await groupsInRules(page, path, one, settles);
   await page.route("**/api/v1/session", (route) => route.fulfill({ json: { user: "eve", role: "viewer", version: "0" } }));
   await open(page, path, field);
   check((await page.locator("main section button, main form").count()) === 0 && await page.locator(`${field}[readonly]`).count() === 1, "who may only look sees the rules and cannot give any");
@@ -352,6 +402,7 @@ try {
   await stranger.context().close();
   await budget(context);
   await answerAlert(page);
+  await servedFor(context);
 
   await open(page, "/devices?status=online", ".devices tbody tr");
   const path = await page.getAttribute(".devices tbody tr", "data-href");

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { updates } from "./mock-updates.mjs";
 
 const port = Number(process.argv[2] ?? 8099);
 const total = Number(process.argv[3] ?? 20);
@@ -54,7 +55,9 @@ const siteRules = (name) => {
   const version = list.length;
   const of = (id, behind) => ({ id, online: !behind, rules: { from: version > 0 ? "fleet" : "file", version: behind ? Math.max(0, version - 1) : version, at: began - 60000,
     refused: behind && version > 1 ? { version, at: Date.now(), why: "1 fault: line 3, column 1: \"rate\" is not a key here" } : null } });
-  return { site: name, text: "", ...list[version - 1], version, gateways: [of(`gw-${name}`, false), of(`gw-${name}-2`, true)] };
+  const text = list[version - 1]?.text ?? "";
+  const groups = [...text.matchAll(/\{group: ([\w-]+)\}/g)].map(([, group]) => ({ name: group, known: group !== "ghosts", devices: group === "ghosts" || group === "spare" ? 0 : 7 }));
+  return { site: name, text: "", ...list[version - 1], version, groups, gateways: [of(`gw-${name}`, false), of(`gw-${name}-2`, true)] };
 };
 const sent = (id, channel, state, event, title, ago, more) => ({
   id, channel, route: "night", event, site: "hall-a", type: "HIGH", sensor: "temperature", severity: "critical", count: 1, state, title, made_at: began - ago,
@@ -96,10 +99,19 @@ const makeLine = (device, minutes) => {
 /* Who works on what: by device, by site. */
 const works = { "devices/press-06": { since: began - 600000, until: began + 6600000, by: "ada", why: "new bearing" } };
 const workOn = (n) => (works[`devices/${id(n)}`] && { of: "device", ...works[`devices/${id(n)}`] }) ?? (works[`sites/${site(n)}`] && { of: "site", ...works[`sites/${site(n)}`] }) ?? null;
+/* A machine that has been getting worse for ten days, and what two models say of it. */
+const worn = (at) => Math.max(8, Math.round(96 - 62 * Math.max(0, 1 - (began - at) / 864e6) ** 2 - 8 * Math.abs(Math.sin(at / 3e7))));
+const machine = (n) => ({
+  machine: { state: "watching", health: n === 3 ? worn(began) : 97, at: began - 60000, parts: n === 3 ? [{ sensor: "vibration", share: 62, deviation: 9.4 }, { sensor: "temperature", share: 21, deviation: 5.1 }] : [] },
+  life: n === 3 ? { model: "press", version: 4, left_s: 777600, low_s: 259200, high_s: 1728000, risk: 0.62, horizon_s: 1209600, at: began - 60000 } : null,
+  failure: n === 3 ? { model: "press-kind", version: 2, risk: 0.64, horizon_s: 1209600, at: began - 60000, classes: [{ name: "healthy", probability: 0.36 }, { name: "bearing", probability: 0.58 }, { name: "seal", probability: 0.055 }, { name: "loose belt", probability: 0.005 }],
+    parts: [{ sensor: "vibration", by: 0.41, lower: false }, { sensor: "current", by: 0.09, lower: false }] } : null,
+});
+const past = (n, from, to) => Array.from({ length: 2200 }, (_, i) => began - (2199 - i) * 36e5).filter((at) => at >= from && at <= to && !(began - at > 3.4e8 && began - at < 4e8)).map((at) => [at, n === 3 ? worn(at) : 97]);
 const active = (n) => alerts.filter((a) => a.device === id(n) && a.state !== "cleared");
 const device = (n, now, key) => ({
   id: id(n), site: site(n), type: kinds[n % 4], online: online(n), since: began, last_seen: seen(n, now), health: health(n),
-  firmware_version: "1.4.2", clock_ahead: n % 3 === 1 ? -5400e3 : null, standing: standings[id(n)] ?? { state: "active", since: null, reason: null, by: null }, maintenance: workOn(n), alerts: active(n).filter((a) => a.state === "open").length,
+  firmware_version: "1.4.2", clock_ahead: n % 3 === 1 ? -5400e3 : null, standing: standings[id(n)] ?? { state: "active", since: null, reason: null, by: null }, maintenance: workOn(n), ...machine(n), alerts: active(n).filter((a) => a.state === "open").length,
   ...(key && { key: sensors.map(([sensor, unit], s) => ({ sensor, unit, value: value(n, s, now), at: seen(n, now), spark: Array.from({ length: 24 }, (_, i) => value(n, s, now - (23 - i) * 1000)) })) }),
 });
 const all = (now) => Array.from({ length: total }, (_, n) => device(n, now, true));
@@ -115,7 +127,7 @@ const overview = () => {
     sites: ["hall-a", "hall-b"].map((name) => {
       const mine = list.filter((d) => d.site === name);
       return { site: name, devices: mine.length, online: mine.filter((d) => d.online).length, healthy: tally(mine, "healthy"), warning: tally(mine, "warning"), critical: tally(mine, "critical"),
-        alerts: alerts.filter((a) => a.site === name && a.state === "open").length, maintenance: (works[`sites/${name}`] && { of: "site", ...works[`sites/${name}`] }) ?? null,
+        alerts: alerts.filter((a) => a.site === name && a.state === "open").length, available: 0.9998, maintenance: (works[`sites/${name}`] && { of: "site", ...works[`sites/${name}`] }) ?? null,
         gateways: [{ id: `gw-${name}`, online: true, last_seen: now - 500, readings_per_s: mine.length * 4, bytes_in: 48211330, bytes_up: 3122330, refused: 0, spool: 0, spool_fill: 0, full: false, dropped: { averages: 0, minutes: 0, alerts: 0 }, available: 0.9998 }] };
     }),
   };
@@ -147,13 +159,15 @@ function api(req, res, url) {
   if (path === "/session" && req.method === "POST") return res.writeHead(204, { "Set-Cookie": "selvedge=mock; HttpOnly; SameSite=Strict; Path=/" }).end();
   if (!/selvedge=mock/.test(req.headers.cookie ?? "")) return json(401, { title: "Not logged in" });
   if (path === "/session" && req.method === "DELETE") return res.writeHead(204, { "Set-Cookie": "selvedge=; Max-Age=0; Path=/" }).end();
-  if (path === "/session") return json(200, { user: "pilot", role: "admin", version: "0.1.0" });
+  if (path === "/session") return json(200, { user: "pilot", role: "admin", sites: null, scopes: [], token: null, password: true, totp: true, version: "0.1.0" });
   if (path === "/overview") return json(200, overview());
   if (path === "/events") {
     res.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" }).write(":\n\n");
     streams.add(res);
     return res.on("close", () => streams.delete(res));
   }
+  const body = (then) => { let text = ""; req.on("data", (part) => (text += part)); req.on("end", () => then(JSON.parse(text || "{}"))); };
+  if (updates(path, req.method, q, body, json) !== false) return;
   if (path === "/devices") {
     const found = all(now).filter((d) => (!q.get("q") || `${d.id} ${d.site} ${d.type}`.includes(q.get("q"))) && (!q.get("site") || d.site === q.get("site")) &&
       (!q.get("health") || d.health === q.get("health")) && (!q.get("status") || d.online === (q.get("status") === "online")));
@@ -189,7 +203,6 @@ function api(req, res, url) {
       return req.method === "DELETE" ? res.writeHead(204).end() : json(200, works[worked[1]] ?? null);
     });
   }
-  const body = (then) => { let text = ""; req.on("data", (part) => (text += part)); req.on("end", () => then(JSON.parse(text || "{}"))); };
   if (path === "/enrolments" && req.method === "POST") return body(({ devices, minutes }) => json(201, { items: devices.map((d) => makeLine(d, minutes)) }));
   if (path === "/enrolments") {
     const found = lines.filter((l) => (!q.get("state") || l.state === q.get("state")) && (!q.get("id") || l.id === q.get("id")));
@@ -211,6 +224,8 @@ function api(req, res, url) {
   const command = /^\/commands\/([^/]+)$/.exec(path);
   if (command) return json(200, commands.find((c) => c.id === command[1]) ?? {});
   const one = /^\/devices\/([^/]+)(\/series|\/raw)?$/.exec(path);
+  const aged = /^\/devices\/([^/]+)\/machine$/.exec(path);
+  if (aged) return json(200, { health: past(Array.from({ length: total }, (_, i) => i).find((i) => id(i) === aged[1]) ?? 0, Number(q.get("from")), Number(q.get("to"))) });
   if (one) {
     const n = Array.from({ length: total }, (_, i) => i).find((i) => id(i) === one[1]);
     if (n === undefined) return json(404, { title: "No such device" });

@@ -341,7 +341,7 @@ async function asRole(role, link, pages) {
   }
   check(refused.length === 0, `${role}: no page asks for what it may not have ${refused.join(" ")}`);
   const may = role !== "viewer";
-  await open(page, "/identity", "h1");
+  await open(page, "/identity", ".certificates");
   check((await page.locator("a[href='/identity/add']").count() > 0) === may, `${role}: ${may ? "may" : "may not"} add a device`);
   await open(page, "/people", ".empty");
   check((await page.locator("nav a[href='/people']").count()) === 0 && (await page.locator("[data-user], form").count()) === 0, `${role}: sees nothing of other people`);

@@ -4,13 +4,15 @@
 //
 //                 arm                    confirm
 //   idle, bad ──────────▶ trial ────────────────────▶ confirmed
-//                           │ no try left, not good, fail
+//                           │ no try left and something else to start, not good, fail
 //                           ▼
 //                          bad
 //
-// A trial is started at most as often as it was armed for. A slot that was never armed is started
-// only where nothing else can be, and then as a trial. What is bad, unsigned, damaged or older than
-// the highest confirmed release is never started.
+// A trial is started at most as often as it was armed for, as long as there is anything else to
+// start; else it has its tries again, so that a new device that is switched off and on before it
+// has proved itself still starts. A slot that was never armed is started only where nothing else
+// can be, and then as a trial. What is bad, unsigned, damaged or older than the highest confirmed
+// release is never started.
 #ifndef SV_BOOT_CHOOSE_H
 #define SV_BOOT_CHOOSE_H
 

@@ -1,8 +1,11 @@
 #include <base/mem.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { FRUGAL_BYTES = 64 * 1024 }; ///< that are no longer kept for what is asked for next
 
 static void *checked(void *memory, size_t bytes) {
     if (memory == NULL) {
@@ -33,6 +36,13 @@ char *sv_mem_copy_str(const char *at, size_t len) {
         memcpy(copy, at, len);
     }
     return copy;
+}
+
+void sv_mem_frugal(void) {
+    // Left alone, libc keeps pieces as large as the largest that was ever freed.
+    (void) mallopt(M_MMAP_THRESHOLD, FRUGAL_BYTES);
+    (void) mallopt(M_TRIM_THRESHOLD, FRUGAL_BYTES);
+    (void) mallopt(M_TOP_PAD, FRUGAL_BYTES);
 }
 
 void sv_mem_drop(void *pointer_variable) {

@@ -17,7 +17,10 @@ static void must(bool done) {
 sv_digest *sv_digest_new(sv_digest_kind kind) {
     sv_digest *digest = sv_mem_new(sizeof *digest);
     digest->ctx = EVP_MD_CTX_new();
-    const EVP_MD *md = kind == SV_DIGEST_SHA512 ? EVP_sha512() : EVP_sha256();
+    const EVP_MD *md = kind == SV_DIGEST_SHA512 ? EVP_sha512()
+                       : kind == SV_DIGEST_SHA1 ? EVP_sha1()
+                       : kind == SV_DIGEST_MD5  ? EVP_md5()
+                                                : EVP_sha256();
     must(digest->ctx != NULL && EVP_DigestInit_ex(digest->ctx, md, NULL) == 1);
     return digest;
 }

@@ -27,9 +27,29 @@ static void pieces_give_what_the_whole_gives(void **state) {
     }
 }
 
+// FIPS 180 and RFC 1321, "abc".
+static void old_digests_are_what_others_expect(void **state) {
+    (void) state;
+    static const uint8_t SHA1[20] = { 0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e,
+                                      0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d };
+    static const uint8_t MD5[16] = { 0x90, 0x01, 0x50, 0x98, 0x3c, 0xd2, 0x4f, 0xb0,
+                                     0xd6, 0x96, 0x3f, 0x7d, 0x28, 0xe1, 0x7f, 0x72 };
+    uint8_t found[64];
+    SV_DEFER(sv_digest_drop) sv_digest *sha1 = sv_digest_new(SV_DIGEST_SHA1);
+    SV_DEFER(sv_digest_drop) sv_digest *md5 = sv_digest_new(SV_DIGEST_MD5);
+    sv_digest_add(sha1, SV_TEXT("abc"));
+    sv_digest_end(sha1, found);
+    assert_memory_equal(found, SHA1, sizeof SHA1);
+    sv_digest_add(md5, SV_TEXT("a"));
+    sv_digest_add(md5, SV_TEXT("bc"));
+    sv_digest_end(md5, found);
+    assert_memory_equal(found, MD5, sizeof MD5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_give_what_the_whole_gives),
+        cmocka_unit_test(old_digests_are_what_others_expect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

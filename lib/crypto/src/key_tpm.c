@@ -240,12 +240,12 @@ static tpm_key *key_new(TPM2_HANDLE handle, const sv_tpm_wrapped *wrapped) {
     return key;
 }
 
-static sv_err is_taken(const sv_tpm *tpm, TPM2_HANDLE handle, bool *out, sv_why *why) {
+sv_err sv_tpm_is_taken(const sv_tpm *tpm, TPM2_HANDLE handle, bool *out, sv_why *why) {
     TPMS_CAPABILITY_DATA *found = NULL;
     SV_TRY(sv_tpm_judge(tpm->call->Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE,
                                                       ESYS_TR_NONE, TPM2_CAP_HANDLES, handle, 1,
                                                       NULL, &found),
-                        "list its keys", why));
+                        "list what it holds", why));
     *out = found->data.handles.count > 0 && found->data.handles.handle[0] == handle;
     tpm->call->Esys_Free(found);
     return SV_OK;
@@ -275,7 +275,7 @@ static sv_err read_open_half(const sv_tpm *tpm, TPM2_HANDLE handle, TPM2B_PUBLIC
 
 static sv_err open_handle(const sv_tpm *tpm, TPM2_HANDLE handle, EVP_PKEY **out, sv_why *why) {
     bool taken = false;
-    SV_TRY(is_taken(tpm, handle, &taken, why));
+    SV_TRY(sv_tpm_is_taken(tpm, handle, &taken, why));
     if (!taken) {
         return sv_fail(why, SV_ERR_NOT_FOUND,
                        "this TPM holds no key at the handle 0x%08x; another machine's, or the TPM "
@@ -339,7 +339,7 @@ static sv_err keep_at(const sv_tpm *tpm, TPM2_HANDLE handle, const sv_tpm_wrappe
 static sv_err make_handle(const sv_tpm *tpm, TPM2_HANDLE handle, sv_why *why) {
     bool taken = false;
     sv_tpm_wrapped wrapped = { 0 };
-    SV_TRY(is_taken(tpm, handle, &taken, why));
+    SV_TRY(sv_tpm_is_taken(tpm, handle, &taken, why));
     if (taken) {
         return sv_fail(why, SV_ERR_STATE,
                        "the TPM holds a key at the handle 0x%08x already; name another",

@@ -24,10 +24,18 @@
     X(Esys_FlushContext)                                                                           \
     X(Esys_ContextSave)                                                                            \
     X(Esys_ContextLoad)                                                                            \
+    X(Esys_TR_SetAuth)                                                                             \
     X(Esys_TR_FromTPMPublic)                                                                       \
     X(Esys_ReadPublic)                                                                             \
     X(Esys_EvictControl)                                                                           \
-    X(Esys_GetCapability)
+    X(Esys_GetCapability)                                                                          \
+    X(Esys_NV_DefineSpace)                                                                         \
+    X(Esys_NV_ReadPublic)                                                                          \
+    X(Esys_NV_Increment)                                                                           \
+    X(Esys_NV_Read)                                                                                \
+    X(Esys_NV_Write)                                                                               \
+    X(Esys_NV_WriteLock)                                                                           \
+    X(Esys_HierarchyChangeAuth)
 #define SV_TPM_MU(X)                                                                               \
     X(Tss2_MU_TPM2B_PUBLIC_Marshal)                                                                \
     X(Tss2_MU_TPM2B_PUBLIC_Unmarshal)                                                              \
@@ -59,10 +67,15 @@ typedef sv_err sv_tpm_job(const sv_tpm *tpm, void *arg, sv_why *why);
 /// SV_ERR_NO_SPACE, because other programs hold the TPM's slots, is begun again while they may do
 /// so. SV_ERR_UNAVAILABLE when there is no TPM, or no library to speak to it.
 sv_err sv_tpm_do(sv_tpm_job *job, void *arg, sv_why *why);
+/// A connection that is kept until it is hung up; who keeps it is the only thread that uses it.
+sv_err sv_tpm_connect(sv_tpm *out, sv_why *why);
+void sv_tpm_hang_up(sv_tpm *tpm);
 /// The libraries alone, for what needs no TPM.
 sv_err sv_tpm_load(const sv_tpm_functions **out, sv_why *why);
 /// Which TPM: SELVEDGE_TPM or TPM2TOOLS_TCTI of the environment, else the kernel's.
 const char *sv_tpm_name(void);
+/// Does it hold something at this handle?
+sv_err sv_tpm_is_taken(const sv_tpm *tpm, TPM2_HANDLE handle, bool *out, sv_why *why);
 /// SV_OK, or why the TPM did not do `what`.
 sv_err sv_tpm_judge(TSS2_RC code, const char *what, sv_why *why);
 

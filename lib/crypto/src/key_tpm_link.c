@@ -26,7 +26,7 @@ static sv_err library(const char *name, void **out, sv_why *why) {
     *out = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (*out == NULL) {
         return sv_fail(why, SV_ERR_UNAVAILABLE,
-                       "a key in the TPM needs the library %s; install libtss2-esys-3.0.2-0, "
+                       "to use the TPM takes the library %s; install libtss2-esys-3.0.2-0, "
                        "libtss2-mu0, libtss2-tctildr0 and libtss2-tcti-device0",
                        name);
     }
@@ -91,7 +91,7 @@ static sv_err connect_to(sv_tpm *tpm, sv_why *why) {
     return SV_OK;
 }
 
-static void hang_up(sv_tpm *tpm) {
+void sv_tpm_hang_up(sv_tpm *tpm) {
     if (tpm->esys != NULL) {
         tpm->call->Esys_Finalize(&tpm->esys);
     }
@@ -100,13 +100,25 @@ static void hang_up(sv_tpm *tpm) {
     }
 }
 
+sv_err sv_tpm_connect(sv_tpm *out, sv_why *why) {
+    sv_tpm tpm = { 0 };
+    SV_TRY(sv_tpm_load(&tpm.call, why));
+    sv_err err = connect_to(&tpm, why);
+    if (err != SV_OK) {
+        sv_tpm_hang_up(&tpm);
+        return err;
+    }
+    *out = tpm;
+    return SV_OK;
+}
+
 static sv_err do_once(sv_tpm *tpm, sv_tpm_job *job, void *arg, sv_why *why) {
     (void) pthread_mutex_lock(&turn);
     sv_err err = connect_to(tpm, why);
     if (err == SV_OK) {
         err = job(tpm, arg, why);
     }
-    hang_up(tpm);
+    sv_tpm_hang_up(tpm);
     (void) pthread_mutex_unlock(&turn);
     return err;
 }

@@ -18,7 +18,7 @@ static sv_err read_head(const void *packet, size_t bytes, size_t wanted, const c
             "%s is not of version %d; run the signer and the fleet server of one release", what,
             SV_SIGNER_VERSION);
     }
-    if (out->verb < SV_SIGNER_ISSUE || out->verb > SV_SIGNER_AUDIT) {
+    if (out->verb < SV_SIGNER_ISSUE || out->verb >= SV_SIGNER_VERB__END) {
         return sv_fail(why, SV_ERR_INVALID, "%s asks for %u, which is nothing", what,
                        (unsigned) out->verb);
     }

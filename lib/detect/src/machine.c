@@ -1,5 +1,5 @@
 #include "machine_learn.h"
-#include "packed.h"
+#include "machine_room.h"
 #include <base/num.h>
 #include <detect/machine.h>
 #include <inttypes.h>
@@ -11,6 +11,9 @@
 /// The level follows with this part of the drift that was learnt: a fault that grows slowly must
 /// not pass as drift.
 #define FOLLOW 0.2
+/// A row moves the level by what so many standard deviations would: a jump shows in the smoothed
+/// value before the level has followed it.
+#define SURPRISE 3.0
 /// After an episode a sensor is off again from this part of the farthest that it was on: what comes
 /// back to nearly what it was is back. The farthest fades by this a row of a block of ten.
 #define BACK 0.1
@@ -23,6 +26,22 @@ enum { CONFIRM_ROWS = 2, CLEAR_BLOCKS = 1, CHANGE_BLOCKS = 3, BASE_BLOCKS = 4 * 
 /// A shift of the mean, in standard deviations, that is a change point.
 #define SHIFT 4.0
 
+static size_t bytes_of(size_t doubles) {
+    return sizeof(sv_machine_detector) + doubles * sizeof(double);
+}
+
+size_t sv_machine_detector_bytes(size_t sensors) {
+    return bytes_of(sv_machine_lessons_at(sensors) + sensors * SV_MACHINE_LESSON_DOUBLES);
+}
+
+size_t sv_machine_detector_learnt_bytes(size_t sensors) {
+    return bytes_of(sv_machine_lessons_at(sensors));
+}
+
+bool sv_machine_detector_has_learnt(const sv_machine_detector *d) {
+    return d->rows >= (uint64_t) d->block_rows * SV_MACHINE_BLOCKS;
+}
+
 sv_err sv_machine_detector_start(sv_machine_detector *d, size_t sensors, uint64_t train_rows,
                                  sv_why *why) {
     if (sensors == 0 || sensors > SV_MACHINE_SENSORS_MAX) {
@@ -33,14 +52,10 @@ sv_err sv_machine_detector_start(sv_machine_detector *d, size_t sensors, uint64_
         return sv_fail(why, SV_ERR_INVALID, "it learns from %d to %d rows, not from %" PRIu64,
                        SV_MACHINE_TRAIN_ROWS_MIN, SV_MACHINE_TRAIN_ROWS_MAX, train_rows);
     }
-    memset(d, 0, sizeof *d);
+    memset(d, 0, sv_machine_detector_bytes(sensors));
     d->sensors = (uint32_t) sensors;
     d->block_rows = (uint32_t) (train_rows / SV_MACHINE_BLOCKS);
     return SV_OK;
-}
-
-static bool learning(const sv_machine_detector *d) {
-    return d->rows < (uint64_t) d->block_rows * SV_MACHINE_BLOCKS;
 }
 
 // ---- the rows learnt from -----------------------------------------------------------------------
@@ -48,18 +63,26 @@ static bool learning(const sv_machine_detector *d) {
 /// Beyond this, squares of what a double holds are beyond it.
 #define VALUE_MAX 1e150
 
-static void fill(sv_machine_block *block, double value) {
-    double before = value - block->mean;
-    block->rows += 1;
-    block->mean += before / block->rows;
-    block->squares += before * (value - block->mean);
+static void fill(sv_machine_lesson *lesson, double value) {
+    double before = value - lesson->mean;
+    lesson->rows += 1;
+    lesson->mean += before / lesson->rows;
+    lesson->squares += before * (value - lesson->mean);
+}
+
+static void end_block(sv_machine_lesson *lesson, size_t block) {
+    bool any = lesson->rows > 0;
+    lesson->means[block] = any ? lesson->mean : SV_NAN;
+    lesson->spreads[block] = any ? sqrt(lesson->squares / lesson->rows) : SV_NAN;
+    lesson->rows = lesson->mean = lesson->squares = 0;
 }
 
 static void learn(sv_machine_detector *d, const double *values) {
+    sv_machine_lesson *lessons = sv_machine_lessons(d);
     size_t block = (size_t) (d->rows / d->block_rows);
     for (size_t j = 0; j < d->sensors; j++) {
         if (isfinite(values[j])) {
-            fill(&d->filling[j], sv_machine_within(values[j], VALUE_MAX));
+            fill(&lessons[j], sv_machine_within(values[j], VALUE_MAX));
         }
     }
     d->rows++;
@@ -67,12 +90,9 @@ static void learn(sv_machine_detector *d, const double *values) {
         return;
     }
     for (size_t j = 0; j < d->sensors; j++) {
-        const sv_machine_block *full = &d->filling[j];
-        d->mean[j][block] = full->rows > 0 ? full->mean : SV_NAN;
-        d->spread[j][block] = full->rows > 0 ? sqrt(full->squares / full->rows) : SV_NAN;
-        d->filling[j] = (sv_machine_block){ 0 };
+        end_block(&lessons[j], block);
     }
-    if (!learning(d)) {
+    if (sv_machine_detector_has_learnt(d)) {
         sv_machine_learn(d);
     }
 }
@@ -103,7 +123,8 @@ static double judge(sv_machine_sensor *sensor, double value, double weight) {
     sensor->peak = fmax(sensor->peak * (1 - FADE * weight), far);
     if (far < allowed) { // a Kalman filter's step; what is off is not followed
         double gain = sensor->doubt / (sensor->doubt + sensor->noise);
-        sensor->level += gain * (value - sensor->level);
+        double reach = SURPRISE * sqrt(sensor->doubt + sensor->noise);
+        sensor->level += gain * sv_machine_within(value - sensor->level, reach);
         sensor->doubt *= 1 - gain;
     }
     return far / allowed;
@@ -115,26 +136,28 @@ static double judge(sv_machine_sensor *sensor, double value, double weight) {
 /// Hilferty's cube root), as a multiple of what is allowed.
 static double judge_together(const sv_machine_detector *d, const double *x, double *solved) {
     double n = d->sensors;
-    double distance = sv_packed_distance(d->factor, d->sensors, x, solved);
+    double distance = sv_packed_distance(sv_machine_factor_of(d), d->sensors, x, solved);
     double spread = 2 / (9 * n);
     return (cbrt(distance / n) - (1 - spread)) / sqrt(spread) / OFF;
 }
 
-static void shares(sv_machine_detector *d, const double *x, const double *solved) {
+static void set_shares(sv_machine_detector *d, const double *x, const double *solved) {
+    double *shares = sv_machine_shares(d);
     double sum = 0;
     for (size_t j = 0; j < d->sensors; j++) {
-        d->share[j] = fmax(x[j] * solved[j], 0);
-        sum += d->share[j];
+        shares[j] = fmax(x[j] * solved[j], 0);
+        sum += shares[j];
     }
     for (size_t j = 0; j < d->sensors; j++) {
-        d->share[j] = sum > 0 && isfinite(sum) ? d->share[j] / sum : 0;
+        shares[j] = sum > 0 && isfinite(sum) ? shares[j] / sum : 0;
     }
 }
 
 static size_t top(const sv_machine_detector *d) {
+    const double *shares = sv_machine_shares_of(d);
     size_t best = 0;
     for (size_t j = 1; j < d->sensors; j++) {
-        best = d->share[j] > d->share[best] ? j : best;
+        best = shares[j] > shares[best] ? j : best;
     }
     return best;
 }
@@ -145,7 +168,7 @@ static double judge_row(sv_machine_detector *d, const double *values) {
     double solved[SV_MACHINE_SENSORS_MAX];
     double far = 0;
     for (size_t j = 0; j < d->sensors; j++) {
-        sv_machine_sensor *sensor = &d->sensor[j];
+        sv_machine_sensor *sensor = &sv_machine_sensors(d)[j];
         if (sensor->scale > 0 && isfinite(values[j])) {
             double off = judge(sensor, in_units(sensor, values[j]), 1.0 / d->block_rows);
             far = fmax(far, off);
@@ -153,7 +176,7 @@ static double judge_row(sv_machine_detector *d, const double *values) {
         }
     }
     double together = judge_together(d, x, solved);
-    shares(d, x, solved);
+    set_shares(d, x, solved);
     return fmax(far, together);
 }
 
@@ -191,13 +214,13 @@ static bool shifted(sv_machine_sensor *sensor, double value, double rows) {
 static bool change(sv_machine_detector *d, const double *values) {
     bool any = false;
     for (size_t j = 0; j < d->sensors; j++) {
-        sv_machine_sensor *sensor = &d->sensor[j];
+        sv_machine_sensor *sensor = &sv_machine_sensors(d)[j];
         if (sensor->scale > 0 && isfinite(values[j])) {
             any |= shifted(sensor, in_units(sensor, values[j]), d->block_rows);
         }
     }
     for (size_t j = 0; any && j < d->sensors; j++) {
-        d->sensor[j].settled = 0;
+        sv_machine_sensors(d)[j].settled = 0;
     }
     return any;
 }
@@ -205,7 +228,7 @@ static bool change(sv_machine_detector *d, const double *values) {
 // ---- for all to call ----------------------------------------------------------------------------
 
 sv_machine_verdict sv_machine_detector_take(sv_machine_detector *d, const double *values) {
-    if (learning(d)) {
+    if (!sv_machine_detector_has_learnt(d)) {
         learn(d, values);
         return (sv_machine_verdict){ .learning = true };
     }
@@ -220,18 +243,19 @@ sv_machine_verdict sv_machine_detector_take(sv_machine_detector *d, const double
 }
 
 double sv_machine_detector_share(const sv_machine_detector *d, size_t sensor) {
-    return sensor < d->sensors ? d->share[sensor] : 0;
+    return sensor < d->sensors ? sv_machine_shares_of(d)[sensor] : 0;
 }
 
 double sv_machine_detector_deviation(const sv_machine_detector *d, size_t sensor) {
-    return sensor < d->sensors ? d->sensor[sensor].deviation : 0;
+    return sensor < d->sensors ? sv_machine_sensors_of(d)[sensor].deviation : 0;
 }
 
 void sv_machine_detector_accept(sv_machine_detector *d) {
     for (size_t j = 0; j < d->sensors; j++) {
-        sv_machine_sensor *sensor = &d->sensor[j];
+        sv_machine_sensor *sensor = &sv_machine_sensors(d)[j];
         sensor->level = sensor->smooth;
-        sensor->deviation = sensor->peak = sensor->doubt = 0;
+        sensor->deviation = sensor->peak = 0;
+        sensor->doubt = sensor->noise; // it may be on its way still
     }
     d->over = 0;
     d->anomaly = false;

@@ -1,5 +1,5 @@
 #include "machine_learn.h"
-#include "packed.h"
+#include "machine_room.h"
 #include <base/num.h>
 #include <math.h>
 #include <stdlib.h>
@@ -136,30 +136,35 @@ static void settle(sv_machine_sensor *sensor, const double *blocks, double block
 
 /// How the sensors' steps from block to block go together.
 static void correlate(sv_machine_detector *d) {
+    const sv_machine_sensor *sensors = sv_machine_sensors(d);
+    const sv_machine_lesson *lessons = sv_machine_lessons(d);
+    double *factor = sv_machine_factor(d);
     double steps[SV_MACHINE_SENSORS_MAX];
-    memset(d->factor, 0, sizeof d->factor);
+    memset(factor, 0, SV_PACKED_COUNT(d->sensors) * sizeof *factor);
     for (size_t i = 1; i < BLOCKS; i++) {
         for (size_t j = 0; j < d->sensors; j++) {
-            const sv_machine_sensor *sensor = &d->sensor[j];
+            const sv_machine_sensor *sensor = &sensors[j];
+            const double *means = lessons[j].means;
             double usual = sqrt(2 * sensor->noise / d->block_rows + sensor->drift * d->block_rows);
-            double moved = (d->mean[j][i] - d->mean[j][i - 1]) / sensor->scale / usual;
+            double moved = (means[i] - means[i - 1]) / sensor->scale / usual;
             steps[j] = isfinite(moved) ? sv_machine_within(moved, STEP_REACH) : 0;
             for (size_t k = 0; k <= j; k++) {
-                d->factor[sv_packed_at(j, k)] += steps[j] * steps[k];
+                factor[sv_packed_at(j, k)] += steps[j] * steps[k];
             }
         }
     }
-    double sensors = (double) d->sensors;
-    sv_packed_factor(d->factor, d->sensors, fmax(SHRINK, sensors / (sensors + BLOCKS - 1)));
+    double count = (double) d->sensors;
+    sv_packed_factor(factor, d->sensors, fmax(SHRINK, count / (count + BLOCKS - 1)));
 }
 
 void sv_machine_learn(sv_machine_detector *d) {
     for (size_t j = 0; j < d->sensors; j++) {
         double blocks[BLOCKS];
-        sv_machine_sensor *sensor = &d->sensor[j];
+        const sv_machine_lesson *lesson = &sv_machine_lessons(d)[j];
+        sv_machine_sensor *sensor = &sv_machine_sensors(d)[j];
         *sensor = (sv_machine_sensor){ 0 };
-        if (scale(sensor, d->mean[j], d->spread[j])) {
-            to_units(sensor, d->mean[j], blocks);
+        if (scale(sensor, lesson->means, lesson->spreads)) {
+            to_units(sensor, lesson->means, blocks);
             noise_and_drift(sensor, blocks, d->block_rows);
             settle(sensor, blocks, d->block_rows);
         }

@@ -9,7 +9,7 @@
 
 double sv_machine_within(double value, double limit);
 
-/// Fills d->sensor and d->factor from d->mean and d->spread.
+/// Fills sensors and factor from the lessons.
 void sv_machine_learn(sv_machine_detector *d);
 
 #endif

@@ -1,42 +1,45 @@
-#include "packed.h"
+#include "machine_room.h"
 #include "state.h"
 #include <base/num.h>
-#include <detect/machine.h>
 #include <math.h>
+#include <string.h>
 
-enum {
-    VERSION = 0x314d5653, // "SVM1"
-    SENSOR_FIELDS = sizeof(sv_machine_sensor) / sizeof(double),
-    BLOCK_FIELDS = sizeof(sv_machine_block) / sizeof(double),
-};
+enum { VERSION = 0x314d5653, BLOCK_DOUBLES = 3 }; // "SVM1"
 
-// Both structs are doubles alone, and are written as such.
-_Static_assert(SENSOR_FIELDS == 12 && BLOCK_FIELDS == 3, "a new field needs a new version");
+_Static_assert(SV_MACHINE_SENSOR_DOUBLES == 12
+                   && SV_MACHINE_LESSON_DOUBLES == BLOCK_DOUBLES + 2 * SV_MACHINE_BLOCKS,
+               "a new field needs a new version");
+_Static_assert(sizeof(sv_machine_detector)
+                       + (SV_MACHINE_SENSORS_MAX
+                              * (SV_MACHINE_SENSOR_DOUBLES + 1 + SV_MACHINE_LESSON_DOUBLES)
+                          + SV_MACHINE_PAIRS_MAX)
+                             * sizeof(double)
+                   <= SV_MACHINE_BYTES_MAX,
+               "a detector of the most sensors has its bytes");
 
 static size_t full_blocks(const sv_machine_detector *d) {
     uint64_t full = d->rows / d->block_rows;
     return full < SV_MACHINE_BLOCKS ? (size_t) full : SV_MACHINE_BLOCKS;
 }
 
-static bool learning(const sv_machine_detector *d) {
-    return full_blocks(d) < SV_MACHINE_BLOCKS;
-}
-
 /// A block without rows has no mean; the state holds numbers alone, and there a spread below 0.
-static void put_blocks(sv_textbuf *out, const sv_machine_detector *d, size_t sensor) {
-    for (size_t i = 0; i < full_blocks(d); i++) {
-        bool any = isfinite(d->mean[sensor][i]);
-        double block[2] = { any ? d->mean[sensor][i] : 0, any ? d->spread[sensor][i] : -1 };
+static void put_lesson(sv_textbuf *out, const sv_machine_lesson *lesson, size_t full) {
+    sv_state_put(out, &lesson->rows, BLOCK_DOUBLES);
+    for (size_t i = 0; i < full; i++) {
+        bool any = isfinite(lesson->means[i]);
+        double block[2] = { any ? lesson->means[i] : 0, any ? lesson->spreads[i] : -1 };
         sv_state_put(out, block, SV_COUNT(block));
     }
 }
 
-static void get_blocks(sv_cursor *in, sv_machine_detector *d, size_t sensor) {
-    for (size_t i = 0; i < full_blocks(d); i++) {
+static void get_lesson(sv_cursor *in, sv_machine_lesson *lesson, size_t full) {
+    sv_state_get(in, &lesson->rows, BLOCK_DOUBLES);
+    in->failed |= lesson->rows < 0 || lesson->squares < 0;
+    for (size_t i = 0; i < full; i++) {
         double block[2];
         sv_state_get(in, block, SV_COUNT(block));
-        d->mean[sensor][i] = block[1] < 0 ? SV_NAN : block[0];
-        d->spread[sensor][i] = block[1] < 0 ? SV_NAN : block[1];
+        lesson->means[i] = block[1] < 0 ? SV_NAN : block[0];
+        lesson->spreads[i] = block[1] < 0 ? SV_NAN : block[1];
     }
 }
 
@@ -49,31 +52,31 @@ size_t sv_machine_detector_save(const sv_machine_detector *d, uint8_t *room, siz
     put_u32(&out, d->over);
     put_u32(&out, d->under);
     put_u32(&out, d->anomaly);
+    bool learnt = sv_machine_detector_has_learnt(d);
     for (size_t j = 0; j < d->sensors; j++) {
-        if (learning(d)) {
-            sv_state_put(&out, &d->filling[j].rows, BLOCK_FIELDS);
-            put_blocks(&out, d, j);
+        if (learnt) {
+            sv_state_put(&out, &sv_machine_sensors_of(d)[j].centre, SV_MACHINE_SENSOR_DOUBLES);
         } else {
-            sv_state_put(&out, &d->sensor[j].centre, SENSOR_FIELDS);
+            put_lesson(&out, &sv_machine_lessons_of(d)[j], full_blocks(d));
         }
     }
-    if (!learning(d)) {
-        sv_state_put(&out, d->factor, SV_PACKED_COUNT(d->sensors));
+    if (learnt) {
+        sv_state_put(&out, sv_machine_factor_of(d), SV_PACKED_COUNT(d->sensors));
     }
     return sv_state_seal(&out);
 }
 
 static void get_sensor(sv_cursor *in, sv_machine_sensor *sensor) {
-    sv_state_get(in, &sensor->centre, SENSOR_FIELDS);
+    sv_state_get(in, &sensor->centre, SV_MACHINE_SENSOR_DOUBLES);
     bool known = sensor->noise > 0 && sensor->drift >= 0 && sensor->doubt >= 0 && sensor->peak >= 0
                  && sensor->settled >= 0;
     in->failed |= sensor->scale < 0 || (sensor->scale > 0 && !known);
 }
 
-static void get_factor(sv_cursor *in, sv_machine_detector *d) {
-    sv_state_get(in, d->factor, SV_PACKED_COUNT(d->sensors));
-    for (size_t j = 0; j < d->sensors; j++) {
-        in->failed |= !(d->factor[sv_packed_at(j, j)] > 0);
+static void get_factor(sv_cursor *in, double *factor, size_t sensors) {
+    sv_state_get(in, factor, SV_PACKED_COUNT(sensors));
+    for (size_t j = 0; j < sensors; j++) {
+        in->failed |= !(factor[sv_packed_at(j, j)] > 0);
     }
 }
 
@@ -88,26 +91,40 @@ static void get_head(sv_cursor *in, sv_machine_detector *d) {
                   || d->block_rows > SV_MACHINE_TRAIN_ROWS_MAX / SV_MACHINE_BLOCKS;
 }
 
-sv_err sv_machine_detector_load(sv_machine_detector *d, const uint8_t *bytes, size_t len,
-                                sv_why *why) {
-    static const sv_machine_detector EMPTY;
-    sv_machine_detector read = EMPTY;
-    sv_cursor in = { .at = NULL };
-    SV_TRY(sv_state_open(bytes, len, VERSION, "machine", &in, why));
-    get_head(&in, &read);
-    for (size_t j = 0; j < read.sensors && !in.failed; j++) {
-        if (learning(&read)) {
-            sv_state_get(&in, &read.filling[j].rows, BLOCK_FIELDS);
-            in.failed |= read.filling[j].rows < 0 || read.filling[j].squares < 0;
-            get_blocks(&in, &read, j);
+static void get_rest(sv_cursor *in, sv_machine_detector *d) {
+    bool learnt = sv_machine_detector_has_learnt(d);
+    for (size_t j = 0; j < d->sensors && !in->failed; j++) {
+        if (learnt) {
+            get_sensor(in, &sv_machine_sensors(d)[j]);
         } else {
-            get_sensor(&in, &read.sensor[j]);
+            get_lesson(in, &sv_machine_lessons(d)[j], full_blocks(d));
         }
     }
-    if (!in.failed && !learning(&read)) {
-        get_factor(&in, &read);
+    if (learnt && !in->failed) {
+        get_factor(in, sv_machine_factor(d), d->sensors);
+    }
+}
+
+sv_err sv_machine_detector_load(sv_machine_detector *d, size_t d_bytes, const uint8_t *bytes,
+                                size_t len, sv_why *why) {
+    union {
+        sv_machine_detector d;
+        uint8_t room[SV_MACHINE_BYTES_MAX];
+    } read = { .room = { 0 } };
+    sv_cursor in = { .at = NULL };
+    SV_TRY(sv_state_open(bytes, len, VERSION, "machine", &in, why));
+    get_head(&in, &read.d);
+    if (!in.failed) {
+        get_rest(&in, &read.d);
     }
     SV_TRY(sv_state_close(&in, "machine", why));
-    *d = read;
+    size_t needed = sv_machine_detector_has_learnt(&read.d)
+                        ? sv_machine_detector_learnt_bytes(read.d.sensors)
+                        : sv_machine_detector_bytes(read.d.sensors);
+    if (needed > d_bytes) {
+        return sv_fail(why, SV_ERR_INVALID, "the state of a machine of %u sensors does not fit",
+                       read.d.sensors);
+    }
+    memcpy(d, &read, needed);
     return SV_OK;
 }

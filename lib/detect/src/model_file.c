@@ -7,6 +7,8 @@
 enum { AT_VERSION = 8, AT_LENGTH = 12, AT_CRC = 16, HEAD_BYTES = 20 };
 static const char MAGIC[] = "SVMODEL\n";
 
+#define WITHIN_MAX 1e6F
+
 const float sv_model_levels[SV_MODEL_LEVELS] = { 0.01F, 0.05F, 0.1F,  0.25F, 0.5F,
                                                  0.75F, 0.9F,  0.95F, 0.99F };
 
@@ -66,12 +68,15 @@ static sv_err check_life(const sv_model *model, sv_why *why) {
 
 static sv_err check_classes(const sv_model *model, sv_why *why) {
     unsigned outputs = model->classes == 2 ? 1 : model->classes;
-    if (model->recipe.kind != SV_RECIPE_ROWS || model->classes < 2
-        || model->classes > SV_MODEL_CLASSES_MAX || model->forest.outputs != outputs
-        || !(model->slope > 0) || !isfinite(model->slope) || !isfinite(model->shift)
-        || !(model->threshold > 0 && model->threshold < 1)) {
-        return sv_fail(why, SV_ERR_INVALID, "a model of %u classes with %u outputs", model->classes,
-                       model->forest.outputs);
+    bool of_lives = model->recipe.kind == SV_RECIPE_LIFE;
+    bool within =
+        of_lives ? model->within >= 1 && model->within <= WITHIN_MAX : !(fabsf(model->within) > 0);
+    if (!within || model->classes < 2 || model->classes > SV_MODEL_CLASSES_MAX
+        || model->forest.outputs != outputs || !(model->slope > 0) || !isfinite(model->slope)
+        || !isfinite(model->shift) || !(model->threshold > 0 && model->threshold < 1)) {
+        return sv_fail(why, SV_ERR_INVALID,
+                       "a model of %u classes with %u outputs, true within %g rows", model->classes,
+                       model->forest.outputs, (double) model->within);
     }
     for (size_t i = 0; i < model->classes; i++) {
         SV_TRY(check_name(model->class_name[i], why));
@@ -183,6 +188,7 @@ static void answer_from(sv_cursor *in, sv_model *out) {
     out->slope = cursor_float(in);
     out->shift = cursor_float(in);
     out->threshold = cursor_float(in);
+    out->within = out->recipe.kind == SV_RECIPE_LIFE ? cursor_float(in) : 0;
     out->classes = (uint8_t) count_from(in, SV_MODEL_CLASSES_MAX);
     for (size_t i = 0; i < out->classes; i++) {
         out->class_name[i] = cursor_text(in);
@@ -201,6 +207,9 @@ static void put_answer(sv_textbuf *out, const sv_model *model) {
     }
     const float answer[] = { model->slope, model->shift, model->threshold };
     put_floats(out, answer, SV_COUNT(answer));
+    if (model->recipe.kind == SV_RECIPE_LIFE) {
+        put_float(out, model->within);
+    }
     put_u16(out, model->classes);
     for (size_t i = 0; i < model->classes; i++) {
         put_text(out, model->class_name[i]);

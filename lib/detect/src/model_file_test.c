@@ -56,6 +56,20 @@ static made class_model(uint8_t classes) {
     return m;
 }
 
+/// The same of lives: what comes true in so many rows.
+static made class_life_model(void) {
+    made m = life_model(), of = class_model(2);
+    m.model.task = SV_MODEL_CLASS;
+    m.model.within = 30;
+    m.model.cap = 0;
+    m.model.knots = 0;
+    m.model.classes = 2;
+    memcpy(m.model.class_name, of.model.class_name, sizeof m.model.class_name);
+    m.model.slope = of.model.slope;
+    m.model.threshold = of.model.threshold;
+    return m;
+}
+
 static sv_err write_one(made *m, sv_textbuf *out, sv_why *why) {
     m->model.forest.trees = m->trees;
     return sv_model_write(&m->model, out, why);
@@ -64,8 +78,8 @@ static sv_err write_one(made *m, sv_textbuf *out, sv_why *why) {
 // [model-1]
 static void what_is_written_reads_back_and_writes_the_same_bytes(void **state) {
     (void) state;
-    made life = life_model(), classes = class_model(2);
-    made *const models[] = { &life, &classes };
+    made life = life_model(), classes = class_model(2), class_life = class_life_model();
+    made *const models[] = { &life, &classes, &class_life };
     for (size_t i = 0; i < SV_COUNT(models); i++) {
         char first[ROOM], second[ROOM];
         sv_textbuf out = SV_TEXTBUF(first), again = SV_TEXTBUF(second);
@@ -73,6 +87,7 @@ static void what_is_written_reads_back_and_writes_the_same_bytes(void **state) {
         assert_int_equal(write_one(models[i], &out, NULL), SV_OK);
         assert_int_equal(sv_model_read(sv_textbuf_text(&out), &back, NULL), SV_OK);
         assert_true(sv_text_eq(back.card, models[i]->model.card));
+        assert_near((double) back.within, (double) models[i]->model.within, 0);
         assert_true(sv_text_eq(back.columns[0].name, models[i]->model.columns[0].name));
         assert_int_equal(sv_model_write(&back, &again, NULL), SV_OK);
         assert_int_equal(out.len, again.len);
@@ -154,17 +169,27 @@ static void a_threshold_of_one(sv_model *model) {
     model->threshold = 1;
 }
 
+static void no_horizon(sv_model *model) {
+    model->within = 0;
+}
+static void rows_with_a_horizon(sv_model *model) {
+    model->within = 5;
+}
+
 // [model-1]
 static void a_model_that_could_not_be_used_is_not_written(void **state) {
     (void) state;
-    made life = life_model(), classes = class_model(2);
+    made life = life_model(), classes = class_model(2), class_life = class_life_model();
+    refuse(&class_life, no_horizon, "a model of 2 classes with 1 outputs, true within 0 rows");
+    refuse(&classes, rows_with_a_horizon,
+           "a model of 2 classes with 1 outputs, true within 5 rows");
     refuse(&life, knots_the_wrong_way, "knot 1 of the interval is out of order");
     refuse(&life, levels_the_wrong_way, "knot 0 of the interval is out of order");
     refuse(&life, no_cap, "a model of remaining life with 2 knots up to 0");
     refuse(&life, other_features, "trees of 9 features, and 8 are made");
     refuse(&life, a_nameless_column, "a name of 0 bytes; 1 to 64 are right");
-    refuse(&classes, one_class, "a model of 1 classes with 1 outputs");
-    refuse(&classes, a_threshold_of_one, "a model of 2 classes with 1 outputs");
+    refuse(&classes, one_class, "a model of 1 classes with 1 outputs, true within 0 rows");
+    refuse(&classes, a_threshold_of_one, "a model of 2 classes with 1 outputs, true within 0 rows");
 }
 
 // [model-5]
@@ -234,6 +259,19 @@ static void two_classes_go_by_the_threshold_and_more_by_the_largest(void **state
     assert_near(p[0] + p[1] + p[2], 1, 1e-12);
 }
 
+// [model-6]
+static void what_is_fine_is_the_first_of_two_and_of_more_what_is_called_so(void **state) {
+    (void) state;
+    made two = class_model(2), three = class_model(3);
+    two.model.class_name[0] = SV_TEXT("blue");
+    assert_int_equal(sv_model_fine_class(&two.model), 0);
+    assert_int_equal(sv_model_fine_class(&three.model), 0);
+    three.model.class_name[0] = SV_TEXT("worst");
+    assert_int_equal(sv_model_fine_class(&three.model), 3);
+    three.model.class_name[2] = SV_TEXT("Healthy");
+    assert_int_equal(sv_model_fine_class(&three.model), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back_and_writes_the_same_bytes),
@@ -242,6 +280,7 @@ int main(void) {
         cmocka_unit_test(a_model_that_could_not_be_used_is_not_written),
         cmocka_unit_test(an_interval_lies_between_those_of_the_knots_and_never_below_zero),
         cmocka_unit_test(the_probability_of_failing_grows_with_the_horizon),
+        cmocka_unit_test(what_is_fine_is_the_first_of_two_and_of_more_what_is_called_so),
         cmocka_unit_test(two_classes_go_by_the_threshold_and_more_by_the_largest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

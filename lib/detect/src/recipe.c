@@ -183,6 +183,16 @@ void sv_recipe_push(const sv_recipe *recipe, sv_wear *wear, const double *row, f
     }
 }
 
+void sv_wear_as_first(const sv_wear *wear, size_t sensor, float *features) {
+    double firsts = wear->rows < FIRST_ROWS ? fmax(wear->rows, 1) : FIRST_ROWS;
+    float *of = features + sensor * SV_RECIPE_SENSOR_FEATURES;
+    for (size_t i = 0; i < SV_RECIPE_SPANS; i++) {
+        of[2 * i] = (float) (wear->sensor[sensor].first / firsts);
+        of[2 * i + 1] = 0;
+    }
+    of[(size_t) 2 * SV_RECIPE_SPANS] = 0;
+}
+
 // ---- kept over a restart ------------------------------------------------------------------------
 
 static const char MAGIC[] = "SVWEAR";

@@ -8,49 +8,36 @@
 // One setting for every stream. Lengths of time are parts of the stream's age, which counts up to
 // MEMORY_DAYS: a stream that is a day old is judged by hours, one of a month by days.
 
-static const float MEMORY_DAYS = 14;    // what lies further back counts less and less
-static const float RECORD_MEMORY = 3;   // how long records last, in ages
-static const float RECORD_RISE = 0.7F;  // the most that one reading raises a record by
-static const float MEAN_SHARE = 0.004F; // of the age, that the shortest mean is over
-static const float MEAN_RATIO = 4;      // of each mean's time to that of the one before
-static const float CENTRE_BOUND = 5;    // what moves the centre, at most, in spreads
-static const float OUTLIER = 5;         // what teaches a spread, at most, in spreads
-static const float HOUR_DAYS = 8;       // that an hour's mean is over
+static const float MEMORY_DAYS = 13;     // what lies further back counts less and less
+static const float RECORD_MEMORY = 3.1F; // how long records last, in ages
+static const float RECORD_RISE = 0.72F;  // the most that one reading raises a record by
+static const float MEAN_SHARE = 0.0042F; // of the age, that the shortest mean is over
+static const float MEAN_RATIO = 3.5F;    // of each mean's time to that of the one before
+static const float CENTRE_BOUND = 4.6F;  // what moves the centre, at most, in spreads
+static const float OUTLIER = 3.8F;       // what teaches a spread, at most, in spreads
+static const float HOUR_DAYS = 7.5F;     // that an hour's mean is over
 static const float FRAME_TOLERANCE = 0.1F;
-static const float ENVELOPE_HOURS = 48;    // that a peak of the distance is held for
-static const float ENVELOPE_SHARE = 0.4F;  // of the age, while that is less
-static const float ENVELOPE_FLOOR = 0.15F; // least spread of the peaks, in asinh of spreads
+static const float ENVELOPE_HOURS = 41;    // that a peak of the distance is held for
+static const float ENVELOPE_SHARE = 0.37F; // of the age, while that is less
+static const float ENVELOPE_FLOOR = 0.14F; // least spread of the peaks, in asinh of spreads
 static const float ENVELOPE_BOUND = 10;    // what teaches the envelope, at most, in its spreads
 static const float ENVELOPE_GAIN = 2;
-static const float VALUE_WEIGHT = 0.5F, HOUR_WEIGHT = 2, LEVEL_WEIGHT = 6, NOISE_WEIGHT = 4;
-static const float STUCK_WEIGHT = 3;
-static const float HALF_SCORE = 0.35F; // the novelty that is scored a half
+static const float VALUE_WEIGHT = 0.52F, HOUR_WEIGHT = 1.5F, LEVEL_WEIGHT = 8.2F, NOISE_WEIGHT = 4;
+static const float STUCK_WEIGHT = 2;
 
-static const double AGE_US_MAX = 1e18; // thirty thousand years
+static const double AGE_US_MAX = (double) SV_STREAM_US_MAX;
 enum { GAP_INTERVALS = 4, YOUNG_DAYS = 2, NORMAL_MARGIN = 2 };
 
-static const double ALERT_SCORES[SV_SENSITIVITY__COUNT] = {
-    [SV_SENSITIVITY_NORMAL] = 0.5,
-    [SV_SENSITIVITY_LOW] = 0.8,
-    [SV_SENSITIVITY_HIGH] = 0.4,
+static const float HALF_SCORE = 0.35F; // the novelty that is scored a half
+
+static const sv_aim_scores ALERT_SCORES = {
+    .of = { [SV_SENSITIVITY_NORMAL] = 0.5,
+            [SV_SENSITIVITY_LOW] = 0.8,
+            [SV_SENSITIVITY_HIGH] = 0.4 },
+    .highest = 0.985,
 };
 
 static const double YOUNG_ALERT_SCORE = 0.95; // before two days can be compared
-
-bool sv_sensitivity_parse(sv_text text, sv_sensitivity *out) {
-    static const char *const NAMES[SV_SENSITIVITY__COUNT] = {
-        [SV_SENSITIVITY_LOW] = "low",
-        [SV_SENSITIVITY_NORMAL] = "normal",
-        [SV_SENSITIVITY_HIGH] = "high",
-    };
-    for (unsigned i = 0; i < SV_SENSITIVITY__COUNT; i++) {
-        if (sv_text_is(text, NAMES[i])) {
-            *out = (sv_sensitivity) i;
-            return true;
-        }
-    }
-    return false;
-}
 
 /// What one reading is judged with.
 typedef struct moment {
@@ -62,10 +49,6 @@ typedef struct moment {
     float expected, off;            ///< at this hour, and how far the value is from there
     float parts[SV_STREAM__CAUSES]; ///< of the novelty, by cause
 } moment;
-
-static float bounded(float value, float bound) {
-    return sv_most(-bound, sv_least(bound, value));
-}
 
 // ---- time ---------------------------------------------------------------------------------------
 
@@ -100,15 +83,6 @@ static double from_frame(const sv_stream_detector *d, float value) {
     return d->frame_centre + d->frame_spread * (double) value;
 }
 
-static float moved(float value, float factor, float offset) {
-    return bounded(value * factor + offset, SV_STREAM_FRAME_LIMIT);
-}
-
-static void move_record(sv_stream_record *record, float factor, float offset) {
-    record->high = moved(record->high, factor, offset);
-    record->low = moved(record->low, factor, offset);
-}
-
 static void move_frame(sv_stream_detector *d) {
     float factor = 1 / d->spread;
     float offset = -d->centre * factor;
@@ -116,23 +90,24 @@ static void move_frame(sv_stream_detector *d) {
     double spread = d->frame_spread * (double) d->spread;
     d->frame_centre = fmax(-DBL_MAX, fmin(DBL_MAX, centre));
     d->frame_spread = fmax(DBL_MIN * 1e9, fmin(DBL_MAX, spread));
-    d->value = moved(d->value, factor, offset);
+    d->value = sv_stream_moved(d->value, factor, offset);
     for (size_t i = 0; i < SV_COUNT(d->means); i++) {
-        d->means[i] = moved(d->means[i], factor, offset);
+        d->means[i] = sv_stream_moved(d->means[i], factor, offset);
     }
     for (size_t i = 0; i < SV_STREAM_HOURS; i++) {
         bool seen = d->hours[i] < SV_STREAM_HOUR_UNSEEN;
-        d->hours[i] = seen ? moved(d->hours[i], factor, offset) : SV_STREAM_HOUR_UNSEEN;
+        d->hours[i] = seen ? sv_stream_moved(d->hours[i], factor, offset) : SV_STREAM_HOUR_UNSEEN;
     }
-    d->step = moved(d->step, factor, 0);
-    d->step_now = moved(d->step_now, factor, 0);
-    d->off_hour = moved(d->off_hour, factor, 0);
-    move_record(&d->hour_record, factor, 0);
-    move_record(&d->value_record, factor, offset);
-    move_record(&d->level_record, factor, offset);
+    d->step = sv_stream_moved(d->step, factor, 0);
+    d->step_now = sv_stream_moved(d->step_now, factor, 0);
+    d->off_hour = sv_stream_moved(d->off_hour, factor, 0);
+    sv_stream_move_record(&d->hour_record, factor, 0);
+    sv_stream_move_record(&d->value_record, factor, offset);
+    sv_stream_move_record(&d->level_record, factor, offset);
     bool by_hour = d->alert_middle >= SV_STREAM_HOUR_UNSEEN;
-    d->alert_middle = by_hour ? d->alert_middle : moved(d->alert_middle, factor, offset);
-    d->alert_half = moved(d->alert_half, factor, 0);
+    d->alert_middle = by_hour ? d->alert_middle : sv_stream_moved(d->alert_middle, factor, offset);
+    d->alert_half = sv_stream_moved(d->alert_half, factor, 0);
+    sv_stream_modes_move(d, factor, offset);
     sv_stream_places_move(d, factor, offset);
     d->centre = 0;
     d->spread = 1;
@@ -175,6 +150,14 @@ static float beyond_both(sv_stream_record *record, float value, float centre, fl
     return sv_most(above, below);
 }
 
+/// A mean goes beyond its record in many small steps, or in a few large ones where the sensor is
+/// read seldom. What counts is how far it has gone in all, over the time of the shortest mean.
+static float gone_beyond(float *gone, float step, const moment *now) {
+    float over_us = MEAN_SHARE * now->age_us;
+    *gone = *gone * over_us / (over_us + now->passed_us + 1) + step;
+    return step > 0 ? *gone : 0;
+}
+
 // ---- one look at the reading after the other
 // ------------------------------------------------------
 
@@ -185,7 +168,8 @@ static void look_at_steps(sv_stream_detector *d, float value, moment *now) {
     float over_us = 2 * MEAN_SHARE * now->age_us;
     d->step_now += now->passed_us / (over_us + now->passed_us + 1) * (counted - d->step_now);
     float noise = sv_stream_noise(d);
-    now->parts[SV_STREAM_NOISE] = NOISE_WEIGHT * beyond_both(&d->noise_record, noise, 0, 1, now);
+    float step_beyond = beyond_both(&d->noise_record, noise, 0, 1, now);
+    now->parts[SV_STREAM_NOISE] = NOISE_WEIGHT * gone_beyond(&d->noise_beyond, step_beyond, now);
 }
 
 /// Between the means of the two hours.
@@ -221,7 +205,7 @@ static void look_at_hour(sv_stream_detector *d, float value, moment *now) {
     }
     float days = sv_most(1, sv_least(HOUR_DAYS, (float) (d->age_us / (double) SV_TIME_DAY_US)));
     float part = sv_least(1, now->passed_us / ((float) SV_TIME_HOUR_US * days));
-    *mean += part * bounded(value - *mean, 3 * d->spread);
+    *mean += part * sv_stream_bounded(value - *mean, 3 * d->spread);
 }
 
 static void look_at_means(sv_stream_detector *d, float value, moment *now) {
@@ -236,8 +220,8 @@ static void look_at_means(sv_stream_detector *d, float value, moment *now) {
         now->sights[i + 1] = sv_asinh(d->means[i]);
         over_us *= MEAN_RATIO;
     }
-    now->parts[SV_STREAM_LEVEL] =
-        LEVEL_WEIGHT * beyond_both(&d->level_record, d->means[1], d->centre, d->spread, now);
+    float step = beyond_both(&d->level_record, d->means[1], d->centre, d->spread, now);
+    now->parts[SV_STREAM_LEVEL] = LEVEL_WEIGHT * gone_beyond(&d->level_beyond, step, now);
 }
 
 /// How far the distance to what is remembered lies above the peaks that it usually has.
@@ -265,18 +249,26 @@ static void look_at_sameness(sv_stream_detector *d, float value, moment *now) {
         return;
     }
     float before_us = d->same_us;
-    d->same_us = sv_least((float) AGE_US_MAX, d->same_us + now->passed_us);
+    d->same_us = sv_least(SV_STREAM_US_MAX, d->same_us + now->passed_us);
     float bar_us = sv_stream_stuck_us(d);
     if (before_us <= bar_us && d->same_us > bar_us && d->step > 0) {
         now->parts[SV_STREAM_STUCK] = STUCK_WEIGHT;
     }
 }
 
+/// A change of product is no news when there has been one like it.
+static void look_at_mode(sv_stream_detector *d, float value, moment *now) {
+    float news =
+        sv_stream_mode_take(d, value, now->passed_us, MEAN_SHARE * now->age_us, now->age_us);
+    now->parts[SV_STREAM_COURSE] *= news;
+    now->parts[SV_STREAM_HOUR] *= news;
+}
+
 static void learn_frame(sv_stream_detector *d, float value, const moment *now) {
     float off = value - d->centre;
     float bound = d->spread > 0 ? d->spread : fabsf(off);
     d->spread += now->gain * (sv_least(fabsf(off), OUTLIER * bound) - d->spread);
-    d->centre += now->gain * bounded(off, CENTRE_BOUND * bound);
+    d->centre += now->gain * sv_stream_bounded(off, CENTRE_BOUND * bound);
 }
 
 // ---- the verdict --------------------------------------------------------------------------------
@@ -329,21 +321,22 @@ static double score_of(float novelty) {
     return (double) (novelty / (novelty + HALF_SCORE));
 }
 
-static void give_verdict(sv_stream_detector *d, const moment *now, sv_sensitivity sensitivity,
+static void give_verdict(sv_stream_detector *d, const moment *now, sv_aim aim,
                          sv_stream_verdict *out) {
     float novelty = add_up(now, &out->cause);
     out->novelty = score_of(novelty);
     float news = sv_stream_episode_take(d, novelty);
     out->score = score_of(news);
     sv_stream_alert_take(d, d->value, now->expected, now->passed_us);
+    double bar = sv_aim_bar(aim, &ALERT_SCORES, (double) now->passed_us, &d->bar_shift);
     if (news > 0 && !d->alerted) {
         sv_stream_place_mark_odd(d, now->sights);
         bool young = d->age_us < YOUNG_DAYS * (double) SV_TIME_DAY_US;
-        double bar = young ? YOUNG_ALERT_SCORE : ALERT_SCORES[sensitivity];
-        out->alert = out->score >= bar;
+        out->alert = out->score >= (young ? fmax(bar, YOUNG_ALERT_SCORE) : bar);
     }
     if (out->alert) {
         sv_stream_alert_open(d, d->value, now->expected, out->cause);
+        sv_aim_raised(aim, &ALERT_SCORES, &d->bar_shift);
     }
     out->open = d->alerted;
 }
@@ -351,7 +344,7 @@ static void give_verdict(sv_stream_detector *d, const moment *now, sv_sensitivit
 // ---- readings -----------------------------------------------------------------------------------
 
 void sv_stream_detector_begin(sv_stream_detector *d) {
-    *d = (sv_stream_detector){ .seen = 0 };
+    *d = (sv_stream_detector){ .weight_unit = 1 };
     for (size_t i = 0; i < SV_STREAM_HOURS; i++) {
         d->hours[i] = SV_STREAM_HOUR_UNSEEN;
     }
@@ -368,7 +361,7 @@ static void take_same(sv_stream_detector *d, int64_t at_us) {
     moment now = { .gain = 0 };
     pass_time(d, at_us, &now);
     d->seen += d->seen < UINT32_MAX ? 1 : 0;
-    d->same_us = sv_least((float) AGE_US_MAX, d->same_us + now.passed_us);
+    d->same_us = sv_least(SV_STREAM_US_MAX, d->same_us + now.passed_us);
 }
 
 static void begin_frame(sv_stream_detector *d, double value) {
@@ -376,8 +369,8 @@ static void begin_frame(sv_stream_detector *d, double value) {
     d->spread = 1;
 }
 
-void sv_stream_detector_take(sv_stream_detector *d, int64_t at_us, double value,
-                             sv_sensitivity sensitivity, sv_stream_verdict *out) {
+void sv_stream_detector_take(sv_stream_detector *d, int64_t at_us, double value, sv_aim aim,
+                             sv_stream_verdict *out) {
     *out = (sv_stream_verdict){ .low = SV_NAN, .high = SV_NAN, .value = value };
     if (!isfinite(value)) {
         return;
@@ -405,10 +398,11 @@ void sv_stream_detector_take(sv_stream_detector *d, int64_t at_us, double value,
     look_at_hour(d, in, &now);
     look_at_means(d, in, &now);
     look_at_course(d, &now);
+    look_at_mode(d, in, &now);
     d->value = in;
     if (d->seen > SV_STREAM_LEARN_MIN) {
         *out = band;
-        give_verdict(d, &now, sensitivity, out);
+        give_verdict(d, &now, aim, out);
         tell_figures(d, &now, out);
     }
     learn_frame(d, in, &now);
@@ -417,7 +411,7 @@ void sv_stream_detector_take(sv_stream_detector *d, int64_t at_us, double value,
 
 /// Records fade: what a person called normal is remembered with a margin.
 static void widen(sv_stream_record *record, float value) {
-    value = bounded(value, SV_STREAM_FRAME_LIMIT);
+    value = sv_stream_bounded(value, SV_STREAM_FRAME_LIMIT);
     record->high = sv_most(record->high, value);
     record->low = sv_least(record->low, value);
 }
@@ -431,6 +425,8 @@ bool sv_stream_detector_normal(sv_stream_detector *d) {
     widen(&d->value_record, NORMAL_MARGIN * odd[0]);
     widen(&d->hour_record, NORMAL_MARGIN * (odd[0] - d->centre));
     widen(&d->level_record, NORMAL_MARGIN * odd[2]);
+    d->level_beyond = 0;
+    d->noise_beyond = 0;
     d->alerted = false;
     return true;
 }

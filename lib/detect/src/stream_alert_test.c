@@ -71,7 +71,7 @@ static void an_alert_ends_when_the_value_has_been_usual_for_a_settled_while(void
         int over = ODD_AT + CASES[i].hours * HOUR;
         told all = live(CASES[i].of, READINGS);
         assert_in_range(all.alerts, 1, 2);
-        assert_in_range(all.closed, over + HOUR / 2, over + 4 * HOUR);
+        assert_in_range(all.closed, over + HOUR / 2, over + 6 * HOUR);
     }
 }
 
@@ -121,7 +121,7 @@ static double coming_and_going(int i) {
 static void what_comes_and_goes_does_not_raise_an_alert_each_time(void **state) {
     (void) state;
     told all = live(coming_and_going, ODD_AT + 2 * DAY); // twelve times
-    assert_in_range(all.alerts, 1, 3);                   // as many as there are episodes
+    assert_in_range(all.alerts, 1, 4);                   // as many as there are episodes
 }
 
 /// For ten hours the value is in the middle of its band.
@@ -153,20 +153,41 @@ static void noise_and_sameness_keep_an_alert_open_within_the_band(void **state) 
     }
 }
 
-/// The bytes of a detector as an earlier version wrote them.
-static size_t saved_before(const sv_stream_detector *detector, uint8_t *room, size_t room_bytes) {
-    enum { ALERT_BYTES = 6 * sizeof(float) };
-    size_t len = sv_stream_detector_save(detector, room, room_bytes);
-    assert_in_range(len, ALERT_BYTES + SV_STATE_SUM_BYTES + 1, room_bytes);
-    room[3] = '1'; // "SVS1"
+/// The bytes of a detector as an earlier version wrote them: without what has gone beyond records
+/// of late; before, places had weights of four bytes, and there were no modes; at first not what an
+/// alert waits for either.
+static size_t saved_before(const sv_stream_detector *detector, char version, uint8_t *room,
+                           size_t room_bytes) {
+    enum {
+        WEIGHTS_AT = 4 + 8 + 4 * 8 + 65 * 4,
+        WEIGHTS_END = WEIGHTS_AT + 2 * SV_STREAM_PLACES,
+        MODE_BYTES = (2 * SV_STREAM_MODES + 6) * 4 + 1 + 8,
+        ALERT_BYTES = 6 * 4,
+        BEYOND_BYTES = 2 * 4,
+    };
+    uint8_t now[SV_STREAM_SAVE_BYTES_MAX];
+    size_t len = sv_stream_detector_save(detector, now, sizeof now);
+    len -= BEYOND_BYTES + SV_STATE_SUM_BYTES;
+    assert_in_range(len, WEIGHTS_END + ALERT_BYTES + MODE_BYTES, sizeof now);
+    now[3] = (uint8_t) version; // "SVS1", "SVS2", "SVS3"
     sv_textbuf out = sv_state_room(room, room_bytes);
-    out.len = len - ALERT_BYTES - SV_STATE_SUM_BYTES;
+    if (version == '3') {
+        put_bytes(&out, now, len);
+        return sv_state_seal(&out);
+    }
+    len -= MODE_BYTES + (version == '1' ? ALERT_BYTES : 0U);
+    put_bytes(&out, now, WEIGHTS_AT);
+    for (size_t i = 0; i < SV_STREAM_PLACES; i++) {
+        uint32_t bits = (uint32_t) detector->weights[i] << 16;
+        float weight = 0;
+        memcpy(&weight, &bits, sizeof weight);
+        put_float(&out, weight / detector->weight_unit);
+    }
+    put_bytes(&out, now + WEIGHTS_END, len - WEIGHTS_END);
     return sv_state_seal(&out);
 }
 
-// [detect-5]
-static void an_alert_that_an_earlier_version_left_open_goes_on_and_ends(void **state) {
-    (void) state;
+static void take_with_an_earlier_version(char version) {
     sv_stream_detector detector;
     sv_stream_detector_begin(&detector);
     told all = { .alerts = 0 };
@@ -176,8 +197,8 @@ static void an_alert_that_an_earlier_version_left_open_goes_on_and_ends(void **s
             note(&all, i, &verdict);
         }
         if (i == ODD_AT + HOUR) {
-            uint8_t room[SV_STREAM_SAVE_BYTES_MAX];
-            size_t len = saved_before(&detector, room, sizeof room);
+            uint8_t room[2 * SV_STREAM_SAVE_BYTES_MAX];
+            size_t len = saved_before(&detector, version, room, sizeof room);
             memset(&detector, 0xA5, sizeof detector);
             assert_int_equal(sv_stream_detector_load(&detector, room, len, NULL), SV_OK);
         }
@@ -185,6 +206,14 @@ static void an_alert_that_an_earlier_version_left_open_goes_on_and_ends(void **s
     int over = ODD_AT + FAULT_HOURS * HOUR;
     assert_int_equal(all.alerts, 1);
     assert_in_range(all.closed, over + HOUR / 2, over + 4 * HOUR);
+}
+
+// [detect-5]
+static void an_alert_that_an_earlier_version_left_open_goes_on_and_ends(void **state) {
+    (void) state;
+    take_with_an_earlier_version('1');
+    take_with_an_earlier_version('2');
+    take_with_an_earlier_version('3');
 }
 
 int main(void) {

@@ -4,11 +4,11 @@
 #include <base/time.h>
 #include <math.h>
 
-static const float QUIET_SHARE = 0.04F; // of the age, after which an episode is over
-static const float QUIET_DAYS = 2;      // but no longer than this
-static const float WORSE = 2;
-static const float PAST_WEIGHT = 0.4F;
-static const float PAST_MEMORY = 3; // in ages
+static const float QUIET_SHARE = 0.051F; // of the age, after which an episode is over
+static const float QUIET_DAYS = 1.8F;    // but no longer than this
+static const float WORSE = 1.5F;
+static const float PAST_WEIGHT = 0.46F;
+static const float PAST_MEMORY = 2.6F; // in ages
 
 /// How often there was something as strong, where what is long past counts less.
 static float times_before(const sv_stream_detector *d, float novelty, float age_days) {

@@ -29,7 +29,7 @@ static inline double with_step(int i) {
 
 static inline sv_stream_verdict take(sv_stream_detector *detector, int64_t at_us, double value) {
     sv_stream_verdict verdict;
-    sv_stream_detector_take(detector, at_us, value, SV_SENSITIVITY_NORMAL, &verdict);
+    sv_stream_detector_take(detector, at_us, value, (sv_aim){ SV_SENSITIVITY_NORMAL, 0 }, &verdict);
     assert_true(verdict.score >= 0 && verdict.score <= 1);
     assert_true(verdict.novelty >= verdict.score && verdict.novelty <= 1);
     assert_true(isnan(verdict.low) || verdict.low <= verdict.high);

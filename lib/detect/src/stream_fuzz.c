@@ -51,9 +51,10 @@ static void operate(sv_stream_detector *detector, const operation *op, int64_t *
                  ? any
                  : (int64_t) ((uint64_t) *at_us + UINT64_C(10000000) * op->bytes[1]);
     sv_stream_verdict verdict;
-    sv_sensitivity sensitivity = (sv_sensitivity) ((op->what >> 2) % SV_SENSITIVITY__COUNT);
+    sv_aim aim = { (sv_sensitivity) ((op->what >> 2) % SV_SENSITIVITY__COUNT),
+                   (int8_t) op->bytes[3] };
     for (unsigned i = 0; i <= op->what >> 5; i++) {
-        sv_stream_detector_take(detector, *at_us, value, sensitivity, &verdict);
+        sv_stream_detector_take(detector, *at_us, value, aim, &verdict);
         check(&verdict);
         *at_us = (int64_t) ((uint64_t) *at_us + UINT64_C(100000) * op->bytes[2]);
     }

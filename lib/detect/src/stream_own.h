@@ -4,6 +4,7 @@
 
 #include <detect/stream.h>
 #include <math.h>
+#include <string.h>
 
 /// No value, in frame units, lies further from the centre; lengths may be twice this.
 #define SV_STREAM_FRAME_LIMIT 1e9F
@@ -11,6 +12,9 @@
 #define SV_STREAM_HOUR_UNSEEN 3e9F
 /// A frame is left for at once.
 #define SV_STREAM_SPREAD_LEAST 1e-20F
+
+/// No length of time is longer; thirty thousand years.
+#define SV_STREAM_US_MAX 1e18F
 
 enum { SV_STREAM_BAND_SPREADS = 4 };
 
@@ -40,6 +44,35 @@ void sv_stream_places_move(sv_stream_detector *d, float factor, float offset);
 void sv_stream_place_mark_odd(sv_stream_detector *d, const float sights[SV_STREAM_SIGHTS]);
 /// Remember the odd place as if it had been seen often; `values` are its value and means.
 void sv_stream_place_keep_odd(sv_stream_detector *d, float values[SV_STREAM_SIGHTS]);
+
+/// The upper half of a float that is not below 0, rounded.
+static inline uint16_t sv_stream_weight_code(float weight) {
+    uint32_t bits = 0;
+    memcpy(&bits, &weight, sizeof bits);
+    return (uint16_t) ((bits + 0x8000U) >> 16);
+}
+
+/// Which part of what is unusual about the course and the hour is news: little of it where the
+/// stream has come, by a jump, to a level at which it has stayed before. `over_us` is the time of
+/// the shortest mean.
+float sv_stream_mode_take(sv_stream_detector *d, float value, float passed_us, float over_us,
+                          float age_us);
+/// The frame has changed: x becomes x × factor + offset.
+void sv_stream_modes_move(sv_stream_detector *d, float factor, float offset);
+
+static inline float sv_stream_bounded(float value, float bound) {
+    return sv_most(-bound, sv_least(bound, value));
+}
+
+/// In another frame.
+static inline float sv_stream_moved(float value, float factor, float offset) {
+    return sv_stream_bounded(value * factor + offset, SV_STREAM_FRAME_LIMIT);
+}
+
+static inline void sv_stream_move_record(sv_stream_record *record, float factor, float offset) {
+    record->high = sv_stream_moved(record->high, factor, offset);
+    record->low = sv_stream_moved(record->low, factor, offset);
+}
 
 /// How much readings differ from their neighbours lately, by the logarithm: 0 is as usual.
 static inline float sv_stream_noise(const sv_stream_detector *d) {

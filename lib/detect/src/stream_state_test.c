@@ -177,7 +177,7 @@ static void what_was_learnt_stays_what_it_was_when_the_spread_changes(void **sta
         assert_true(fabs(unit(&d, d.hours[other]) - unit(&before, before.hours[other])) < near);
         double place = sinh(d.places[1][0] / 1024.0);
         double place_before = sinh(before.places[1][0] / 1024.0);
-        bool replaced = d.weights[0] == 1;
+        bool replaced = d.weights[0] == sv_stream_weight_code(d.weight_unit);
         assert_true(replaced
                     || fabs(unit(&d, (float) place) - unit(&before, (float) place_before)) < near);
     }

@@ -17,6 +17,10 @@ static double at_the_wrong_hour(int i) {
     return i >= ODD_AT && i < ODD_AT + 12 ? wave(i + 144) : wave(i);
 }
 
+static double rising_slowly(int i) {
+    return wave(i) + (i >= ODD_AT ? 0.1 * (i - ODD_AT) : 0);
+}
+
 static double saying_nothing(int i) {
     (void) i;
     return 42;
@@ -54,7 +58,7 @@ static void what_is_unusual_raises_one_alert_and_says_why(void **state) {
         const char *word;
     } CASES[] = {
         { with_peak, 0, "value" },  { with_step, 0, "" },          { with_noise, 24, "" },
-        { stuck, 150, "stuck at" }, { at_the_wrong_hour, 12, "" },
+        { stuck, 150, "stuck at" }, { at_the_wrong_hour, 12, "" }, { rising_slowly, 180, "" },
     };
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
         int count = 0;
@@ -85,10 +89,6 @@ static int scored(series of, sv_stream_cause cause, bool *named) {
     return count;
 }
 
-static double rising_slowly(int i) {
-    return wave(i) + (i >= ODD_AT ? 0.1 * (i - ODD_AT) : 0);
-}
-
 // [detect-2]
 static void an_episode_is_told_where_it_begins_and_its_cause_is_named(void **state) {
     (void) state;
@@ -102,7 +102,7 @@ static void an_episode_is_told_where_it_begins_and_its_cause_is_named(void **sta
     };
     for (size_t i = 0; i < SV_COUNT(CASES); i++) {
         bool named = false;
-        assert_in_range(scored(CASES[i].of, CASES[i].cause, &named), 1, 8);
+        assert_in_range(scored(CASES[i].of, CASES[i].cause, &named), 1, 12);
         assert_true(named);
     }
 }
@@ -134,6 +134,35 @@ static void half_as_many_readings_tell_the_same(void **state) {
     }
 }
 
+/// How new the level is on a day on which the wave rises by 29 in all; as spreads.
+static double novelty_of_a_rise(int minutes) {
+    enum { FROM = ODD_AT * MINUTES, DAY = 1440 };
+    sv_stream_detector detector;
+    sv_stream_detector_begin(&detector);
+    double most = 0;
+    for (int at = 0; at < FROM + DAY; at += minutes) {
+        double value =
+            50 + 10 * sin(2 * 3.14159265 * at / DAY) + (at > FROM ? 0.02 * (at - FROM) : 0);
+        sv_stream_verdict verdict = take(&detector, time_of(0) + at * SV_TIME_MINUTE_US, value);
+        if (at > FROM && verdict.cause == SV_STREAM_LEVEL) {
+            most = fmax(most, verdict.novelty / (1 - verdict.novelty));
+        }
+    }
+    return most;
+}
+
+// [detect-4]
+static void a_slow_rise_is_as_new_however_often_it_is_read(void **state) {
+    (void) state;
+    static const int BETWEEN[] = { 1, 2, 10, 20 };
+    double usual = novelty_of_a_rise(MINUTES);
+    assert_true(usual > 1); // an alert
+    for (size_t i = 0; i < SV_COUNT(BETWEEN); i++) {
+        double ratio = novelty_of_a_rise(BETWEEN[i]) / usual;
+        assert_true(ratio > 0.8 && ratio < 1.2);
+    }
+}
+
 static double every_third_day(int i) {
     return wave(i) + (i > 1000 && i % 864 < 3 ? 40 : 0);
 }
@@ -154,7 +183,7 @@ static void what_a_person_called_normal_is_not_told_again(void **state) {
             }
         }
     }
-    assert_int_equal(alerts[0], 3);
+    assert_in_range(alerts[0], 2, 3);
     assert_int_equal(alerts[1], 1);
 }
 
@@ -170,18 +199,26 @@ static void a_young_stream_raises_an_alert_for_what_is_far_out_alone(void **stat
     assert_true(take(&detector, time_of(0) + 3600 * SV_TIME_SECOND_US, 150).alert);
 }
 
+static int alerts_at(sv_sensitivity sensitivity, double size) {
+    sv_stream_detector detector;
+    sv_stream_detector_begin(&detector);
+    int alerts = 0;
+    for (int i = 0; i < READINGS; i++) {
+        sv_stream_verdict verdict;
+        double value = wave(i) + (i > 1000 && i % 864 < 3 ? size : 0);
+        sv_stream_detector_take(&detector, time_of(i), value, (sv_aim){ sensitivity, 0 }, &verdict);
+        alerts += verdict.alert ? 1 : 0;
+    }
+    return alerts;
+}
+
 // [detect-8]
 static void sensitivity_is_one_knob(void **state) {
     (void) state;
     int alerts[SV_SENSITIVITY__COUNT] = { 0 };
     for (unsigned s = 0; s < SV_SENSITIVITY__COUNT; s++) {
-        sv_stream_detector detector;
-        sv_stream_detector_begin(&detector);
-        for (int i = 0; i < READINGS; i++) {
-            sv_stream_verdict verdict;
-            sv_stream_detector_take(&detector, time_of(i), every_third_day(i) + (i % 97) * 0.05,
-                                    (sv_sensitivity) s, &verdict);
-            alerts[s] += verdict.alert ? 1 : 0;
+        for (int size = 8; size <= 40; size += 4) {
+            alerts[s] += alerts_at((sv_sensitivity) s, size);
         }
     }
     assert_true(alerts[SV_SENSITIVITY_LOW] < alerts[SV_SENSITIVITY_NORMAL]);
@@ -199,6 +236,7 @@ int main(void) {
         cmocka_unit_test(what_is_unusual_raises_one_alert_and_says_why),
         cmocka_unit_test(what_goes_on_as_usual_raises_none),
         cmocka_unit_test(half_as_many_readings_tell_the_same),
+        cmocka_unit_test(a_slow_rise_is_as_new_however_often_it_is_read),
         cmocka_unit_test(what_a_person_called_normal_is_not_told_again),
         cmocka_unit_test(a_young_stream_raises_an_alert_for_what_is_far_out_alone),
         cmocka_unit_test(sensitivity_is_one_knob),

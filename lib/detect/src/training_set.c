@@ -4,7 +4,7 @@
 #include <math.h>
 
 static const char MAGIC[] = "SVTRAIN\n";
-enum { TRAINING_VERSION = 1 };
+enum { TRAINING_VERSION = 2 };
 
 static size_t row_bytes(const sv_training_set *set) {
     return sizeof(uint32_t) + sizeof(double) * (1U + set->columns);
@@ -20,6 +20,7 @@ void sv_training_set_put(const sv_training_set *set, sv_textbuf *out) {
     put_u16(out, set->settings);
     put_u16(out, set->classes);
     put_double(out, set->cap);
+    put_u32(out, set->within);
     put_text(out, set->source);
     put_text(out, set->group);
     for (size_t i = 0; i < set->columns; i++) {
@@ -51,6 +52,7 @@ static void head_from(sv_cursor *in, sv_training_set *out) {
     out->settings = cursor_u16(in);
     out->classes = (uint8_t) cursor_u16(in);
     out->cap = cursor_double(in);
+    out->within = cursor_u32(in);
     out->source = cursor_text(in);
     out->group = cursor_text(in);
     in->failed =
@@ -59,6 +61,8 @@ static void head_from(sv_cursor *in, sv_training_set *out) {
         || out->columns > SV_RECIPE_COLUMNS_MAX || out->settings >= out->columns
         || out->settings > SV_RECIPE_SETTINGS_MAX || out->classes > SV_MODEL_CLASSES_MAX
         || (out->task == SV_MODEL_CLASS) != (out->classes >= 2)
+        || (out->within > 0 && (out->task != SV_MODEL_CLASS || out->groups == 0))
+        || out->within > SV_TRAINING_CAP_MAX
         || (out->task == SV_MODEL_RUL && !(out->cap >= 1 && out->cap <= SV_TRAINING_CAP_MAX))
         || out->source.len > SV_TRAINING_SOURCE_MAX;
 }

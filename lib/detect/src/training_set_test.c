@@ -11,6 +11,7 @@ static sv_training_set two_rows(void) {
                             .groups = 2,
                             .columns = 2,
                             .classes = 2,
+                            .within = 30,
                             .cap = 125,
                             .source = SV_TEXT("data: a.csv\n"),
                             .group = SV_TEXT("machine"),
@@ -41,6 +42,7 @@ static void a_training_set_reads_back_as_it_was_written(void **state) {
     sv_training_row row;
     assert_int_equal(sv_training_set_read(sv_textbuf_text(&out), &back, NULL), SV_OK);
     assert_int_equal(back.rows, 2);
+    assert_int_equal(back.within, 30);
     assert_true(sv_text_is(back.group, "machine"));
     assert_true(sv_text_is(back.column[1].category[0], "L"));
     assert_true(sv_text_is(back.class_name[1], "bad"));
@@ -88,12 +90,26 @@ static void settings_alone(sv_training_set *set) {
     set->settings = 2;
 }
 
+static void of_lives_without_machines(sv_training_set *set) {
+    set->groups = 0;
+    set->within = 30;
+}
+static void of_remaining_life_with_a_horizon(sv_training_set *set) {
+    set->task = SV_MODEL_RUL;
+    set->classes = 0;
+    set->within = 30;
+}
+
 // [model-7]
 static void what_breaks_the_limits_of_a_training_set_is_refused(void **state) {
     (void) state;
     refuse(one_machine, "row 1 of the training set: machine 1, truth 1");
     refuse(three_rows, "the training set is cut, or breaks its limits: 3 rows of 2 columns");
     refuse(one_class, "the training set is cut, or breaks its limits: 2 rows of 2 columns");
+    refuse(of_lives_without_machines,
+           "the training set is cut, or breaks its limits: 2 rows of 2 columns");
+    refuse(of_remaining_life_with_a_horizon,
+           "the training set is cut, or breaks its limits: 2 rows of 2 columns");
     refuse(settings_alone, "the training set is cut, or breaks its limits: 2 rows of 2 columns");
 }
 

@@ -1,6 +1,8 @@
 // What the sums of a forest mean: remaining life with its interval, or the probability of a class.
 #include <detect/model_file.h>
 #include <math.h>
+#include <string.h>
+#include <strings.h>
 
 /// The offsets between the knots on both sides of `estimate`; beyond the ends those of the end.
 static void offsets_at(const sv_model *model, double estimate, double out[SV_MODEL_LEVELS]) {
@@ -78,4 +80,24 @@ unsigned sv_model_classify(const sv_model *model, const float *features,
     sv_forest_sums(&model->forest, features, sums);
     return model->classes == 2 ? of_two(model, (double) sums[0], probability)
                                : of_many(model, sums, probability);
+}
+
+bool sv_model_is_fine_name(sv_text name) {
+    static const char *const FINE[] = { "healthy", "normal", "ok",    "good",
+                                        "no",      "none",   "false", "fine" };
+    for (size_t i = 0; i < SV_COUNT(FINE); i++) {
+        if (name.len == strlen(FINE[i]) && strncasecmp(name.at, FINE[i], name.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+unsigned sv_model_fine_class(const sv_model *model) {
+    unsigned at = 0;
+    while (model->classes > 2 && at < model->classes
+           && !sv_model_is_fine_name(model->class_name[at])) {
+        at++;
+    }
+    return at;
 }

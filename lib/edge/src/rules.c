@@ -22,7 +22,7 @@ sv_rules *sv_rules_default(void) {
     stale->rule.life.severity = SV_SEVERITY_WARNING;
     change->rule.amount = 1.0;
     uplink->rule = SV_UPLINK_CHANGE;
-    detect->rule = (sv_detect){ SV_DETECTION_NORMAL, SV_TIME_DAY_US };
+    detect->rule = (sv_detect){ SV_DETECTION_NORMAL, SV_TIME_DAY_US, 0 };
     rules_layer_open(&rules->thresholds, &threshold->place);
     rules_layer_open(&rules->rates, &rate->place);
     rules_layer_open(&rules->stales, &stale->place);
@@ -38,12 +38,28 @@ sv_rules *sv_rules_share(sv_rules *rules) {
     return rules;
 }
 
-void sv_rules_drop(sv_rules **rules) {
+sv_rules *sv_rules_with(sv_rules *rules, sv_members *members) {
+    sv_rules *mine = sv_mem_new(sizeof *mine);
+    *mine = *rules;
+    mine->shared = 0;
+    mine->base = sv_rules_share(rules->base == NULL ? rules : rules->base);
+    mine->groups.told = sv_members_share(members);
+    return mine;
+}
+
+void sv_rules_drop(sv_rules **rules) { // NOLINT(misc-no-recursion): a base has none
     if (*rules == NULL) {
         return;
     }
     if ((*rules)->shared > 0) {
         (*rules)->shared--;
+        *rules = NULL;
+        return;
+    }
+    if ((*rules)->base != NULL) {
+        sv_members_drop(&(*rules)->groups.told);
+        sv_rules_drop(&(*rules)->base);
+        free(*rules);
         *rules = NULL;
         return;
     }

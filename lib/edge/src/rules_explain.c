@@ -122,6 +122,11 @@ static void explain_detect(const sv_detect *rule, sv_textbuf *out) {
         sv_textbuf_add_str(out, ", alerts once it is known for ");
         sv_duration_add(out, rule->learn_us);
     }
+    if (rule->level != SV_DETECTION_OFF && rule->alerts_per_week > 0) {
+        sv_textbuf_add_str(out, ", about ");
+        sv_num_add(out, rule->alerts_per_week);
+        sv_textbuf_add_str(out, " a week");
+    }
 }
 
 /// The place of a rule is the first thing in it.

@@ -57,6 +57,13 @@ static void a_faulty_file_is_refused_whole_with_every_place(void **state) {
         sv_text yaml;
         const char *told;
     } CASES[] = {
+        // [detect-61]
+        { SV_TEXT("rules: {default: {unusual-together: {when: t > 80}}}\n"),
+          "rules:1:37: rule unusual-together: alerts about machines are called so; choose another "
+          "name\n" },
+        { SV_TEXT("rules: {default: {remaining-life: {when: t > 80}}}\n"),
+          "rules:1:35: rule remaining-life: alerts about machines are called so; choose another "
+          "name\n" },
         { SV_TEXT("listen: {port: 1}\n"), "rules:1:9: \"listen\" is not a key here\n" },
         { SV_TEXT("threshold: {}\n"),
           "rules:1:12: \"threshold\" is not a key here; did you mean \"thresholds\"?\n" },

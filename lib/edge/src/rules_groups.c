@@ -1,6 +1,7 @@
 #include "rules_own.h"
 #include <base/mem.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void add_pattern(rules_groups *groups, sv_text text, uint64_t bit, const sv_config_node *at,
                         sv_config_faults *faults) {
@@ -38,24 +39,45 @@ static void add_member(rules_groups *groups, sv_text text, uint64_t bit, const s
     *bits |= bit;
 }
 
+/// `{group: pilots}`: who is in it is said by the fleet server. [edge-20]
+static void read_fleet_group(const sv_config_node *node, char out[SV_ID_ROOM],
+                             sv_config_faults *faults) {
+    const sv_config_node *named = sv_config_node_get(node, "group");
+    bool scalar = named != NULL && sv_config_node_kind(named) == SV_CONFIG_SCALAR;
+    if (!scalar || sv_config_node_count(node) != 1) {
+        sv_config_fault(faults, node,
+                        "a group of the fleet server is written {group: NAME}, with no other key");
+        return;
+    }
+    sv_text name = sv_config_node_text(named);
+    if (rules_name_is_good("group", name, named, faults)) {
+        (void) (sv_text_copy(name, out, SV_ID_ROOM) == SV_OK);
+    }
+}
+
 static void read_group(sv_text name, const sv_config_node *node, rules_groups *out,
                        sv_config_faults *faults) {
     if (!rules_name_is_good("group", name, node, faults)) {
         return;
     }
-    if (out->count == SV_GROUPS_MAX) {
-        sv_config_fault(faults, node, "more than %d groups", SV_GROUPS_MAX);
+    if (out->count == SV_RULES_GROUPS_MAX) {
+        sv_config_fault(faults, node, "more than %d groups", SV_RULES_GROUPS_MAX);
         return;
     }
-    if (sv_config_node_kind(node) != SV_CONFIG_LIST) {
+    sv_config_kind kind = sv_config_node_kind(node);
+    if (kind != SV_CONFIG_LIST && kind != SV_CONFIG_MAP) {
         sv_config_fault(faults, node,
                         "a group is a list of device ids, with * for any characters: [pump-1, "
-                        "'lathe-*']");
+                        "'lathe-*'], or one of the fleet server: {group: NAME}");
         return;
     }
     uint64_t bit = UINT64_C(1) << out->count;
     (void) (sv_text_copy(name, out->names[out->count], SV_ID_ROOM) == SV_OK);
     out->count++;
+    if (kind == SV_CONFIG_MAP) {
+        read_fleet_group(node, out->fleet[out->count - 1], faults);
+        return;
+    }
     for (size_t i = 0; i < sv_config_node_count(node); i++) {
         const sv_config_node *item = sv_config_node_at(node, i, NULL);
         bool scalar = sv_config_node_kind(item) == SV_CONFIG_SCALAR;
@@ -95,7 +117,29 @@ uint64_t rules_groups_of(const rules_groups *groups, sv_text device_id) {
             found |= p->groups;
         }
     }
+    for (unsigned i = 0; groups->told != NULL && i < groups->count; i++) {
+        if (groups->fleet[i][0] != '\0'
+            && sv_members_have(groups->told, device_id, sv_text_of(groups->fleet[i]))) {
+            found |= UINT64_C(1) << i;
+        }
+    }
     return found;
+}
+
+size_t sv_rules_fleet_groups(const sv_rules *rules, sv_member_group out[SV_MEMBERS_GROUPS_MAX]) {
+    size_t count = 0;
+    for (unsigned i = 0; i < rules->groups.count; i++) {
+        const char *name = rules->groups.fleet[i];
+        bool seen = name[0] == '\0';
+        for (size_t k = 0; k < count; k++) {
+            seen = seen || strcmp(out[k].name, name) == 0;
+        }
+        if (!seen) {
+            out[count] = (sv_member_group){ .known = false };
+            memcpy(out[count++].name, name, SV_ID_ROOM);
+        }
+    }
+    return count;
 }
 
 unsigned rules_groups_named(const rules_groups *groups, sv_text name, const sv_config_node *at,
@@ -109,5 +153,5 @@ unsigned rules_groups_named(const rules_groups *groups, sv_text name, const sv_c
                     "there is no group \"%.*s\"; `groups:` at the top of the file says who belongs "
                     "to which",
                     SV_TEXT_ARG(name));
-    return SV_GROUPS_MAX;
+    return SV_RULES_GROUPS_MAX;
 }

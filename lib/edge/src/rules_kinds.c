@@ -3,6 +3,7 @@
 #include <base/mem.h>
 #include <base/num.h>
 #include <base/time.h>
+#include <detect/aim.h>
 #include <math.h>
 
 const char *const RULES_SEVERITIES[] = { "info", "warning", "critical", NULL };
@@ -277,6 +278,19 @@ static void read_sensitivity(const sv_config_node *node, void *target, sv_config
     }
 }
 
+static void read_per_week(const sv_config_node *node, void *target, sv_config_faults *faults) {
+    double *per_week = &((sv_detect *) target)->alerts_per_week;
+    if (node == NULL) {
+        return;
+    }
+    if (!is_scalar(node) || sv_num_parse(sv_config_node_text(node), per_week) != SV_OK
+        || !(*per_week >= SV_AIM_PER_WEEK_MIN && *per_week <= SV_AIM_PER_WEEK_MAX)) {
+        sv_config_fault(faults, node,
+                        "alerts_per_week is how many a stream shall raise about: a number from "
+                        "0.01 to 1000");
+    }
+}
+
 static const sv_config_key DETECTION_KEYS[] = {
     { .name = "sensitivity", .type = SV_CONFIG_CUSTOM, .read = read_sensitivity },
     { .name = "learn",
@@ -284,12 +298,13 @@ static const sv_config_key DETECTION_KEYS[] = {
       .offset = offsetof(sv_detect, learn_us),
       .fallback = "1d",
       .max = 400 * SV_TIME_DAY_US },
+    { .name = "alerts_per_week", .type = SV_CONFIG_CUSTOM, .read = read_per_week },
     { .name = NULL },
 };
 
-/// `low`, or a map with `sensitivity` and `learn`.
+/// `low`, or a map with `sensitivity`, `learn` and `alerts_per_week`.
 static rules_place *read_detection(const sv_config_node *node, sv_config_faults *faults) {
-    sv_detect rule = { SV_DETECTION_NORMAL, SV_TIME_DAY_US };
+    sv_detect rule = { SV_DETECTION_NORMAL, SV_TIME_DAY_US, 0 };
     bool read = sv_config_node_kind(node) == SV_CONFIG_MAP
                     ? sv_config_read(node, DETECTION_KEYS, &rule, faults) == SV_OK
                     : take_detection(node, &rule.level, faults);

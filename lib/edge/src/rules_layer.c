@@ -24,7 +24,7 @@ void rules_layer_drop(rules_layer *layer) {
     map_free(&layer->devices);
     map_free(&layer->both);
     map_free(&layer->in_groups);
-    for (unsigned i = 0; i < SV_GROUPS_MAX; i++) {
+    for (unsigned i = 0; i < SV_RULES_GROUPS_MAX; i++) {
         free(layer->groups[i]);
     }
 }
@@ -195,7 +195,7 @@ static void read_groups(const reader *r, const sv_config_node *node) {
         sv_text name = SV_TEXT("");
         const sv_config_node *item = sv_config_node_at(node, i, &name);
         unsigned group = rules_groups_named(r->groups, name, item, r->faults);
-        if (group == SV_GROUPS_MAX) {
+        if (group == SV_RULES_GROUPS_MAX) {
             continue;
         }
         const sv_config_node *rule = own(r, item);

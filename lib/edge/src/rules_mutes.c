@@ -50,7 +50,7 @@ static void read_groups(const sv_config_node *node, const rules_groups *groups, 
     for (size_t i = 0; i < sv_config_node_count(node); i++) {
         const sv_config_node *item = sv_config_node_at(node, i, NULL);
         unsigned group = rules_groups_named(groups, scalar(item), item, faults);
-        out->groups |= group == SV_GROUPS_MAX ? 0 : UINT64_C(1) << group;
+        out->groups |= group == SV_RULES_GROUPS_MAX ? 0 : UINT64_C(1) << group;
     }
 }
 

@@ -28,7 +28,7 @@ static void set_drop(rules_named_set *set) {
 
 void rules_named_drop(rules_named *named) {
     set_drop(&named->fallback);
-    for (unsigned i = 0; i < SV_GROUPS_MAX; i++) {
+    for (unsigned i = 0; i < SV_RULES_GROUPS_MAX; i++) {
         set_drop(&named->groups[i]);
     }
     for (size_t i = 0; i < sv_map_count(named->devices); i++) {
@@ -220,6 +220,20 @@ static bool is_off(const sv_config_node *node) {
                || sv_text_is(sv_config_node_text(node), "false"));
 }
 
+/// Two names are taken by alerts about machines.
+static bool is_name_good(sv_text name, const sv_config_node *item, sv_config_faults *faults) {
+    static const char *const TAKEN[] = { SV_RULE_TOGETHER, SV_RULE_REMAINING };
+    for (size_t i = 0; i < SV_COUNT(TAKEN); i++) {
+        if (sv_text_is(name, TAKEN[i])) {
+            sv_config_fault(faults, item,
+                            "rule %s: alerts about machines are called so; choose another name",
+                            TAKEN[i]);
+            return false;
+        }
+    }
+    return rules_name_is_good("rule", name, item, faults);
+}
+
 static void read_set(const sv_config_node *node, const char *what, rules_named_set *into,
                      sv_config_faults *faults) {
     if (!rules_is_map(node, what, faults)) {
@@ -234,7 +248,7 @@ static void read_set(const sv_config_node *node, const char *what, rules_named_s
     for (size_t i = 0; i < count; i++) {
         sv_text name = SV_TEXT("");
         const sv_config_node *item = sv_config_node_at(node, i, &name);
-        if (!rules_name_is_good("rule", name, item, faults)) {
+        if (!is_name_good(name, item, faults)) {
             continue;
         }
         rules_named_one *one = &into->at[into->count++];
@@ -253,7 +267,7 @@ static void read_groups(const sv_config_node *node, const rules_groups *groups, 
         sv_text name = SV_TEXT("");
         const sv_config_node *item = sv_config_node_at(node, i, &name);
         unsigned group = rules_groups_named(groups, name, item, faults);
-        if (group != SV_GROUPS_MAX) {
+        if (group != SV_RULES_GROUPS_MAX) {
             read_set(item, "a group's rules", &into->groups[group], faults);
         }
     }
@@ -304,7 +318,7 @@ void rules_named_read(const sv_config_node *node, const rules_groups *groups, ru
 
 // ---- whose they are -----------------------------------------------------------------------------
 
-enum { PLACES_MAX = SV_GROUPS_MAX + 2 };
+enum { PLACES_MAX = SV_RULES_GROUPS_MAX + 2 };
 
 /// Where the rules of a device stand, the most specific first.
 typedef struct places {

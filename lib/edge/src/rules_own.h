@@ -17,9 +17,11 @@ typedef struct rules_pattern {
 } rules_pattern;
 
 typedef struct rules_groups {
-    char names[SV_GROUPS_MAX][SV_ID_ROOM];
+    char names[SV_RULES_GROUPS_MAX][SV_ID_ROOM];
+    char fleet[SV_RULES_GROUPS_MAX][SV_ID_ROOM]; ///< which group of the fleet server; empty: none
     unsigned count;
-    sv_map *members; ///< device -> uint64_t, a bit per group
+    sv_map *members;  ///< device -> uint64_t, a bit per group
+    sv_members *told; ///< of the fleet server's groups; NULL: nobody is in one
     rules_pattern *patterns;
     size_t pattern_count;
 } rules_groups;
@@ -28,7 +30,7 @@ void rules_groups_read(const sv_config_node *node, rules_groups *out, sv_config_
 void rules_groups_drop(rules_groups *groups);
 /// The groups a device belongs to, a bit each; bit 0 is the first in the file.
 uint64_t rules_groups_of(const rules_groups *groups, sv_text device_id);
-/// The group that `at` names; SV_GROUPS_MAX after a fault when there is none.
+/// The group that `at` names; SV_RULES_GROUPS_MAX after a fault when there is none.
 unsigned rules_groups_named(const rules_groups *groups, sv_text name, const sv_config_node *at,
                             sv_config_faults *faults);
 
@@ -52,12 +54,12 @@ typedef struct rules_place {
 } rules_place;
 
 typedef struct rules_layer {
-    rules_place *fallback;              ///< never NULL once open
-    sv_map *sensors;                    ///< sensor -> rule
-    sv_map *devices;                    ///< device -> rule, where it has one of its own
-    sv_map *both;                       ///< device/sensor -> rule
-    rules_place *groups[SV_GROUPS_MAX]; ///< NULL: that group has none of its own
-    sv_map *in_groups;                  ///< <group index>/sensor -> rule
+    rules_place *fallback;                    ///< never NULL once open
+    sv_map *sensors;                          ///< sensor -> rule
+    sv_map *devices;                          ///< device -> rule, where it has one of its own
+    sv_map *both;                             ///< device/sensor -> rule
+    rules_place *groups[SV_RULES_GROUPS_MAX]; ///< NULL: that group has none of its own
+    sv_map *in_groups;                        ///< <group index>/sensor -> rule
 } rules_layer;
 
 /// A kind of rule.
@@ -180,7 +182,7 @@ typedef struct rules_named_set {
 } rules_named_set;
 
 typedef struct rules_named {
-    rules_named_set fallback, groups[SV_GROUPS_MAX];
+    rules_named_set fallback, groups[SV_RULES_GROUPS_MAX];
     sv_map *devices; ///< device -> rules_named_set
 } rules_named;
 
@@ -195,7 +197,8 @@ struct sv_rules {
     rules_layer thresholds, rates, stales, changes, uplinks, detects;
     rules_mutes mutes;
     sv_flapping flapping;
-    unsigned shared; ///< owners but one
+    unsigned shared;       ///< owners but one
+    struct sv_rules *base; ///< whose all of it is, but for who is in groups; NULL: its own
 };
 
 // ---- for people ---------------------------------------------------------------------------------

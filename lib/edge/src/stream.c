@@ -21,16 +21,23 @@ static double moving_average(sv_stream *stream, double value) {
 }
 
 /// `number` is what the cause is told with.
+static sv_turn judge_by(sv_stream *stream, const sv_stream_rules *rules, const sv_life *life,
+                        sv_cause cause, sv_finding finding, double number, int64_t at_us) {
+    sv_condition *condition = &stream->causes[cause];
+    condition->value = finding.broken ? number : condition->value;
+    sv_turn turn =
+        sv_condition_judge(condition, life, rules->flapping, finding, stream->quiet, at_us);
+    if (turn.event == SV_ALERT_RAISED && stream->heard_us != EMPTY) {
+        condition->opened_us = stream->heard_us;
+    }
+    return turn;
+}
+
 static void judge(sv_stream *stream, const sv_stream_rules *rules, sv_cause cause,
                   sv_finding finding, double number, int64_t at_us,
                   sv_turn turns[SV_CAUSE__COUNT]) {
-    sv_condition *condition = &stream->causes[cause];
-    condition->value = finding.broken ? number : condition->value;
-    turns[cause] = sv_condition_judge(condition, sv_cause_life(cause, rules), rules->flapping,
-                                      finding, stream->quiet, at_us);
-    if (turns[cause].event == SV_ALERT_RAISED && stream->heard_us != EMPTY) {
-        condition->opened_us = stream->heard_us;
-    }
+    turns[cause] =
+        judge_by(stream, rules, sv_cause_life(cause, rules), cause, finding, number, at_us);
 }
 
 // ---- bounds -------------------------------------------------------------------------------------
@@ -129,21 +136,35 @@ static void judge_rate(sv_stream *stream, const sv_stream_rules *rules, int64_t 
 
 // ---- what is unusual ----------------------------------------------------------------------------
 
+/// As severe as it was found when it was raised, or when another episode was worse.
+static sv_life life_of_usual(const sv_stream *stream, const sv_stream_rules *rules, bool fresh) {
+    const sv_condition *condition = &stream->causes[SV_CAUSE_UNUSUAL];
+    sv_life life = *sv_cause_life(SV_CAUSE_UNUSUAL, rules);
+    if (fresh) {
+        life.severity = sv_usual_severity(sv_usual_alert_score(stream->usual));
+    }
+    if (condition->open && (!fresh || condition->severity > life.severity)) {
+        life.severity = condition->severity;
+    }
+    return life;
+}
+
 /// An episode that begins while the stream is quiet, or not known for long, is not told later.
 static void judge_usual(sv_stream *stream, const sv_stream_rules *rules, int64_t at_us,
                         sv_decision *out) {
     sv_finding finding = { .kept = true, .less_worse = true };
     if (rules->detect.level != SV_DETECTION_OFF) {
         stream->usual = stream->usual == NULL ? sv_usual_new() : stream->usual;
-        sv_usual_take(stream->usual, rules->detect.level, out->raw, at_us);
+        sv_usual_take(stream->usual, &rules->detect, out->raw, at_us);
         finding.broken = stream->usual->last.alert
                          && stream->usual->detector.age_us >= (double) rules->detect.learn_us;
         finding.kept = !stream->usual->last.open;
     } else if (!stream->causes[SV_CAUSE_UNUSUAL].open) {
         return;
     }
-    judge(stream, rules, SV_CAUSE_UNUSUAL, finding, out->raw, at_us, out->turns);
+    const sv_life life = life_of_usual(stream, rules, finding.broken);
     sv_turn *turn = &out->turns[SV_CAUSE_UNUSUAL];
+    *turn = judge_by(stream, rules, &life, SV_CAUSE_UNUSUAL, finding, out->raw, at_us);
     turn->news = turn->news || (turn->event == SV_ALERT_UPDATED && finding.broken);
     if (turn->event == SV_ALERT_UPDATED && !turn->news) {
         turn->event = SV_ALERT_NONE; // that the episode goes on is no news, another one is

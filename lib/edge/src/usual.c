@@ -23,14 +23,18 @@ static void forget_words(sv_usual *usual) {
     usual->reason = NULL;
 }
 
-void sv_usual_take(sv_usual *usual, sv_detection detection, double value, int64_t at_us) {
+sv_aim sv_usual_aim(const sv_detect *rule) {
     static const sv_sensitivity SENSITIVITIES[SV_DETECTION__COUNT] = {
         [SV_DETECTION_OFF] = SV_SENSITIVITY_LOW,
         [SV_DETECTION_LOW] = SV_SENSITIVITY_LOW,
         [SV_DETECTION_NORMAL] = SV_SENSITIVITY_NORMAL,
         [SV_DETECTION_HIGH] = SV_SENSITIVITY_HIGH,
     };
-    sv_stream_detector_take(&usual->detector, at_us, value, SENSITIVITIES[detection], &usual->last);
+    return (sv_aim){ SENSITIVITIES[rule->level], rule->alerts_per_week };
+}
+
+void sv_usual_take(sv_usual *usual, const sv_detect *rule, double value, int64_t at_us) {
+    sv_stream_detector_take(&usual->detector, at_us, value, sv_usual_aim(rule), &usual->last);
     if (usual->last.alert) {
         forget_words(usual);
         usual->told = usual->last;
@@ -43,6 +47,13 @@ double sv_usual_score(const sv_stream_verdict *verdict) {
 
 double sv_usual_alert_score(const sv_usual *usual) {
     return 100 * usual->told.score;
+}
+
+sv_severity sv_usual_severity(double score) {
+    enum { WARNING_SCORE = 60, CRITICAL_SCORE = 98 };
+    return score < WARNING_SCORE    ? SV_SEVERITY_INFO
+           : score < CRITICAL_SCORE ? SV_SEVERITY_WARNING
+                                    : SV_SEVERITY_CRITICAL;
 }
 
 void sv_usual_add_reason(sv_textbuf *out, const sv_usual *usual) {

@@ -5,6 +5,7 @@
 #include <edge/stream.h>
 #include <edge/usual.h>
 #include <math.h>
+#include <stdio.h>
 
 enum { DAYS = 4, DAY_MINUTES = 24 * 60 };
 
@@ -46,8 +47,9 @@ static void live(lived *l, int minutes, double off) {
 }
 
 static void begin(lived *l, sv_detection detection) {
-    *l = (lived){ .rules = { .detect = { detection, SV_TIME_DAY_US }, .uplink = SV_UPLINK_CHANGE },
-                  .prng = { .state = 7 },
+    *l = (lived){ .rules = { .detect = { detection, SV_TIME_DAY_US, 0 },
+                             .uplink = SV_UPLINK_CHANGE },
+                  .prng = { .state = 11 },
                   .at_us = INT64_C(1790000000) * SV_TIME_SECOND_US };
     sv_stream_start(&l->stream, INT64_MIN);
     live(l, DAYS * DAY_MINUTES, 0);
@@ -72,6 +74,52 @@ static void an_episode_has_one_alert_which_ends_with_it(void **state) {
     assert_int_equal(l.cleared, 1);
     assert_false(l.stream.causes[SV_CAUSE_UNUSUAL].open);
     sv_stream_drop(&l.stream);
+}
+
+// [edge-18]
+static void the_more_unusual_it_is_the_more_severe(void **state) {
+    (void) state;
+    bool met[SV_SEVERITY_CRITICAL + 1] = { false };
+    for (int i = 0; i < 40; i++) {
+        double off = 4 * pow(1.25, i);
+        lived l;
+        begin(&l, SV_DETECTION_HIGH);
+        live(&l, 3, off);
+        sv_severity severity = l.stream.causes[SV_CAUSE_UNUSUAL].severity;
+        if (l.raised > 0) {
+            assert_int_equal(severity, sv_usual_severity(sv_usual_alert_score(l.stream.usual)));
+            met[severity] = true;
+            live(&l, 30, off);
+            assert_int_equal(l.stream.causes[SV_CAUSE_UNUSUAL].severity, severity);
+        }
+        sv_stream_drop(&l.stream);
+    }
+    assert_true(met[SV_SEVERITY_WARNING] && met[SV_SEVERITY_CRITICAL]);
+    assert_int_equal(sv_usual_severity(59.9), SV_SEVERITY_INFO);
+    assert_int_equal(sv_usual_severity(60), SV_SEVERITY_WARNING);
+}
+
+/// Something else each day.
+static unsigned raised_in_weeks(double per_week) {
+    enum { WEEKS = 4 };
+    lived l;
+    begin(&l, SV_DETECTION_NORMAL);
+    l.rules.detect.alerts_per_week = per_week;
+    for (int day = 0; day < 7 * WEEKS; day++) {
+        live(&l, DAY_MINUTES - 10, 0);
+        live(&l, 10, (day % 3 - 1.5) * 20 * (1 + day % 5));
+    }
+    sv_stream_drop(&l.stream);
+    return l.raised;
+}
+
+// [edge-18] [detect-16]
+static void so_many_a_week_as_the_rules_want(void **state) {
+    (void) state;
+    unsigned as_it_comes = raised_in_weeks(0);
+    unsigned few = raised_in_weeks(0.25);
+    assert_in_range(few, 1, 4);
+    assert_true(as_it_comes >= 2 * few);
 }
 
 // [edge-18]
@@ -187,19 +235,44 @@ static void an_alert_that_was_open_at_a_start_keeps_its_words(void **state) {
     sv_stream_drop(&l.stream);
 }
 
-static sv_detection detection_of(const char *yaml, const char *device, const char *sensor) {
+/// `fault`: what is said when it cannot be read.
+static sv_detect detect_of(const char *yaml, const char *device, const char *sensor,
+                           const char *fault) {
     SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "g.yaml" };
     SV_DEFER(sv_config_node_drop) sv_config_node *root = NULL;
     SV_DEFER(sv_rules_drop) sv_rules *rules = NULL;
     sv_stream_rules found;
     assert_int_equal(sv_config_parse(sv_text_of(yaml), &root, &faults), SV_OK);
     if (sv_rules_read(root, &rules, &faults) != SV_OK) {
-        assert_non_null(strstr(faults.text.at, "one of off, low, normal, high"));
-        return SV_DETECTION__COUNT;
+        assert_non_null(strstr(faults.text.at, fault));
+        return (sv_detect){ .level = SV_DETECTION__COUNT };
     }
     sv_rules_for(rules, sv_text_of(device), sv_text_of(sensor), &found);
     assert_true(found.detect.learn_us > 0);
-    return found.detect.level;
+    return found.detect;
+}
+
+static sv_detection detection_of(const char *yaml, const char *device, const char *sensor) {
+    return detect_of(yaml, device, sensor, "one of off, low, normal, high").level;
+}
+
+// [edge-18]
+static void the_rules_say_how_many_alerts_a_week_are_wanted(void **state) {
+    (void) state;
+    static const char FAULT[] = "a number from 0.01 to 1000";
+    sv_detect found = detect_of("detect: {default: {alerts_per_week: 0.5}, sensors: {b: low}}\n",
+                                "x", "y", FAULT);
+    assert_true(found.alerts_per_week == 0.5 && found.level == SV_DETECTION_NORMAL);
+    assert_int_equal(found.learn_us, SV_TIME_DAY_US);
+    found = detect_of("detect: {default: {alerts_per_week: 0.5}, sensors: {b: low}}\n", "x", "b",
+                      FAULT);
+    assert_true(found.alerts_per_week == 0);
+    static const char *const WRONG[] = { "few", "0", "-1", "1001", "nan", "[1]" };
+    for (size_t i = 0; i < SV_COUNT(WRONG); i++) {
+        char yaml[80];
+        (void) snprintf(yaml, sizeof yaml, "detect: {default: {alerts_per_week: %s}}\n", WRONG[i]);
+        assert_int_equal(detect_of(yaml, "x", "y", FAULT).level, SV_DETECTION__COUNT);
+    }
 }
 
 // [edge-18]
@@ -223,6 +296,8 @@ static void the_rules_say_how_much_each_stream_is_watched(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_episode_has_one_alert_which_ends_with_it),
+        cmocka_unit_test(the_more_unusual_it_is_the_more_severe),
+        cmocka_unit_test(so_many_a_week_as_the_rules_want),
         cmocka_unit_test(nothing_is_looked_for_where_the_rules_are_off),
         cmocka_unit_test(switched_off_the_alert_ends_and_what_is_known_stays),
         cmocka_unit_test(what_begins_while_nothing_is_raised_is_not_told_later),
@@ -231,6 +306,7 @@ int main(void) {
         cmocka_unit_test(a_minute_says_how_unusual_it_was_and_what_was_expected),
         cmocka_unit_test(an_alert_that_was_open_at_a_start_keeps_its_words),
         cmocka_unit_test(the_rules_say_how_much_each_stream_is_watched),
+        cmocka_unit_test(the_rules_say_how_many_alerts_a_week_are_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

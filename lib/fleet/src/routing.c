@@ -106,7 +106,30 @@ int64_t sv_hours_end_us(const sv_hours *hours, const sv_zone *zone, int64_t at_u
     return at_us;
 }
 
+int64_t sv_hours_begin_us(const sv_hours *hours, unsigned days, const sv_zone *zone,
+                          int64_t at_us) {
+    int from = hours->set ? hours->from : 0;
+    int64_t last_us = at_us + 21 * SV_TIME_DAY_US;
+    for (int i = 0; i < END_TRIES && at_us < last_us; i++) {
+        sv_local at = sv_zone_local(zone, at_us);
+        if (hold_at(hours, days, at)) {
+            return at_us;
+        }
+        int left = from - at.minute;
+        at_us = later_us(zone, at_us, left > 0 ? left : left + SV_MINUTES_A_DAY);
+    }
+    return INT64_MAX;
+}
+
 // ---- routes -------------------------------------------------------------------------------------
+
+static bool groups_fit(const sv_patterns *groups, const sv_route_case *what) {
+    bool fits = groups->count == 0;
+    for (size_t i = 0; !fits && what->is_in != NULL && i < groups->count; i++) {
+        fits = what->is_in(what, sv_text_of(groups->list[i]));
+    }
+    return fits;
+}
 
 bool sv_route_fits(const sv_route *route, const sv_route_case *what, int64_t now_us) {
     return what->severity >= route->least
@@ -114,7 +137,8 @@ bool sv_route_fits(const sv_route *route, const sv_route_case *what, int64_t now
            && sv_patterns_fit(&route->sites, what->site)
            && sv_patterns_fit(&route->devices, what->device)
            && sv_patterns_fit(&route->types, what->type)
-           && sv_hours_hold(&route->hours, route->days, route->zone, now_us);
+           && sv_hours_hold(&route->hours, route->days, route->zone, now_us)
+           && groups_fit(&route->groups, what);
 }
 
 size_t sv_routes_pick(const sv_route *routes, size_t count, bool all, const sv_route_case *what,

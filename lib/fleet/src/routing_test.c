@@ -110,6 +110,26 @@ static void a_route_fits_only_when_everything_it_names_does(void **state) {
     assert_false(sv_route_fits(&route, &what, now_us + SV_TIME_DAY_US));
 }
 
+static bool is_in_canary(const sv_route_case *what, sv_text group) {
+    return sv_text_is(what->device, "press-1") && sv_text_is(group, "canary");
+}
+
+/// [notify-3] [campaign-8]
+static void a_route_for_groups_fits_who_is_in_one_of_them(void **state) {
+    (void) state;
+    sv_route route = { .least = SV_SEVERITY_INFO };
+    sv_route_case what = alert_of("pune", "press-1", SV_SEVERITY_WARNING);
+    set_patterns(&route.groups, "c*");
+    what.is_in = is_in_canary;
+    assert_false(sv_route_fits(&route, &what, 0)); // names, no patterns
+    set_patterns(&route.groups, "canary");
+    assert_true(sv_route_fits(&route, &what, 0));
+    what.device = SV_TEXT("press-2");
+    assert_false(sv_route_fits(&route, &what, 0));
+    what.is_in = NULL;
+    assert_false(sv_route_fits(&route, &what, 0));
+}
+
 /// [notify-3]
 static void hours_over_midnight_belong_to_the_day_they_began_on(void **state) {
     (void) state;
@@ -176,15 +196,46 @@ static void the_night_of_the_change_ends_at_six_on_the_wall(void **state) {
                      at("2026-10-24T21:30:00Z"));
 }
 
+/// Every 17th minute of a year, on all days and on two: what is said to be the beginning is one,
+/// and soon. [campaign-21]
+static void a_window_begins_on_the_wall_also_when_clocks_change(void **state) {
+    (void) state;
+    static const char *const ZONES[] = { "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe" };
+    static const char *const HOURS[] = { "22:00-06:00", "01:30-02:30", "02:00-03:00",
+                                         "23:30-00:10" };
+    enum { MONDAY_AND_SUNDAY = 65 };
+    for (size_t i = 0; i < SV_COUNT(ZONES) * SV_COUNT(HOURS) * 2; i++) {
+        SV_DEFER(sv_zone_drop) sv_zone *zone = zone_of(ZONES[i % SV_COUNT(ZONES)]);
+        sv_hours hours = { 0 };
+        unsigned days = i % 2 == 0 ? 0 : MONDAY_AND_SUNDAY;
+        sv_text text = sv_text_of(HOURS[i / 2 % SV_COUNT(HOURS)]);
+        assert_int_equal(sv_hours_parse(text, &hours, NULL), SV_OK);
+        for (int64_t us = at("2026-01-01T00:00:30Z"); us < at("2027-01-01T00:00:00Z");
+             us += 17 * SV_TIME_MINUTE_US) {
+            int64_t in_us = sv_hours_begin_us(&hours, days, zone, us);
+            bool holds = sv_hours_hold(&hours, days, zone, us);
+            assert_true(holds ? in_us == us : in_us > us);
+            assert_true(sv_hours_hold(&hours, days, zone, in_us));
+            assert_true(holds || !sv_hours_hold(&hours, days, zone, in_us - 1));
+            assert_true(in_us - us <= (days == 0 ? 49 : 8 * 24) * SV_TIME_HOUR_US);
+        }
+    }
+    sv_hours none = { 0 };
+    assert_int_equal(sv_hours_begin_us(&none, 1, NULL, at("2026-11-29T12:00:00Z")),
+                     at("2026-11-30T00:00:00Z")); // a Sunday, a Monday
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_star_stands_for_any_number_of_characters),
         cmocka_unit_test(parts_of_a_day_are_read_and_others_refused),
         cmocka_unit_test(a_route_fits_only_when_everything_it_names_does),
+        cmocka_unit_test(a_route_for_groups_fits_who_is_in_one_of_them),
         cmocka_unit_test(hours_over_midnight_belong_to_the_day_they_began_on),
         cmocka_unit_test(the_first_that_fits_or_all_of_them),
         cmocka_unit_test(quiet_hours_end_in_the_morning_also_when_clocks_change),
         cmocka_unit_test(the_night_of_the_change_ends_at_six_on_the_wall),
+        cmocka_unit_test(a_window_begins_on_the_wall_also_when_clocks_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,6 +208,13 @@ static sv_reading_fault senml_value(const sv_json *record, const senml_base *bas
                                 : refused(SV_READING_VALUE, why, "SenML bv + v is not finite");
 }
 
+/// As llround, which lies in a library of its own.
+static int64_t nearest(double value) {
+    int64_t whole = (int64_t) value;
+    double rest = value - (double) whole;
+    return whole + (rest >= 0.5) - (rest <= -0.5);
+}
+
 static sv_reading_fault senml_time(const sv_json *record, const senml_base *base,
                                    int64_t received_us, sv_reading *out, sv_why *why) {
     double time_s = 0;
@@ -219,7 +226,7 @@ static sv_reading_fault senml_time(const sv_json *record, const senml_base *base
     if (!(time_s + zero_s >= SECONDS_MIN && time_s + zero_s < SECONDS_MAX)) {
         return refused(SV_READING_TIMESTAMP, why, "SenML bt + t is not a time");
     }
-    out->at_us = llround(time_s * 1e6) + (time_s < SENML_RELATIVE_BELOW ? received_us : 0);
+    out->at_us = nearest(time_s * 1e6) + (time_s < SENML_RELATIVE_BELOW ? received_us : 0);
     return SV_READING_FINE;
 }
 

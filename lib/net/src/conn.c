@@ -25,7 +25,7 @@ enum {
     LAST_WORDS_MAX = 4096,
     LAST_WORDS_PIECES = 16,
     RECORD_MAX = 16 * 1024, ///< content of one TLS record
-    TURN_BYTES = 256 * 1024 ///< read from one connection before the others have their turn
+    TURN_BYTES = 64 * 1024  ///< read from one connection before the others have their turn
 };
 
 struct sv_conn {
@@ -264,17 +264,23 @@ static sv_err change_to_tls(sv_conn *conn, sv_why *why) {
     return SV_OK;
 }
 
-/// False: the connection has gone.
+/// As it lies in memory, a record at a time, so that nothing is copied into one piece that may be
+/// taken in several; more at a time when nothing is taken of that. False: the connection has gone.
 static bool hand_over(sv_conn *conn) {
     struct evbuffer *input = bufferevent_get_input(conn->stream);
+    size_t wanted = 0;
     for (size_t left = evbuffer_get_length(input); left > 0; left = evbuffer_get_length(input)) {
-        sv_text arrived = { .at = (const char *) evbuffer_pullup(input, -1), .len = left };
+        size_t piece = evbuffer_get_contiguous_space(input);
+        piece = piece < wanted ? wanted : piece;
+        piece = piece > left ? left : piece;
+        sv_text arrived = { .at = (const char *) evbuffer_pullup(input, (ev_ssize_t) piece),
+                            .len = piece };
         conn->in_event = true;
         size_t took = conn->events.bytes(conn->arg, arrived);
         if (!leave_event(conn)) {
             return false;
         }
-        (void) evbuffer_drain(input, took < left ? took : left);
+        (void) evbuffer_drain(input, took < piece ? took : piece);
         if (conn->starting_tls != NULL) {
             sv_why why;
             if (change_to_tls(conn, &why) != SV_OK) {
@@ -283,9 +289,10 @@ static bool hand_over(sv_conn *conn) {
             }
             return true;
         }
-        if (took == 0) {
+        if (took == 0 && piece == left) {
             return true;
         }
+        wanted = took > 0 ? 0 : piece < RECORD_MAX ? RECORD_MAX : 2 * piece;
     }
     return true;
 }

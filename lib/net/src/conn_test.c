@@ -87,6 +87,95 @@ static void what_was_written_just_before_the_drop_still_arrives(void **state) {
     assert_string_equal(heard, "hello, see you later, alligator");
 }
 
+// ---- what arrives -------------------------------------------------------------------------------
+
+enum { SENT_BYTES = 200 * 1024, NEEDED_BYTES = 90 * 1024, SHOWN_MAX = 64 * 1024 };
+
+typedef struct listener_of {
+    sv_conn *conn;
+    size_t needs;      ///< nothing is taken of less, until so much was shown
+    size_t took, most; ///< most: that was shown at once
+    bool wrong;        ///< another byte than was sent
+    bool dropped;
+} listener_of;
+
+static char sent_at(size_t at) {
+    return (char) (at % 251);
+}
+
+static size_t take_what_it_needs(void *arg, sv_text arrived) {
+    listener_of *l = arg;
+    l->most = arrived.len > l->most ? arrived.len : l->most;
+    for (size_t i = 0; i < arrived.len; i++) {
+        l->wrong = l->wrong || arrived.at[i] != sent_at(l->took + i);
+    }
+    if (arrived.len < l->needs) {
+        return 0;
+    }
+    l->needs = 0;
+    l->took += arrived.len;
+    return arrived.len;
+}
+
+static void nothing_to_say(void *arg) {
+    (void) arg;
+}
+
+static void listener_ends(void *arg, const sv_why *why) {
+    listener_of *l = arg;
+    (void) why;
+    sv_conn_drop(&l->conn);
+    l->dropped = true;
+}
+
+/// All that was sent at once, taken by one who needs so many bytes to begin with.
+static listener_of listen_to_all(size_t needs) {
+    static const sv_conn_events EVENTS = { .up = nothing_to_say,
+                                           .bytes = take_what_it_needs,
+                                           .down = listener_ends };
+    static char all[SENT_BYTES];
+    uint16_t port = 0;
+    SV_DEFER(sv_fd_drop) int door = listening(&port);
+    SV_DEFER(sv_loop_drop) sv_loop *loop = NULL;
+    listener_of l = { .needs = needs };
+    for (size_t i = 0; i < sizeof all; i++) {
+        all[i] = sent_at(i);
+    }
+    assert_int_equal(sv_loop_open(&loop, NULL), SV_OK);
+    assert_int_equal(
+        sv_conn_open(loop, "127.0.0.1", port, NULL, PATIENCE_US, &EVENTS, &l, &l.conn, NULL),
+        SV_OK);
+    SV_DEFER(sv_fd_drop) int peer = accept(door, NULL, NULL);
+    size_t sent = 0;
+    int64_t end_us = sv_clock_monotonic_us() + PATIENCE_US;
+    while (!l.dropped && sv_clock_monotonic_us() < end_us) {
+        ssize_t put = send(peer, all + sent, sizeof all - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent += put > 0 ? (size_t) put : 0;
+        if (sent == sizeof all && l.took == sizeof all) {
+            sv_fd_drop(&peer);
+        }
+        sv_loop_turn(loop, TURN_US);
+    }
+    assert_true(l.dropped);
+    return l;
+}
+
+static void much_is_shown_a_little_at_a_time(void **state) {
+    (void) state;
+    listener_of l = listen_to_all(0);
+    assert_int_equal(l.took, SENT_BYTES);
+    assert_false(l.wrong);
+    assert_in_range(l.most, 1, SHOWN_MAX);
+}
+
+static void who_needs_more_is_shown_all_that_came(void **state) {
+    (void) state;
+    listener_of l = listen_to_all(NEEDED_BYTES);
+    assert_int_equal(l.took, SENT_BYTES);
+    assert_false(l.wrong);
+    assert_in_range(l.most, NEEDED_BYTES, SENT_BYTES);
+}
+
 static void a_closed_door_is_named(void **state) {
     (void) state;
     uint16_t port = 0;
@@ -143,6 +232,8 @@ static void a_public_connection_may_be_dropped_before_it_is_judged(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_just_before_the_drop_still_arrives),
+        cmocka_unit_test(much_is_shown_a_little_at_a_time),
+        cmocka_unit_test(who_needs_more_is_shown_all_that_came),
         cmocka_unit_test(a_closed_door_is_named),
         cmocka_unit_test(who_connects_to_public_addresses_alone_does_not_reach_this_machine),
         cmocka_unit_test(a_public_connection_may_be_dropped_before_it_is_judged),

@@ -3,7 +3,6 @@
 #include "tls_internal.h"
 
 #include <base/mem.h>
-#include <codec/compress.h>
 #include <codec/url.h>
 #include <net/conn.h>
 #include <net/http_client.h>
@@ -19,6 +18,7 @@ typedef struct http_question {
     uint64_t body_bytes; ///< of them
     uint64_t sent;       ///< so far: the body goes again over a fresh connection
     sv_http_part *part;  ///< NULL: the body is kept for `done`
+    int part_status;     ///< of the answer that comes in parts; 0: any good one
     size_t part_bytes;   ///< that have come since the time began to run
     sv_http_done *done;
     void *arg;
@@ -44,6 +44,7 @@ struct sv_http_client {
     STAILQ_HEAD(http_question_queue, http_question) questions;
     size_t waiting;
     size_t compress_from; ///< 0: never
+    sv_err (*compress)(sv_text plain, sv_textbuf *out);
     bool public_only;
     size_t reply_max;
     uint64_t body_bytes;
@@ -149,6 +150,10 @@ static void conn_up(void *arg) {
     }
 }
 
+static bool comes_in_parts(const http_question *question, int status) {
+    return question->part_status != 0 ? status == question->part_status : status / 100 == 2;
+}
+
 /// What has come of a body that is wanted in parts. Enough of it, and the time begins anew.
 static sv_err hand_on(sv_http_client *client, sv_why *why) {
     http_question *question = STAILQ_FIRST(&client->questions);
@@ -156,7 +161,7 @@ static sv_err hand_on(sv_http_client *client, sv_why *why) {
     if (question->part == NULL || answer->body.len == 0) {
         return SV_OK;
     }
-    if (answer->status / 100 != 2) {
+    if (!comes_in_parts(question, answer->status)) {
         return answer->body.len <= client->reply_max
                    ? SV_OK
                    : sv_fail(why, SV_ERR_NO_SPACE, "the answer is larger than %zu bytes",
@@ -295,8 +300,10 @@ static void add_host(sv_textbuf *buf, const sv_url *origin) {
     sv_textbuf_add_str(buf, "\r\n");
 }
 
-void sv_http_client_compress(sv_http_client *client, size_t from_bytes) {
+void sv_http_client_compress(sv_http_client *client, size_t from_bytes,
+                             sv_err (*compress)(sv_text plain, sv_textbuf *out)) {
     client->compress_from = from_bytes;
+    client->compress = compress;
 }
 
 void sv_http_client_public_only(sv_http_client *client) {
@@ -314,7 +321,7 @@ uint64_t sv_http_client_body_bytes(const sv_http_client *client) {
 /// The body as it goes: `packed` when that is wanted and succeeded.
 static sv_text body_to_send(const sv_http_client *client, sv_text body, sv_textbuf *packed) {
     bool wanted = client->compress_from > 0 && body.len >= client->compress_from;
-    return wanted && sv_compress(body, packed) == SV_OK ? sv_textbuf_text(packed) : body;
+    return wanted && client->compress(body, packed) == SV_OK ? sv_textbuf_text(packed) : body;
 }
 
 static bool is_sendable(const sv_http_errand *errand) {
@@ -374,6 +381,7 @@ sv_err sv_http_client_ask(sv_http_client *client, const sv_http_errand *errand, 
                                  .bytes = bytes,
                                  .body_bytes = body_bytes,
                                  .part = errand->part,
+                                 .part_status = errand->part_status,
                                  .done = done,
                                  .arg = arg };
     STAILQ_INSERT_TAIL(&client->questions, question, link);

@@ -1,6 +1,6 @@
 // The parts of the HTTP server: connections (http_server.c), what happens on one of them, requests
-// and event streams (http_request.c), who may be there (http_welcome.c), and how many of those whom
-// nobody knows (http_stranger.c).
+// and event streams (http_request.c), answers in pieces (http_flow.c), who may be there
+// (http_welcome.c), and how many of those whom nobody knows (http_stranger.c).
 #ifndef SV_NET_HTTP_INTERNAL_H
 #define SV_NET_HTTP_INTERNAL_H
 
@@ -32,6 +32,7 @@ typedef struct http_peer {
     sv_timer *deadline;
     sv_http_request *request; ///< not answered yet
     sv_http_events *events;   ///< or this, when it has become a stream
+    sv_http_flow *flow;       ///< or this, while it is answered in pieces
     size_t coming;            ///< bytes of the request that is on its way
     sv_tls_guest guest;       ///< who it is, once `met`
     bool met;
@@ -68,6 +69,7 @@ struct sv_http_server {
 struct sv_http_request {
     struct evhttp_request *raw; ///< NULL when it went with its connection
     http_peer *peer;            ///< NULL when the connection has gone
+    sv_loop *loop;              ///< of its server
     sv_textbuf plain;           ///< the body, when it came compressed
     bool was_packed;
     sv_textbuf path; ///< decoded; `overflowed` when it could not be
@@ -105,6 +107,14 @@ bool sv_http_request_unpack(sv_http_request *request, size_t body_max);
 /// here on has no effect.
 void sv_http_request_lost(sv_http_request *request);
 void sv_http_events_lost(sv_http_events *events);
+void sv_http_flow_lost(sv_http_flow *flow);
+/// libevent takes a request off its connection, and leaves it to us, when the other side went away;
+/// it frees both when the server closes: NULL.
+struct evhttp_request *sv_http_survivor(struct evhttp_request *raw);
+/// It has become something else: its room is given back.
+void sv_http_request_free(sv_http_request *request);
+/// What nobody set: an answer is no page that may do anything.
+void sv_http_set_defaults(struct evhttp_request *raw);
 /// From now on the next request is awaited, once a reply of so many bytes has been sent.
 void sv_http_peer_replied(http_peer *peer, size_t reply_bytes);
 

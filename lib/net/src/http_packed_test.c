@@ -1,6 +1,7 @@
 // Bodies that travel compressed.
 #include <base/mem.h>
 #include <base/test.h>
+#include <codec/compress.h>
 #include <net/http_client.h>
 #include <net/http_server.h>
 #include <net/test.h>
@@ -48,7 +49,7 @@ static int open_site(void **state) {
     (void) snprintf(origin, sizeof origin, "http://127.0.0.1:%u", sv_http_server_port(s->server));
     assert_int_equal(sv_http_client_open(s->loop, origin, NULL, PATIENCE_US, &s->client, NULL),
                      SV_OK);
-    sv_http_client_compress(s->client, 100);
+    sv_http_client_compress(s->client, 100, sv_compress);
     *state = s;
     return 0;
 }

@@ -61,11 +61,30 @@ static void what_a_refusal_says_is_no_part(void **state) {
     assert_non_null(strstr(b.got.why, "larger than 10 bytes"));
 }
 
+static void one_status_may_be_the_only_one_that_comes_in_parts(void **state) {
+    (void) state;
+    SV_DEFER(site_drop) site *s = site_open();
+    for (int status = 200; status < 202; status++) {
+        basket b = { .bytes_max = BODY_MAX };
+        const sv_http_errand errand = { .method = "POST",
+                                        .path = "/echo",
+                                        .body = SV_TEXT("body"),
+                                        .part = take,
+                                        .part_status = status };
+        assert_int_equal(sv_http_client_ask(s->client, &errand, answered, &b), SV_OK);
+        turn_until(s, &b.got.done);
+        assert_int_equal(b.got.status, 201);
+        assert_int_equal(b.bytes, status == 201 ? 4 : 0);
+        assert_string_equal(b.got.body, status == 201 ? "" : "body");
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_in_parts_is_not_held),
         cmocka_unit_test(who_takes_it_may_have_enough),
         cmocka_unit_test(what_a_refusal_says_is_no_part),
+        cmocka_unit_test(one_status_may_be_the_only_one_that_comes_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,7 @@ sv_http_request *sv_http_request_new(http_peer *peer, struct evhttp_request *raw
     sv_http_request *request = sv_mem_new(sizeof *request);
     *request = (sv_http_request){ .raw = raw,
                                   .peer = peer,
+                                  .loop = peer->server->loop,
                                   .path = SV_TEXTBUF_HEAP(SV_HTTP_HEADERS_MAX + 1) };
     peer->request = request;
     decode_path(raw, &request->path);
@@ -57,18 +58,16 @@ sv_http_request *sv_http_request_new(http_peer *peer, struct evhttp_request *raw
     return request;
 }
 
-/// libevent takes a request off its connection, and leaves it to us, when the other side went
-/// away; it frees both when the server closes.
-static struct evhttp_request *survivor(struct evhttp_request *raw) {
+struct evhttp_request *sv_http_survivor(struct evhttp_request *raw) {
     return evhttp_request_get_connection(raw) == NULL ? raw : NULL;
 }
 
 void sv_http_request_lost(sv_http_request *request) {
     request->peer = NULL;
-    request->raw = survivor(request->raw);
+    request->raw = sv_http_survivor(request->raw);
 }
 
-static void request_free(sv_http_request *request) {
+void sv_http_request_free(sv_http_request *request) {
     if (request->peer != NULL) {
         request->peer->request = NULL;
     }
@@ -202,6 +201,10 @@ const char *sv_http_peer(const sv_http_request *request) {
     return request->address;
 }
 
+bool sv_http_is_gone(const sv_http_request *request) {
+    return request->peer == NULL;
+}
+
 const sv_identity *sv_http_identity(const sv_http_request *request) {
     return request->peer != NULL && request->peer->guest.kind == SV_TLS_KNOWN
                ? &request->peer->guest.identity
@@ -249,8 +252,7 @@ static void send_reply(struct evhttp_request *raw, int status, sv_text body) {
     evhttp_send_reply(raw, status, NULL, NULL);
 }
 
-/// What nobody set: an answer is no page that may do anything.
-static void set_defaults(struct evhttp_request *raw) {
+void sv_http_set_defaults(struct evhttp_request *raw) {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(raw);
     set_header(raw, "X-Content-Type-Options", "nosniff");
     if (evhttp_find_header(headers, "Content-Security-Policy") == NULL) {
@@ -262,7 +264,7 @@ void sv_http_reply(sv_http_request *request, int status, const char *content_typ
     struct evhttp_request *raw = request->raw;
     http_peer *peer = request->peer;
     if (raw != NULL) {
-        set_defaults(raw);
+        sv_http_set_defaults(raw);
         if (content_type != NULL) {
             set_header(raw, "Content-Type", content_type);
         }
@@ -272,7 +274,7 @@ void sv_http_reply(sv_http_request *request, int status, const char *content_typ
         }
         send_reply(raw, status, body);
     }
-    request_free(request);
+    sv_http_request_free(request);
 }
 
 void sv_http_problem(sv_http_request *request, int status, const char *title, const char *fmt,
@@ -310,13 +312,13 @@ sv_http_events *sv_http_events_start(sv_http_request *request, sv_loop_fn *close
         events->peer->events = events;
         sv_http_peer_streams(events->peer);
     }
-    request_free(request);
+    sv_http_request_free(request);
     return events;
 }
 
 void sv_http_events_lost(sv_http_events *events) {
     events->peer = NULL;
-    events->raw = survivor(events->raw);
+    events->raw = sv_http_survivor(events->raw);
     events->closed(events->arg);
 }
 

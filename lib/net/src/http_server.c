@@ -45,6 +45,7 @@ static void peer_gone(struct evhttp_connection *connection, void *arg) {
     http_peer *peer = arg;
     sv_http_request *request = peer->request;
     sv_http_events *events = peer->events;
+    sv_http_flow *flow = peer->flow;
     sv_http_peer_unfinished(peer);
     forget_peer(peer);
     if (request != NULL) {
@@ -52,6 +53,9 @@ static void peer_gone(struct evhttp_connection *connection, void *arg) {
     }
     if (events != NULL) {
         sv_http_events_lost(events);
+    }
+    if (flow != NULL) {
+        sv_http_flow_lost(flow);
     }
 }
 

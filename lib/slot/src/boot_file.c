@@ -44,6 +44,11 @@ static void encode(const sv_boot_state *state, uint8_t out[SV_BOOT_FILE_BYTES]) 
     sv_little_put(state->counter, 4, (char *) out + 8);
 }
 
+sv_err sv_boot_file_flush(const sv_boot_file *file, sv_why *why) {
+    const sv_twin twin = twin_of(file);
+    return sv_twin_flush(&twin, why);
+}
+
 sv_err sv_boot_file_keep(sv_boot_file *file, const sv_boot_state *state, sv_why *why) {
     const sv_twin twin = twin_of(file);
     uint8_t bytes[SV_BOOT_FILE_BYTES];
@@ -62,7 +67,11 @@ static sv_err read_state(void *arg, sv_boot_state *out, sv_why *why) {
     return sv_boot_file_read(arg, out, NULL, why);
 }
 
-/// Kept only when it differs: an update that is done again costs no write.
+static sv_err up(void *arg, sv_why *why) {
+    return sv_boot_file_flush(arg, why);
+}
+
+/// Written only when it differs, and flushed: it may be what a write that failed has left.
 static sv_err keep(sv_boot_file *file, bool allowed, const sv_boot_state *before,
                    const sv_boot_state *after, const char *what, unsigned slot, sv_why *why) {
     if (!allowed) {
@@ -75,7 +84,8 @@ static sv_err keep(sv_boot_file *file, bool allowed, const sv_boot_state *before
     uint8_t is[SV_BOOT_FILE_BYTES];
     encode(before, was);
     encode(after, is);
-    return memcmp(was, is, sizeof is) == 0 ? SV_OK : sv_boot_file_keep(file, after, why);
+    return memcmp(was, is, sizeof is) == 0 ? sv_boot_file_flush(file, why)
+                                           : sv_boot_file_keep(file, after, why);
 }
 
 static sv_err release(void *arg, unsigned slot, sv_why *why) {
@@ -114,6 +124,7 @@ sv_boot_control sv_boot_file_control(sv_boot_file *file) {
     return (sv_boot_control){ .arg = file,
                               .current = current,
                               .state = read_state,
+                              .up = up,
                               .release = release,
                               .arm = arm,
                               .confirm = confirm,

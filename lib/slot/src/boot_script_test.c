@@ -149,6 +149,21 @@ static void what_fails_is_called_bad_and_the_other_one_primary(void **state) { /
     assert_int_equal(D.boot.release(D.boot.arg, 0, NULL), SV_ERR_STATE);
 }
 
+static void what_was_bad_and_is_made_primary_by_hand_is_on_trial(void **state) { // [slot-19]
+    (void) state;
+    wake();
+    assert_int_equal(install(&D.engine, &R[2], NULL), SV_OK);
+    put("current", "system1\n");
+    wake();
+    assert_int_equal(sv_engine_health(&D.engine, false, "no", NULL), SV_OK);
+    put("system1", "good\n"); // by whatever calls each start good
+    wake();
+    assert_int_equal(sv_engine_next(&D.engine), SV_TRIAL_REBOOT);
+    put("primary", "system1\n");
+    wake();
+    assert_int_equal(sv_engine_next(&D.engine), SV_TRIAL_ASK_HEALTH);
+}
+
 static void answers_that_are_none_are_errors(void **state) { // [slot-19]
     (void) state;
     sv_boot_state s;
@@ -187,6 +202,21 @@ static int make_all(void **state) {
     return 0;
 }
 
+static void what_somebody_else_wrote_is_not_confirmed(void **state) { // [slot-43]
+    (void) state;
+    wake();
+    assert_int_equal(install(&D.engine, &R[2], NULL), SV_OK);
+    write_over(&M, 1, NULL);
+    put("current", "system1\n");
+    wake();
+    is_written_over(&D, &R[2]);
+    assert_int_equal(sv_engine_next(&D.engine), SV_TRIAL_WAIT);
+    put("current", "system0\n"); // the boot loader went back
+    put("primary", "system0\n");
+    wake();
+    assert_int_equal(install(&D.engine, &R[2], NULL), SV_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_update_goes_through_the_programs_verbs, begin, end),
@@ -196,7 +226,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(its_last_start_may_still_prove_itself, begin, end),
         cmocka_unit_test_setup_teardown(what_fails_is_called_bad_and_the_other_one_primary, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(what_was_bad_and_is_made_primary_by_hand_is_on_trial, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(answers_that_are_none_are_errors, begin, end),
+        cmocka_unit_test_setup_teardown(what_somebody_else_wrote_is_not_confirmed, begin, end),
     };
     return cmocka_run_group_tests(tests, make_all, NULL);
 }

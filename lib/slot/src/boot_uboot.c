@@ -1,48 +1,77 @@
+#include <base/fd.h>
 #include <base/text.h> // libuboot.h wants size_t
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <libuboot.h>
 #include <slot/boot_control.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { VALUE_ROOM = 32 };
+enum { VALUE_ROOM = 32, COPIES = 2, LINE_ROOM = 1024 };
 
-/// An environment that is open.
+/// An environment. The library does not say when the medium could not keep what it
+/// wrote: what its copies lie on is open here too, to be flushed and asked. -1: has nothing to
+/// flush.
 typedef struct environment {
     struct uboot_ctx *ctx;
-    bool open;
+    int copies[COPIES];
 } environment;
 
+#define NO_ENVIRONMENT ((environment){ .copies = { -1, -1 } })
+
 static void environment_drop(environment *env) {
-    if (env->open) {
-        libuboot_close(env->ctx);
+    for (size_t i = 0; i < COPIES; i++) {
+        sv_fd_drop(&env->copies[i]);
     }
+    // Also when it could not be opened: it would keep its lock, and wait for itself the next time.
     if (env->ctx != NULL) {
+        libuboot_close(env->ctx);
         libuboot_exit(env->ctx);
     }
 }
 
-/// How many copies the configuration names: lines that are neither empty nor a remark.
-static sv_err count_copies(const char *config, unsigned *count, sv_why *why) {
-    char line[1024];
+/// Lines of the configuration that are neither empty nor a remark: how many, and what the first
+/// ones lie on.
+static sv_err open_copies(const char *config, environment *out, unsigned *count, sv_why *why) {
+    char line[LINE_ROOM];
     FILE *file = fopen(config, "re");
     if (file == NULL) {
         return sv_fail(why, SV_ERR_NOT_FOUND, "cannot open '%.200s': %m", config);
     }
     *count = 0;
     while (fgets(line, sizeof line, file) != NULL) {
-        const char *word = line + strspn(line, " \t\r\n");
-        *count += *word != '\0' && *word != '#' ? 1 : 0;
+        char *word = line + strspn(line, " \t\r\n");
+        if (*word == '\0' || *word == '#') {
+            continue;
+        }
+        word[strcspn(word, " \t\r\n")] = '\0';
+        if (*count < COPIES) {
+            sv_fd_drop(&out->copies[*count]);
+            out->copies[*count] = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        }
+        ++*count;
     }
     (void) fclose(file);
     return SV_OK;
 }
 
+/// Flash behind a character device has nothing to flush, and says EINVAL.
+static sv_err flush_copies(const environment *env, sv_why *why) {
+    for (size_t i = 0; i < COPIES; i++) {
+        if (env->copies[i] >= 0 && fsync(env->copies[i]) != 0 && errno != EINVAL) {
+            return sv_fail(why, SV_ERR_IO, "the boot loader's environment cannot be flushed: %m");
+        }
+    }
+    return SV_OK;
+}
+
 static sv_err environment_open(const sv_boot_uboot *uboot, environment *out, sv_why *why) {
     unsigned copies = 0;
-    SV_TRY(count_copies(uboot->config, &copies, why));
-    if (copies != 2) {
+    SV_TRY(open_copies(uboot->config, out, &copies, why));
+    if (copies != COPIES) {
         return sv_fail(
             why, SV_ERR_INVALID,
             "'%.200s' names %u copies of the environment: two are wanted, or a power cut "
@@ -54,7 +83,6 @@ static sv_err environment_open(const sv_boot_uboot *uboot, environment *out, sv_
         return sv_fail(why, SV_ERR_IO, "the boot loader's environment of '%.200s' cannot be read",
                        uboot->config);
     }
-    out->open = true;
     return SV_OK;
 }
 
@@ -107,6 +135,8 @@ static void settle(sv_boot_slot *slot, uint64_t left, bool running) {
     }
 }
 
+static const char *const LEFT[SV_BOOT_SLOTS] = { "BOOT_A_LEFT", "BOOT_B_LEFT" };
+
 static sv_err read_env(const environment *env, unsigned running, sv_boot_state *out, sv_why *why) {
     sv_boot_state state = { 0 };
     uint64_t primary = 0;
@@ -115,8 +145,9 @@ static sv_err read_env(const environment *env, unsigned running, sv_boot_state *
     SV_TRY(get_slots(env, &state, why));
     SV_TRY(get_number(env, "selvedge_primary", SV_BOOT_SLOTS - 1, &primary, why));
     SV_TRY(get_number(env, "selvedge_counter", UINT32_MAX, &counter, why));
-    SV_TRY(get_number(env, "BOOT_A_LEFT", SV_BOOT_TRIES_MAX, &left[0], why));
-    SV_TRY(get_number(env, "BOOT_B_LEFT", SV_BOOT_TRIES_MAX, &left[1], why));
+    for (size_t i = 0; i < SV_BOOT_SLOTS; i++) {
+        SV_TRY(get_number(env, LEFT[i], SV_BOOT_TRIES_MAX, &left[i], why));
+    }
     state.primary = (uint8_t) primary;
     state.counter = (uint32_t) counter;
     for (unsigned i = 0; i < SV_BOOT_SLOTS; i++) {
@@ -149,9 +180,12 @@ static sv_err store(const environment *env, const sv_boot_state *state, sv_why *
         (void) snprintf(left[i], sizeof left[i], "%u", starts_of(&state->slots[i]));
     }
     const char *const values[][2] = {
-        { "selvedge_slots", slots },     { "selvedge_primary", primary },
-        { "selvedge_counter", counter }, { "BOOT_ORDER", first == 0 ? "A B" : "B A" },
-        { "BOOT_A_LEFT", left[0] },      { "BOOT_B_LEFT", left[1] },
+        { "selvedge_slots", slots },
+        { "selvedge_primary", primary },
+        { "selvedge_counter", counter },
+        { "BOOT_ORDER", first == 0 ? "A B" : "B A" },
+        { LEFT[0], left[0] },
+        { LEFT[1], left[1] },
     };
     for (size_t i = 0; i < SV_COUNT(values); i++) {
         if (libuboot_set_env(env->ctx, values[i][0], values[i][1]) != 0) {
@@ -159,7 +193,7 @@ static sv_err store(const environment *env, const sv_boot_state *state, sv_why *
         }
     }
     return libuboot_env_store(env->ctx) == 0
-               ? SV_OK
+               ? flush_copies(env, why)
                : sv_fail(why, SV_ERR_IO, "the boot loader's environment cannot be stored");
 }
 
@@ -172,9 +206,28 @@ static sv_err current(void *arg, unsigned *slot, sv_why *why) {
 
 static sv_err read_state(void *arg, sv_boot_state *out, sv_why *why) {
     const sv_boot_uboot *uboot = arg;
-    SV_DEFER(environment_drop) environment env = { 0 };
+    SV_DEFER(environment_drop) environment env = NO_ENVIRONMENT;
     SV_TRY(environment_open(uboot, &env, why));
     return read_env(&env, uboot->running, out, why);
+}
+
+/// A boot script takes a start off a confirmed slot too.
+static sv_err up(void *arg, sv_why *why) {
+    const sv_boot_uboot *uboot = arg;
+    sv_boot_state state;
+    uint64_t left = 0;
+    SV_DEFER(environment_drop) environment env = NO_ENVIRONMENT;
+    SV_TRY(environment_open(uboot, &env, why));
+    SV_TRY(flush_copies(&env, why));
+    if (uboot->running >= SV_BOOT_SLOTS) {
+        return SV_OK;
+    }
+    SV_TRY(read_env(&env, uboot->running, &state, why));
+    SV_TRY(get_number(&env, LEFT[uboot->running], SV_BOOT_TRIES_MAX, &left, why));
+    return state.slots[uboot->running].state == SV_BOOT_SLOT_CONFIRMED
+                   && left < SV_BOOT_UBOOT_STARTS
+               ? store(&env, &state, why)
+               : SV_OK;
 }
 
 typedef struct change {
@@ -199,7 +252,7 @@ static bool apply(const change *c, sv_boot_state *state) {
 
 static sv_err make(const sv_boot_uboot *uboot, const change *c, sv_why *why) {
     sv_boot_state state;
-    SV_DEFER(environment_drop) environment env = { 0 };
+    SV_DEFER(environment_drop) environment env = NO_ENVIRONMENT;
     SV_TRY(environment_open(uboot, &env, why));
     SV_TRY(read_env(&env, uboot->running, &state, why));
     if (!apply(c, &state)) {
@@ -230,6 +283,7 @@ sv_boot_control sv_boot_uboot_control(sv_boot_uboot *uboot) {
     return (sv_boot_control){ .arg = uboot,
                               .current = current,
                               .state = read_state,
+                              .up = up,
                               .release = release,
                               .arm = arm,
                               .confirm = confirm,

@@ -194,6 +194,21 @@ static int make_all(void **state) {
     return 0;
 }
 
+/// Which no boot script judges: it is started, proves nothing, and has its starts. [slot-43]
+static void what_somebody_else_wrote_is_not_confirmed(void **state) {
+    (void) state;
+    wake(0);
+    assert_int_equal(install(&D.engine, &R[2], NULL), SV_OK);
+    write_over(&M, 1, NULL);
+    wake(1);
+    is_written_over(&D, &R[2]);
+    assert_int_equal(sv_engine_next(&D.engine), SV_TRIAL_WAIT);
+    assert_int_equal(now().slots[1].state, SV_BOOT_SLOT_TRIAL);
+    assert_int_equal(now().counter, 1);
+    wake(0); // the boot loader went back
+    assert_int_equal(install(&D.engine, &R[2], NULL), SV_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_update_goes_through_the_environment, begin, end),
@@ -203,6 +218,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_not_ours_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(an_environment_without_a_second_copy_is_refused, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(what_somebody_else_wrote_is_not_confirmed, begin, end),
     };
     return cmocka_run_group_tests(tests, make_all, NULL);
 }

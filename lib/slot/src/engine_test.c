@@ -26,6 +26,7 @@ static void new_device(device *d) {
     M = (medium){ .fault = SV_ERR_IO };
     medium_begin(&M, &FACTORY);
     device_on(d, &M);
+    d->engine.counter = NULL; // counter_test.c's
 }
 
 static void is_ok(sv_err err, const sv_why *why) {
@@ -236,16 +237,16 @@ static void the_image_in_a_slot_is_read_as_long_as_its_header_says(void **state)
     (void) state;
     device d;
     uint8_t digest[SV_BOOT_DIGEST_BYTES];
-    sv_native_image image = { .disk = NULL };
+    sv_slot_image image = { .disk = NULL };
     new_device(&d);
-    assert_int_equal(sv_native_image_open(&d.native, 0, &image, NULL), SV_OK);
+    assert_int_equal(d.installer.image(&d.native, 0, &image, NULL), SV_OK);
     assert_int_equal(image.bytes.length, IMAGE_BYTES);
     assert_int_equal(sv_image_digest(&image.bytes, digest, NULL), SV_OK);
     assert_memory_equal(digest, R[1].said.digest, sizeof digest);
-    sv_native_image_drop(&image);
-    assert_int_equal(sv_native_image_open(&d.native, 1, &image, NULL), SV_ERR_NOT_FOUND);
+    sv_slot_image_drop(&image);
+    assert_int_equal(d.installer.image(&d.native, 1, &image, NULL), SV_ERR_NOT_FOUND);
     M.now.files[0].bytes = SV_BOOT_TRAILER_BYTES - 1;
-    assert_int_equal(sv_native_image_open(&d.native, 0, &image, NULL), SV_ERR_NOT_FOUND);
+    assert_int_equal(d.installer.image(&d.native, 0, &image, NULL), SV_ERR_NOT_FOUND);
 }
 
 static void the_way_back_is_never_written(void **state) { // [slot-7]
@@ -363,6 +364,33 @@ static void a_journal_that_is_none_costs_the_journal_alone(void **state) { // [s
     assert_int_equal(remembered(&d).counter, 2);
 }
 
+/// With a release of ours, which is on trial itself then, or with something that is not started.
+static void what_somebody_else_wrote_is_not_taken_for_what_was_armed(void **state) { // [slot-43]
+    (void) state;
+    device d;
+    for (unsigned way = 0; way < 3; way++) {
+        new_device(&d);
+        start(&d);
+        if (way < 2) {
+            assert_int_equal(install(&d.engine, &R[2], NULL), SV_OK);
+        } else { // it runs already
+            installed_and_started(&d, 2);
+        }
+        write_over(&M, 1, way == 1 ? NULL : &R[3]);
+        start(&d);
+        is_written_over(&d, &R[2]);
+        assert_int_equal(remembered(&d).counter, 1);
+        if (way == 1) {
+            assert_int_equal(d.engine.journal.trial.state, SV_TRIAL_FAILED);
+            assert_int_equal(d.file.running, 0);
+        } else {
+            assert_int_equal(sv_engine_next(&d.engine), SV_TRIAL_ASK_HEALTH);
+            assert_int_equal(sv_engine_health(&d.engine, true, "", NULL), SV_OK);
+            assert_int_equal(remembered(&d).counter, 3);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_start_of_a_new_device_is_confirmed),
@@ -379,6 +407,7 @@ int main(void) {
         cmocka_unit_test(every_call_may_fail_and_the_update_goes_on),
         cmocka_unit_test(reports_wait_for_their_delivery_and_change_nothing),
         cmocka_unit_test(a_journal_that_is_none_costs_the_journal_alone),
+        cmocka_unit_test(what_somebody_else_wrote_is_not_taken_for_what_was_armed),
     };
     return cmocka_run_group_tests(tests, make_all, drop_all);
 }

@@ -14,8 +14,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { EARLY_BYTES = 1024 * 1024 };
+
 typedef struct open_file {
-    int fd; ///< -1: free
+    int fd;                  ///< -1: free
+    uint64_t begun, written; ///< up to where the medium was told to begin, and what was written
+    uint64_t read, wanted;   ///< up to where was read in a row, and what the medium was told of
     bool device;
     char name[SV_SLOT_NAME_MAX + 1];
 } open_file;
@@ -127,9 +131,23 @@ static sv_err file_set_length(void *arg, int file, uint64_t bytes, sv_why *why) 
                : fail_at(folder, "make room in", folder->files[file].name, why);
 }
 
+/// Who reads one piece after the other wants the next ones too: the medium works meanwhile.
+static void begin_read(open_file *of, uint64_t at, size_t len) {
+    bool goes_on = at == of->read;
+    of->read = at + len;
+    if (!goes_on) {
+        of->wanted = of->read;
+    } else if (of->read + EARLY_BYTES > of->wanted) {
+        (void) posix_fadvise(of->fd, (off_t) of->wanted, (off_t) 2 * EARLY_BYTES,
+                             POSIX_FADV_WILLNEED);
+        of->wanted += (uint64_t) 2 * EARLY_BYTES;
+    }
+}
+
 static sv_err file_read(void *arg, int file, uint64_t at, uint8_t *out, size_t len, sv_why *why) {
-    const sv_slot_folder *folder = arg;
-    const open_file *of = &folder->files[file];
+    sv_slot_folder *folder = arg;
+    open_file *of = &folder->files[file];
+    begin_read(of, at, len);
     for (size_t done = 0; done < len;) {
         ssize_t got = pread(of->fd, out + done, len - done, (off_t) (at + done));
         if (got < 0 && errno == EINTR) {
@@ -147,10 +165,24 @@ static sv_err file_read(void *arg, int file, uint64_t at, uint8_t *out, size_t l
     return SV_OK;
 }
 
+/// Let the medium begin with what it will be asked to flush, so that it works while the next bytes
+/// are made. Only that: whether it can is what the flush says.
+static void begin_flush(open_file *of, uint64_t at, size_t len) {
+    if (at != of->written) {
+        of->begun = at;
+    }
+    of->written = at + len;
+    if (of->written - of->begun >= EARLY_BYTES) {
+        (void) sync_file_range(of->fd, (off_t) of->begun, (off_t) (of->written - of->begun),
+                               SYNC_FILE_RANGE_WRITE);
+        of->begun = of->written;
+    }
+}
+
 static sv_err file_write(void *arg, int file, uint64_t at, const uint8_t *bytes, size_t len,
                          sv_why *why) {
-    const sv_slot_folder *folder = arg;
-    const open_file *of = &folder->files[file];
+    sv_slot_folder *folder = arg;
+    open_file *of = &folder->files[file];
     for (size_t done = 0; done < len;) {
         ssize_t put = pwrite(of->fd, bytes + done, len - done, (off_t) (at + done));
         if (put < 0 && errno == EINTR) {
@@ -162,6 +194,7 @@ static sv_err file_write(void *arg, int file, uint64_t at, const uint8_t *bytes,
         }
         done += (size_t) put;
     }
+    begin_flush(of, at, len);
     return SV_OK;
 }
 

@@ -35,6 +35,79 @@ static const char *path_of(const char *name) {
     return path;
 }
 
+typedef struct range {
+    off_t at, bytes;
+} range;
+
+static range BEGUN[8];
+static size_t BEGUN_COUNT;
+
+// In the place of the C library's.
+int note_range(int fd, off_t at, off_t bytes, unsigned how) __asm__("sync_file_range")
+    __attribute__((visibility("default"), used));
+
+int note_range(int fd, off_t at, off_t bytes, unsigned how) {
+    assert_true(fd >= 0);
+    assert_int_equal(how, SYNC_FILE_RANGE_WRITE);
+    assert_true(BEGUN_COUNT < SV_COUNT(BEGUN));
+    BEGUN[BEGUN_COUNT++] = (range){ at, bytes };
+    return 0;
+}
+
+static void a_long_write_begins_to_be_flushed_while_it_is_made(void **state) { // [slot-42]
+    (void) state;
+    static uint8_t piece[256 * 1024];
+    const off_t mib = (off_t) 1024 * 1024;
+    int file = -1;
+    BEGUN_COUNT = 0;
+    assert_int_equal(D->open(D->arg, "slot", SV_SLOT_WRITE | SV_SLOT_MAKE, &file, NULL), SV_OK);
+    for (uint64_t at = 0; at < 9 * sizeof piece; at += sizeof piece) {
+        assert_int_equal(D->write(D->arg, file, at, piece, sizeof piece, NULL), SV_OK);
+    }
+    assert_int_equal(BEGUN_COUNT, 2);
+    assert_true(BEGUN[0].at == 0 && BEGUN[0].bytes == mib);
+    assert_true(BEGUN[1].at == mib && BEGUN[1].bytes == mib);
+    // Elsewhere it begins anew; and what is small waits for its flush.
+    assert_int_equal(D->write(D->arg, file, (uint64_t) mib * 8, piece, sizeof piece, NULL), SV_OK);
+    assert_int_equal(D->write(D->arg, file, 0, piece, 100, NULL), SV_OK);
+    assert_int_equal(BEGUN_COUNT, 2);
+    D->close(D->arg, file);
+}
+
+int note_advice(int fd, off_t at, off_t bytes, int what) __asm__("posix_fadvise")
+    __attribute__((visibility("default"), used));
+
+int note_advice(int fd, off_t at, off_t bytes, int what) {
+    assert_true(fd >= 0);
+    if (what == POSIX_FADV_WILLNEED) {
+        assert_true(BEGUN_COUNT < SV_COUNT(BEGUN));
+        BEGUN[BEGUN_COUNT++] = (range){ at, bytes };
+    }
+    return 0;
+}
+
+static void who_reads_in_a_row_has_the_next_bytes_coming(void **state) { // [slot-42]
+    (void) state;
+    static uint8_t piece[256 * 1024];
+    const off_t mib = (off_t) 1024 * 1024;
+    int file = -1;
+    assert_int_equal(D->open(D->arg, "slot", SV_SLOT_WRITE | SV_SLOT_MAKE, &file, NULL), SV_OK);
+    assert_int_equal(D->set_length(D->arg, file, (uint64_t) mib * 8, NULL), SV_OK);
+    BEGUN_COUNT = 0;
+    for (uint64_t at = 0; at < (uint64_t) mib * 3; at += sizeof piece) {
+        assert_int_equal(D->read(D->arg, file, at, piece, sizeof piece, NULL), SV_OK);
+    }
+    assert_int_equal(BEGUN_COUNT, 2);
+    assert_true(BEGUN[0].at == 0 && BEGUN[0].bytes == 2 * mib);
+    assert_true(BEGUN[1].at == 2 * mib && BEGUN[1].bytes == 2 * mib);
+    // Here and there is not in a row.
+    for (uint64_t at = (uint64_t) mib * 7; at > (uint64_t) mib * 5; at -= sizeof piece) {
+        assert_int_equal(D->read(D->arg, file, at, piece, 100, NULL), SV_OK);
+    }
+    assert_int_equal(BEGUN_COUNT, 2);
+    D->close(D->arg, file);
+}
+
 static void what_is_written_is_read_again(void **state) { // [slot-2]
     (void) state;
     int file = -1;
@@ -185,6 +258,9 @@ static void too_many_files_are_refused(void **state) { // [slot-2]
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read_again, begin, end),
+        cmocka_unit_test_setup_teardown(a_long_write_begins_to_be_flushed_while_it_is_made, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(who_reads_in_a_row_has_the_next_bytes_coming, begin, end),
         cmocka_unit_test_setup_teardown(a_read_behind_the_end_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(nothing_but_a_plain_file_of_one_name_is_opened, begin, end),
         cmocka_unit_test_setup_teardown(a_device_is_opened_only_where_one_is_meant, begin, end),

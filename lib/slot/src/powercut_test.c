@@ -1,13 +1,13 @@
-// Power cuts. A device lives through updates on a medium that keeps every write and flush: from the
-// factory to a release that proves itself, one that does not, and an older one that is refused.
-// Then the power goes before each event: of what was not flushed every subset (all of up to six
-// writes, else prefixes and random ones) may be on the medium, writes torn at sectors and inside
-// one, names lost from the last one back. From each of these media the device lives on, power goes
-// once more, and it lives on again. Engines that are broken on purpose have to be found the same
-// way.
+// Power cuts. A device with each of the boot loaders lives through updates (test_life.h) on a
+// medium that keeps every write and flush. Then the power goes before each event: of what was not
+// flushed every subset (all of up to six writes, else prefixes and random ones) may be on the
+// medium, writes torn at sectors and inside one, names lost from the last one back. From each of
+// these media the device lives on, power goes once more, and it lives on again. Or the updater is
+// killed, goes on, and the power goes then, when what it had not flushed is still not flushed.
+// Engines that are broken on purpose have to be found the same way.
 //
 // SV_POWERCUT_STATES: media to look at (docs/spec/slot.md); `./dev powercut` sets many.
-#include "test_device.h"
+#include "test_loaders.h"
 
 enum {
     STATES = 5000, ///< where nobody asks for more
@@ -16,9 +16,8 @@ enum {
     RANDOM_SUBSETS = 24,
     TEARS = 5,        ///< ways to tear a write, of each subset
     SECOND_CUTS = 12, ///< of each medium that lives on
-    LIVES_MAX = 60,   ///< starts until the end of the story
+    AFTER_KILL = 16,  ///< events after it, in which the power goes
     SEEN = 1 << 20,
-    MARKS_MAX = 64,
 };
 
 // ---- signatures are judged once
@@ -59,322 +58,13 @@ bool recall_signed(const sv_boot_key *key, const uint8_t *bytes, size_t len,
     return good;
 }
 
-// ---- the story
-// ------------------------------------------------------------------------------------
-
-/// What has been promised by some moment; it stays true whatever happens then.
-typedef struct truth {
-    bool first_confirmed; ///< release 1
-    bool healthy;         ///< release 2 was found so
-    bool confirmed;       ///< release 2
-    bool bad;             ///< release 3 was rolled back
-    unsigned starts;      ///< of release 3
-} truth;
-
-/// A way in which an engine is broken.
-typedef struct fault {
-    const char *name;
-    const char *no_sync_of;
-    bool no_sync_folder, in_place, no_checksum;
-    bool forgets;  ///< the boot loader does not count tries
-    bool confirms; ///< arming confirms
-    bool raises;   ///< arming raises the counter
-    bool keeps;    ///< releasing does nothing
-} fault;
-
-typedef struct life {
-    medium m;
-    device d;
-    const fault *fault;
-    sv_boot_control inner; ///< before it was broken
-    truth now;
-    bool silent; ///< release 3 hangs when it is started; else it says that it is not healthy
-    size_t at[MARKS_MAX];
-    truth marks[MARKS_MAX]; ///< promised when so many events had happened
-    size_t mark_count;
-} life;
-
-static release R[4]; ///< by counter
-static platter FACTORY;
-
-static void mark(life *l) {
-    assert_true(l->mark_count < MARKS_MAX);
-    l->at[l->mark_count] = l->m.count;
-    l->marks[l->mark_count++] = l->now;
-}
-
-static truth truth_at(const life *l, size_t events) {
-    truth last = { 0 };
-    for (size_t i = 0; i < l->mark_count && l->at[i] <= events; i++) {
-        last = l->marks[i];
-    }
-    return last;
-}
-
-static sv_err broken_arm(void *arg, unsigned slot, unsigned tries, sv_why *why) {
-    life *l = arg;
-    sv_boot_state state;
-    SV_TRY(l->inner.arm(l->inner.arg, slot, tries, why));
-    uint32_t counter = l->d.engine.journal.trial.release.counter;
-    if (l->fault->confirms) {
-        return l->inner.confirm(l->inner.arg, slot, counter, why);
-    }
-    SV_TRY(l->inner.state(l->inner.arg, &state, why));
-    state.counter = l->fault->raises ? counter : state.counter;
-    return sv_boot_file_keep(&l->d.file, &state, why);
-}
-
-static sv_err broken_release(void *arg, unsigned slot, sv_why *why) {
-    life *l = arg;
-    return l->fault->keeps ? SV_OK : l->inner.release(l->inner.arg, slot, why);
-}
-
-static sv_err inner_current(void *arg, unsigned *slot, sv_why *why) {
-    life *l = arg;
-    return l->inner.current(l->inner.arg, slot, why);
-}
-
-static sv_err inner_state(void *arg, sv_boot_state *out, sv_why *why) {
-    life *l = arg;
-    return l->inner.state(l->inner.arg, out, why);
-}
-
-static sv_err inner_confirm(void *arg, unsigned slot, uint32_t counter, sv_why *why) {
-    life *l = arg;
-    return l->inner.confirm(l->inner.arg, slot, counter, why);
-}
-
-static sv_err inner_fail(void *arg, unsigned slot, sv_why *why) {
-    life *l = arg;
-    return (l->inner.fail)(l->inner.arg, slot, why);
-}
-
-static void begin_life(life *l, const platter *from, const truth *known, const fault *f,
-                       bool silent) {
-    l->fault = f;
-    l->silent = silent;
-    l->mark_count = 0;
-    l->now = *known;
-    medium_begin(&l->m, from);
-    l->m.no_sync_of = f->no_sync_of;
-    l->m.no_sync_folder = f->no_sync_folder;
-    l->m.in_place = f->in_place;
-    l->m.no_checksum = f->no_checksum;
-    device_on(&l->d, &l->m);
-    if (f->confirms || f->raises || f->keeps) {
-        l->inner = l->d.boot;
-        l->d.boot = (sv_boot_control){ .arg = l,
-                                       .current = inner_current,
-                                       .state = inner_state,
-                                       .release = broken_release,
-                                       .arm = f->keeps ? NULL : broken_arm,
-                                       .confirm = inner_confirm,
-                                       .fail = inner_fail };
-        if (f->keeps) {
-            l->d.boot.arm = broken_arm;
-        }
-    }
-    mark(l);
-}
-
-/// Which release lies whole in a slot of a platter; 0: none.
-static unsigned whole_in(const platter *p, unsigned slot) {
-    const uint8_t *data = p->files[slot].data;
-    for (unsigned i = 1; i < SV_COUNT(R); i++) {
-        if (memcmp(data, R[i].image, IMAGE_BYTES) == 0
-            && memcmp(data + SLOT_BYTES - SV_BOOT_TRAILER_BYTES, R[i].header, SV_BOOT_HEADER_BYTES)
-                   == 0) {
-            return i;
-        }
-    }
-    return 0;
-}
-
-static const char *ask_health(life *l, sv_why *why) {
-    unsigned counter = l->d.engine.journal.trial.release.counter;
-    l->now.healthy = l->now.healthy || counter == 2;
-    mark(l);
-    if (sv_engine_health(&l->d.engine, counter != 3, "it does not move", why) != SV_OK) {
-        return why->text;
-    }
-    l->now.confirmed = l->now.confirmed || counter == 2;
-    l->now.bad = l->now.bad || counter == 3;
-    mark(l);
-    return NULL;
-}
-
-/// What an updater does next, until it wants a start. NULL and *ended at the end of the story.
-static const char *go_on(life *l, bool *ended, sv_why *why) {
-    sv_engine *engine = &l->d.engine;
-    const sv_trial *trial = &engine->journal.trial;
-    sv_boot_state state;
-    switch ((int) sv_engine_next(engine)) {
-    case SV_TRIAL_ASK_HEALTH:
-        return ask_health(l, why);
-    case SV_TRIAL_REBOOT:
-        return sv_engine_rebooting(engine, why) == SV_OK ? NULL : why->text;
-    case SV_TRIAL_WAIT:
-        break;
-    default:
-        return install(engine, &R[trial->release.counter], why) == SV_OK ? NULL : why->text;
-    }
-    if (l->d.boot.state(l->d.boot.arg, &state, why) != SV_OK) {
-        return why->text;
-    }
-    unsigned next = state.counter < 2 ? 2 : 3;
-    sv_err err = install(engine, &R[next], why);
-    *ended = err == SV_ERR_UNTRUSTED && next == 3;
-    return err == SV_OK || *ended ? NULL : why->text;
-}
-
-static const char *check_end(life *l, sv_why *why) {
-    sv_engine *engine = &l->d.engine;
-    sv_boot_state state;
-    if (l->d.boot.state(l->d.boot.arg, &state, why) != SV_OK) {
-        return why->text;
-    }
-    if (sv_engine_offer(engine, R[1].header, sizeof R[1].header, "raw", why) != SV_ERR_UNTRUSTED) {
-        return "an older release was taken";
-    }
-    bool fine = state.counter == 2 && whole_in(&l->m.now, state.primary) == 2
-                && l->d.file.running == state.primary
-                && sv_journal_is_bad(&engine->journal, R[3].said.digest);
-    return fine ? NULL : "the story ends otherwise";
-}
-
-/// From whatever lies on the medium to the end. NULL, or what is wrong.
-static const char *live(life *l) {
-    static sv_why why;
-    why = (sv_why){ 0 };
-    for (unsigned lives = 0; lives < LIVES_MAX; lives++) {
-        bool ended = false;
-        if (device_start(&l->d, l->fault->forgets, &why) != SV_OK) {
-            return why.text;
-        }
-        bool third = whole_in(&l->m.now, l->d.file.running) == 3;
-        l->now.starts += third ? 1 : 0;
-        mark(l);
-        if (l->now.starts > SV_TRIAL_TRIES) {
-            return "a release that does not prove itself is started more often than was armed for";
-        }
-        if (third && l->silent) {
-            continue; // the watchdog
-        }
-        if (sv_engine_wake(&l->d.engine, &why) != SV_OK) {
-            return why.text;
-        }
-        const char *wrong = NULL;
-        l->now.first_confirmed = true; // at the latest when it woke up
-        l->now.bad = sv_journal_is_bad(&l->d.engine.journal, R[3].said.digest);
-        mark(l);
-        wrong = go_on(l, &ended, &why);
-        if (wrong != NULL || ended) {
-            return wrong != NULL ? wrong : check_end(l, &why);
-        }
-    }
-    return "the story has no end";
-}
-
-// ---- what may be on a medium
-// ----------------------------------------------------------------------
-
-static const char *check_boot(const platter *p, const truth *t, const sv_boot_state *state) {
-    sv_boot_choice choice;
-    pick_on(p, state, true, &choice);
-    unsigned started = choice.slot == SV_BOOT_NO_SLOT ? 0 : whole_in(p, choice.slot);
-    if (started == 0) {
-        return "nothing whole is started";
-    }
-    if (t->confirmed && started == 1) {
-        return "an older release is started";
-    }
-    if (t->bad && started == 3) {
-        return "a release that was rolled back is started";
-    }
-    pick_on(p, state, false, &choice);
-    if (t->first_confirmed && choice.slot == SV_BOOT_NO_SLOT) {
-        return "nothing confirmed can be started";
-    }
-    return NULL;
-}
-
-static const char *check_state(const platter *p, const truth *t, const sv_boot_state *state) {
-    for (unsigned i = 0; i < SV_BOOT_SLOTS; i++) {
-        unsigned there = whole_in(p, i);
-        if (state->slots[i].state == SV_BOOT_SLOT_CONFIRMED
-            && (there == 0 || there == 3 || (there == 2 && !t->healthy))) {
-            return "what has not proved itself is confirmed";
-        }
-    }
-    if (state->counter > 2 || (state->counter == 2 && !t->healthy)) {
-        return "the counter is higher than what has proved itself";
-    }
-    if (state->counter < (t->confirmed ? 2U : t->first_confirmed ? 1U : 0U)) {
-        return "the counter is lower than what was confirmed";
-    }
-    return NULL;
-}
-
-static const char *check_journal(const platter *p, const sv_boot_state *state,
-                                 const sv_journal *journal) {
-    const sv_trial *trial = &journal->trial;
-    unsigned counter = trial->release.counter;
-    const uint8_t *data = p->files[trial->slot].data;
-    switch ((sv_trial_state) trial->state) {
-    case SV_TRIAL_DOWNLOADING:
-        return counter >= SV_COUNT(R)
-                       || memcmp(data, R[counter].image, (size_t) trial->written) != 0
-                   ? "the journal says that more is written than is there"
-                   : NULL;
-    case SV_TRIAL_VERIFIED:
-    case SV_TRIAL_INSTALLED:
-    case SV_TRIAL_TRIAL:
-        return whole_in(p, trial->slot) != counter ? "the journal says that it is installed" : NULL;
-    case SV_TRIAL_CONFIRMED:
-        return state->slots[trial->slot].state != SV_BOOT_SLOT_CONFIRMED
-                   ? "the journal says that it is confirmed"
-                   : NULL;
-    case SV_TRIAL_ROLLED_BACK:
-    case SV_TRIAL_IDLE:
-    case SV_TRIAL_NOTIFIED:
-    case SV_TRIAL_FAILED:
-    case SV_TRIAL_STATE__COUNT:
-        break;
-    }
-    return NULL;
-}
-
-/// Nothing unbootable, nothing lying, nothing that nobody signed. NULL, or what is wrong.
-static const char *check_platter(const platter *p, const truth *t, const fault *f) {
-    static life look;
-    uint8_t bytes[SV_JOURNAL_BYTES];
-    sv_boot_state state;
-    sv_journal journal = { 0 };
-    bool damaged = false;
-    begin_life(&look, p, t, f, false);
-    if (sv_boot_file_read(&look.d.file, &state, &damaged, NULL) != SV_OK || damaged) {
-        return "what the boot loader remembers is damaged";
-    }
-    const sv_twin twin = {
-        .disk = &look.m.disk, .name = "journal", .kind = "SvJn", .bytes = sizeof bytes
-    };
-    sv_err err = sv_twin_read(&twin, bytes, NULL);
-    if (err == SV_OK) {
-        err = sv_journal_read(bytes, &journal, NULL);
-    }
-    if (err != SV_OK && err != SV_ERR_NOT_FOUND) {
-        return "the journal is damaged";
-    }
-    const char *wrong = check_boot(p, t, &state);
-    wrong = wrong != NULL ? wrong : check_state(p, t, &state);
-    return wrong != NULL ? wrong : check_journal(p, &state, &journal);
-}
-
 // ---- cutting
 // --------------------------------------------------------------------------------------
 
 typedef struct search {
+    const loader *loader;
     const fault *fault;
+    const platter *factory;
     bool silent;
     size_t wanted;   ///< media
     size_t media;    ///< that were looked at
@@ -385,6 +75,7 @@ typedef struct search {
     const char *wrong;
 } search;
 
+static platter FACTORIES[SV_COUNT(LOADERS)];
 static life LIVES[3];
 static uint64_t SEEN_ROOM[SEEN];
 
@@ -404,7 +95,7 @@ static bool is_new(search *s, const platter *p, const truth *t) {
     }
     unsigned flags = (t->first_confirmed ? 1U : 0) | (t->healthy ? 2U : 0) | (t->confirmed ? 4U : 0)
                      | (t->bad ? 8U : 0) | (s->silent ? 16U : 0);
-    hash = (hash ^ (flags | t->starts << 8)) * 1099511628211U;
+    hash = (hash ^ (flags | t->starts << 8 | (uint64_t) p->ticks << 16)) * 1099511628211U;
     hash = hash == 0 ? 1 : hash;
     for (size_t at = hash % SEEN;; at = (at + 1) % SEEN) {
         if (s->seen[at] == hash) {
@@ -499,6 +190,8 @@ static void make_platter(const medium *m, size_t cut, const pending *pend, const
             out->files[event->file].bytes = event->len;
         } else if (event->kind == MEDIUM_NAME) {
             memcpy(out->names[event->file], event->name, sizeof event->name);
+        } else if (event->kind == MEDIUM_TICK) {
+            out->ticks++;
         }
     }
 }
@@ -513,10 +206,10 @@ static void look_at(search *s, const life *l, size_t cut, const pending *pend, c
     if (!is_new(s, p, &known)) {
         return;
     }
-    s->wrong = check_platter(p, &known, s->fault);
+    s->wrong = check_platter(s->loader, p, &known, s->fault);
     if (s->wrong == NULL) {
         life *next = &LIVES[s->depth + 1];
-        begin_life(next, p, &known, s->fault, s->silent);
+        begin_life(next, s->loader, p, &known, s->fault, s->silent);
         s->wrong = live(next);
     }
 }
@@ -577,24 +270,54 @@ static void cut_twice(search *s) {
                         .torn = sv_prng_next(&s->prng) % 2 == 0 };
     const truth known = truth_at(l, cut);
     make_platter(&l->m, cut, &pend, &o, &s->prng, &first);
-    begin_life(&LIVES[1], &first, &known, s->fault, s->silent);
+    begin_life(&LIVES[1], s->loader, &first, &known, s->fault, s->silent);
     s->wrong = live(&LIVES[1]);
     for (unsigned i = 0; i < SECOND_CUTS && goes_on(s); i++) {
         cut_at(s, &LIVES[1], (size_t) (sv_prng_next(&s->prng) % (LIVES[1].m.count + 1)));
     }
 }
 
-static void run(search *s, const fault *f, bool silent, size_t wanted) {
+/// The updater is killed anywhere, and begins again on a machine that runs on: what it had not
+/// flushed may still be lost. A boot loader is not killed.
+static void kill_and_cut(search *s) {
+    const truth nothing = { 0 };
+    life *l = &LIVES[1];
+    begin_life(l, s->loader, s->factory, &nothing, s->fault, s->silent);
+    l->m.fail_at = 1 + (size_t) (sv_prng_next(&s->prng) % LIVES[0].m.calls);
+    l->m.fail_for = SIZE_MAX / 2;
+    s->wrong = live(l);
+    if (s->wrong == NULL || l->starting) {
+        s->wrong = NULL;
+        return;
+    }
+    size_t killed_at = l->m.count;
+    l->m.fail_at = 0;
+    l->runs = true;
+    attach(l);
+    s->wrong = live(l);
+    for (unsigned i = 0; i < SECOND_CUTS && goes_on(s); i++) {
+        size_t cut = killed_at + (size_t) (sv_prng_next(&s->prng) % AFTER_KILL);
+        cut_at(s, l, cut < l->m.count ? cut : l->m.count);
+    }
+}
+
+static void run(search *s, const loader *by, const fault *f, bool silent, size_t wanted) {
     const truth nothing = { 0 };
     memset(SEEN_ROOM, 0, sizeof SEEN_ROOM);
-    *s = (search){ .fault = f, .silent = silent, .wanted = wanted, .seen = SEEN_ROOM };
-    begin_life(&LIVES[0], &FACTORY, &nothing, f, silent);
+    *s = (search){ .loader = by,
+                   .factory = &FACTORIES[by - LOADERS],
+                   .fault = f,
+                   .silent = silent,
+                   .wanted = wanted,
+                   .seen = SEEN_ROOM };
+    begin_life(&LIVES[0], by, s->factory, &nothing, f, silent);
     s->wrong = live(&LIVES[0]);
-    if (s->wrong == NULL) {
+    if (s->wrong == NULL && !f->killed) {
         cut_once(s);
     }
-    for (s->depth = 1; goes_on(s);) {
-        cut_twice(s);
+    s->depth = 1;
+    for (unsigned i = 0; goes_on(s); i++) {
+        (f->killed || i % 3 == 0 ? kill_and_cut : cut_twice)(s);
     }
 }
 
@@ -608,23 +331,50 @@ static size_t states_wanted(void) {
 }
 
 static void wherever_the_power_goes_something_good_starts_and_nothing_lies(
-    void **state) { // [slot-14] attacks row 32
+    void **state) { // [slot-14] [slot-21] [slot-19] attacks row 32
     (void) state;
     static const fault NONE = { .name = "none" };
     static search s;
-    size_t media = 0;
-    size_t distinct = 0;
-    for (unsigned silent = 0; silent < 2; silent++) {
-        run(&s, &NONE, silent != 0, states_wanted() / 2);
-        if (s.wrong != NULL) {
-            fail_msg("after %zu media, %u cuts: %s", s.media, s.depth + 1, s.wrong);
+    const size_t share = states_wanted() / SV_COUNT(LOADERS);
+    for (size_t i = 0; i < SV_COUNT(LOADERS); i++) {
+        size_t media = 0;
+        size_t distinct = 0;
+        for (unsigned silent = 0; silent < 2; silent++) {
+            run(&s, &LOADERS[i], &NONE, silent != 0, share / 2);
+            if (s.wrong != NULL) {
+                fail_msg("%s: after %zu media, %u cuts: %s", LOADERS[i].name, s.media, s.depth + 1,
+                         s.wrong);
+            }
+            media += s.media;
+            distinct += s.distinct;
         }
-        media += s.media;
-        distinct += s.distinct;
+        print_message("%s: %zu media after one or two cuts, %zu of them different: all good\n",
+                      LOADERS[i].name, media, distinct);
+        assert_true(media * 10 >= share * 9);
     }
-    print_message("%zu media after one or two cuts, %zu of them different: all good\n", media,
-                  distinct);
-    assert_true(media * 10 >= states_wanted() * 9);
+}
+
+/// Found with one of the ways that release 3 does not prove itself.
+static void is_found(const loader *by, const fault *f) {
+    static search s;
+    for (unsigned silent = 0; silent < 2; silent++) {
+        run(&s, by, f, silent != 0, STATES_OF_BROKEN);
+        if (s.wrong != NULL) {
+            print_message("%s, %s: found in medium %zu: %s\n", by->name, f->name, s.media, s.wrong);
+            return;
+        }
+    }
+    fail_msg("%s, %s: nobody found it", by->name, f->name);
+}
+
+/// The program is told, and what it does not keep is noted after that: cut between the two, nobody
+/// knows whether the slot had its starts.
+static sv_err told_before_noted(life *l, unsigned slot, unsigned tries, sv_why *why) {
+    sv_boot_state state;
+    SV_TRY(sv_boot_file_read(&l->script.file, &state, NULL, why));
+    (void) sv_boot_arm(&state, slot, tries);
+    SV_TRY(run_verb(l, "set-primary", SCRIPT_NAMES[slot], NULL, NULL, why));
+    return sv_boot_file_keep(&l->script.file, &state, why);
 }
 
 static void engines_that_are_broken_are_found(void **state) { // [slot-15]
@@ -634,24 +384,28 @@ static void engines_that_are_broken_are_found(void **state) { // [slot-15]
         { .name = "names are not flushed", .no_sync_folder = true },
         { .name = "tries are not counted", .forgets = true },
         { .name = "confirmed before the gate", .confirms = true },
-        { .name = "records are written in place", .in_place = true },
         { .name = "the counter is raised too early", .raises = true },
-        { .name = "records without a checksum", .no_checksum = true },
         { .name = "a slot that counts is written", .keeps = true },
+        { .name = "the hardware counts before it is confirmed", .hasty = true },
+        { .name = "records are written in place", .in_place = true, .keeping = true },
+        { .name = "records without a checksum", .no_checksum = true, .keeping = true },
+        { .name = "what was left unflushed stays so",
+          .sleeps = true,
+          .killed = true,
+          .keeping = true },
     };
-    static search s;
-    for (size_t i = 0; i < SV_COUNT(FAULTS); i++) {
-        for (unsigned silent = 0; silent < 2; silent++) {
-            run(&s, &FAULTS[i], silent != 0, STATES_OF_BROKEN);
-            if (s.wrong != NULL) {
-                break;
+    static const fault OF_UBOOT = { .name = "the environment is not flushed", .no_sync_of = "env" };
+    static const fault OF_SCRIPT = { .name = "told before it is noted", .arm = told_before_noted };
+    bool all = getenv("SV_POWERCUT_STATES") != NULL;
+    for (size_t i = 0; i < SV_COUNT(LOADERS); i++) {
+        for (size_t k = 0; k < SV_COUNT(FAULTS); k++) {
+            if (i == 0 || FAULTS[k].keeping || all) {
+                is_found(&LOADERS[i], &FAULTS[k]);
             }
         }
-        if (s.wrong == NULL) {
-            fail_msg("%s: nobody found it", FAULTS[i].name);
-        }
-        print_message("%s: found in medium %zu: %s\n", FAULTS[i].name, s.media, s.wrong);
     }
+    is_found(&LOADERS[1], &OF_UBOOT);
+    is_found(&LOADERS[2], &OF_SCRIPT);
 }
 
 static int make_all(void **state) {
@@ -660,7 +414,11 @@ static int make_all(void **state) {
     for (uint32_t i = 1; i < SV_COUNT(R); i++) {
         make_release(key, i, &R[i]);
     }
-    factory(&FACTORY, &R[1]);
+    for (size_t i = 0; i < SV_COUNT(LOADERS); i++) {
+        factory(&FACTORIES[i], &R[1]);
+        LOADERS[i].factory(&FACTORIES[i]);
+    }
+    env_make();
     return 0;
 }
 
@@ -669,6 +427,7 @@ static int drop_all(void **state) {
     for (size_t i = 0; i < SV_COUNT(LIVES); i++) {
         medium_forget_events(&LIVES[i].m);
     }
+    env_remove();
     return 0;
 }
 

@@ -26,6 +26,7 @@ typedef struct device {
     sv_boot_control boot;
     sv_native native;
     sv_installer installer;
+    sv_counter counter;
     sv_engine engine;
 } device;
 
@@ -86,8 +87,10 @@ static inline void device_on(device *d, medium *m) {
     d->boot = sv_boot_file_control(&d->file);
     d->native = (sv_native){ .disk = &m->disk, .names = { "slot-a", "slot-b" }, .file = -1 };
     d->installer = sv_native_installer(&d->native);
+    d->counter = (sv_counter){ .arg = m, .read = medium_ticks, .raise = medium_raise };
     d->engine =
         (sv_engine){ .disk = &m->disk,
+                     .counter = &d->counter,
                      .boot = &d->boot,
                      .installer = &d->installer,
                      .keys = &BOOT_KEYS,
@@ -149,6 +152,31 @@ static inline sv_err install(sv_engine *engine, const release *r, sv_why *why) {
     SV_TRY(sv_engine_offer(engine, r->header, sizeof r->header, "raw", why));
     SV_TRY(push_image(engine, r->image, why));
     return sv_engine_install(engine, why);
+}
+
+/// Somebody else writes over a slot: this release, or (NULL) something that nobody signed.
+static inline void write_over(medium *m, unsigned slot, const release *r) {
+    uint8_t *data = m->now.files[platter_find(&m->now, slot == 0 ? "slot-a" : "slot-b")].data;
+    memset(data, 0x5a, SLOT_BYTES);
+    if (r != NULL) {
+        memcpy(data, r->image, sizeof r->image);
+        memcpy(data + SLOT_BYTES - SV_BOOT_TRAILER_BYTES, r->header, sizeof r->header);
+    }
+}
+
+/// That is said of its update, and its image may come again. [slot-43]
+static inline void is_written_over(const device *d, const release *r) {
+    const sv_journal *journal = &d->engine.journal;
+    bool said = false;
+    for (size_t i = 0; i < journal->report_count; i++) {
+        const sv_journal_report *report = &journal->reports[i];
+        assert_false(report->counter == r->said.counter && report->state == SV_TRIAL_CONFIRMED);
+        said = said
+               || (report->state == SV_TRIAL_FAILED && report->counter == r->said.counter
+                   && strcmp(report->why, "somebody else has written over it in slot b") == 0);
+    }
+    assert_true(said);
+    assert_false(sv_journal_is_bad(journal, r->said.digest));
 }
 
 #endif

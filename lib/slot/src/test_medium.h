@@ -29,6 +29,7 @@ typedef struct platter {
     medium_file files[MEDIUM_FILES];
     char names[MEDIUM_FILES][SV_SLOT_NAME_MAX + 1]; ///< of a file; "": it has none
     int made;                                       ///< files that ever were
+    uint32_t ticks; ///< of a counter in hardware, which has no cache
 } platter;
 
 typedef enum medium_kind {
@@ -37,6 +38,7 @@ typedef enum medium_kind {
     MEDIUM_SYNC,
     MEDIUM_NAME, ///< file `file` is called `name` from now on ("": it is not there any more)
     MEDIUM_SYNC_FOLDER,
+    MEDIUM_TICK,
 } medium_kind;
 
 typedef struct medium_event {
@@ -60,8 +62,8 @@ typedef struct medium {
     // Ways to be broken.
     const char *no_sync_of; ///< a file whose flushes do nothing
     bool no_sync_folder;
-    bool in_place;       ///< a twin has one copy
-    bool no_checksum;    ///< a twin's copy is taken whatever its checksum says
+    bool in_place;       ///< what has two copies has one
+    bool no_checksum;    ///< a copy is taken whatever its checksum says
     const char *flips;   ///< a file that keeps other bytes than were written …
     unsigned flips_left; ///< … so many times
 } medium;
@@ -141,9 +143,31 @@ static inline sv_err medium_set_length(void *arg, int file, uint64_t bytes, sv_w
     return SV_OK;
 }
 
+static inline bool medium_is(const medium *m, int file, const char *begin) {
+    return strncmp(m->now.names[file], begin, strlen(begin)) == 0;
+}
+
 static inline bool medium_is_twin(const medium *m, int file) {
-    return strncmp(m->now.names[file], "boot-state", 10) == 0
-           || strncmp(m->now.names[file], "journal", 7) == 0;
+    return medium_is(m, file, "boot-state") || medium_is(m, file, "journal")
+           || medium_is(m, file, "loader");
+}
+
+/// Two copies of one thing: a twin, or a boot loader's environment.
+static inline bool medium_has_copies(const medium *m, int file) {
+    return medium_is_twin(m, file) || medium_is(m, file, "env");
+}
+
+/// Whoever looks at the checksum of what was read finds it right.
+static inline void medium_excuse(const medium *m, int file, uint8_t *out, size_t len) {
+    uint64_t payload = len == SV_TWIN_COPY_BYTES ? sv_little_get((const char *) out + 16, 4) : 0;
+    if (medium_is_twin(m, file) && payload > 0 && payload <= SV_TWIN_PAYLOAD_MAX) {
+        memset(out + 20, 0, 4);
+        sv_text copy = { .at = (const char *) out, .len = SV_TWIN_HEAD_BYTES + (size_t) payload };
+        sv_little_put(sv_crc32(copy), 4, (char *) out + 20);
+    } else if (medium_is(m, file, "env") && len > 5) {
+        sv_text words = { .at = (const char *) out + 5, .len = len - 5 };
+        sv_little_put(sv_crc32(words), 4, (char *) out);
+    }
 }
 
 static inline sv_err medium_read(void *arg, int file, uint64_t at, uint8_t *out, size_t len,
@@ -153,14 +177,10 @@ static inline sv_err medium_read(void *arg, int file, uint64_t at, uint8_t *out,
     if (at + len > m->now.files[file].bytes) {
         return sv_fail(why, SV_ERR_IO, "'%s' ends too soon", m->now.names[file]);
     }
-    at = m->in_place && medium_is_twin(m, file) ? 0 : at;
+    at = m->in_place && medium_has_copies(m, file) ? 0 : at;
     memcpy(out, m->now.files[file].data + at, len);
-    uint64_t payload = len == SV_TWIN_COPY_BYTES ? sv_little_get((const char *) out + 16, 4) : 0;
-    if (m->no_checksum && medium_is_twin(m, file) && payload > 0
-        && payload <= SV_TWIN_PAYLOAD_MAX) {
-        memset(out + 20, 0, 4);
-        sv_text copy = { .at = (const char *) out, .len = SV_TWIN_HEAD_BYTES + (size_t) payload };
-        sv_little_put(sv_crc32(copy), 4, (char *) out + 20);
+    if (m->no_checksum) {
+        medium_excuse(m, file, out, len);
     }
     return SV_OK;
 }
@@ -170,7 +190,7 @@ static inline sv_err medium_write(void *arg, int file, uint64_t at, const uint8_
     medium *m = arg;
     MEDIUM_CALL(m, why);
     assert_true(at + len <= m->now.files[file].bytes);
-    at = m->in_place && medium_is_twin(m, file) ? 0 : at;
+    at = m->in_place && medium_has_copies(m, file) ? 0 : at;
     medium_event *event = medium_note(m, MEDIUM_WRITE, file);
     event->at = at;
     event->len = len;
@@ -225,6 +245,23 @@ static inline sv_err medium_sync_folder(void *arg, sv_why *why) {
     MEDIUM_CALL(m, why);
     if (!m->no_sync_folder) {
         (void) medium_note(m, MEDIUM_SYNC_FOLDER, -1);
+    }
+    return SV_OK;
+}
+
+static inline sv_err medium_ticks(void *arg, uint32_t *out, sv_why *why) {
+    medium *m = arg;
+    MEDIUM_CALL(m, why);
+    *out = m->now.ticks;
+    return SV_OK;
+}
+
+static inline sv_err medium_raise(void *arg, uint32_t to, sv_why *why) {
+    medium *m = arg;
+    while (m->now.ticks < to) {
+        MEDIUM_CALL(m, why);
+        m->now.ticks++;
+        (void) medium_note(m, MEDIUM_TICK, -1);
     }
     return SV_OK;
 }

@@ -80,6 +80,19 @@ sv_err sv_twin_read(const sv_twin *twin, uint8_t *out, sv_why *why) {
                : SV_OK;
 }
 
+sv_err sv_twin_flush(const sv_twin *twin, sv_why *why) {
+    const sv_slot_disk *disk = twin->disk;
+    int file = -1;
+    sv_why absent = { 0 };
+    sv_err err = disk->open(disk->arg, twin->name, 0, &file, &absent);
+    if (err != SV_OK) {
+        return err == SV_ERR_NOT_FOUND ? SV_OK : sv_fail(why, err, "%s", absent.text);
+    }
+    err = disk->sync(disk->arg, file, why);
+    disk->close(disk->arg, file);
+    return err == SV_OK ? disk->sync_folder(disk->arg, why) : err;
+}
+
 static sv_err put(const sv_twin *twin, int file, unsigned place, uint64_t sequence,
                   const uint8_t *payload, sv_why *why) {
     uint8_t copy[SV_TWIN_COPY_BYTES];

@@ -190,14 +190,22 @@ static void watch_ready(evutil_socket_t fd, short what, void *arg) {
     watch->fn(watch->arg);
 }
 
-sv_watch *sv_watch_readable(sv_loop *loop, int fd, sv_loop_fn *fn, void *arg) {
+static sv_watch *watch_for(sv_loop *loop, int fd, short what, sv_loop_fn *fn, void *arg) {
     sv_watch *watch = sv_mem_new(sizeof *watch);
     *watch = (sv_watch){ .fn = fn, .arg = arg };
-    watch->event = event_new(loop->base, fd, EV_READ | EV_PERSIST, watch_ready, watch);
+    watch->event = event_new(loop->base, fd, (short) (what | EV_PERSIST), watch_ready, watch);
     if (watch->event == NULL || event_add(watch->event, NULL) != 0) {
         abort();
     }
     return watch;
+}
+
+sv_watch *sv_watch_readable(sv_loop *loop, int fd, sv_loop_fn *fn, void *arg) {
+    return watch_for(loop, fd, EV_READ, fn, arg);
+}
+
+sv_watch *sv_watch_writable(sv_loop *loop, int fd, sv_loop_fn *fn, void *arg) {
+    return watch_for(loop, fd, EV_WRITE, fn, arg);
 }
 
 void sv_watch_drop(sv_watch **watch) {

@@ -33,7 +33,8 @@ static const uint64_t write_file = LANDLOCK_ACCESS_FS_WRITE_FILE | TRUNCATE;
 static const uint64_t write_all = LANDLOCK_ACCESS_FS_WRITE_FILE | TRUNCATE
                                   | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR
                                   | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR
-                                  | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
+                                  | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_SYM
+                                  | LANDLOCK_ACCESS_FS_REFER; // from one of its folders to another
 
 /// Everything that a kernel of this generation can forbid.
 static ruleset handled_by(long generation, unsigned kinds) {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -10,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/disk.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/sandbox.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +85,16 @@ static int write_inside(void) {
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     return fd >= 0 && write(fd, "x", 1) == 1 && ftruncate(fd, 0) == 0 && rename(path, moved) == 0
                    && unlink(moved) == 0
+               ? 0
+               : -1;
+}
+static int move_inside(void) {
+    char path[96], below[96], moved[96];
+    (void) snprintf(path, sizeof path, "%s/a", inside);
+    (void) snprintf(below, sizeof below, "%s/folder", inside);
+    (void) snprintf(moved, sizeof moved, "%s/folder/a", inside);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return fd >= 0 && mkdir(below, 0700) == 0 && rename(path, moved) == 0 && unlink(moved) == 0
                ? 0
                : -1;
 }
@@ -180,6 +193,7 @@ enum { ALL = SV_SANDBOX_PEERS | SV_SANDBOX_SOCKETS | SV_SANDBOX_THREADS | SV_SAN
 static void only_what_is_listed_can_be_opened(void **state) {
     (void) state;
     int first = tried(write_inside, 0);
+    assert_int_equal(tried(move_inside, 0), 0);
     if (first == NOT_CONFINED) {
         skip(); // a kernel without landlock
     }
@@ -220,6 +234,23 @@ static void what_only_an_intruder_needs_ends_the_process(void **state) {
     for (size_t i = 0; i < SV_COUNT(DEADLY); i++) {
         assert_int_equal(tried(DEADLY[i], ALL), -SIGSYS);
     }
+}
+
+/// With a number that is none, so that the machine stays.
+static int start_machine(void) {
+    return (int) syscall(SYS_reboot, 0, 0, 0, NULL);
+}
+static int empty_cache(void) {
+    return ioctl(-1, BLKFLSBUF, 0);
+}
+
+static void who_may_start_the_machine_says_so(void **state) { // [sandbox-12]
+    (void) state;
+    assert_int_equal(tried(start_machine, ALL), -SIGSYS);
+    assert_int_equal(tried(empty_cache, ALL), EPERM);
+    int start = tried(start_machine, SV_SANDBOX_MACHINE); // the kernel's own answer
+    assert_true(start == EINVAL || start == EPERM);
+    assert_int_equal(tried(empty_cache, SV_SANDBOX_MACHINE), EBADF);
 }
 
 static void what_ended_the_process_is_in_the_log(void **state) { // [sandbox-2]
@@ -365,6 +396,7 @@ int main(void) {
         cmocka_unit_test(only_what_is_listed_can_be_opened),
         cmocka_unit_test(what_is_not_needed_is_refused),
         cmocka_unit_test(what_only_an_intruder_needs_ends_the_process),
+        cmocka_unit_test(who_may_start_the_machine_says_so),
         cmocka_unit_test(what_ended_the_process_is_in_the_log),
         cmocka_unit_test(threads_that_run_already_are_covered),
         cmocka_unit_test(a_link_is_followed_to_the_folder_of_its_target),

@@ -82,7 +82,7 @@ static void its_alert_is_among_the_others_with_its_reason(void **state) {
     start();
     sv_backtest_detect(&b);
     live(STEPS - 200);
-    must_tell("press-1 odd ANOMALY (unusual), warning, for ",
+    must_tell("press-1 odd ANOMALY (unusual), critical, for ",
               "\"rule\":\"unusual\",\"alertType\":\"ANOMALY\",\"message\":\"Value 1");
 }
 

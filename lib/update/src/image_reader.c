@@ -114,3 +114,19 @@ sv_err sv_image_chunk_open(sv_image_reader *reader, uint64_t chunk, sv_text stor
     *bytes = wanted;
     return SV_OK;
 }
+
+bool sv_image_chunk_is(sv_image_reader *raw, uint64_t chunk, sv_text bytes) {
+    if (raw->kind != SV_ENCODING_RAW || chunk >= sv_image_index_count(raw->index)
+        || bytes.len != sv_chunk_bytes(raw->image_bytes, chunk)) {
+        return false;
+    }
+    sv_text stored = bytes;
+    if (raw->seal.aead != NULL) {
+        // Sealed as it was published. It never leaves this room, so that a key meets its nonce
+        // with other bytes tells nobody anything.
+        sv_image_seal_close(&raw->seal, chunk, bytes, raw->opened);
+        stored =
+            (sv_text){ .at = (const char *) raw->opened, .len = bytes.len + SV_CHUNK_TAG_BYTES };
+    }
+    return sv_image_chunk_judge(raw->index, chunk, stored, NULL) == SV_OK;
+}

@@ -308,6 +308,45 @@ static void the_whole_image_is_held_against_the_entry(void **state) { // [image-
     image.at[TRIAL_BYTES - 1] ^= 1;
 }
 
+static void what_is_there_already_is_known_chunk_by_chunk(void **state) { // [image-16]
+    (void) state;
+    sv_image_key key;
+    sv_image_key other;
+    sv_image_key_make(image.digest, &key);
+    sv_image_key_make(image.digest, &other);
+    for (size_t sealed = 0; sealed < 2; sealed++) {
+        trial_release release;
+        SV_DEFER(sv_image_reader_drop) sv_image_reader *reader = NULL;
+        SV_DEFER(sv_image_reader_drop) sv_image_reader *stranger = NULL;
+        assert_int_equal(
+            trial_encode(&image, SV_ENCODING_RAW, NULL, sealed ? &key : NULL, &release, NULL),
+            SV_OK);
+        assert_int_equal(trial_open(&release, key.bytes, NULL, &reader, NULL), SV_OK);
+        assert_int_equal(trial_open(&release, other.bytes, NULL, &stranger, NULL), SV_OK);
+        for (uint64_t i = 0; i < TRIAL_CHUNKS; i++) {
+            sv_text there = { .at = (const char *) image.at + i * SV_CHUNK_BYTES,
+                              .len = sv_chunk_bytes(TRIAL_BYTES, i) };
+            assert_true(sv_image_chunk_is(reader, i, there));
+            assert_false(sv_image_chunk_is(reader, (i + 1) % TRIAL_CHUNKS, there));
+            assert_int_equal(sv_image_chunk_is(stranger, i, there), !sealed);
+            image.at[i * SV_CHUNK_BYTES] ^= 1;
+            assert_false(sv_image_chunk_is(reader, i, there));
+            image.at[i * SV_CHUNK_BYTES] ^= 1;
+            there.len--;
+            assert_false(sv_image_chunk_is(reader, i, there));
+        }
+        assert_false(sv_image_chunk_is(reader, TRIAL_CHUNKS, (sv_text){ .at = "" }));
+        trial_release_drop(&release);
+    }
+    trial_release release;
+    SV_DEFER(sv_image_reader_drop) sv_image_reader *packed = NULL;
+    assert_int_equal(trial_encode(&image, SV_ENCODING_ZSTD, NULL, NULL, &release, NULL), SV_OK);
+    assert_int_equal(trial_open(&release, NULL, NULL, &packed, NULL), SV_OK);
+    assert_false(sv_image_chunk_is(
+        packed, 0, (sv_text){ .at = (const char *) image.at, .len = SV_CHUNK_BYTES }));
+    trial_release_drop(&release);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_encoding_gives_the_image_back),
@@ -320,6 +359,7 @@ int main(void) {
         cmocka_unit_test(lengths_that_are_shifted_give_no_chunk),
         cmocka_unit_test(the_index_of_another_encoding_is_refused),
         cmocka_unit_test(sizes_are_counted_in_64_bits),
+        cmocka_unit_test(what_is_there_already_is_known_chunk_by_chunk),
         cmocka_unit_test(the_whole_image_is_held_against_the_entry),
     };
     return cmocka_run_group_tests(tests, make_images, drop_images);

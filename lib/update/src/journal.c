@@ -101,9 +101,11 @@ enum {
     TRIAL_BYTES = 6 + 8 + 8 + 4 + SV_BOOT_DIGEST_BYTES + 2 * SV_BOOT_NAME_ROOM
                   + SV_TRIAL_ENCODING_ROOM + SV_TRIAL_WHY_ROOM,
     REPORT_BYTES = 14 + SV_BOOT_DIGEST_BYTES + SV_BOOT_NAME_ROOM + SV_TRIAL_WHY_ROOM,
+    ACTION_BYTES = 4,
 };
 _Static_assert(TRIAL_BYTES + SV_JOURNAL_BAD_MAX * SV_BOOT_DIGEST_BYTES + 2 + 8 + 8
                        + SV_JOURNAL_REPORTS_MAX * REPORT_BYTES
+                       + (1 + SV_JOURNAL_REPORTS_MAX) * ACTION_BYTES
                    <= SV_JOURNAL_BYTES,
                "it fits");
 
@@ -118,6 +120,11 @@ void sv_journal_write(const sv_journal *journal, uint8_t out[SV_JOURNAL_BYTES]) 
     put(&c, journal->reports_lost, 8);
     for (size_t i = 0; i < SV_JOURNAL_REPORTS_MAX; i++) {
         put_report(&c, &journal->reports[i]);
+    }
+    // Behind the rest, where a journal from before there were actions has zeros.
+    put(&c, journal->trial.release.action, ACTION_BYTES);
+    for (size_t i = 0; i < SV_JOURNAL_REPORTS_MAX; i++) {
+        put(&c, journal->reports[i].action, ACTION_BYTES);
     }
 }
 
@@ -135,6 +142,10 @@ sv_err sv_journal_read(const uint8_t bytes[SV_JOURNAL_BYTES], sv_journal *out, s
     journal.reports_lost = get(&c, 8, UINT64_MAX);
     for (size_t i = 0; i < SV_JOURNAL_REPORTS_MAX; i++) {
         get_report(&c, &journal.reports[i]);
+    }
+    journal.trial.release.action = (uint32_t) get(&c, ACTION_BYTES, UINT32_MAX);
+    for (size_t i = 0; i < SV_JOURNAL_REPORTS_MAX; i++) {
+        journal.reports[i].action = (uint32_t) get(&c, ACTION_BYTES, UINT32_MAX);
     }
     // What lies behind the members is 0 as well.
     sv_journal_write(&journal, again);
@@ -184,11 +195,12 @@ void sv_journal_note(sv_journal *journal) {
     *report = (sv_journal_report){ .number = ++journal->report_next,
                                    .state = trial->state,
                                    .slot = trial->slot,
-                                   .counter = trial->release.counter };
+                                   .counter = trial->release.counter,
+                                   .action = trial->release.action };
     memcpy(report->digest, trial->release.digest, sizeof report->digest);
     memcpy(report->version, trial->release.version, sizeof report->version);
     memcpy(report->why, trial->why, sizeof report->why);
-    if (trial->state == SV_TRIAL_ROLLED_BACK) {
+    if (trial->state == SV_TRIAL_ROLLED_BACK && !trial->blameless) {
         sv_journal_add_bad(journal, trial->release.digest);
     }
 }

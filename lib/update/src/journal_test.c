@@ -12,7 +12,8 @@ static sv_journal full(void) {
                                                    .digest = { 1, 2, 3 },
                                                    .product = "lathe-ctl",
                                                    .version = "2.1.0",
-                                                   .encoding = "zstd" },
+                                                   .encoding = "zstd",
+                                                   .action = 70001 },
                                       .why = "" } };
     for (unsigned i = 0; i < SV_JOURNAL_BAD_MAX; i++) {
         uint8_t digest[SV_BOOT_DIGEST_BYTES] = { (uint8_t) i, 9 };
@@ -39,6 +40,24 @@ static void a_journal_reads_back_as_it_was_written(void **state) { // [slot-10]
         assert_int_equal(read.trial.written, journals[i].trial.written);
         assert_string_equal(read.trial.release.version, journals[i].trial.release.version);
     }
+}
+
+/// As it was written before reports had an action. [slot-10]
+static void a_journal_without_actions_is_one_of_none(void **state) {
+    (void) state;
+    enum { ACTIONS_AT = 2862 };
+    uint8_t bytes[SV_JOURNAL_BYTES];
+    const sv_journal journal = full();
+    sv_journal read;
+    sv_journal_write(&journal, bytes);
+    assert_int_equal(sv_journal_read(bytes, &read, NULL), SV_OK);
+    assert_int_equal(read.trial.release.action, 70001);
+    assert_int_equal(read.reports[7].action, 70001);
+    memset(bytes + ACTIONS_AT, 0, sizeof bytes - ACTIONS_AT);
+    assert_int_equal(sv_journal_read(bytes, &read, NULL), SV_OK);
+    assert_int_equal(read.trial.release.action, 0);
+    assert_int_equal(read.reports[7].action, 0);
+    assert_string_equal(read.reports[7].version, "2.1.0");
 }
 
 static void what_no_journal_says_is_refused(void **state) { // [slot-10]
@@ -121,6 +140,7 @@ static void a_roll_back_is_remembered_of_the_image(void **state) { // [slot-11]
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_journal_reads_back_as_it_was_written),
+        cmocka_unit_test(a_journal_without_actions_is_one_of_none),
         cmocka_unit_test(what_no_journal_says_is_refused),
         cmocka_unit_test(bad_images_are_remembered_and_the_oldest_makes_room),
         cmocka_unit_test(reports_have_numbers_and_those_that_made_room_are_counted),

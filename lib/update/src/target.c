@@ -189,8 +189,7 @@ static void put_hash(sv_json_out *out, const char *key, const uint8_t hash[SV_TA
     sv_json_add_text(out, key, sv_textbuf_text(&hex));
 }
 
-static void put_encodings(sv_json_out *out, const sv_target *target) {
-    sv_json_key(out, "encodings");
+void sv_target_encodings_write(const sv_target *target, sv_json_out *out) {
     sv_json_open_array(out);
     for (size_t i = 0; i < target->encoding_count; i++) {
         char name[SV_ENCODING_NAME_ROOM];
@@ -224,7 +223,8 @@ static void put_ours(sv_json_out *out, const sv_target *target) {
     sv_json_add_int(out, "counter", target->counter);
     sv_json_add_str(out, "slot", target->slot);
     sv_json_add_bool(out, "sealed", target->sealed);
-    put_encodings(out, target);
+    sv_json_key(out, "encodings");
+    sv_target_encodings_write(target, out);
     if (target->boot_len > 0) {
         put_boot(out, target);
     }

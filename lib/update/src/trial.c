@@ -39,7 +39,9 @@ sv_trial_act sv_trial_next(const sv_trial *trial) {
     case SV_TRIAL_VERIFIED:
         return SV_TRIAL_ARM;
     case SV_TRIAL_INSTALLED:
-        return trial->reboots < SV_TRIAL_REBOOTS_MAX ? SV_TRIAL_REBOOT : SV_TRIAL_GIVE_UP;
+        return trial->verdict != SV_TRIAL_UNHEALTHY && trial->reboots < SV_TRIAL_REBOOTS_MAX
+                   ? SV_TRIAL_REBOOT
+                   : SV_TRIAL_GIVE_UP;
     case SV_TRIAL_TRIAL:
         return next_of_trial(trial);
     case SV_TRIAL_ROLLED_BACK: // judged while it runs: the old one is still to be started
@@ -68,6 +70,7 @@ bool sv_trial_offer(sv_trial *trial, const sv_trial_release *release, unsigned s
     }
     if (is_under_way(trial) && trial->slot == slot && is_same(&trial->release, release)) {
         memcpy(trial->release.encoding, release->encoding, sizeof release->encoding);
+        trial->release.action = release->action;
         return true;
     }
     *trial = (sv_trial){ .state = SV_TRIAL_NOTIFIED, .slot = (uint8_t) slot, .release = *release };
@@ -161,7 +164,9 @@ bool sv_trial_given_up(sv_trial *trial) {
     }
     if (trial->state == SV_TRIAL_INSTALLED) {
         trial->state = SV_TRIAL_FAILED;
-        say(trial, "the boot loader did not start it");
+        if (trial->verdict != SV_TRIAL_UNHEALTHY) {
+            say(trial, "the boot loader did not start it");
+        }
     } else {
         trial->state = SV_TRIAL_ROLLED_BACK;
     }
@@ -177,11 +182,63 @@ bool sv_trial_fail(sv_trial *trial, const char *why) {
     return true;
 }
 
+bool sv_trial_withdrawn(sv_trial *trial, const char *why) {
+    if (trial->state != SV_TRIAL_INSTALLED) {
+        return false;
+    }
+    trial->state = SV_TRIAL_FAILED;
+    say(trial, why);
+    return true;
+}
+
 static void roll_back(sv_trial *trial, const char *why) {
     trial->state = SV_TRIAL_ROLLED_BACK;
     if (trial->why[0] == '\0') {
         say(trial, why);
     }
+}
+
+static void fail(sv_trial *trial, const char *why) {
+    trial->state = SV_TRIAL_FAILED;
+    say(trial, why);
+}
+
+/// Nobody knows whether it is what was armed: it cannot prove itself, for no fault of its own.
+/// True: that is settled.
+static bool settle_unknown(sv_trial *trial, const sv_boot_state *boot,
+                           const sv_trial_found *found) {
+    sv_boot_slot_state slot = (sv_boot_slot_state) boot->slots[trial->slot].state;
+    bool runs = found->running == trial->slot;
+    trial->blameless = true;
+    if (slot == SV_BOOT_SLOT_BAD) {
+        say(trial, found->why);
+        return false;
+    }
+    if (slot != SV_BOOT_SLOT_TRIAL) {
+        return false;
+    }
+    if (boot->slots[1 - trial->slot].state != SV_BOOT_SLOT_CONFIRMED) {
+        fail(trial, found->why); // and stays: there is nothing to go back to
+        return true;
+    }
+    trial->state = runs ? SV_TRIAL_TRIAL : SV_TRIAL_INSTALLED;
+    trial->verdict = SV_TRIAL_UNHEALTHY;
+    say(trial, found->why);
+    return true;
+}
+
+/// What was armed is not what lies there. True: that is settled.
+static bool settle_lies(sv_trial *trial, const sv_boot_state *boot, const sv_trial_found *found) {
+    switch (found->armed) {
+    case SV_TRIAL_LIES_ANOTHER:
+        fail(trial, found->why);
+        return true;
+    case SV_TRIAL_LIES_UNKNOWN:
+        return settle_unknown(trial, boot, found);
+    case SV_TRIAL_LIES_THERE:
+        break;
+    }
+    return false;
 }
 
 /// It was armed, as far as was noted or as the boot loader says.
@@ -208,8 +265,7 @@ static void settle_armed(sv_trial *trial, sv_boot_slot_state slot, unsigned trie
             running == trial->slot ? "the boot loader has forgotten that it is a trial" : "");
         return;
     }
-    trial->state = SV_TRIAL_FAILED;
-    say(trial, "the boot loader remembers something unknown of the slot");
+    fail(trial, "the boot loader remembers something unknown of the slot");
 }
 
 /// The running slot is on trial, and no update is about it.
@@ -219,48 +275,55 @@ static void adopt(sv_trial *trial, unsigned running, const sv_trial_release *the
     };
 }
 
-void sv_trial_settle(sv_trial *trial, const sv_boot_state *boot, unsigned running,
-                     const sv_trial_release *there) {
-    sv_boot_slot_state slot = trial->slot < SV_BOOT_SLOTS
-                                  ? (sv_boot_slot_state) boot->slots[trial->slot].state
-                                  : SV_BOOT_SLOT_BAD;
-    unsigned tries_left = trial->slot < SV_BOOT_SLOTS ? boot->slots[trial->slot].tries_left : 0;
-    trial->verdict = SV_TRIAL_NO_VERDICT;
-    switch ((sv_trial_state) trial->state) {
-    case SV_TRIAL_NOTIFIED:
-    case SV_TRIAL_DOWNLOADING:
-        if (running == trial->slot) {
+/// What the boot loader remembers of the slot that the update is for, and how many tries it has
+/// left.
+static sv_boot_slot slot_of(const sv_trial *trial, const sv_boot_state *boot) {
+    return trial->slot < SV_BOOT_SLOTS ? boot->slots[trial->slot]
+                                       : (sv_boot_slot){ .state = SV_BOOT_SLOT_BAD };
+}
+
+bool sv_trial_is_armed(const sv_trial *trial, const sv_boot_state *boot, unsigned running) {
+    bool may_be = trial->state == SV_TRIAL_VERIFIED
+                  && (slot_of(trial, boot).state != SV_BOOT_SLOT_IDLE || running == trial->slot);
+    return trial->slot < SV_BOOT_SLOTS
+           && (may_be || trial->state == SV_TRIAL_INSTALLED || trial->state == SV_TRIAL_TRIAL);
+}
+
+/// It was being written, or the old one is still to be started.
+static void settle_others(sv_trial *trial, sv_boot_slot_state slot, unsigned running) {
+    bool runs = running == trial->slot;
+    if (trial->state == SV_TRIAL_NOTIFIED || trial->state == SV_TRIAL_DOWNLOADING) {
+        if (runs) {
             (void) sv_trial_fail(trial, "the slot that was to be written is the one that runs");
         } else if (slot != SV_BOOT_SLOT_IDLE) {
             trial->state = SV_TRIAL_NOTIFIED;
         }
-        break;
-    case SV_TRIAL_VERIFIED:
-        if (slot == SV_BOOT_SLOT_IDLE && running != trial->slot) {
-            break;
-        }
-        settle_armed(trial, slot, tries_left, running);
-        break;
-    case SV_TRIAL_INSTALLED:
-    case SV_TRIAL_TRIAL:
-        settle_armed(trial, slot, tries_left, running);
-        break;
-    case SV_TRIAL_ROLLED_BACK:
-        if (slot == SV_BOOT_SLOT_BAD && running == trial->slot) {
-            trial->verdict = SV_TRIAL_UNHEALTHY;
-        }
-        break;
-    case SV_TRIAL_IDLE:
-    case SV_TRIAL_CONFIRMED:
-    case SV_TRIAL_FAILED:
-    case SV_TRIAL_STATE__COUNT:
-        break;
+    } else if (trial->state == SV_TRIAL_ROLLED_BACK && slot == SV_BOOT_SLOT_BAD && runs) {
+        trial->verdict = SV_TRIAL_UNHEALTHY;
     }
-    if (running < SV_BOOT_SLOTS && boot->slots[running].state == SV_BOOT_SLOT_TRIAL && there != NULL
-        && !(trial->state == SV_TRIAL_TRIAL && trial->slot == running)) {
-        adopt(trial, running, there);
+}
+
+void sv_trial_settle(sv_trial *trial, const sv_boot_state *boot, const sv_trial_found *found) {
+    const sv_boot_slot slot = slot_of(trial, boot);
+    const unsigned running = found->running;
+    bool judged = false;
+    trial->verdict = SV_TRIAL_NO_VERDICT;
+    trial->blameless = false;
+    if (!sv_trial_is_armed(trial, boot, running)) {
+        settle_others(trial, (sv_boot_slot_state) slot.state, running);
+    } else if (settle_lies(trial, boot, found)) {
+        if (found->armed == SV_TRIAL_LIES_ANOTHER) {
+            return;
+        }
+        judged = trial->verdict == SV_TRIAL_UNHEALTHY;
+    } else {
+        settle_armed(trial, (sv_boot_slot_state) slot.state, slot.tries_left, running);
     }
-    if (trial->state == SV_TRIAL_TRIAL
+    if (running < SV_BOOT_SLOTS && boot->slots[running].state == SV_BOOT_SLOT_TRIAL
+        && found->there != NULL && !(trial->state == SV_TRIAL_TRIAL && trial->slot == running)) {
+        adopt(trial, running, found->there);
+    }
+    if (!judged && trial->state == SV_TRIAL_TRIAL
         && boot->slots[1 - trial->slot].state != SV_BOOT_SLOT_CONFIRMED) {
         trial->verdict = SV_TRIAL_HEALTHY; // to give it up would leave nothing to start
     }

@@ -29,6 +29,8 @@ _Static_assert(sizeof(world) == 18, "compared byte by byte");
 
 static world *WORLDS;
 static size_t WORLD_COUNT;
+static size_t WENT_BACK; ///< by hand
+static size_t WRITTEN_OVER;
 static uint32_t *INDEX; ///< number of a world + 1, by hash
 
 static void release_number(unsigned counter, sv_trial_release *out) {
@@ -101,8 +103,9 @@ static void add(const world *w) {
     INDEX[at] = (uint32_t) WORLD_COUNT;
 }
 
-/// The power goes, or somebody restarts it: whatever was not noted is forgotten.
-static world started(world w) {
+/// The power goes, or somebody restarts it: whatever was not noted is forgotten. `says_nothing`:
+/// who keeps the slots does not know what lies in the one that was armed.
+static world started_and_told(world w, bool says_nothing) {
     sv_boot_choice choice;
     sv_trial trial;
     sv_trial_release there = { .counter = 0 };
@@ -113,9 +116,26 @@ static world started(world w) {
     release_number(w.content[w.running], &there);
     trial_of(&w, &trial);
     const sv_boot_state boot = boot_of(&w);
-    sv_trial_settle(&trial, &boot, w.running, &there);
+    const sv_trial_found found = {
+        .running = w.running,
+        .there = &there,
+        .armed = says_nothing                     ? SV_TRIAL_LIES_UNKNOWN
+                 : w.content[w.slot] == w.release ? SV_TRIAL_LIES_THERE
+                                                  : SV_TRIAL_LIES_ANOTHER,
+        .why = "another",
+    };
+    bool armed = sv_trial_is_armed(&trial, &boot, w.running);
+    sv_trial_settle(&trial, &boot, &found);
+    if (armed && found.armed == SV_TRIAL_LIES_ANOTHER) {
+        assert_int_equal(trial.state, SV_TRIAL_FAILED);
+        sv_trial_settle(&trial, &boot, &found);
+    }
     note(&w, &trial);
     return w;
+}
+
+static world started(world w) {
+    return started_and_told(w, false);
 }
 
 /// Always: a confirmed slot that can be started, and never two truths. [slot-8]
@@ -237,6 +257,91 @@ static void offer(const world *w, unsigned release) {
     }
 }
 
+/// Somebody does not want any more what is armed: released first, then noted.
+static void withdraw(const world *w) {
+    world after = *w;
+    sv_trial trial;
+    trial_of(w, &trial);
+    if (trial.state != SV_TRIAL_INSTALLED || w->running == w->slot) {
+        return;
+    }
+    assert_true(do_act(&after, SV_TRIAL_RELEASE, true));
+    world cut = started(after);
+    add(&cut);
+    assert_true(sv_trial_withdrawn(&trial, "not wanted"));
+    note(&after, &trial);
+    add(&after);
+    world next = started(after);
+    assert_int_equal(next.state, SV_TRIAL_FAILED);
+    assert_int_not_equal(next.running, w->slot);
+}
+
+/// Nobody may bring another update while one is on trial; and one that was rolled back is taken
+/// again only when it is forgiven, which is to offer it.
+static void offer_on_trial(const world *w) {
+    for (unsigned i = 0; w->state == SV_TRIAL_TRIAL && i < SV_BOOT_SLOTS * NEWEST; i++) {
+        sv_trial trial;
+        sv_trial_release offered = { .counter = 0 };
+        trial_of(w, &trial);
+        const sv_trial before = trial;
+        release_number(OLD + i / SV_BOOT_SLOTS, &offered);
+        assert_false(sv_trial_offer(&trial, &offered, i % SV_BOOT_SLOTS));
+        assert_memory_equal(&trial, &before, sizeof trial);
+    }
+}
+
+/// The release in the other slot is wanted again, by hand: armed, and nothing is noted of it
+/// (apps/updater/back.c). On trial it is the verdict.
+static void go_back(const world *w) {
+    world after = *w;
+    unsigned other = 1U - w->running;
+    bool under_way = w->state >= SV_TRIAL_NOTIFIED && w->state <= SV_TRIAL_TRIAL;
+    if (under_way || w->boot[other] != SV_BOOT_SLOT_CONFIRMED || w->content[other] < w->counter
+        || w->running != w->primary) {
+        return;
+    }
+    sv_boot_state boot = boot_of(&after);
+    assert_true(sv_boot_arm(&boot, other, SV_TRIAL_TRIES));
+    remember(&after, &boot);
+    add(&after);
+    world next = started(after);
+    assert_int_equal(next.running, other);
+    assert_int_equal(next.state, SV_TRIAL_TRIAL);
+    add(&next);
+    WENT_BACK++;
+}
+
+/// Somebody else writes over what is armed, or half of it, before it was started. [slot-43]
+static void write_over(const world *w) {
+    for (unsigned other = NOTHING; other <= NEWEST; other++) {
+        world after = *w;
+        if (w->state != SV_TRIAL_INSTALLED || w->running == w->slot || other == w->release) {
+            continue;
+        }
+        after.content[w->slot] = (uint8_t) other;
+        world next = started(after);
+        assert_true(next.state == SV_TRIAL_FAILED || next.release == other);
+        assert_int_not_equal(next.state, SV_TRIAL_CONFIRMED);
+        add(&next);
+        WRITTEN_OVER++;
+    }
+}
+
+/// Who keeps the slots does not know what was armed: it is gone back from. [slot-43]
+static void be_told_nothing(const world *w) {
+    const sv_boot_state boot = boot_of(w);
+    sv_trial trial;
+    trial_of(w, &trial);
+    if (!sv_trial_is_armed(&trial, &boot, w->running) || w->content[w->slot] != w->release) {
+        return;
+    }
+    world next = started_and_told(*w, true);
+    bool stays = next.running == w->slot && next.boot[w->slot] == SV_BOOT_SLOT_CONFIRMED;
+    assert_true(stays || next_of(&next) != SV_TRIAL_ASK_HEALTH);
+    assert_int_not_equal(next_of(&next), SV_TRIAL_CONFIRM);
+    add(&next);
+}
+
 /// Everything that may come next.
 static void expand(const world *from) {
     const world w = *from;
@@ -245,6 +350,11 @@ static void expand(const world *from) {
     for (unsigned release = OLD; release <= NEWEST; release++) {
         offer(&w, release);
     }
+    withdraw(&w);
+    write_over(&w);
+    be_told_nothing(&w);
+    offer_on_trial(&w);
+    go_back(&w);
     sv_trial_act act = next_of(&w);
     for (unsigned i = 0; act != SV_TRIAL_WAIT && i < 2; i++) {
         world after = w;
@@ -298,7 +408,7 @@ from_every_state_and_after_every_cut_something_confirmed_starts(void **state) { 
         expand(&WORLDS[i]);
     }
     print_message("%zu states\n", WORLD_COUNT);
-    assert_true(WORLD_COUNT > 1000);
+    assert_true(WORLD_COUNT > 1000 && WENT_BACK > 10 && WRITTEN_OVER > 10);
     free(WORLDS);
     free(INDEX);
 }
@@ -347,7 +457,7 @@ static void a_boot_loader_that_never_starts_it_is_not_asked_for_ever(void **stat
                                             { SV_BOOT_SLOT_TRIAL, 3 } } };
     for (unsigned i = 0; i < SV_TRIAL_REBOOTS_MAX; i++) {
         assert_true(sv_trial_rebooting(&trial));
-        sv_trial_settle(&trial, &boot, 0, NULL);
+        sv_trial_settle(&trial, &boot, &(sv_trial_found){ .running = 0 });
     }
     assert_int_equal(sv_trial_next(&trial), SV_TRIAL_GIVE_UP);
     assert_true(sv_trial_given_up(&trial));

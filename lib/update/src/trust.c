@@ -207,3 +207,7 @@ sv_err sv_trust_refresh(sv_trust *trust, sv_why *why) {
     sv_tuf_voucher by = sv_tuf_root_names(trust->root, SV_TUF_TARGETS);
     return sv_trust_targets(trust, "targets", &by, &trust->targets, why);
 }
+
+const sv_tuf_metadata *sv_trust_targets_file(const sv_trust *trust) {
+    return trust->targets;
+}

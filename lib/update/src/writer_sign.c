@@ -46,25 +46,34 @@ static sv_err close_document(sv_json_out *out, const sv_tuf_metadata *metadata, 
     return sv_tuf_read(sv_textbuf_text(out->buf), metadata->type, &read, why);
 }
 
-sv_err sv_tuf_sign(sv_text document, sv_tuf_type type, struct evp_pkey_st *key, sv_textbuf *out,
-                   sv_why *why) {
+sv_err sv_tuf_sign_as(sv_text document, sv_tuf_type type, const char *keyid,
+                      sv_tuf_signature_of *sign, void *arg, sv_textbuf *out, sv_why *why) {
     SV_DEFER(sv_tuf_drop) sv_tuf_metadata *metadata = NULL;
     SV_DEFER(sv_textbuf_drop) sv_textbuf form = SV_TEXTBUF_HEAP(FORM_MAX);
     char hex[HEX_MAX];
     sv_textbuf signature = SV_TEXTBUF(hex);
-    sv_tuf_public who;
     SV_TRY(sv_tuf_read(document, type, &metadata, why));
-    SV_TRY(sv_tuf_public_of(key, &who, why));
     SV_TRY(sv_canonical_add(metadata->content, &form, why));
-    SV_TRY(sv_signing_add(key, sv_textbuf_text(&form), &signature, why));
+    SV_TRY(sign(arg, sv_textbuf_text(&form), &signature, why));
     sv_json_out json = SV_JSON_OUT(out);
     open_document(&json);
-    put_others(&json, sv_json_get(metadata->document, "signatures"), sv_text_of(who.id));
+    put_others(&json, sv_json_get(metadata->document, "signatures"), sv_text_of(keyid));
     sv_json_open_object(&json);
-    sv_json_add_str(&json, "keyid", who.id);
+    sv_json_add_str(&json, "keyid", keyid);
     sv_json_add_text(&json, "sig", sv_textbuf_text(&signature));
     sv_json_close_object(&json);
     return close_document(&json, metadata, why);
+}
+
+static sv_err sign_with_key(void *key, sv_text message, sv_textbuf *hex, sv_why *why) {
+    return sv_signing_add(key, message, hex, why);
+}
+
+sv_err sv_tuf_sign(sv_text document, sv_tuf_type type, struct evp_pkey_st *key, sv_textbuf *out,
+                   sv_why *why) {
+    sv_tuf_public who;
+    SV_TRY(sv_tuf_public_of(key, &who, why));
+    return sv_tuf_sign_as(document, type, who.id, sign_with_key, key, out, why);
 }
 
 static sv_err check_same(const sv_tuf_metadata *left, const sv_tuf_metadata *right, sv_why *why) {

@@ -15,6 +15,9 @@ SV_NOT_NULL void *sv_mem_array(size_t count, size_t item_bytes);
 SV_NOT_NULL void *sv_mem_resize(void *old, size_t bytes);
 /// A NUL-terminated copy of `len` bytes.
 SV_NOT_NULL char *sv_mem_copy_str(const char *at, size_t len);
+/// From here on what is freed goes back to the system, large pieces at once: for a program that
+/// shares a small machine with others. It costs a system call for each of these.
+void sv_mem_frugal(void);
 /// For SV_DEFER on any pointer variable.
 void sv_mem_drop(void *pointer_variable);
 

@@ -7,6 +7,7 @@
 
 #include <crypto/issue.h>
 #include <model/audit.h>
+#include <model/direct.h>
 #include <model/standing.h>
 
 enum {
@@ -24,9 +25,12 @@ typedef enum sv_signer_verb {
     SV_SIGNER_STANDING,  ///< the answer is the signature over the head
     SV_SIGNER_CRL_BEGIN, ///< forgets what this connection gave before; no bytes in the answer
     SV_SIGNER_CRL_RECORDS,
-    SV_SIGNER_CRL_END,  ///< the answer is the CRL's first part (DER)
-    SV_SIGNER_CRL_PART, ///< the answer is the part from `offset` on
-    SV_SIGNER_AUDIT,    ///< the answer is the domain, a line feed and the signature
+    SV_SIGNER_CRL_END,       ///< the answer is the CRL's first part (DER)
+    SV_SIGNER_CRL_PART,      ///< the answer is the part from `offset` on
+    SV_SIGNER_AUDIT,         ///< the answer is the domain, a line feed and the signature
+    SV_SIGNER_DIRECT,        ///< the answer is three signatures, in hexadecimal, a line each
+    SV_SIGNER_DIRECTOR_ROOT, ///< the answer is the director's root of version `offset`
+    SV_SIGNER_VERB__END
 } sv_signer_verb;
 
 /// What both packets begin with.
@@ -66,8 +70,9 @@ typedef struct sv_signer_request {
             uint64_t count;
             sv_signer_record at[SV_SIGNER_RECORDS_MAX];
         } records;
-        uint64_t offset; ///< of SV_SIGNER_CRL_PART
+        uint64_t offset; ///< of SV_SIGNER_CRL_PART; the version of SV_SIGNER_DIRECTOR_ROOT
         sv_signer_statement audit;
+        sv_direct direct;
     };
 } sv_signer_request;
 

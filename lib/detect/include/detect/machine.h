@@ -9,8 +9,8 @@
 //
 // There is no clock in here: a block is a fortieth of the rows learnt from, and every constant of
 // time is counted in blocks, so a machine that is sampled twice as often and learnt from over the
-// same time is judged alike. No I/O, no heap; the state is this struct, and a row is judged from
-// the rows before it alone.
+// same time is judged alike. No I/O, no heap; the state is one block of memory, as large as the
+// sensors need and the caller's, and a row is judged from the rows before it alone.
 #ifndef SV_DETECT_MACHINE_H
 #define SV_DETECT_MACHINE_H
 
@@ -26,39 +26,20 @@ enum {
     SV_MACHINE_TRAIN_ROWS_MIN = 2 * SV_MACHINE_BLOCKS,
     SV_MACHINE_TRAIN_ROWS_MAX = 10000000,
     SV_MACHINE_PAIRS_MAX = SV_MACHINE_SENSORS_MAX * (SV_MACHINE_SENSORS_MAX + 1) / 2,
+    SV_MACHINE_BYTES_MAX = 65 * 1024, ///< of one with the most sensors
     SV_MACHINE_SAVE_BYTES_MAX = 64 * 1024,
 };
 
 /// The score at which a row counts as unusual.
 #define SV_MACHINE_ALARM_SCORE 0.5
 
-/// One sensor, in units of its own noise where nothing else is said.
-typedef struct sv_machine_sensor {
-    double centre, scale;   ///< in the sensor's unit; scale 0: was not there to be learnt
-    double drift, noise;    ///< variance that a row adds to the level, and that a row has
-    double level, doubt;    ///< what is usual now, and its variance
-    double smooth, quick;   ///< the value, smoothed over one block and over half of one
-    double deviation, peak; ///< how far off, in standard deviations, and at most of late
-    double base, settled;   ///< the mean since the last change point, and the rows of this sensor
-} sv_machine_sensor;
-
-/// A block that is being filled: rows, mean and squares about it.
-typedef struct sv_machine_block {
-    double rows, mean, squares;
-} sv_machine_block;
-
+/// Its bytes may be copied elsewhere.
 typedef struct sv_machine_detector {
     uint32_t sensors, block_rows;
     uint64_t rows; ///< taken so far
     uint32_t over, under;
     bool anomaly;
-    sv_machine_sensor sensor[SV_MACHINE_SENSORS_MAX];
-    double factor[SV_MACHINE_PAIRS_MAX];
-    double share[SV_MACHINE_SENSORS_MAX];
-    // While learning:
-    sv_machine_block filling[SV_MACHINE_SENSORS_MAX];
-    double mean[SV_MACHINE_SENSORS_MAX][SV_MACHINE_BLOCKS];   ///< not-a-number: no rows
-    double spread[SV_MACHINE_SENSORS_MAX][SV_MACHINE_BLOCKS]; ///< standard deviation
+    double room[]; ///< machine_room.h
 } sv_machine_detector;
 
 typedef struct sv_machine_verdict {
@@ -69,8 +50,15 @@ typedef struct sv_machine_verdict {
     size_t top; ///< the sensor with the largest share of the score
 } sv_machine_verdict;
 
+/// What a detector of so many sensors, at most SV_MACHINE_SENSORS_MAX, takes while it learns: 3.1
+/// KiB for 4 of them.
+size_t sv_machine_detector_bytes(size_t sensors);
+/// And once it has learnt: what lies behind is not looked at any more. 0.5 KiB for 4 sensors.
+size_t sv_machine_detector_learnt_bytes(size_t sensors);
+bool sv_machine_detector_has_learnt(const sv_machine_detector *d);
+
 /// Begin to learn from `train_rows` rows, rounded down to whole blocks. SV_ERR_INVALID for no
-/// sensors, too many of them, or a number of rows out of bounds.
+/// sensors, too many of them, or a number of rows out of bounds. `d` has sv_machine_detector_bytes.
 sv_err sv_machine_detector_start(sv_machine_detector *d, size_t sensors, uint64_t train_rows,
                                  sv_why *why);
 
@@ -93,8 +81,9 @@ void sv_machine_detector_accept(sv_machine_detector *d);
 size_t sv_machine_detector_save(const sv_machine_detector *d, uint8_t *room, size_t room_bytes);
 
 /// Goes on where save left off, with the same verdicts. SV_ERR_INVALID, and `d` untouched, for
-/// bytes that were cut, have changed or come from another version.
-sv_err sv_machine_detector_load(sv_machine_detector *d, const uint8_t *bytes, size_t len,
-                                sv_why *why);
+/// bytes that were cut, have changed or come from another version, and for more sensors than those
+/// that `d` has the bytes for, which is all of `d_bytes`.
+sv_err sv_machine_detector_load(sv_machine_detector *d, size_t d_bytes, const uint8_t *bytes,
+                                size_t len, sv_why *why);
 
 #endif

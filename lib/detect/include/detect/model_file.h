@@ -51,6 +51,7 @@ typedef struct sv_model {
     sv_text class_name[SV_MODEL_CLASSES_MAX];
     float slope, shift; ///< of two classes: logit = slope * sum + shift; of more: slope alone
     float threshold;    ///< of two classes: a probability above it is the second
+    float within;       ///< of classes of lives: what comes true in so many rows, from 1; else 0
 } sv_model;
 
 /// The shares of machines, ascending, that a knot's offsets stand for; the second and the last but
@@ -76,6 +77,12 @@ void sv_model_remaining(const sv_model *model, const float *features, sv_remaini
 void sv_model_remaining_at(const sv_model *model, double estimate, sv_remaining *out);
 /// How probable a failure within so many rows is.
 double sv_remaining_fails_within(const sv_remaining *remaining, double rows);
+
+/// The class that stands for nothing being wrong: of two the first, of more the one that is called
+/// so (healthy, normal, ok, good, fine, none, no, false); model->classes where none is.
+unsigned sv_model_fine_class(const sv_model *model);
+/// Is a class of this name nothing to worry about?
+bool sv_model_is_fine_name(sv_text name);
 
 /// Of each class, together 1; returns the place of the class to name (SV_MODEL_CLASS). [model-6]
 unsigned sv_model_classify(const sv_model *model, const float *features,

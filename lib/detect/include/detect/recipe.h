@@ -77,6 +77,9 @@ typedef struct sv_wear {
 /// life goes on with the sensor's last. [model-3]
 void sv_recipe_push(const sv_recipe *recipe, sv_wear *wear, const double *row, float *features);
 
+/// What the features of a life would be if this sensor still were as in the machine's first rows.
+void sv_wear_as_first(const sv_wear *wear, size_t sensor, float *features);
+
 /// The state as bytes, little-endian and with a version, and back: what follows is the same to the
 /// last bit. [model-4]
 void sv_wear_save(const sv_wear *wear, const sv_recipe *recipe, sv_textbuf *out);

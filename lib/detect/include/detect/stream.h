@@ -9,27 +9,19 @@
 #define SV_DETECT_STREAM_H
 
 #include <base/text.h>
+#include <detect/aim.h>
 
 enum {
     SV_STREAM_DETECTOR_BYTES_MAX = 1024, ///< what a stream costs in memory
     SV_STREAM_PLACES = 48,               ///< places that are remembered
     SV_STREAM_SIGHTS = 5,                ///< numbers that make a place: the value, four means
     SV_STREAM_HOURS = 24,
+    SV_STREAM_MODES = 8,      ///< levels at which it stays, and which it leaves by jumps
     SV_STREAM_PAST = 8,       ///< earlier episodes that a new one is held against
     SV_STREAM_LEARN_MIN = 50, ///< readings before the first score
     SV_STREAM_REASON_MAX = 160,
-    SV_STREAM_SAVE_BYTES_MAX = 1024,
+    SV_STREAM_SAVE_BYTES_MAX = 1040,
 };
-
-typedef enum sv_sensitivity {
-    SV_SENSITIVITY_NORMAL,
-    SV_SENSITIVITY_LOW,
-    SV_SENSITIVITY_HIGH,
-    SV_SENSITIVITY__COUNT
-} sv_sensitivity;
-
-/// `low`, `normal` or `high`.
-bool sv_sensitivity_parse(sv_text text, sv_sensitivity *out);
 
 /// The strongest reason for a score.
 typedef enum sv_stream_cause {
@@ -54,12 +46,14 @@ typedef struct sv_stream_detector {
     int64_t at_us;                     ///< the last reading
     double age_us;                     ///< between the first reading and the last
     double told_us;                    ///< the age at which the open episode began
-    float interval_us;                 ///< between readings, as is usual
+    double bar_shift;  ///< of the novelty that an alert needs, by the logarithm, where it is found
+    float interval_us; ///< between readings, as is usual
     float value, centre, spread;       ///< the last value; where values lie, and how far from there
     float means[SV_STREAM_SIGHTS - 1]; ///< over ever longer parts of the age
     float step, step_now;              ///< between neighbours: as is usual, and lately
     float off_hour;                    ///< from what is usual at the hour
     sv_stream_record value_record, hour_record, level_record, noise_record;
+    float level_beyond, noise_beyond; ///< how far beyond their records both have gone of late
     float envelope, envelope_mean, envelope_spread; ///< of the distance to the nearest place
     float same_us, same_record_us;                  ///< how long the value has not changed
     float peak;                                     ///< score of the open episode; 0: none is open
@@ -70,13 +64,18 @@ typedef struct sv_stream_detector {
     float alert_middle, alert_half; ///< of the band; SV_STREAM_HOUR_UNSEEN: the hour's mean
     sv_stream_record alert_noise;
     float alert_share;
-    float hours[SV_STREAM_HOURS];    ///< SV_STREAM_HOUR_UNSEEN: not seen yet
-    float weights[SV_STREAM_PLACES]; ///< how often, lately, each place was seen
+    // The modes, the one that was left last first; where it stays now.
+    sv_stream_record modes[SV_STREAM_MODES], stay;
+    float stay_mean, stay_off, stay_us; ///< of the last while; how far from there; for how long
+    float hours[SV_STREAM_HOURS];       ///< SV_STREAM_HOUR_UNSEEN: not seen yet
+    float weight_unit;                  ///< what a sight counts now; earlier ones counted less
+    uint16_t weights[SV_STREAM_PLACES]; ///< how often each place was seen: upper half of a float
     int16_t places[SV_STREAM_SIGHTS][SV_STREAM_PLACES];
     int16_t odd_place[SV_STREAM_SIGHTS]; ///< where the open or last episode was
-    uint8_t place_count, past_count;
+    uint8_t place_count, past_count, mode_count;
     bool alerted; ///< an alert is open
     bool has_episode;
+    bool at_mode;  ///< it has come to one that it knows
     uint32_t seen; ///< readings, at most UINT32_MAX
 } sv_stream_detector;
 
@@ -95,8 +94,8 @@ void sv_stream_detector_begin(sv_stream_detector *detector);
 
 /// Judge a reading, then learn from it. A value that is not finite is judged 0 and teaches nothing;
 /// a time before the last counts as the same moment.
-void sv_stream_detector_take(sv_stream_detector *detector, int64_t at_us, double value,
-                             sv_sensitivity sensitivity, sv_stream_verdict *out);
+void sv_stream_detector_take(sv_stream_detector *detector, int64_t at_us, double value, sv_aim aim,
+                             sv_stream_verdict *out);
 
 /// A person says that the open episode, or the last one, was normal: its place is remembered as if
 /// it had been seen often, and weaker episodes count for less. False: there has been none.

@@ -23,6 +23,8 @@ typedef struct sv_training_set {
     uint16_t settings; ///< so many of them, the first
     uint8_t classes;   ///< from 2 for SV_MODEL_CLASS
     double cap;        ///< SV_MODEL_RUL: more than so many rows left is as good as new; from 1
+    uint32_t within;   ///< SV_MODEL_CLASS: what comes true in so many rows of a life; 0: rows
+                       ///< stand for themselves
     sv_text source;    ///< `key: value` lines for the card: files, hashes
     sv_text group;     ///< the column that named the machine
     sv_model_column column[SV_RECIPE_COLUMNS_MAX];

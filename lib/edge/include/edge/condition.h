@@ -35,11 +35,10 @@ typedef struct sv_condition {
     int64_t worse_since_us;  ///< INT64_MIN: not at the critical level
     int64_t opened_us;    ///< by the clock that ticks; the owner's to set when an alert is raised
     int64_t flap_from_us; ///< start of the stretch in which `raises` were counted
+    double value;         ///< the last one that was wrong, for what is said about it
+    int64_t told_us;      ///< the owner's, while open: when somebody was last told
     unsigned raises;
-    double value; ///< the last one that was wrong, for what is said about it
-    // The owner's, while open:
-    char alert_id[SV_ALERT_ID_MAX + 1];
-    int64_t told_us; ///< when somebody was last told
+    char alert_id[SV_ALERT_ID_MAX + 1]; ///< the owner's, while open
 } sv_condition;
 
 /// What a reading, or its absence, says about a cause. `broken` and `kept` both false: between the

@@ -9,10 +9,11 @@
 #include <base/err.h>
 #include <codec/config.h>
 #include <edge/condition.h>
+#include <edge/members.h>
 
 enum {
-    SV_GROUPS_MAX = 64,     ///< of a file
-    SV_PATTERNS_MAX = 1024, ///< members with a `*` in them, of all groups
+    SV_RULES_GROUPS_MAX = 64, ///< of a file
+    SV_PATTERNS_MAX = 1024,   ///< members with a `*` in them, of all groups
     SV_MUTES_MAX = 64,
 };
 
@@ -71,7 +72,8 @@ const char *sv_detection_name(sv_detection detection); ///< "off", "low", "norma
 
 typedef struct sv_detect {
     sv_detection level;
-    int64_t learn_us; ///< of the stream's time: nothing is raised before; default 1 day
+    int64_t learn_us;       ///< of the stream's time: nothing is raised before; default 1 day
+    double alerts_per_week; ///< what a stream shall raise about; 0: as the level has it
 } sv_detect;
 
 /// What holds for one stream.
@@ -100,6 +102,13 @@ sv_rules *sv_rules_default(void);
 /// One more owner, who drops them as well; all owners are of one thread. Others may only read.
 sv_rules *sv_rules_share(sv_rules *rules);
 void sv_rules_drop(sv_rules **rules);
+
+/// The fleet server's groups that the file names, `canary: {group: pilots}`: those whose members
+/// somebody has to say. Each once, in the order of the file. [edge-20]
+size_t sv_rules_fleet_groups(const sv_rules *rules, sv_member_group out[SV_MEMBERS_GROUPS_MAX]);
+/// The same rules, with these in the fleet server's groups; without, nobody is in them. Both are
+/// shared: the caller's stay the caller's, and what stands on the rules stands on the new ones too.
+sv_rules *sv_rules_with(sv_rules *rules, sv_members *members);
 
 void sv_rules_for(const sv_rules *rules, sv_text device_id, sv_text sensor, sv_stream_rules *out);
 /// The mutes that are in force at `at_us`, a bit each: a stream is quiet when one of its own is

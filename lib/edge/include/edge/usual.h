@@ -17,13 +17,19 @@ typedef struct sv_usual {
 sv_usual *sv_usual_new(void);
 void sv_usual_drop(sv_usual **usual);
 
-/// Judge a reading, then learn from it. `detection` is not OFF.
-void sv_usual_take(sv_usual *usual, sv_detection detection, double value, int64_t at_us);
+/// As a detector understands it.
+sv_aim sv_usual_aim(const sv_detect *rule);
+
+/// Judge a reading, then learn from it. The level is not OFF.
+void sv_usual_take(sv_usual *usual, const sv_detect *rule, double value, int64_t at_us);
 
 /// 0 to 100: how unusual a verdict finds its reading, whether or not that is news.
 double sv_usual_score(const sv_stream_verdict *verdict);
 /// The score of the alert.
 double sv_usual_alert_score(const sv_usual *usual);
+
+/// `info` below 60, `critical` from 98 on.
+sv_severity sv_usual_severity(double score);
 
 /// Why the alert was raised, as a sentence: "Stuck at 0 for 14 min".
 void sv_usual_add_reason(sv_textbuf *out, const sv_usual *usual);

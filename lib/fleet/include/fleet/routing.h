@@ -33,6 +33,7 @@ typedef struct sv_names {
 typedef struct sv_route {
     char name[SV_ID_ROOM];
     sv_patterns sites, devices, types; ///< types of machine
+    sv_patterns groups;                ///< whole names
     unsigned alerts;                   ///< a bit per sv_alert_type; 0: every one
     sv_severity least;
     unsigned days; ///< a bit per weekday, Monday is 1; 0: every one
@@ -49,6 +50,8 @@ typedef struct sv_route {
 /// What routes look at.
 typedef struct sv_route_case {
     sv_text site, device, type; ///< `type` of the machine, may be empty
+    bool (*is_in)(const struct sv_route_case *what, sv_text group); ///< NULL: it is in no group
+    void *of;                                                       ///< for `is_in`
     sv_alert_type alert;
     sv_severity severity;
 } sv_route_case;
@@ -62,6 +65,9 @@ bool sv_hours_hold(const sv_hours *hours, unsigned days, const sv_zone *zone, in
 /// The first moment from `at_us` on that is outside of them; `at_us` itself when it is. For hours
 /// that are not the whole day.
 int64_t sv_hours_end_us(const sv_hours *hours, const sv_zone *zone, int64_t at_us);
+/// The first moment from `at_us` on that is within them, on one of those days. INT64_MAX: none is
+/// within three weeks, for the clock jumps over them.
+int64_t sv_hours_begin_us(const sv_hours *hours, unsigned days, const sv_zone *zone, int64_t at_us);
 
 /// [notify-3]
 bool sv_route_fits(const sv_route *route, const sv_route_case *what, int64_t now_us);

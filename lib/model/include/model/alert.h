@@ -39,6 +39,12 @@ const char *sv_alert_event_name(sv_alert_event event); ///< "raised"; NULL for n
 
 enum { SV_ALERT_ID_MAX = 32, SV_ALERT_MESSAGE_MAX = 256, SV_ALERT_BYTES_MAX = 4096 };
 
+/// The rule of an ANOMALY alert about a device's sensors together; no rule of a person is called
+/// so.
+#define SV_RULE_TOGETHER "unusual-together"
+/// So of a FAILURE alert of a model.
+#define SV_RULE_REMAINING "remaining-life"
+
 /// Owns its texts: alerts outlive the message that raised them.
 typedef struct sv_alert {
     char id[SV_ALERT_ID_MAX + 1]; ///< 32 hexadecimal digits

@@ -47,7 +47,8 @@ typedef struct sv_http_errand {
     size_t field_count;
     sv_text body;
     sv_http_part
-        *part; ///< with the `arg` of done, which then gets no body; NULL: the whole at once
+        *part;       ///< with the `arg` of done, which then gets no body; NULL: the whole at once
+    int part_status; ///< the one answer whose body comes in parts; 0: each of 200 to 299
 } sv_http_errand;
 
 /// Called once per request, on the loop's thread.
@@ -66,9 +67,11 @@ sv_err sv_http_client_ask(sv_http_client *client, const sv_http_errand *errand, 
 sv_err sv_http_client_send(sv_http_client *client, const char *method, const char *path,
                            const char *authorization, const char *content_type, sv_text body,
                            sv_http_done *done, void *arg);
-/// From now on bodies of at least `from_bytes` go compressed (Content-Encoding: zstd); for servers
-/// that are known to take them.
-void sv_http_client_compress(sv_http_client *client, size_t from_bytes);
+/// From now on bodies of at least `from_bytes` go compressed (Content-Encoding: zstd) by
+/// `compress`, which is sv_compress and named by the caller, so that who never compresses does not
+/// load zstd; for servers that are known to take them.
+void sv_http_client_compress(sv_http_client *client, size_t from_bytes,
+                             sv_err (*compress)(sv_text plain, sv_textbuf *out));
 /// From now on connections are made to public addresses alone (sv_conn_open_public).
 void sv_http_client_public_only(sv_http_client *client);
 /// From now on an answer's body has at most `bytes`, SV_HTTP_REPLY_MAX at the beginning; a larger

@@ -22,6 +22,7 @@ enum {
 typedef struct sv_http_server sv_http_server;
 typedef struct sv_http_request sv_http_request;
 typedef struct sv_http_events sv_http_events;
+typedef struct sv_http_flow sv_http_flow;
 
 /// Must reply, start an event stream, or keep the request and reply later; once. A kept request
 /// stays valid until it is answered, whatever becomes of its connection or the server.
@@ -97,6 +98,9 @@ const sv_newcomer *sv_http_newcomer(const sv_http_request *request);
 /// SV_ERR_NOT_FOUND without one, or when the connection has gone.
 sv_err sv_http_certificate(const sv_http_request *request, sv_textbuf *der);
 
+/// Nobody hears the answer any more: its connection has gone.
+bool sv_http_is_gone(const sv_http_request *request);
+
 /// A Content-Length set here stands in the answer to a HEAD; otherwise the body's own does.
 void sv_http_reply_header(sv_http_request *request, const char *name, const char *value);
 /// `body` is copied. Adds X-Content-Type-Options: nosniff and Content-Length always, and a
@@ -105,6 +109,25 @@ void sv_http_reply(sv_http_request *request, int status, const char *content_typ
 /// RFC 9457: {"type":"about:blank","title","status","detail"}.
 SV_PRINTF(4, 5)
 void sv_http_problem(sv_http_request *request, int status, const char *title, const char *fmt, ...);
+
+typedef struct sv_http_flow_calls {
+    void (*empty)(void *arg);  ///< all that was added has left: time for more
+    void (*closed)(void *arg); ///< the client has gone, or read too slowly; once
+} sv_http_flow_calls;
+
+/// Answer with exactly `bytes` (one at least), which come piece by piece, so that no answer has to
+/// be in memory whole. Not for a HEAD. The flow is empty at first; `empty` is called when it is so
+/// again, as long as bytes are due, `closed` when nobody hears them any more (not after
+/// sv_http_flow_end; in the next turn of the loop when the request was gone before). The owner ends
+/// the flow then, there or later.
+sv_http_flow *sv_http_flow_start(sv_http_request *request, int status, const char *content_type,
+                                 uint64_t bytes, const sv_http_flow_calls *calls, void *arg);
+/// The next piece, which is copied; what is more than `bytes` in all is left out. Once it is empty:
+/// one piece at a time is what a client that reads slowly costs.
+void sv_http_flow_add(sv_http_flow *flow, sv_text piece);
+/// When all is added the connection stays for the next request; else it is closed, so that the
+/// client sees that it has not got the whole.
+void sv_http_flow_end(sv_http_flow **flow);
 
 /// Answer with an event stream. `closed` is called once when the client has gone or the server was
 /// dropped (not after sv_http_events_drop); the owner drops the stream then as well, there or

@@ -36,6 +36,10 @@ sv_err sv_twin_read(const sv_twin *twin, uint8_t *out, sv_why *why);
 /// made when there is none, and made good when no copy is one.
 sv_err sv_twin_write(const sv_twin *twin, const uint8_t *payload, sv_why *why);
 
+/// What one who was killed has written is on the medium when this returns, name included; no file
+/// is fine.
+sv_err sv_twin_flush(const sv_twin *twin, sv_why *why);
+
 /// The sequence of a copy, 0 when it is none; `payload` gets `bytes`. NULL: not wanted.
 uint64_t sv_twin_copy_read(const uint8_t copy[SV_TWIN_COPY_BYTES], const char *kind, size_t bytes,
                            uint8_t *payload);

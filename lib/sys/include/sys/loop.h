@@ -46,6 +46,8 @@ sv_err sv_loop_on_signal(sv_loop *loop, int signo, sv_loop_fn *fn, void *arg, sv
 /// Call `fn` whenever `fd` can be read; the owner keeps the descriptor open until sv_watch_drop.
 typedef struct sv_watch sv_watch;
 sv_watch *sv_watch_readable(sv_loop *loop, int fd, sv_loop_fn *fn, void *arg);
+/// The same whenever it can be written to; to be dropped as soon as there is nothing to write.
+sv_watch *sv_watch_writable(sv_loop *loop, int fd, sv_loop_fn *fn, void *arg);
 void sv_watch_drop(sv_watch **watch);
 
 #endif

@@ -41,6 +41,9 @@ typedef enum sv_sandbox_kind {
     SV_SANDBOX_SOCKETS = 2, ///< new sockets that connect: unix, IPv4, IPv6; no raw ones
     SV_SANDBOX_THREADS = 4, ///< of this process; never another process
     SV_SANDBOX_HANGUP = 8,  ///< SIGHUP to another process of the same user; no other signal
+    /// Start the machine again, and let go of what was read from a block device; a program with
+    /// the rights to do so keeps them.
+    SV_SANDBOX_MACHINE = 16,
 } sv_sandbox_kind;
 
 typedef struct sv_sandbox {

@@ -86,6 +86,10 @@ const sv_image_index *sv_image_reader_index(const sv_image_reader *reader);
 sv_err sv_image_chunk_open(sv_image_reader *reader, uint64_t chunk, sv_text stored, uint8_t *out,
                            size_t *bytes, sv_why *why);
 
+/// Are these bytes what the stored chunk stands for? Of a reader of the raw encoding alone: what
+/// lies in a slot after a cut is judged by it, and need not be fetched again. [image-16]
+bool sv_image_chunk_is(sv_image_reader *raw, uint64_t chunk, sv_text bytes);
+
 /// What to fetch next.
 typedef struct sv_image_plan {
     const sv_image_index *index;

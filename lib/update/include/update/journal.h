@@ -18,6 +18,7 @@ typedef struct sv_journal_report {
     uint8_t state;   ///< sv_trial_state
     uint8_t slot;
     uint32_t counter;
+    uint32_t action; ///< of the fleet server, whose attempt it tells of; 0: none that is known
     uint8_t digest[SV_BOOT_DIGEST_BYTES];
     char version[SV_BOOT_NAME_ROOM];
     char why[SV_TRIAL_WHY_ROOM];

@@ -56,6 +56,8 @@ sv_err sv_target_read(const sv_tuf_file *file, sv_target *out, sv_why *why);
 sv_err sv_target_parse(sv_text json, sv_target *out, sv_why *why);
 /// The entry of `target`; the inverse of both.
 void sv_target_write(const sv_target *target, sv_json_out *out);
+/// The value of its "encodings": [{"name","length","root"}].
+void sv_target_encodings_write(const sv_target *target, sv_json_out *out);
 
 /// "raw", "zstd", "delta:<64 hexadecimal digits>".
 void sv_encoding_name(const sv_encoding *encoding, char out[SV_ENCODING_NAME_ROOM]);

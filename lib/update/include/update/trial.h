@@ -6,7 +6,7 @@
 //                                              ▲ └ other bytes than were written, ≤ 3 times
 //   verified ─ armed ▶ installed ─ started ▶ trial ─ healthy, confirmed ▶ confirmed
 //                          │                   └ unhealthy, out of tries ▶ rolled-back
-//                          └ never started, out of reboots ▶ failed
+//                          └ never started, out of reboots; withdrawn; written over ▶ failed
 //
 // The order is the promise: a slot is given up before it is written, its header follows its flushed
 // image, it is armed when its bytes were read back, confirmed after it has proved itself, and with
@@ -50,6 +50,7 @@ typedef struct sv_trial_release {
     char product[SV_BOOT_NAME_ROOM];
     char version[SV_BOOT_NAME_ROOM];
     char encoding[SV_TRIAL_ENCODING_ROOM]; ///< in which its bytes come; "" where that is not known
+    uint32_t action; ///< of the fleet server, that it is installed for; 0: none that is known
 } sv_trial_release;
 
 typedef enum sv_trial_verdict {
@@ -66,6 +67,7 @@ typedef struct sv_trial {
     uint8_t reboots;  ///< asked for
     uint8_t verdict;  ///< sv_trial_verdict; of this start alone
     bool sealed;      ///< the image is flushed and its header too
+    bool blameless;   ///< it is given up for what is not its fault; of this start, and not kept
     uint64_t written; ///< bytes from the beginning that are flushed
     sv_trial_release release;
     char why[SV_TRIAL_WHY_ROOM]; ///< why it failed or was rolled back
@@ -89,7 +91,8 @@ typedef enum sv_trial_act {
 sv_trial_act sv_trial_next(const sv_trial *trial);
 
 /// Take an update for a slot that does not run. False, and nothing changes, while another one is on
-/// trial. The same release for the same slot goes on where it was.
+/// trial. The same release for the same slot goes on where it was, for the action of the
+/// new offer.
 bool sv_trial_offer(sv_trial *trial, const sv_trial_release *release, unsigned slot);
 
 /// What came of an act. False, and nothing changes, when that is not what was to be done.
@@ -107,12 +110,34 @@ bool sv_trial_given_up(sv_trial *trial);
 /// The bytes cannot be had, or are not those that were signed. Before it is armed only.
 bool sv_trial_fail(sv_trial *trial, const char *why);
 
+/// It is not wanted any more, and is armed: the boot loader was told that nothing in its slot
+/// counts.
+bool sv_trial_withdrawn(sv_trial *trial, const char *why);
+
+/// Is what was armed in a trial's slot still what lies there?
+typedef enum sv_trial_lies {
+    SV_TRIAL_LIES_THERE,
+    SV_TRIAL_LIES_ANOTHER, ///< somebody else has written over it
+    SV_TRIAL_LIES_UNKNOWN, ///< who knows it does not say
+} sv_trial_lies;
+
+/// What is found at a start.
+typedef struct sv_trial_found {
+    unsigned running;              ///< SV_BOOT_NO_SLOT: nobody knows
+    const sv_trial_release *there; ///< the release in that slot; NULL: none that is signed
+    sv_trial_lies armed;           ///< asked of a trial that is, or may be, armed …
+    const char *why;               ///< … and a sentence about it, where it is not there
+} sv_trial_found;
+
+/// May it be armed, as far as was noted or as the boot loader says?
+bool sv_trial_is_armed(const sv_trial *trial, const sv_boot_state *boot, unsigned running);
+
 /// After every start of whoever runs this: what a cut kept it from noting is read off what the boot
-/// loader remembers. `running` is SV_BOOT_NO_SLOT where nobody knows; `there` the release in that
-/// slot, NULL when it has none. A slot that runs on trial without an update is one from now on, so
-/// that it is confirmed too; and where no other slot is confirmed, a trial that runs is as good as
-/// there is: it is to be confirmed. [slot-9]
-void sv_trial_settle(sv_trial *trial, const sv_boot_state *boot, unsigned running,
-                     const sv_trial_release *there);
+/// loader remembers. A slot that runs on trial without an update is one from now on, so that it is
+/// confirmed too; and where no other slot is confirmed, a trial that runs is as good as there is:
+/// it is to be confirmed. [slot-9] What somebody else has written over has failed, and what nobody
+/// knows to be what was armed is gone back from; neither is its image's fault. What lies there
+/// instead is looked at when that was noted, by another call. [slot-43]
+void sv_trial_settle(sv_trial *trial, const sv_boot_state *boot, const sv_trial_found *found);
 
 #endif

@@ -48,6 +48,8 @@ typedef struct sv_trust_target {
 
 /// After a refresh. SV_ERR_NOT_FOUND when nobody who may speak for it knows it.
 sv_err sv_trust_find(sv_trust *trust, sv_text path, sv_trust_target *out, sv_why *why);
+/// The top-level targets file, after a refresh; NULL before. Borrows from the trust.
+const sv_tuf_metadata *sv_trust_targets_file(const sv_trust *trust);
 /// The file's name in the repository: the path, whose last part begins with its hash where
 /// snapshots are consistent and `hashed`.
 sv_err sv_trust_target_name(const sv_trust *trust, const sv_trust_target *target, sv_text path,

@@ -115,6 +115,11 @@ sv_err sv_tuf_targets_make(const sv_tuf_head *head, const sv_tuf_metadata *old,
 /// [repo-2]
 sv_err sv_tuf_sign(sv_text document, sv_tuf_type type, struct evp_pkey_st *key, sv_textbuf *out,
                    sv_why *why);
+/// The same with a signature that somebody else makes: `sign` appends it, in hexadecimal, over the
+/// message, which is the canonical form of what is signed.
+typedef sv_err sv_tuf_signature_of(void *arg, sv_text message, sv_textbuf *hex, sv_why *why);
+sv_err sv_tuf_sign_as(sv_text document, sv_tuf_type type, const char *keyid,
+                      sv_tuf_signature_of *sign, void *arg, sv_textbuf *out, sv_why *why);
 /// `document` with the signatures that `other` has more, when both say the same (to the byte, in
 /// the canonical form); SV_ERR_INVALID when they do not. Of two by one key, the document's counts.
 sv_err sv_tuf_signatures_join(sv_text document, sv_text other, sv_tuf_type type, sv_textbuf *out,

@@ -1,0 +1,20 @@
+// Tokens of DDI clients over the operator API, a device's (target_token.h) and a site's
+// (gateway_token.h): made and shown once, removed, each with its line in the audit log.
+#ifndef SV_FLEET_DDI_TOKEN_DOOR_H
+#define SV_FLEET_DDI_TOKEN_DOOR_H
+
+#include "visit.h"
+
+typedef struct sv_ddi_token_kind {
+    const char *key; ///< what its owner is called in an answer
+    const char *make_deed, *remove_deed;
+    sv_err (*make)(sv_fleet *fleet, const char *owner, const char *user, char token[SV_SECRET_ROOM],
+                   sv_why *why);
+    sv_err (*remove)(sv_fleet *fleet, const char *owner, sv_why *why);
+} sv_ddi_token_kind;
+
+/// Answers with a new one. `taken`: the configuration lets such tokens in.
+void sv_ddi_token_make(sv_visit *v, const sv_ddi_token_kind *kind, const char *owner, bool taken);
+void sv_ddi_token_remove(sv_visit *v, const sv_ddi_token_kind *kind, const char *owner);
+
+#endif

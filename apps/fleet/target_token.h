@@ -1,0 +1,22 @@
+// Target tokens (hawkBit's TargetToken): for a device whose DDI client shows no certificate, and
+// good for DDI and the files it is to install alone. Off unless the configuration says
+// `ddi: {target_tokens: true}`. One a device, shown once, of which the SHA-256 is kept. [ddi-12]
+#ifndef SV_FLEET_TARGET_TOKEN_H
+#define SV_FLEET_TARGET_TOKEN_H
+
+#include "asker.h"
+#include "visit.h"
+
+/// A new one; the one before is good for nothing any more. In the caller's transaction.
+sv_err sv_target_token_make(sv_fleet *fleet, const char *device, const char *user,
+                            char token[SV_SECRET_ROOM], sv_why *why);
+/// SV_ERR_NOT_FOUND when it has none.
+sv_err sv_target_token_remove(sv_fleet *fleet, const char *device, sv_why *why);
+/// Who shows it, as a device that came by itself: SV_ERR_UNTRUSTED when it is nobody's, or the
+/// device may not come.
+sv_err sv_target_token_judge(const sv_fleet *fleet, sv_text token, sv_asker *out, sv_why *why);
+
+void sv_target_token_door_make(sv_visit *v);
+void sv_target_token_door_remove(sv_visit *v);
+
+#endif
