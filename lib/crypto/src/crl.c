@@ -1,6 +1,7 @@
 #include "own.h"
 
 #include <crypto/crl.h>
+#include <crypto/profile.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <sys/disk.h>
@@ -10,6 +11,9 @@ static sv_err read_facts(const X509_CRL *crl, sv_crl_facts *out, sv_why *why) {
     SV_DEFER(sv_asn1_integer_drop)
     ASN1_INTEGER *number = X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL);
     int64_t value = 0;
+    if (!sv_profile_list_is_whole(crl)) {
+        return sv_fail(why, SV_ERR_INVALID, "the revocation list is a delta, not a whole one");
+    }
     if (ends == NULL) {
         return sv_fail(why, SV_ERR_INVALID, "the revocation list does not say when it ends");
     }

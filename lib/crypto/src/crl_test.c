@@ -35,13 +35,19 @@ static int remove_authorities(void **state) {
     return sv_disk_remove_tree(folder, NULL) == SV_OK ? 0 : -1;
 }
 
-/// The newest list of an authority, in DER.
-static sv_text made_by(const char *authority, char room[DER_ROOM]) {
+/// The newest list of an authority.
+static X509_CRL *list_by(const char *authority) {
     assert_int_equal(sv_pki_crl(authority, list, NULL), SV_OK);
     FILE *file = fopen(list, "re");
     assert_non_null(file);
     X509_CRL *crl = PEM_read_X509_CRL(file, NULL, NULL, NULL);
     assert_int_equal(fclose(file), 0);
+    return crl;
+}
+
+/// The same in DER.
+static sv_text made_by(const char *authority, char room[DER_ROOM]) {
+    X509_CRL *crl = list_by(authority);
     unsigned char *at = (unsigned char *) room;
     int len = i2d_X509_CRL(crl, &at);
     X509_CRL_free(crl);
@@ -79,6 +85,27 @@ static void a_list_counts_when_a_trusted_authority_signed_it(void **state) { // 
     assert_int_equal(sv_crl_facts_of(ca, &read, &why), SV_ERR_INVALID);
 }
 
+static void a_delta_does_not_count(void **state) { // [profile-6]
+    (void) state;
+    sv_crl_facts facts;
+    sv_why why = { 0 };
+    X509_CRL *crl = list_by(ours);
+    ASN1_INTEGER *base = ASN1_INTEGER_new();
+    unsigned char *der = NULL;
+    assert_int_equal(X509_CRL_add1_ext_i2d(crl, NID_delta_crl, base, 1, 0), 1);
+    assert_true(i2d_re_X509_CRL_tbs(crl, &der) > 0); // else it is written as it was read
+    OPENSSL_free(der);
+    der = NULL;
+    int len = i2d_X509_CRL(crl, &der);
+    const sv_text delta = { .at = (const char *) der, .len = (size_t) len };
+    assert_int_equal(sv_crl_read(delta, ca, sv_clock_wall_us(), &facts, NULL, &why),
+                     SV_ERR_INVALID);
+    assert_non_null(strstr(why.text, "a delta, not a whole one"));
+    OPENSSL_free(der);
+    ASN1_INTEGER_free(base);
+    X509_CRL_free(crl);
+}
+
 static void a_list_that_was_touched_does_not_count(void **state) { // [broker-2]
     (void) state;
     char room[DER_ROOM];
@@ -101,6 +128,7 @@ static void a_list_that_was_touched_does_not_count(void **state) { // [broker-2]
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_counts_when_a_trusted_authority_signed_it),
+        cmocka_unit_test(a_delta_does_not_count),
         cmocka_unit_test(a_list_that_was_touched_does_not_count),
     };
     return cmocka_run_group_tests(tests, make_authorities, remove_authorities);

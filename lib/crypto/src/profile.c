@@ -234,6 +234,10 @@ sv_err sv_profile_check(const STACK_OF(X509) * chain, const sv_profile *profile,
     return SV_OK;
 }
 
+bool sv_profile_list_is_whole(const X509_CRL *list) {
+    return X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) < 0;
+}
+
 sv_err sv_profile_verify(X509_STORE_CTX *context, const sv_profile *profile, sv_why *why) {
     if (X509_verify_cert(context) != 1) {
         int fault = X509_STORE_CTX_get_error(context);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <base/mem.h>
 #include <crypto/key_store.h>
+#include <crypto/profile.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -59,6 +60,25 @@ static sv_err load_own(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
                           files->cert, openssl_reason());
 }
 
+static sv_err load_lists(X509_STORE *store, const char *path, sv_why *why) {
+    SV_TRY(readable(path, why));
+    X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+    if (lookup == NULL || X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) < 1) {
+        return sv_fail(why, SV_ERR_INVALID, "'%s' holds no usable revocation list: %s", path,
+                       openssl_reason());
+    }
+    const STACK_OF(X509_OBJECT) *loaded = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(loaded); i++) {
+        const X509_CRL *list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(loaded, i));
+        if (list != NULL && !sv_profile_list_is_whole(list)) {
+            return sv_fail(why, SV_ERR_INVALID,
+                           "'%s' holds a revocation list that is a delta, not a whole one", path);
+        }
+    }
+    (void) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+    return SV_OK;
+}
+
 static sv_err load_trust(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
     if (files->ca == NULL) {
         if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
@@ -71,18 +91,7 @@ static sv_err load_trust(SSL_CTX *ctx, const sv_tls_files *files, sv_why *why) {
                            files->ca, openssl_reason());
         }
     }
-    if (files->crl == NULL) {
-        return SV_OK;
-    }
-    SV_TRY(readable(files->crl, why));
-    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-    X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-    if (lookup == NULL || X509_load_crl_file(lookup, files->crl, X509_FILETYPE_PEM) < 1) {
-        return sv_fail(why, SV_ERR_INVALID, "'%s' holds no usable revocation list: %s", files->crl,
-                       openssl_reason());
-    }
-    (void) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
-    return SV_OK;
+    return files->crl != NULL ? load_lists(SSL_CTX_get_cert_store(ctx), files->crl, why) : SV_OK;
 }
 
 /// What is in the file is trusted as it stands: a manufacturer may give nothing but its issuing CA.

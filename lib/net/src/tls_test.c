@@ -1,5 +1,7 @@
 #include "tls_fixture.h"
 
+#include <openssl/pem.h>
+
 static time_t wrong_by_s; ///< what this process takes for now
 
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's own name is reserved.
@@ -168,11 +170,30 @@ static void a_client_that_may_not_come_in_is_refused(void **state) {
     }
 }
 
+/// The site's list, but as a delta to another one.
+static void make_delta(const char *path) {
+    FILE *file = fopen(in_folder("crl.pem"), "re");
+    X509_CRL *list = PEM_read_X509_CRL(file, NULL, NULL, NULL);
+    ASN1_INTEGER *base = ASN1_INTEGER_new();
+    unsigned char *der = NULL;
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(X509_CRL_add1_ext_i2d(list, NID_delta_crl, base, 1, 0), 1);
+    assert_true(i2d_re_X509_CRL_tbs(list, &der) > 0); // else it is written as it was read
+    file = fopen(path, "we");
+    assert_int_equal(PEM_write_X509_CRL(file, list), 1);
+    assert_int_equal(fclose(file), 0);
+    OPENSSL_free(der);
+    ASN1_INTEGER_free(base);
+    X509_CRL_free(list);
+}
+
 static void unusable_files_are_named(void **state) {
     (void) state;
     names hub = leaf_files("hub");
     names other = leaf_files("other-hub");
     const char *ca = in_folder("site/ca.crt");
+    const char *delta = in_folder("delta.pem"); // [profile-6]
+    make_delta(delta);
     const struct {
         sv_tls_files files;
         sv_err err;
@@ -191,6 +212,9 @@ static void unusable_files_are_named(void **state) {
         { { .ca = ca, .cert = hub.key, .key = hub.key }, SV_ERR_INVALID, hub.key },
         { { .ca = hub.key, .cert = hub.cert, .key = hub.key }, SV_ERR_INVALID, hub.key },
         { { .ca = ca, .cert = hub.cert, .key = hub.key, .crl = ca }, SV_ERR_INVALID, ca },
+        { { .ca = ca, .cert = hub.cert, .key = hub.key, .crl = delta },
+          SV_ERR_INVALID,
+          "delta.pem' holds a revocation list that is a delta" },
         { { .ca = ca, .cert = hub.cert }, SV_ERR_INVALID, hub.cert },
     };
     for (size_t i = 0; i < SV_COUNT(cases); i++) {

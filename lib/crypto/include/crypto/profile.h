@@ -9,6 +9,7 @@
 
 struct stack_st_X509;
 struct x509_store_ctx_st;
+struct X509_crl_st;
 
 enum { SV_PROFILE_EXTENSIONS_MAX = 32 }; ///< of one certificate
 
@@ -34,5 +35,9 @@ sv_err sv_profile_check(const struct stack_st_X509 *chain, const sv_profile *pro
 /// OpenSSL found, and X509_V_ERR_CERT_REJECTED when it was the profile; `why` has a sentence for
 /// both.
 sv_err sv_profile_verify(struct x509_store_ctx_st *context, const sv_profile *profile, sv_why *why);
+
+/// Whether this revocation list names all that is revoked. A delta names what is new since another
+/// one, and OpenSSL takes it for a whole one before 3.0.22. [profile-6]
+bool sv_profile_list_is_whole(const struct X509_crl_st *list);
 
 #endif
