@@ -12,4 +12,4 @@ site_open ""
 issue press-17
 issue door --role server --ip 127.0.0.1
 cd "$releases"
-python3 "$SV_SOURCE/tests/support/agent_update_story.py" "$work" "$mqtt_port" || fail "see above"
+story agent_update_story.py "$work" "$mqtt_port"

@@ -5,4 +5,4 @@
 set -euo pipefail
 # shellcheck source=tests/support/rauc.sh
 source "$SV_SOURCE/tests/support/rauc.sh"
-python3 "$SV_SOURCE/tests/support/rauc_story.py" || fail "see above"
+story rauc_story.py

@@ -5,4 +5,4 @@
 set -euo pipefail
 # shellcheck source=tests/support/swupdate.sh
 source "$SV_SOURCE/tests/support/swupdate.sh"
-python3 "$SV_SOURCE/tests/support/swupdate_story.py" || fail "see above"
+story swupdate_story.py

@@ -4,4 +4,4 @@
 set -euo pipefail
 # shellcheck source=tests/support/updater.sh
 source "$SV_SOURCE/tests/support/updater.sh"
-python3 "$SV_SOURCE/tests/support/updater_story.py" || fail "see above"
+story updater_story.py

@@ -4,4 +4,4 @@
 set -euo pipefail
 # shellcheck source=tests/support/updater_files.sh
 source "$SV_SOURCE/tests/support/updater_files.sh"
-python3 "$SV_SOURCE/tests/support/updater_files_kill.py" || fail "see above"
+story updater_files_kill.py

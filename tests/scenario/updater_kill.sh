@@ -4,4 +4,4 @@ set -euo pipefail
 image_bytes=1500000
 # shellcheck source=tests/support/updater.sh
 source "$SV_SOURCE/tests/support/updater.sh"
-python3 "$SV_SOURCE/tests/support/updater_kill.py" || fail "see above"
+story updater_kill.py

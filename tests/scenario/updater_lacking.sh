@@ -3,4 +3,4 @@
 set -euo pipefail
 # shellcheck source=tests/support/updater.sh
 source "$SV_SOURCE/tests/support/updater.sh"
-python3 "$SV_SOURCE/tests/support/updater_lacking_story.py" || fail "see above"
+story updater_lacking_story.py

@@ -5,18 +5,11 @@ import subprocess
 import sys
 
 from update_door import Door
-from update_machine import Machine
+from update_machine import Machine, Site
 from updater_house import BIN, House, IMAGES, digest_of, expect, path_of, wait_for
 
 SITE, MQTT = sys.argv[1], sys.argv[2]
 NEW = "2.0.0"
-
-
-class Gate:
-    """Where the agent goes: the gateway for MQTT, and a door of ours."""
-
-    def __init__(self, folder, mqtt, door):
-        self.folder, self.mqtt, self.door = folder, mqtt, door
 
 
 class Device(Machine):
@@ -25,7 +18,7 @@ class Device(Machine):
     def __init__(self, name):
         house = House(name)
         self.door = Door(house, f"{SITE}/pki/ca.crt", f"{SITE}/keys/door.crt", f"{SITE}/keys/door.key", "press-17")
-        super().__init__(Gate(SITE, MQTT, self.door.port), house, f"{name}.", update=f"hold: {os.path.abspath(name)}.hold")
+        super().__init__(Site(SITE, MQTT, self.door.port), house, f"{name}.", update=f"hold: {os.path.abspath(name)}.hold")
 
     def end_agent(self):
         print("agent:", memory(self.agent.pid))
@@ -88,7 +81,7 @@ def what_is_held_is_armed_later_and_a_cancel_stops_it():
     open("second.hold", "w").close()
     device.assign(9, NEW)
     device.start()
-    wait_for(lambda: device.house.status()["written"] == IMAGES[path_of(NEW)]["length"], device.said, 20)
+    wait_for(lambda: device.house.status()["written"] == IMAGES[path_of(NEW)]["length"], device.told("the image is not written"), 20)
     device.door.cancel = (10, 9)
     device.door.action = None
     wait_for(lambda: any(p == "/cancelAction/10/feedback" for p, _ in device.door.said), "a cancel is not answered", 10)
@@ -96,7 +89,7 @@ def what_is_held_is_armed_later_and_a_cancel_stops_it():
     device.assign(11, NEW)
     os.remove("second.hold")
     expect(device.restart() == 1, "what was held is not started")
-    wait_for(has_ended(device, 11, "confirmed"), device.said, 15)
+    wait_for(has_ended(device, 11, "confirmed"), device.told("11 is not confirmed"), 15)
     agent = device.house.agent()
     agent.close()
     device.end()
@@ -109,7 +102,7 @@ def an_agent_that_outlives_the_start_proves_it_anew():
     device.house.ended()  # and the agent stays
     connections = device.log_text().count("gateway.up")
     expect(device.house.start() == 1, "the new release is not started")
-    wait_for(has_ended(device, 12, "confirmed"), device.said, 45)  # who finds the updater away looks again after 15 s
+    wait_for(has_ended(device, 12, "confirmed"), device.told("12 is not confirmed"), 45)  # who finds the updater away looks again after 15 s
     log = device.log_text()
     expect("gateway.again" in log and log.count("gateway.up") == connections + 1, f"confirmed by a connection of before: {log}")
     device.end()

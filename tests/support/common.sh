@@ -19,9 +19,10 @@ trap close_all EXIT
 set -E
 trap 'echo "FAILED: line $LINENO: $BASH_COMMAND ended with $?" >&2' ERR
 
+# What was said comes before the reason, which whoever reads of a failure finds at its end.
 fail() {
-  echo "FAILED: $*" >&2
   tail -n 20 "$work"/*.log "$work/said" >&2 2>/dev/null || true
+  echo "FAILED: $*" >&2
   exit 1
 }
 
@@ -45,6 +46,11 @@ run() {
   "$@" >>"$log" 2>&1 &
   ran=$!
   started+=("$ran")
+}
+
+# story PROGRAM arguments...: one of tests/support in Python, told to its end; its last line is why it failed
+story() {
+  python3 -u "$SV_SOURCE/tests/support/$1" "${@:2}" 2>&1 | tee "$work/story.log" || fail "$(tail -n 1 "$work/story.log" | sed 's/^FAILED: //')"
 }
 
 # die PID: as the power would end it

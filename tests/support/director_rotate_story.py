@@ -18,14 +18,14 @@ def updates():
 
 def confirmed(version, boot):
     made = site.call("POST", "/devices/press-17/updates", {"image": path_of(version), "forced": True})
-    expect(made is not None, f"{version} cannot be assigned")
+    expect(made is not None, f"{version} cannot be assigned: {site.refusal}")
     expect(machine.restart() == boot, f"{version} is not started")
-    wait_for(lambda: next(i for i in updates()["items"] if i["action"] == made["action"])["state"] == "confirmed", lambda: f"{updates()}\n{machine.said()}", 20)
+    wait_for(lambda: next(i for i in updates()["items"] if i["action"] == made["action"])["state"] == "confirmed", machine.told(lambda: f"{version} is not confirmed: {updates()}"), 20)
     expect(updates()["running"]["sha256"] == digest_of(version), updates())
 
 
 expect(machine.start() == 0, "slot a does not start")
-wait_for(lambda: updates().get("running") is not None, machine.said, 20)
+wait_for(lambda: updates().get("running") is not None, machine.told("the server does not hear what runs"), 20)
 confirmed("1.1.0", 1)
 machine.end()
 open("away", "w").close()
@@ -33,7 +33,7 @@ wait_for(lambda: os.path.exists("back"), lambda: "nobody says that it may come b
 
 # It was given root 1, has seen no other, and follows both.
 expect(machine.start() == 1, "1.1.0 is not started")
-wait_for(lambda: updates().get("running") is not None, machine.said, 20)
+wait_for(lambda: updates().get("running") is not None, machine.told("the server does not hear what runs"), 20)
 confirmed("2.0.0", 0)
 roots = [json.load(open(path))["signed"]["version"] for path in glob.glob(f"{house.dir}/director*root*")]
 expect(roots and max(roots) == 3, f"it stands at roots {roots}: {os.listdir(house.dir)}")
@@ -43,8 +43,8 @@ machine.end()
 fresh = House("fresh", director_root=f"{site.folder}/director-root.json")
 other = Machine(site, fresh, name="fresh-")
 expect(other.start() == 0, "slot a of the new one does not start")
-wait_for(lambda: updates()["running"]["version"] == "1.0.0", other.said, 20)
+wait_for(lambda: updates()["running"]["version"] == "1.0.0", other.told("the server does not hear what the new one runs"), 20)
 made = site.call("POST", "/devices/press-17/updates", {"image": path_of("1.1.0"), "forced": True, "again": True})
-expect(made is not None, "1.1.0 cannot be assigned again")
-expect(other.restart() == 1, f"the new device does not follow from root 3: {other.said()}")
+expect(made is not None, f"1.1.0 cannot be assigned again: {site.refusal}")
+expect(other.restart() == 1, f"the new device does not follow from root 3\n{other.said()}")
 other.end()

@@ -20,16 +20,20 @@ place=(--url "http://127.0.0.1:$operator_port" --token-file "$work/admin.token")
 update upload --repo repo --keys keys "${place[@]}"
 
 # tell_story PROGRAM: the story of tests/support, told to its end.
-tell_story() { python3 "$SV_SOURCE/tests/support/$1" "$work" "$mqtt_port" "$door_port" "$operator_port" || fail "see above"; }
-# story_open PROGRAM: runs beside as process $story; story_waits_for FILE: that it asks for, or its end; story_end: waits for that.
+tell_story() { story "$1" "$work" "$mqtt_port" "$door_port" "$operator_port"; }
+# story_open PROGRAM: runs beside as process $story; story_waits_for FILE: that it asks for; story_end: waits for its end.
 story_open() {
-  run story.log python3 "$SV_SOURCE/tests/support/$1" "$work" "$mqtt_port" "$door_port" "$operator_port"
+  run story.log python3 -u "$SV_SOURCE/tests/support/$1" "$work" "$mqtt_port" "$door_port" "$operator_port"
   story=$ran
 }
-story_waits_for() { until [ -e "$1" ] || ! kill -0 "$story" 2>/dev/null; do sleep 0.05; done; }
-story_end() {
-  wait "$story" || {
-    cat story.log >&2
-    fail "see above"
-  }
+story_failed() {
+  tail -n 40 story.log >&2
+  fail "$(tail -n 1 story.log | sed 's/^FAILED: //')"
 }
+story_waits_for() {
+  until [ -e "$1" ]; do
+    kill -0 "$story" 2>/dev/null || story_failed
+    sleep 0.05
+  done
+}
+story_end() { wait "$story" || story_failed; }

@@ -25,15 +25,15 @@ def campaign():
     return site.call("GET", "/updates/1") or {"counts": {}}
 
 
-def said():
-    return f"{campaign()}\n{machine.said()}"
+def told(what):
+    return machine.told(lambda: f"{what}: {campaign()}")
 
 
 expect(machine.start() == 0, "slot a does not start")
-wait_for(lambda: running().get("client") == "selvedge-agent", said, 20)
+wait_for(lambda: running().get("client") == "selvedge-agent", told("the server does not hear of its agent"), 20)
 plan = {"image": path_of("1.1.0"), "target": {"query": "all"}, "prestage": True, "forced": True}
-expect(site.call("POST", "/updates", {**plan, "window": hours(6, 8)}) is not None, "it is not started")
-wait_for(lambda: campaign().get("ready") == 1, said, 30)
+expect(site.call("POST", "/updates", {**plan, "window": hours(6, 8)}) is not None, f"it is not started: {site.refusal}")
+wait_for(lambda: campaign().get("ready") == 1, told("it is not ready"), 30)
 shown = campaign()
 expect(shown["prestage"] and shown["counts"]["planned"] == 1 and shown["state"] == "running", shown)
 member = site.call("GET", "/updates/1/devices")["items"][0]
@@ -49,10 +49,10 @@ fetched = machine.log_text().count("update.check")
 os.rename("open-the-window.new", "open-the-window")
 house.ended()
 machine.end_agent()
-expect(machine.log_text().count("which is written") == 1, f"it was fetched anew\n{said()}")
+expect(machine.log_text().count("which is written") == 1, told("it was fetched anew")())
 expect(fetched == 1, f"{fetched} checks before the window")
 expect(machine.start() == 1, "1.1.0 is not started")
-wait_for(lambda: campaign().get("state") == "done", said, 20)
+wait_for(lambda: campaign().get("state") == "done", told("it does not come to its end"), 20)
 expect(campaign()["counts"]["confirmed"] == 1 and campaign()["ready"] == 0, campaign())
 expect(running()["sha256"] == digest_of("1.1.0"), running())
 machine.end()

@@ -17,7 +17,7 @@ def updates():
 
 def assign(version, **more):
     made = site.call("POST", "/devices/press-17/updates", {"image": path_of(version), "forced": True, **more})
-    expect(made is not None, f"{version} cannot be assigned")
+    expect(made is not None, f"{version} cannot be assigned: {site.refusal}")
     return made["action"]
 
 
@@ -26,7 +26,7 @@ def action(number):
 
 
 def told(what):
-    return lambda: f"{what}: {updates()}\n{machine.said()}"
+    return machine.told(lambda: f"{what}: {updates()}")
 
 
 expect(machine.start() == 0, "slot a does not start")

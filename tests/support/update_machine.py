@@ -9,12 +9,13 @@ from updater_house import BIN, expect, path_of
 
 
 class Site:
-    """`folder`: of the site; the ports of its gateway for MQTT and as a device door, and that of the fleet server for operators."""
+    """`folder`: of the site; the ports of its gateway for MQTT and as a device door, and that of the fleet server for operators, where there is one."""
 
-    def __init__(self, folder, mqtt, door, operator):
+    def __init__(self, folder, mqtt, door, operator=None):
         self.folder, self.mqtt, self.door = folder, mqtt, door
         self.url = f"http://127.0.0.1:{operator}"
         self.place = ["--url", self.url, "--token-file", f"{folder}/admin.token"]
+        self.refusal = "nothing was refused"  # what the API said last of a request that it did not take
 
     def ask(self, *words, code=0):
         done = subprocess.run([BIN + "/selvedge", *words, *self.place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
@@ -25,7 +26,7 @@ class Site:
         return json.loads(self.ask(*words, "--output", "json"))
 
     def call(self, method, path, document=None):
-        """The API; None: the answer is an error, or the server is away."""
+        """The API; None: the answer is an error, `refusal`, or the server is away."""
         token = open(f"{self.folder}/admin.token").read().strip()
         body = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(f"{self.url}/api/v1{path}", body, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}, method=method)
@@ -33,9 +34,9 @@ class Site:
             with urllib.request.urlopen(request) as answer:
                 return json.loads(answer.read() or "null")
         except urllib.error.HTTPError as error:
-            print(method, path, error.code, error.read().decode()[:300])
-        except OSError:
-            pass
+            self.refusal = f"{method} {path}: {error.code} {error.read().decode()[:300]}"
+        except OSError as error:
+            self.refusal = f"{method} {path}: {error}"
         return None
 
     def version_is(self, version):
@@ -51,7 +52,7 @@ class Machine:
     """press-17: `house` with its updater, and the agent. `name` begins the names of its files; `update` has what its agent is told more about updates, as YAML."""
 
     def __init__(self, site, house, name="", deadline="4s", update=""):
-        self.house = house
+        self.site, self.house = site, house
         self.script = os.path.abspath(f"{name}healthy")
         self.agent = None
         self.yaml, self.log = f"{name}agent.yaml", f"{name}agent.log"
@@ -98,5 +99,9 @@ update:
     def log_text(self):
         return open(self.log).read()
 
+    def told(self, what):
+        """For wait_for: what does not come, and what was said meanwhile."""
+        return lambda: f"{what() if callable(what) else what}\n{self.said()}"
+
     def said(self):
-        return self.log_text()[-2500:] + self.house.said()[-1500:]
+        return f"{self.log_text()[-2500:]}{self.house.said()[-1500:]}{self.site.refusal}"

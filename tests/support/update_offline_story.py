@@ -50,7 +50,7 @@ def said_of(name):
 site = Site(*sys.argv[1:5])
 house = GatewayHouse("offline", site, director_root=f"{site.folder}/director-root.json")
 made = site.call("POST", "/devices/press-17/updates", {"image": path_of(VERSION), "forced": True})
-expect(made is not None, "it cannot be assigned")
+expect(made is not None, f"it cannot be assigned: {site.refusal}")
 
 # With the link it begins, and its power goes before a byte is written; the image is at the gateway by then, as when others have installed it.
 expect(house.start() == 0, "slot a does not start")

@@ -20,7 +20,9 @@ HARDWARE = "rev-b"
 
 
 def fail(why):
-    raise SystemExit("FAILED: " + why)
+    """`why`: a line, and behind it whatever helps, which is said before it: the reason is found at the end."""
+    reason, _, more = why.partition("\n")
+    raise SystemExit((more.rstrip() + "\n" if more else "") + "FAILED: " + reason)
 
 
 def expect(truth, why):
