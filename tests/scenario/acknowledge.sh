@@ -17,8 +17,7 @@ acknowledge() { code -X POST -H 'X-Selvedge: 1' --data "{\"by\":\"$2\"}" "/v1/al
 is_open() { here alerts | jq -er ".items[] | select(.device == \"$1\") | .id"; }
 link_is() { here status | jq -e ".uplink.up == $1"; }
 knows() { api GET "alerts?state=all" | jq -e "[.items[] | select(.id == \"$1\" and ($2))] | length == 1"; } # knows ID JQ
-mosquitto_sub --unix "$work/mqtt.sock" -i panel -c -q 1 -t 'alerts/#' >"$work/local" &
-started+=("$!")
+hears "$work/local" --unix "$work/mqtt.sock" -i panel -t 'alerts/#'
 heard() { jq -s "[.[] | select(.event == \"acknowledged\" and .id == \"$1\")] | length" "$work/local"; }
 
 # [page-3] What the page is made of, and what it may do.

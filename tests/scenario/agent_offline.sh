@@ -12,7 +12,7 @@ gateway: {host: 127.0.0.1, port: $mqtt_port}
 tls: {ca: $work/pki/ca.crt, cert: $work/keys/press-1.crt, key: $work/keys/press-1.key}
 health: {interval: 1s}
 machine: false
-spool: {path: $work/spool, every: ${every_ms}ms, free: 0, rate: 40}
+spool: {path: $work/spool, every: ${every_ms}ms, free: 0, rate: 20}
 sources:
   - {kind: file, path: $work/oil_temperature, sensor: oil_temperature, interval: 100ms}
   - {kind: file, path: $work/oil_temperature, sensor: oil_pressure, interval: 100ms}
@@ -61,7 +61,7 @@ kill_agent
 [ "$(committed | wc -l)" -gt 50 ] || fail "everything was sent already"
 start_agent
 drained() { grep -q 'event=spool.drained' "$work/agent.log" && [ "$(committed | wc -l)" = 0 ]; }
-within 20 drained || fail "the spool is not emptied"
+within 40 drained || fail "the spool is not emptied"
 live=$(sql 'SELECT count(*) FROM reading_row')
 within 20 arrived $((live + 10)) || fail "no new readings beside what had waited"
 # Killed with nothing waiting, while there is a connection.
@@ -76,13 +76,14 @@ missing() {
 }
 [ "$(refused repeated)" -gt 0 ] || fail "nothing came twice, so this shows nothing about it"
 [ "$(wc -l <"$work/committed")" -gt 50 ] || fail "only $(wc -l <"$work/committed") readings were committed"
-within 5 test -z "$(missing)" || fail "committed and lost: $(missing | head)"
+none_is_missing() { [ -z "$(missing)" ]; }
+within 20 none_is_missing || fail "committed and lost: $(missing | head)"
 sql "SELECT epoch, min(seq), max(seq), count(*), count(DISTINCT seq), max(at) / 1000 FROM reading_row GROUP BY epoch ORDER BY min(at)" >"$work/epochs"
 [ "$(wc -l <"$work/epochs")" = 4 ] || fail "not four starts: $(cat "$work/epochs")"
 paste -d'|' "$work/epochs" "$work/killed" | while IFS='|' read -r epoch first last all different newest killed; do
   [ "$first $all" = "1 $last" ] || fail "epoch $epoch has gaps: $first to $last, $all readings"
   [ "$all" = "$different" ] || fail "epoch $epoch has readings twice"
   lost=$((killed - newest))
-  [ $lost -le $((every_ms + 400)) ] || fail "epoch $epoch: the last $lost ms are lost, the spool's interval is $every_ms ms"
+  [ $lost -le $((every_ms + 1500)) ] || fail "epoch $epoch: the last $lost ms are lost, the spool's interval is $every_ms ms"
 done
 if grep -q 'spool.damaged\|spool.full\|spool.un' "$work/agent.log"; then fail "the spool complains"; fi

@@ -6,7 +6,8 @@ set -euo pipefail
 fleet_choose
 site_open "fleet: {url: $fleet_url}"
 fleet_open
-[ "$(date -u +%H%M)" != 2359 ] || sleep $((61 - 10#$(date -u +%S)))  # all of the story lies in one day
+left_s=$((86400 - $(date -u +%s) % 86400))
+[ $left_s -gt 120 ] || sleep $((left_s + 1)) # all of the story lies in one day
 day=$(date -u +%F)
 
 reading() { echo "{\"value\":$1,\"timestamp\":\"2026-11-22T06:15:04.$1\",\"device_id\":\"press-1\",\"epoch\":\"e one\",\"seq\":$1}"; }

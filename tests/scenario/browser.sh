@@ -18,7 +18,7 @@ page=$(sed -n 's/^http: {port: \([0-9]*\)}$/\1/p' "$work"/pilot/site-1/gateway.y
 export TMPDIR=$work
 # Somebody is told: one channel that works, one whose address leads to this machine and is refused.
 keep=$work/pilot/fleet # where a running server reads files that are named anew
-port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+port=$(python3 "$SV_SOURCE/tests/support/ports.py")
 "$SV_BIN/selvedge" pki issue --dir "$work/pilot/pki" --out "$work/keys" --id taker --role server --dns localhost --ip 127.0.0.1
 (umask 077; echo "only for tests" >"$keep/hook.secret"; echo "https://localhost:$port/services/s3cr3t" >"$keep/chat.url")
 echo 200 >"$work/control"

@@ -56,8 +56,10 @@ mosquitto_sub -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$
 of_canary() { [ "$(sqlite3 -readonly "$work/gateway.db" "SELECT count(*) FROM open_alert WHERE sensor = 'canary_badge'")" -ge "$1" ]; }
 within 10 of_canary 2 || fail "the site itself does not see the sensor: $(sqlite3 -readonly "$work/gateway.db" 'SELECT * FROM open_alert')"
 kept() { sqlite3 -readonly "$work/gateway.db" "$1"; }
-[ "$(kept "SELECT count(*) FROM open_alert WHERE rule = 'guard' AND message LIKE 'badge 987%'")" = 1 ] || fail "the rule has no alert: $(kept 'SELECT * FROM open_alert')"
-[ "$(kept "SELECT count(*) FROM command WHERE rule = 'guard'")" -ge 1 ] || fail "the rule has done nothing"
+of_guard() { [ "$(kept "SELECT count(*) FROM open_alert WHERE rule = 'guard' AND message LIKE 'badge 987%'")" = 1 ]; }
+within 10 of_guard || fail "the rule has no alert: $(kept 'SELECT * FROM open_alert')"
+has_acted() { [ "$(kept "SELECT count(*) FROM command WHERE rule = 'guard'")" -ge 1 ]; }
+within 10 has_acted || fail "the rule has done nothing"
 # Somebody at the site has seen it.
 alert=$(kept "SELECT id FROM open_alert WHERE sensor = 'canary_badge' AND type = 0")
 curl -fs -X POST -H 'X-Selvedge: 1' --data '{"by":"anna"}' "127.0.0.1:$http_port/v1/alerts/$alert/acknowledge" | jq -e .here >/dev/null || fail "the alert cannot be acknowledged at the site"

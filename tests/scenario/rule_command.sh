@@ -27,21 +27,10 @@ is_over() { [ -z "$(alerts "$1")" ]; }
 link_is() { curl -fs "127.0.0.1:$http_port/v1/status" | jq -e ".uplink.up == $1"; }
 current() { curl -fs "127.0.0.1:$http_port/v1/streams?device=lathe-01" | jq '.[] | select(.sensor == "current").value * 100 | floor'; }
 is_idle() { [ "$(current)" -lt 360 ]; }
-# Hears what is asked of press-2, in a session that outlives its connection.
-hears() {
-  local sub=
-  trap 'kill "$sub" 2>/dev/null; exit' TERM
-  while :; do
-    mosquitto_sub -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/press-2.crt" --key "$work/keys/press-2.key" -i press-2 -c -q 1 \
-      -t 'commands/press-2/#' -F '%p' >>"$work/heard" 2>/dev/null &
-    sub=$!
-    wait "$sub" || true
-    sleep 0.1
-  done
-}
 as press-2 -t sensors/press-2/x -m '{"value":1,"timestamp":"2026-11-22T06:15:10","device_id":"press-2"}'
-hears &
-started+=("$!")
+# What is asked of press-2, in a session that outlives its connection.
+hears "$work/heard" -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/press-2.crt" --key "$work/keys/press-2.key" -i press-2 \
+  -t 'commands/press-2/#' -F '%p'
 run "$work/machines.log" "$selvedge" simulate --gateway "127.0.0.1:$mqtt_port" --pki "$work/pki" --devices 1 --fault-after -1
 
 within 20 link_is true || fail "there is no link"

@@ -11,6 +11,7 @@ started=()
 close_all() {
   local pid
   for pid in "${started[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in "${started[@]}"; do kill -CONT "$pid" 2>/dev/null || true; done # what stands still hears nothing, and would be waited for
   for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
   rm -rf "$work"
 }
@@ -51,6 +52,33 @@ run() {
 # story PROGRAM arguments...: one of tests/support in Python, told to its end; its last line is why it failed
 story() {
   python3 -u "$SV_SOURCE/tests/support/$1" "${@:2}" 2>&1 | tee "$work/story.log" || fail "$(tail -n 1 "$work/story.log" | sed 's/^FAILED: //')"
+}
+
+# listens FILE mosquitto_sub's options...: its id is $ran; what it wants is subscribed to when this returns. FILE has its debug lines too.
+listens() {
+  run "$1" stdbuf -oL mosquitto_sub -d "${@:2}"
+  within 20 grep -q '^Subscribed' "$1" || fail "nobody can listen: $(tail -n 3 "$1")"
+}
+
+# hears FILE mosquitto_sub's options...: a program that comes back when its connection is lost, to the session it had. The session is there
+# when this returns, so that whatever is said from then on waits for it.
+hears() {
+  local file=$1
+  shift
+  mosquitto_sub "$@" -c -q 1 -E -W 20 >>"$file" || fail "nobody can listen"
+  come_back "$file" "$@" &
+  started+=("$!")
+}
+come_back() {
+  local file=$1 sub=
+  shift
+  trap 'kill "$sub" 2>/dev/null; exit' TERM
+  while :; do
+    mosquitto_sub "$@" -c -q 1 >>"$file" 2>/dev/null &
+    sub=$!
+    wait "$sub" || true
+    sleep 0.1
+  done
 }
 
 # die PID: as the power would end it

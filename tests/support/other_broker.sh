@@ -23,25 +23,24 @@ stored() { [ "$(sql "SELECT count(*), count(DISTINCT seq), max(seq) FROM reading
 stored_once() { within 20 stored "$1" "$2" || fail "$1: $(sql "SELECT device, count(*), count(DISTINCT seq), max(seq) FROM reading JOIN stream ON stream.id = stream GROUP BY device" | tr '\n' ' ')"; }
 
 listen_as() {
-  mosquitto_sub -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/$1.crt" --key "$work/keys/$1.key" -i "$1" -q 1 -v \
-    -t "alerts/$1" -t "acks/$1" >"$work/heard" 2>>"$work/sub.log" &
-  listener=$!
-  started+=("$listener")
+  : >"$work/heard"
+  listens "$work/heard" -h 127.0.0.1 -p "$mqtt_port" --cafile "$work/pki/ca.crt" --cert "$work/keys/$1.crt" --key "$work/keys/$1.key" -i "$1" -q 1 -v \
+    -t "alerts/$1" -t "acks/$1"
+  listener=$ran
 }
-hears() { within 20 grep -q "$1" "$work/heard" || fail "nothing like '$1' is heard: $(cat "$work/heard")"; }
+has_heard() { within 20 grep -q "$1" "$work/heard" || fail "nothing like '$1' is heard: $(cat "$work/heard")"; }
 
 told_again() { [ "$(grep -c '^acks/' "$work/heard")" -gt "$told" ]; }
 
 # What a device says on its own topic, and what one says for another, which the broker has to keep from the gateway.
 tell_and_hear() {
   listen_as press-1
-  sleep 0.5
   publishes press-2 oil 1 300 20 || fail "press-2 cannot publish"
   stored_once press-2 300
   readings press-1 1 20 95 | as press-1 -l -t sensors/press-1/oil || fail "press-1 cannot publish"
   stored_once press-1 20
-  hears '^alerts/press-1 .*"HIGH".*exceeds high threshold'
-  hears '^acks/press-1 {"epoch":"e","seq":20}'
+  has_heard '^alerts/press-1 .*"HIGH".*exceeds high threshold'
+  has_heard '^acks/press-1 {"epoch":"e","seq":20}'
   # Sent again, because the device did not hear: it is told again, and nothing is stored.
   told=$(grep -c '^acks/' "$work/heard")
   readings press-1 1 20 95 | as press-1 -l -t sensors/press-1/oil || fail "press-1 cannot publish again"
@@ -63,12 +62,11 @@ lose_the_broker() {
   within 20 curl -fs "127.0.0.1:$http_port/healthz" || fail "the gateway does not come back"
   stored_once press-2 400
   listen_as press-1
-  sleep 0.5
   publishes press-2 oil 401 500 20 || fail "press-2 cannot publish any more"
   stored_once press-2 500
   readings press-1 21 40 96 | as press-1 -l -t sensors/press-1/water || fail "press-1 cannot publish any more"
   stored_once press-1 40
-  hears '^alerts/press-1 .*"sensor":"water"'
+  has_heard '^alerts/press-1 .*"sensor":"water"'
   if grep -q broker.subscribe "$work/gateway.log"; then fail "the broker refuses a subscription"; fi
 }
 

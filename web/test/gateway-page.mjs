@@ -28,7 +28,7 @@ async function answerAlert(page) {
   check(/who you are/.test(await page.locator("#refused").innerText()) && (await page.evaluate(() => document.activeElement.id)) === "who", "who does not say who they are is asked");
   await page.fill("#who", "<b>Zoë</b>");
   await mine.locator("button").click();
-  check(await soon(page.waitForSelector(`.alert.acknowledged[data-id="${id}"]`, { timeout: 10000 })), "an alert is acknowledged");
+  check(await soon(page.waitForSelector(`.alert.acknowledged[data-id="${id}"]`, { timeout: 20000 })), "an alert is acknowledged");
   check((await mine.innerText()).includes("acknowledged by <b>Zoë</b>"), "by whom, as it was written");
   await page.reload();
   await page.waitForSelector(`.alert.acknowledged[data-id="${id}"]`);
@@ -45,7 +45,7 @@ async function workedOn(page) {
     const answer = await route.fetch();
     await route.fulfill({ response: answer, json: { ...(await answer.json()), maintenance: { count: 2, items } } });
   });
-  check(await soon(page.waitForSelector(`${part}:not([hidden])`, { timeout: 10000 })), "where somebody does there is");
+  check(await soon(page.waitForSelector(`${part}:not([hidden])`, { timeout: 20000 })), "where somebody does there is");
   const text = (await page.locator(part).innerText()).replaceAll("\n", " ");
   check(/All of the site/.test(text) && /press-1: <b>new bearing<\/b>/.test(text) && /until .* says ada/.test(text), `who, until when and why: ${text}`);
   for (const scheme of ["light", "dark"])
@@ -55,18 +55,18 @@ async function workedOn(page) {
       await inspect(page, `gateway-work-${width}-${scheme}`);
     }
   await page.unroute("**/v1/status");
-  await page.waitForSelector(part, { state: "hidden", timeout: 10000 });
+  await page.waitForSelector(part, { state: "hidden", timeout: 20000 });
 }
 
 /* The gateway cannot be reached: what is shown stays, with its age. */
 async function lost(page) {
   expected = /ERR_/;
   await page.route("**/v1/**", (route) => route.abort());
-  check(await soon(page.waitForSelector(".banner", { timeout: 10000 })), "a gateway that does not answer is said");
+  check(await soon(page.waitForSelector(".banner", { timeout: 20000 })), "a gateway that does not answer is said");
   check(/ old\./.test(await page.locator(".banner").innerText()) && (await page.locator("#devices li").count()) > 0, "with the age of what stays");
   await inspect(page, "gateway-lost-1440-light");
   await page.unroute("**/v1/**");
-  check(await soon(page.waitForSelector(".banner", { state: "detached", timeout: 10000 })), "and it goes on by itself");
+  check(await soon(page.waitForSelector(".banner", { state: "detached", timeout: 20000 })), "and it goes on by itself");
   expected = null;
 }
 
@@ -74,7 +74,7 @@ try {
   const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
   watch(page);
   await page.goto(base + "/");
-  await page.waitForSelector("#devices li", { timeout: 15000 });
+  await page.waitForSelector("#devices li", { timeout: 30000 });
   await answerAlert(page);
   for (const scheme of ["light", "dark"])
     for (const width of [390, 1440, 2560]) {

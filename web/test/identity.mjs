@@ -24,7 +24,7 @@ async function add(page, open, id) {
   check(await page.locator("[name=id]").evaluate((e) => !e.checkValidity()), "a name outside the grammar is not sent");
   await page.fill("[name=id]", id);
   await page.click("button.primary");
-  await page.waitForSelector(`[data-line="${id}"] .qr`, { timeout: 15000 });
+  await page.waitForSelector(`[data-line="${id}"] .qr`, { timeout: 30000 });
   return page.locator(`[data-line="${id}"] .command code`).innerText();
 }
 
@@ -38,7 +38,7 @@ async function change(page, act, reason) {
 /* More lines than a page holds: the oldest is found by itself while somebody watches it, and in the list page by page. */
 async function manyLines(page, open) {
   const ask = (method, path, body) => page.evaluate(([m, p, b]) => fetch("/api/v1" + p, { method: m, headers: { "X-Selvedge": "1", "Content-Type": "application/json" }, body: b && JSON.stringify(b) }).then((r) => r.status), [method, path, body]);
-  const asked = page.waitForRequest((r) => /\/enrolments\?id=watched-1&/.test(r.url()), { timeout: 15000 }).then(() => true, () => false);
+  const asked = page.waitForRequest((r) => /\/enrolments\?id=watched-1&/.test(r.url()), { timeout: 30000 }).then(() => true, () => false);
   await add(page, open, "watched-1");
   check(await asked, "who watches a line asks for it alone");
   const site = await page.locator(`[data-line="watched-1"] h2`).innerText().then((words) => words.split(" at ")[1]);
@@ -48,9 +48,9 @@ async function manyLines(page, open) {
   check((await page.locator("[data-enrolment]").count()) === 50, "the newest 50 lines are shown");
   check((await page.locator("[data-enrolment=watched-1]").count()) === 0, "the oldest is not among them");
   await page.locator("section[aria-labelledby=h-open] .more").click();
-  check(await page.waitForSelector("[data-enrolment=watched-1]", { timeout: 15000 }).then(() => true, () => false), "and comes with the older ones");
+  check(await page.waitForSelector("[data-enrolment=watched-1]", { timeout: 30000 }).then(() => true, () => false), "and comes with the older ones");
   await page.locator("[data-enrolment=watched-1] [data-act=withdraw]").click();
-  check(await page.waitForSelector("[data-enrolment=watched-1]", { state: "detached", timeout: 15000 }).then(() => true, () => false), "withdrawn, it is gone from the list");
+  check(await page.waitForSelector("[data-enrolment=watched-1]", { state: "detached", timeout: 30000 }).then(() => true, () => false), "withdrawn, it is gone from the list");
   for (const id of later) await ask("DELETE", `/enrolments/${id}`);
 }
 
@@ -83,7 +83,7 @@ export async function identities(page, open, bin) {
     check(await says(page, "[data-standing=quarantined]", "quarantine.*<b>odd</b>"), "its page says that it is in quarantine, and why, word by word");
     await inspect(page, "identity-quarantine-1440-light");
     await change(page, "release");
-    check(await page.waitForSelector("[data-standing]", { state: "detached", timeout: 15000 }).then(() => true, () => false), "and is as before when it is released");
+    check(await page.waitForSelector("[data-standing]", { state: "detached", timeout: 30000 }).then(() => true, () => false), "and is as before when it is released");
     await page.click("[data-act=revoke]");
     await inspect(page, "identity-revoke-1440-light");
     await page.locator("dialog button[type=submit]").click();
@@ -93,7 +93,7 @@ export async function identities(page, open, bin) {
     check(await says(page, "[data-standing=revoked]", "Revoked.*stolen"), "revoked, with the reason");
     check(await says(page, ".sentence", "Silent"), "and it is silent from then on");
     await change(page, "replace");
-    await page.waitForSelector(`[data-line="${id}"] .qr`, { timeout: 15000 });
+    await page.waitForSelector(`[data-line="${id}"] .qr`, { timeout: 30000 });
     const next = await page.locator(`[data-line="${id}"] .command code`).innerText();
     check(next !== line && typeLine(bin, next, join(home, "next")).status === 0, "another machine takes its place with a line of its own");
     await open(page, `/identity?state=revoked`, ".certificates tbody tr");

@@ -29,7 +29,7 @@ for (const scheme of ["light", "dark"])
     check(/Lowest \d+/.test(await text(curve.locator("[data-curve-says]"))), `${at}: how it was, with the lowest: ${await text(curve)}`);
     check((await curve.locator("path").getAttribute("d"))?.startsWith("M"), `${at}: as a line`);
     await curve.getByRole("button", { name: "1 day" }).click();
-    check(await page.waitForFunction(() => /over the last 1 d/.test(document.querySelector("[data-curve] svg")?.getAttribute("aria-label") ?? ""), null, { timeout: 10000 }).then(() => true, () => false), `${at}: over the time that is chosen`);
+    check(await page.waitForFunction(() => /over the last 1 d/.test(document.querySelector("[data-curve] svg")?.getAttribute("aria-label") ?? ""), null, { timeout: 20000 }).then(() => true, () => false), `${at}: over the time that is chosen`);
     await machine.scrollIntoViewIfNeeded();
     await inspect(page, `machine-${width}-${scheme}`);
     await page.goto(`${base}/devices?sort=machine`);
@@ -50,7 +50,7 @@ await row.waitFor({ timeout: 20000 });
 check(/score \d+/.test(await text(row)) && !/rule /.test(await text(row)), `its alert says why and how much: ${await text(row)}`);
 const alert = await row.getAttribute("data-id");
 await row.locator("[data-act=normal]").click();
-check(await page.waitForFunction((i) => /normal, says \S+/.test(document.querySelector(`[data-id="${i}"]`)?.textContent ?? ""), alert, { timeout: 10000 }).then(() => true, () => false), "it was normal, says somebody");
+check(await page.waitForFunction((i) => /normal, says \S+/.test(document.querySelector(`[data-id="${i}"]`)?.textContent ?? ""), alert, { timeout: 20000 }).then(() => true, () => false), "it was normal, says somebody");
 check(noise.length === 0, `the console is quiet ${noise.join("; ")}`);
 await browser.close();
 end("a machine's health");

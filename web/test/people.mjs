@@ -27,9 +27,9 @@ async function visitor(options = {}) {
 
 const open = async (page, path, ready) => {
   await page.goto(base + path);
-  await page.waitForSelector(ready, { timeout: 15000 });
+  await page.waitForSelector(ready, { timeout: 30000 });
 };
-const settles = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 15000 }).then(() => true, () => false);
+const settles = (page, what, arg) => page.waitForFunction(what, arg, { timeout: 30000 }).then(() => true, () => false);
 const seen = (page, selector, options = {}) => page.waitForSelector(selector, { timeout: 15000, ...options }).then(() => true, () => false);
 const said = (page, pattern, where = "main") => settles(page, ([w, p]) => new RegExp(p).test(document.querySelector(w)?.innerText ?? ""), [where, pattern]);
 

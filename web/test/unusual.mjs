@@ -25,7 +25,7 @@ for (const scheme of ["light", "dark"])
     const box = await plot.boundingBox();
     await page.mouse.move(box.x + box.width * 0.6, box.y + box.height * 0.4);
     const said = () => chart.locator(".readout").innerText();
-    await page.waitForFunction(() => /expected/.test(document.querySelector(".chart[data-sensor=pressure] .readout").textContent), undefined, { timeout: 5000 }).catch(() => 0);
+    await page.waitForFunction(() => /expected/.test(document.querySelector(".chart[data-sensor=pressure] .readout").textContent), undefined, { timeout: 20000 }).catch(() => 0);
     const found = / · expected (\S+) to (\S+)$/.exec(await said());
     check(found && Number(found[1]) < Number(found[2]), `${width} ${scheme}: and says it under the pointer: ${await said()}`);
     /* The band is there in pixels: the ground beside the line is not the page's. */
@@ -49,10 +49,10 @@ await inspect(page, "unusual-alert-1440-dark");
 const id = await row.getAttribute("data-id");
 await row.locator("[data-act=normal]").click();
 const mine = page.locator(`[data-id="${id}"]`);
-check(await page.waitForFunction((i) => /normal, says \S+/.test(document.querySelector(`[data-id="${i}"]`)?.textContent ?? ""), id, { timeout: 10000 }).then(() => true, () => false), "it was normal, says somebody");
+check(await page.waitForFunction((i) => /normal, says \S+/.test(document.querySelector(`[data-id="${i}"]`)?.textContent ?? ""), id, { timeout: 20000 }).then(() => true, () => false), "it was normal, says somebody");
 check(await mine.locator("[data-act=normal]").count() === 0, "which is said once");
 await mine.locator("[data-act=timeline]").click();
-check(await mine.locator("[data-event=normal]").waitFor({ timeout: 10000 }).then(() => true, () => false), "and stands in its timeline");
+check(await mine.locator("[data-event=normal]").waitFor({ timeout: 20000 }).then(() => true, () => false), "and stands in its timeline");
 check(noise.length === 0, `the console is quiet ${noise.join("; ")}`);
 await browser.close();
 end("what is unusual");
