@@ -50,7 +50,7 @@ function(sv_unit_test target file)
   target_link_libraries(${target} PRIVATE ${ARGN} cmocka m)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${target} COMMAND ${target})
-  set_tests_properties(${target} PROPERTIES TIMEOUT 120 LABELS unit)
+  set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()
 
 # The folder of the corpus beside <stem>_fuzz.c.
@@ -79,7 +79,7 @@ function(sv_corpus_test target file)
   target_link_libraries(${target}.corpus PRIVATE ${ARGN})
   set_target_properties(${target}.corpus PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${target}.corpus COMMAND ${target}.corpus ${corpus})
-  set_tests_properties(${target}.corpus PROPERTIES TIMEOUT 120 LABELS unit)
+  set_tests_properties(${target}.corpus PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()
 
 # sv_program(<name> USES <modules>...) : apps/<folder>/*.c -> one executable, and its *_test.c and
@@ -143,7 +143,7 @@ endfunction()
 function(sv_scenario name script)
   cmake_parse_arguments(PARSE_ARGV 2 S "" "TIMEOUT" "")
   if(NOT S_TIMEOUT)
-    set(S_TIMEOUT 120)
+    set(S_TIMEOUT 300)
   endif()
   add_test(NAME scenario.${name} COMMAND ${script})
   set_tests_properties(scenario.${name} PROPERTIES TIMEOUT ${S_TIMEOUT} LABELS scenario

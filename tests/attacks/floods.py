@@ -74,7 +74,7 @@ def half_open(door, what, first_bytes):
     after = door.metrics()
     turned = sum(after[f'door_{k}_total{{side="tls"}}'] - before[f'door_{k}_total{{side="tls"}}'] for k in ("shed", "refused"))
     check(turned >= count, f"{turned} of {count} are counted")
-    wait_until(lambda: door.logged("door.shed"), "a sentence about who was turned away", 5)
+    wait_until(lambda: door.logged("door.shed"), "a sentence about who was turned away", 20)
     check(len(door.logged("link.refused")) + len(door.logged("door.shed")) < 80, "the log is flooded")
     latencies = probe.end()
     kept = door.memory_returns(kb, MEMORY_KB, what)
@@ -152,7 +152,7 @@ def a_subscriber_that_stops_reading(door):
     check(door.metric('door_events_total{kind="dropped"}') > 0, "what was dropped is not counted")
     for each in (deaf, deaf2, client):
         each.close()
-    wait_until(lambda: door.metric('door_links{side="local"}') == 0, "the deaf ones have gone", 5)
+    wait_until(lambda: door.metric('door_links{side="local"}') == 0, "the deaf ones have gone", 20)
     door.program("deaf", clean=True).close()
     print(f"deaf subscribers: 60 MB published, {top} KiB more at most, {door.memory_returns(kb, MEMORY_KB, 'deaf')} KiB afterwards")
     keeps_latency(latencies, (start, flooded), (flooded, ended), "deaf subscribers")
@@ -170,7 +170,7 @@ def everybody_comes_back_at_once(door):  # row 20
         devices.kill()
         devices.wait()
         door.running = [(n, p) for n, p in door.running if p is not devices]
-        wait_until(lambda: door.metric("door_clients") == 1, "every device has gone", 5)
+        wait_until(lambda: door.metric("door_clients") == 1, "every device has gone", 20)
         kb = kb or door.memory_kb()
     latencies = probe.end()
     print(f"storms: {STORM_DEVICES} devices back in {', '.join(f'{e - b:.1f}' for b, e in spans)} s, "
@@ -257,7 +257,7 @@ def descriptors_run_out(door):  # row 57, mosquitto: reload without free descrip
     now = door.metrics()
     check(now['door_links{side="tls"}'] <= 65 and now["door_handshakes"] <= 64, "more than there is room for")
     door.gateway.send_signal(1)  # SIGHUP reads certificates and configuration
-    wait_until(lambda: door.logged("config.reloaded"), "a reload without free descriptors", 3)
+    wait_until(lambda: door.logged("config.reloaded"), "a reload without free descriptors", 20)
     door.must_log("door.shed", "for want of room")
     for sock in socks:
         sock.close()

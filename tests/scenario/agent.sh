@@ -37,7 +37,7 @@ agent_config "  - {kind: file, path: $work/oil_temperature, sensor: oil_temperat
 "$SV_BIN/selvedge-agent" --config "$work/agent.yaml" --check-config
 start_agent
 within 10 stream '.sensor == "oil_temperature" and .value == 21.5 and .unit == "°C"' || fail "the sensor does not arrive"
-within 5 metric_is devices_online 1 || fail "the device is not online"
+within 20 metric_is devices_online 1 || fail "the device is not online"
 
 # Away without a word: its will is told.
 die "$agent"
@@ -48,7 +48,7 @@ within 10 metric_is devices_online 1 || fail "the agent does not come back"
 # Gateway or broker are gone for a while: nothing measured meanwhile is lost. (Ended in peace: killed, mosquitto
 # forgets who had subscribed.)
 echo 30000 >"$work/oil_temperature"
-within 5 stream '.value == 30' || fail "a change does not arrive"
+within 20 stream '.value == 30' || fail "a change does not arrive"
 front_end
 echo 31000 >"$work/oil_temperature"
 sleep 0.5
@@ -63,5 +63,5 @@ within 10 kept || fail "what was measured meanwhile is lost"
 # SIGTERM: a good-bye, so the site knows at once.
 kill "$agent"
 wait "$agent" || fail "SIGTERM ended with $?"
-within 3 metric_is devices_online 0 || fail "an agent that said good-bye stays online"
+within 20 metric_is devices_online 0 || fail "an agent that said good-bye stays online"
 if grep -q key "$work/agent.log"; then fail "the log speaks of keys"; fi

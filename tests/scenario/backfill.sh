@@ -22,7 +22,7 @@ within 20 metric_is readings_stored_total 6000 || fail "the gateway has not take
 start_fleet
 within 20 grep -q 'event=backfill.start' "$work/gateway.log" || fail "nothing waits"
 readings press-2 1 3
-within 5 is_at_fleet press-2 3 || fail "what is new waits behind what is old"
+within 20 is_at_fleet press-2 3 || fail "what is new waits behind what is old"
 die "$fleet"
 start_fleet
 within 30 is_at_fleet press-1 6000 || fail "of 6000 readings $(at_fleet press-1) are at the fleet server"

@@ -11,7 +11,7 @@ stored=0
 expect() {
   stored=$((stored + 1))
   good $stored
-  within 5 metric_is readings_stored_total $stored || fail "after $1: $(metric readings_stored_total) readings stored, not $stored"
+  within 20 metric_is readings_stored_total $stored || fail "after $1: $(metric readings_stored_total) readings stored, not $stored"
   local counted
   counted=$(refused "$1")
   [ "$counted" -ge 1 ] || fail "$1 is not counted"
@@ -56,7 +56,7 @@ expect too_large
 head -c 1000000 /dev/zero | tr '\0' '[' >"$work/huge"
 if [ "$front" = door ]; then
   if as press-1 -t $temperature -f "$work/huge" 2>/dev/null; then fail "a packet of 1 MB is acknowledged"; fi
-  within 5 grep -q 'client.broken.*press-1' "$work/gateway.log" || fail "a packet of 1 MB is not logged"
+  within 20 grep -q 'client.broken.*press-1' "$work/gateway.log" || fail "a packet of 1 MB is not logged"
 else
   as press-1 -t $temperature -f "$work/huge"
 fi
@@ -75,11 +75,11 @@ sqlite3 -readonly "$work/gateway.db" "SELECT count(*) FROM quarantine WHERE why 
 # Nobody speaks for another.
 as press-2 -t sensors/press-1/impostor -m "{\"value\":1,\"timestamp\":\"$now\",\"device_id\":\"press-1\"}" || true
 good 1000
-within 5 metric_is readings_stored_total $((stored + 1)) || fail "the last good reading is missing"
+within 20 metric_is readings_stored_total $((stored + 1)) || fail "the last good reading is missing"
 curl -fs "127.0.0.1:$http_port/v1/streams?device=press-1" | jq -e 'map(.sensor) == ["temperature"]' >/dev/null || fail "press-2 spoke for press-1"
 
 # A clock that lies: kept, marked, and it decides about nothing.
 as press-1 -t $temperature -m '{"value":5,"timestamp":"1970-01-01T00:00:07","device_id":"press-1"}'
 as press-1 -t $temperature -m '{"value":5,"timestamp":"2099-01-01T00:00:00","device_id":"press-1"}'
-within 5 metric_is clocks_wrong_total 2 || fail "wrong clocks are not marked"
+within 20 metric_is clocks_wrong_total 2 || fail "wrong clocks are not marked"
 kill -0 "$gateway" || fail "the gateway is gone"

@@ -53,7 +53,7 @@ settled() { nothing_missing && [ "$(waiting | wc -l)" -lt 60 ]; }
 within 45 settled || fail "$(waiting | wc -l) readings still wait, of which the gateway does not tell, and missing are: $(missing | head -n 5 | tr '\n' ' ')"
 kill "$agent"
 wait "$agent" || fail "the agent ended with $?"
-within 5 nothing_missing || fail "delivered and lost: $(missing | wc -l) of $(wc -l <"$work/known"): $(missing | head -n 5 | tr '\n' ' ')"
+within 20 nothing_missing || fail "delivered and lost: $(missing | wc -l) of $(wc -l <"$work/known"): $(missing | head -n 5 | tr '\n' ' ')"
 [ -z "$(uniq -d "$work/stored")" ] || fail "stored twice: $(uniq -d "$work/stored" | head)"
 [ "$(sql 'SELECT count(DISTINCT epoch) FROM reading')" = 1 ] || fail "more than one epoch"
 if grep -q 'reading.unconfirmed\|ack.refused\|acks.unheard\|spool.full\|spool.un' "$work/agent.log"; then fail "the agent complains"; fi

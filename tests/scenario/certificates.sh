@@ -6,7 +6,7 @@ site_open ""
 reading='{"value":1,"timestamp":"2026-11-22T06:15:04","device_id":"press-1"}'
 
 as press-1 -t sensors/press-1/a -m "$reading"
-within 5 metric_is readings_stored_total 1 || fail "a proper device cannot publish"
+within 20 metric_is readings_stored_total 1 || fail "a proper device cannot publish"
 
 # try NAME certificate key: must not get in
 try() {
@@ -53,7 +53,7 @@ try "a certificate that is not valid yet" "$work/future.crt" "$work/old.key"
 "$selvedge" pki crl --dir "$work/pki" --out "$work/pki/crl.pem"
 kill -HUP "$(front_pid)"
 refused_now() { ! as press-2 -t sensors/press-2/a -m '{"value":1,"timestamp":"2026-11-22T06:15:04","device_id":"press-2"}'; }
-within 5 refused_now || fail "a revoked device is let in"
+within 20 refused_now || fail "a revoked device is let in"
 as press-1 -t sensors/press-1/b -m "$reading" || fail "the others must not suffer from a revocation"
 
 # Nobody gets in through the server: no TLS 1.1, no plain text.

@@ -213,12 +213,12 @@ done
 "$selvedge" pki crl --dir "$work/pki" --out "$work/pki/crl.pem"
 kill -HUP "$fleet"
 out() { [ "$(ask press-2 "$fleet_url/v1/self")" = 000 ]; }
-within 5 out || fail "a revoked device is let in by the fleet server"
+within 20 out || fail "a revoked device is let in by the fleet server"
 expect 403 press-2 "$door/v1/self"
 says '.detail | test("certificate is revoked .press-2")'
 kill -HUP "$gateway"
 shut() { [ "$(ask press-2 "$door/v1/self")" = 000 ]; }
-within 5 shut || fail "a revoked device is let in"
+within 20 shut || fail "a revoked device is let in"
 expect 200 press-1 "$door/v1/self"
 
 # [relay-8] Without the fleet server, and with it again.

@@ -121,7 +121,7 @@ for pid in $agent $gateway $fleet; do stop "$pid"; done
 "$selvedge" pki rotate --dir "$work/pki" 2>"$work/said" || fail "$(cat "$work/said")"
 [ -L "$work/pki/ca.key" ] || fail "the new issuing key lies among what others read"
 kill -HUP "$signer"
-within 5 grep -q "event=signer.reloaded" "$work/signer.log" || fail "the signer does not take the new key"
+within 20 grep -q "event=signer.reloaded" "$work/signer.log" || fail "the signer does not take the new key"
 if [ $confined = yes ]; then
   for name in fleet gateway; do
     : >"$work/$name.log"

@@ -84,7 +84,7 @@ fi
 start_signer
 if [ "$(id -u)" = 0 ]; then
   "$ask" "$socket" cut || fail "another user is answered"
-  within 5 grep -q "event=signer.stranger" "$work/signer.log" || fail "no stranger was told of"
+  within 20 grep -q "event=signer.stranger" "$work/signer.log" || fail "no stranger was told of"
 else
   chmod 000 "$work/pki/ca.key" # the signer has read it
 fi
@@ -92,12 +92,12 @@ if "${as_fleet[@]}" cat "$work/pki/ca.key" >/dev/null 2>&1; then fail "the fleet
 run "$work/fleet.log" "${as_fleet[@]}" "$SV_BIN/selvedge-fleet" --config "$work/own/fleet.yaml"
 within 20 curl -fs "127.0.0.1:$operator_port/readyz" || fail "the fleet server does not become ready"
 signer_up() { curl -fs -H "Authorization: Bearer $(cat "$work/own/admin.token")" "127.0.0.1:$operator_port/metrics" | grep -qx "selvedge_fleet_signer_up $1"; }
-within 5 signer_up 1 || fail "the fleet server does not reach the signer"
+within 20 signer_up 1 || fail "the fleet server does not reach the signer"
 # It lives on without the signer and finds it again. [signer-8]
 die "$signer"
-within 5 signer_up 0 || fail "a signer that is gone is said to be there"
+within 20 signer_up 0 || fail "a signer that is gone is said to be there"
 curl -fs "127.0.0.1:$operator_port/readyz" >/dev/null || fail "the fleet server died with the signer"
 if [ "$(id -u)" != 0 ]; then chmod 600 "$work/pki/ca.key"; fi
 : >"$work/signer.log"
 start_signer
-within 5 signer_up 1 || fail "the signer is not found again"
+within 20 signer_up 1 || fail "the signer is not found again"

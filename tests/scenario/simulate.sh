@@ -33,7 +33,7 @@ exits 0 '' "${simulate[@]}" --devices 20 --seconds 4 --health --output json
 jq -e '.devices == 20 and .connected == 20 and .published == .acknowledged and .lost == 0
     and .published >= 20 * 4 * 3 and .health_reports == 20 and .ack_ms.max >= .ack_ms.p50' out > /dev/null
 "$selvedge" pki verify --ca pki/ca.crt pki/devices/pump-02.crt > /dev/null
-within 5 counts 20 '"online":false' machines || fail "not every device said goodbye"
+within 20 counts 20 '"online":false' machines || fail "not every device said goodbye"
 [ "$(grep -c '^sensors/' machines)" = "$(jq .published out)" ]
 sed -n 's/^health\///p' machines | while read -r id payload; do
     jq -e --arg id "$id" '.status == "healthy" and .metrics.device_id == $id and .metrics.cpu_usage > 0' \
@@ -51,14 +51,14 @@ grep -q '^acknowledged  *[1-9]' out
 listen replayed 'sensors/#'
 exits 0 '' "${simulate[@]}" --devices 3 --replay recording.csv --rate 2000 --output json
 jq -e '.rows == 50 and .published == 3 * 99 and .acknowledged == 3 * 99 and .lost == 0' out > /dev/null
-within 5 counts 297 ^sensors/ replayed || fail "not every cell arrives"
+within 20 counts 297 ^sensors/ replayed || fail "not every cell arrives"
 for id in lathe-01 pump-02 compressor-03; do
     grep "^sensors/$id/Motor_Current " replayed | cut -d' ' -f2 | jq -r '"\(.timestamp) \(.value)"' > got
     for i in $(seq 10 59); do echo "2020-02-08T13:30:${i}Z $i.5"; done | diff - got
     [ "$(grep -c "^sensors/$id/flow " replayed)" = 49 ]
 done
 printf 'timestamp,value\n2026-01-01T00:00:00Z,1\n' | "${simulate[@]}" --devices 1 --replay /dev/stdin --sensor spindle > out
-within 5 grep -q '^sensors/lathe-01/spindle ' replayed
+within 20 grep -q '^sensors/lathe-01/spindle ' replayed
 # A pipe cannot be checked beforehand: what came before the fault is sent and reported.
 exits 2 '/dev/stdin:3:23: b: "x"' "${simulate[@]}" --devices 1 --replay /dev/stdin --rate 100 --output json < <(cat bad.csv)
 jq -e '.published == 2 and .acknowledged == 2 and .rows == 1' out > /dev/null
