@@ -25,6 +25,7 @@
 #include "offline.h"
 #include "running.h"
 #include "savings.h"
+#include "schema.h"
 #include "signer.h"
 #include "site_groups.h"
 #include "site_rules.h"
@@ -34,48 +35,6 @@
 #include "walk.h"
 
 #include <sys/clock.h>
-
-extern const char sv_fleet_schema[];
-extern const char sv_fleet_schema_received[];
-extern const char sv_fleet_schema_ledger[];
-extern const char sv_fleet_schema_push[];
-extern const char sv_fleet_schema_rules[];
-extern const char sv_fleet_schema_command[];
-extern const char sv_fleet_schema_acknowledged[];
-extern const char sv_fleet_schema_clock[];
-extern const char sv_fleet_schema_site_rules[];
-extern const char sv_fleet_schema_notify[];
-extern const char sv_fleet_schema_maintenance[];
-extern const char sv_fleet_schema_standing[];
-extern const char sv_fleet_schema_audit[];
-extern const char sv_fleet_schema_enrol[];
-extern const char sv_fleet_schema_belief[];
-extern const char sv_fleet_schema_proved[];
-extern const char sv_fleet_schema_standing_cut[];
-extern const char sv_fleet_schema_belief_doubt[];
-extern const char sv_fleet_schema_audit_chain[];
-extern const char sv_fleet_schema_people[];
-extern const char sv_fleet_schema_unusual[];
-extern const char sv_fleet_schema_checklist[];
-extern const char sv_fleet_schema_images[];
-extern const char sv_fleet_schema_action[];
-extern const char sv_fleet_schema_target_token[];
-extern const char sv_fleet_schema_machine[];
-extern const char sv_fleet_schema_campaign[];
-extern const char sv_fleet_schema_models[];
-extern const char sv_fleet_schema_model_why[];
-extern const char sv_fleet_schema_savings[];
-extern const char sv_fleet_schema_prestage[];
-extern const char sv_fleet_schema_went_wrong[];
-extern const char sv_fleet_schema_campaign_zone[];
-extern const char sv_fleet_schema_gateway_token[];
-extern const char sv_fleet_schema_certificate_shown[];
-extern const char sv_fleet_schema_site_groups[];
-extern const char sv_fleet_schema_director_root[];
-extern const char sv_fleet_schema_versions[];
-extern const char sv_fleet_schema_shown_until[];
-extern const char sv_fleet_schema_failure[];
-extern const char sv_fleet_schema_machine_past[];
 
 /// What devices run, as it stands beside them in the registry.
 static sv_err load_what_runs(sv_fleet *fleet, sv_why *why) {
@@ -98,50 +57,6 @@ static sv_err open_groups(sv_fleet *out, sv_why *why) {
 }
 
 sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_why *why) {
-    // A database knows how many it has had: a new one comes at the end, never between two.
-    const sv_db_migration migrations[] = {
-        { .name = "1-first", .sql = sv_fleet_schema },
-        { .name = "2-received", .sql = sv_fleet_schema_received },
-        { .name = "3-ledger", .sql = sv_fleet_schema_ledger },
-        { .name = "4-push", .sql = sv_fleet_schema_push },
-        { .name = "rules", .sql = sv_fleet_schema_rules },
-        { .name = "command", .sql = sv_fleet_schema_command },
-        { .name = "acknowledged", .sql = sv_fleet_schema_acknowledged },
-        { .name = "clock", .sql = sv_fleet_schema_clock },
-        { .name = "site-rules", .sql = sv_fleet_schema_site_rules },
-        { .name = "notify", .sql = sv_fleet_schema_notify },
-        { .name = "maintenance", .sql = sv_fleet_schema_maintenance },
-        { .name = "audit", .sql = sv_fleet_schema_audit },
-        { .name = "standing", .sql = sv_fleet_schema_standing },
-        { .name = "enrol", .sql = sv_fleet_schema_enrol },
-        { .name = "belief", .sql = sv_fleet_schema_belief },
-        { .name = "proved", .sql = sv_fleet_schema_proved },
-        { .name = "standing cut", .sql = sv_fleet_schema_standing_cut },
-        { .name = "belief doubt", .sql = sv_fleet_schema_belief_doubt },
-        { .name = "audit chain", .sql = sv_fleet_schema_audit_chain },
-        { .name = "people", .sql = sv_fleet_schema_people },
-        { .name = "unusual", .sql = sv_fleet_schema_unusual },
-        { .name = "checklist", .sql = sv_fleet_schema_checklist },
-        { .name = "images", .sql = sv_fleet_schema_images },
-        { .name = "action", .sql = sv_fleet_schema_action },
-        { .name = "target token", .sql = sv_fleet_schema_target_token },
-        { .name = "machine", .sql = sv_fleet_schema_machine },
-        { .name = "campaign", .sql = sv_fleet_schema_campaign },
-        { .name = "models", .sql = sv_fleet_schema_models },
-        { .name = "model why", .sql = sv_fleet_schema_model_why },
-        { .name = "savings", .sql = sv_fleet_schema_savings },
-        { .name = "prestage", .sql = sv_fleet_schema_prestage },
-        { .name = "went wrong", .sql = sv_fleet_schema_went_wrong },
-        { .name = "campaign zone", .sql = sv_fleet_schema_campaign_zone },
-        { .name = "gateway token", .sql = sv_fleet_schema_gateway_token },
-        { .name = "certificate shown", .sql = sv_fleet_schema_certificate_shown },
-        { .name = "site groups", .sql = sv_fleet_schema_site_groups },
-        { .name = "director root", .sql = sv_fleet_schema_director_root },
-        { .name = "versions", .sql = sv_fleet_schema_versions },
-        { .name = "shown until", .sql = sv_fleet_schema_shown_until },
-        { .name = "failure", .sql = sv_fleet_schema_failure },
-        { .name = "machine past", .sql = sv_fleet_schema_machine_past },
-    };
     *out = (sv_fleet){ .config = *config,
                        .loop = loop,
                        .wall_us = sv_clock_wall_us,
@@ -172,7 +87,7 @@ sv_err sv_fleet_open(sv_loop *loop, sv_fleet_config *config, sv_fleet *out, sv_w
         out->signer = sv_signer_open(loop, out->config.signer.socket, out->mono_us);
     }
     sv_err err =
-        sv_db_open(out->config.store.path, migrations, SV_COUNT(migrations), &out->db, why);
+        sv_db_open(out->config.store.path, SV_FLEET_SCHEMA, SV_FLEET_SCHEMA_COUNT, &out->db, why);
     if (err == SV_OK) {
         err = sv_audit_keeper_load(out, why);
     }

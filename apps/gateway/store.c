@@ -1,33 +1,12 @@
 #include "gateway.h"
+#include "schema.h"
+
 #include <stdio.h>
 #include <sys/clock.h>
 #include <sys/disk.h>
 #include <sys/log.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-
-extern const char gw_schema[];
-extern const char gw_schema_door[];
-extern const char gw_schema_availability[];
-extern const char gw_schema_series[];
-extern const char gw_schema_push[];
-extern const char gw_schema_local[];
-extern const char gw_schema_command[];
-extern const char gw_schema_rules[];
-extern const char gw_schema_seen[];
-extern const char gw_schema_spool[];
-extern const char gw_schema_boot[];
-extern const char gw_schema_spool_alert[];
-extern const char gw_schema_site_rules[];
-extern const char gw_schema_members[];
-extern const char gw_schema_maintenance[];
-extern const char gw_schema_standing[];
-extern const char gw_schema_standing_line[];
-extern const char gw_schema_belief[];
-extern const char gw_schema_usual[];
-extern const char gw_schema_machine[];
-extern const char gw_schema_model[];
-extern const char gw_schema_life_end[];
 
 void gw_store_failed(gw *g, const sv_why *why) {
     SV_LOG(error, "store.failed", "%s", why->text);
@@ -216,39 +195,17 @@ static sv_err bound_cache(sv_db *db, sv_why *why) {
 
 sv_err gw_store_open(gw *g, sv_why *why) {
     static const sv_writer_events EVENTS = { .committed = on_committed, .failed = on_failed };
-    const sv_db_migration migrations[] = { { "first", gw_schema },
-                                           { "door", gw_schema_door },
-                                           { "availability", gw_schema_availability },
-                                           { "series", gw_schema_series },
-                                           { "push", gw_schema_push },
-                                           { "local", gw_schema_local },
-                                           { "command", gw_schema_command },
-                                           { "rules", gw_schema_rules },
-                                           { "spool", gw_schema_spool },
-                                           { "boot", gw_schema_boot },
-                                           { "spool alert", gw_schema_spool_alert },
-                                           { "site-rules", gw_schema_site_rules },
-                                           { "seen", gw_schema_seen },
-                                           { "maintenance", gw_schema_maintenance },
-                                           { "standing", gw_schema_standing },
-                                           { "standing line", gw_schema_standing_line },
-                                           { "belief", gw_schema_belief },
-                                           { "usual", gw_schema_usual },
-                                           { "machine", gw_schema_machine },
-                                           { "model", gw_schema_model },
-                                           { "life end", gw_schema_life_end },
-                                           { "members", gw_schema_members } };
     const sv_writer_options options = { .messages_max = (size_t) g->config.store.group,
                                         .wait_us = g->config.store.group_us,
                                         .behind_bytes = GW_BEHIND_BYTES };
     SV_DEFER(sv_db_drop) sv_db *db = NULL;
     g->committed = 0;
     int64_t written_us = last_written_us(g->config.store.path);
-    SV_TRY(sv_db_open_paged(g->config.store.path, GW_PAGE_BYTES, migrations, SV_COUNT(migrations),
-                            &db, why));
+    SV_TRY(sv_db_open_paged(g->config.store.path, GW_PAGE_BYTES, GW_SCHEMA, GW_SCHEMA_COUNT, &db,
+                            why));
     SV_TRY(bound_cache(db, why));
     SV_TRY(sv_writer_open(g->loop, &db, &options, &EVENTS, g, &g->writer, why));
-    SV_TRY(sv_db_open(g->config.store.path, migrations, SV_COUNT(migrations), &g->db, why));
+    SV_TRY(sv_db_open(g->config.store.path, GW_SCHEMA, GW_SCHEMA_COUNT, &g->db, why));
     SV_TRY(bound_cache(g->db, why));
     SV_TRY(read_epoch(g, why));
     SV_TRY(restore_availability(g, written_us, why));

@@ -1,3 +1,5 @@
+#include "schema.h"
+
 #include <assert.h>
 #include <base/mem.h>
 #include <base/num.h>
@@ -55,46 +57,6 @@ static sv_err create_private(const char *path, sv_why *why) {
     return SV_OK;
 }
 
-static sv_err read_version(sv_db *db, int64_t *out, sv_why *why) {
-    sv_stmt *stmt = NULL;
-    SV_TRY(sv_db_stmt(db, "PRAGMA user_version", &stmt, why));
-    SV_TRY(sv_stmt_next(stmt, why));
-    *out = sv_stmt_int(stmt, 0);
-    sv_stmt_reset(stmt);
-    return SV_OK;
-}
-
-static sv_err apply(sv_db *db, const sv_db_migration *step, size_t number, sv_why *why) {
-    char mark[64];
-    sv_textbuf buf = SV_TEXTBUF(mark);
-    sv_textbuf_addf(&buf, "PRAGMA user_version = %zu", number);
-    SV_TRY(sv_textbuf_end(&buf));
-    SV_TRY(sv_db_begin(db, why));
-    sv_err err = sv_db_exec(db, step->sql, why);
-    if (err == SV_OK) {
-        err = sv_db_exec(db, mark, why);
-    }
-    if (err != SV_OK) {
-        sv_db_rollback(db);
-        return err;
-    }
-    return sv_db_commit(db, why);
-}
-
-static sv_err migrate(sv_db *db, const sv_db_migration *migrations, size_t count, sv_why *why) {
-    int64_t version = 0;
-    SV_TRY(read_version(db, &version, why));
-    if (version < 0 || (uint64_t) version > count) {
-        return sv_fail(why, SV_ERR_STATE,
-                       "'%s' was written by a newer version (schema %lld, this one knows %zu)",
-                       db->path, (long long) version, count);
-    }
-    for (size_t i = (size_t) version; i < count; i++) {
-        SV_TRY(apply(db, &migrations[i], i + 1, why));
-    }
-    return SV_OK;
-}
-
 sv_err sv_db_open(const char *path, const sv_db_migration *migrations, size_t count, sv_db **out,
                   sv_why *why) {
     return sv_db_open_paged(path, 0, migrations, count, out, why);
@@ -130,7 +92,7 @@ sv_err sv_db_open_paged(const char *path, size_t page_bytes, const sv_db_migrati
                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                       "PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST",
                       why));
-    SV_TRY(migrate(db, migrations, count, why));
+    SV_TRY(sv_schema_bring(db, path, migrations, count, why));
     *out = db;
     db = NULL;
     return SV_OK;

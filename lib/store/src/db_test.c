@@ -1,11 +1,8 @@
 #include <base/num.h>
-#include <base/test.h>
 #include <math.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <store/db.h>
-#include <sys/disk.h>
+#include <store/test.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,11 +14,6 @@ static const sv_db_migration SECOND[] = {
     { "rows", "CREATE TABLE rows (id INTEGER PRIMARY KEY, name TEXT, value REAL)" },
     { "unit", "ALTER TABLE rows ADD COLUMN unit TEXT; CREATE INDEX by_name ON rows (name)" },
 };
-static const sv_db_migration BROKEN[] = {
-    { "rows", "CREATE TABLE rows (id INTEGER PRIMARY KEY, name TEXT, value REAL)" },
-    { "half", "CREATE TABLE other (id INTEGER); CREATE NONSENSE" },
-};
-
 static char folder[64];
 static char path[128];
 
@@ -47,12 +39,7 @@ static sv_err add(sv_db *db, const char *name, double value, sv_why *why) {
 }
 
 static int64_t count(sv_db *db) {
-    sv_stmt *stmt = NULL;
-    assert_int_equal(sv_db_stmt(db, "SELECT count(*) FROM rows", &stmt, NULL), SV_OK);
-    assert_int_equal(sv_stmt_next(stmt, NULL), SV_OK);
-    int64_t rows = sv_stmt_int(stmt, 0);
-    sv_stmt_reset(stmt);
-    return rows;
+    return sv_test_ask(db, "SELECT count(*) FROM rows");
 }
 
 static void a_new_file_is_private_and_migrated_once(void **state) {
@@ -73,12 +60,7 @@ static void a_new_file_is_private_and_migrated_once(void **state) {
 }
 
 static int64_t page_bytes(sv_db *db) {
-    sv_stmt *stmt = NULL;
-    assert_int_equal(sv_db_stmt(db, "PRAGMA page_size", &stmt, NULL), SV_OK);
-    assert_int_equal(sv_stmt_next(stmt, NULL), SV_OK);
-    int64_t bytes = sv_stmt_int(stmt, 0);
-    sv_stmt_reset(stmt);
-    return bytes;
+    return sv_test_ask(db, "PRAGMA page_size");
 }
 
 static void a_new_file_takes_the_size_of_its_pages_and_keeps_it(void **state) {
@@ -91,26 +73,6 @@ static void a_new_file_takes_the_size_of_its_pages_and_keeps_it(void **state) {
     assert_int_equal(sv_db_open_paged(path, 2048, FIRST, 1, &db, NULL), SV_OK);
     assert_int_equal(page_bytes(db), 1024);
     assert_int_equal(count(db), 1);
-}
-
-static void a_file_of_a_newer_version_is_refused(void **state) {
-    (void) state;
-    SV_DEFER(sv_db_drop) sv_db *db = NULL;
-    sv_why why = { 0 };
-    assert_int_equal(sv_db_open(path, SECOND, 2, &db, NULL), SV_OK);
-    sv_db_drop(&db);
-    assert_int_equal(sv_db_open(path, FIRST, 1, &db, &why), SV_ERR_STATE);
-    assert_null(db);
-    assert_non_null(strstr(why.text, "newer version"));
-}
-
-static void a_broken_migration_leaves_the_step_before_it(void **state) {
-    (void) state;
-    SV_DEFER(sv_db_drop) sv_db *db = NULL;
-    assert_int_not_equal(sv_db_open(path, BROKEN, 2, &db, NULL), SV_OK);
-    assert_null(db);
-    assert_int_equal(sv_db_open(path, SECOND, 2, &db, NULL), SV_OK);
-    assert_int_not_equal(sv_db_exec(db, "SELECT * FROM other", NULL), SV_OK);
 }
 
 static void something_else_is_called_no_database(void **state) {
@@ -262,8 +224,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         EACH(a_new_file_is_private_and_migrated_once),
         EACH(a_new_file_takes_the_size_of_its_pages_and_keeps_it),
-        EACH(a_file_of_a_newer_version_is_refused),
-        EACH(a_broken_migration_leaves_the_step_before_it),
         EACH(something_else_is_called_no_database),
         EACH(one_that_is_only_looked_at_is_not_made_nor_changed),
         EACH(values_come_back_as_they_went_in),

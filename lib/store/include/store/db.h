@@ -10,15 +10,18 @@
 typedef struct sv_db sv_db;
 typedef struct sv_stmt sv_stmt;
 
-/// One step of a schema's history; applied in order, once, each in a transaction of its own.
+/// One step of a schema's history. A database keeps the names of those it has had, in a table
+/// `schema_step`: each is applied once, in the order of the list, all that are missing in one
+/// transaction. A new step may stand anywhere behind those it builds on. Databases from before
+/// names were kept know how many they have had: what was in a list then stays its beginning.
 typedef struct sv_db_migration {
-    const char *name;
+    const char *name; ///< for ever: with another name it is another step
     const char *sql;
 } sv_db_migration;
 
 /// Creates the file with mode 0600. SV_ERR_INVALID when it is not a database or damaged (the
-/// sentence says what to do), SV_ERR_STATE when it was written by a newer version, SV_ERR_NO_SPACE,
-/// SV_ERR_IO.
+/// sentence says what to do), SV_ERR_STATE when it has had steps that are not among these,
+/// SV_ERR_NO_SPACE, SV_ERR_IO; the schema is then as it was.
 sv_err sv_db_open(const char *path, const sv_db_migration *migrations, size_t count, sv_db **out,
                   sv_why *why);
 /// So, with pages of that size (a power of two from 512; 0: SQLite's own) if the file is new. Small
