@@ -234,6 +234,11 @@ static void give_groups(sv_http_request *request, sv_fleet *fleet, sv_gateway *g
         return;
     }
     sv_err err = sv_site_groups_give(fleet, gateway->site, after, &out, &why);
+    if (err == SV_ERR_UNAVAILABLE) {
+        sv_http_reply_header(request, "Retry-After", "1");
+        sv_http_problem(request, 503, "Not yet", "%s", why.text);
+        return;
+    }
     if (err != SV_OK) {
         answer_failure(request, err, &why);
         return;

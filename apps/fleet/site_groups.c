@@ -52,14 +52,14 @@ sv_err sv_site_groups_open(sv_fleet *fleet, sv_site_groups **out, sv_why *why) {
 
 void sv_site_groups_drop(sv_site_groups **groups) {
     if (*groups != NULL) {
+        sv_timer_drop(&(*groups)->timer);
         drop_sites(*groups);
         free(*groups);
         *groups = NULL;
     }
 }
 
-/// Nothing of what was begun is in the database: what is there counts, and all is done again.
-static void begin_anew(sv_fleet *fleet, const sv_why *failure) {
+void site_groups_anew(sv_fleet *fleet, const sv_why *failure) {
     sv_site_groups *groups = fleet->site_groups;
     sv_why why = { 0 };
     SV_LOG(error, "groups.failed", "who is in the groups of rules is not stored: %s; tried again",
@@ -91,8 +91,7 @@ static bool is_told(const sv_members *told, const sv_member_group *wanted, size_
     return same;
 }
 
-/// The groups that its rules name, and whether there are such.
-static sv_err name_groups(sv_fleet *fleet, site_told *s, sv_why *why) {
+sv_err site_groups_name(sv_fleet *fleet, site_told *s, sv_why *why) {
     const sv_groups *all = fleet->inventory->groups;
     sv_member_group wanted[SV_MEMBERS_GROUPS_MAX];
     size_t count = 0;
@@ -107,6 +106,8 @@ static sv_err name_groups(sv_fleet *fleet, site_told *s, sv_why *why) {
     }
     SV_TRY(sv_members_groups(s->told, wanted, count, why));
     rise(fleet, s);
+    s->unsettled = true;
+    s->after[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         if (!wanted[i].known) {
             SV_LOG(warn, "groups.unknown",
@@ -146,7 +147,7 @@ static bool is_in_these(const site_told *s, sv_text device, const sv_text *in, s
     return same;
 }
 
-static sv_err judge(sv_fleet *fleet, site_told *s, sv_device *device, sv_why *why) {
+sv_err site_groups_judge(sv_fleet *fleet, site_told *s, sv_device *device, sv_why *why) {
     sv_text in[SV_MEMBERS_GROUPS_MAX];
     size_t count = 0;
     sv_text id = sv_text_of(device->id);
@@ -170,9 +171,18 @@ static sv_err judge(sv_fleet *fleet, site_told *s, sv_device *device, sv_why *wh
     return site_groups_keep_names(fleet, s, why);
 }
 
-/// `groups` {"revision"}, to the site's gateways.
-static sv_err announce(sv_fleet *fleet, site_told *s, sv_why *why) {
+sv_err site_groups_leave(sv_fleet *fleet, site_told *s, sv_text device, sv_why *why) {
+    SV_TRY(sv_members_put(s->told, device, NULL, 0, why));
+    rise(fleet, s);
+    SV_TRY(site_groups_keep_device(fleet, s, device, why));
+    return site_groups_keep_names(fleet, s, why);
+}
+
+sv_err site_groups_announce(sv_fleet *fleet, site_told *s, sv_why *why) {
     char room[64];
+    if (!s->news || s->unsettled) {
+        return SV_OK;
+    }
     sv_textbuf data = SV_TEXTBUF(room);
     sv_textbuf_addf(&data, "{\"revision\":%lld}", (long long) s->revision);
     s->news = false;
@@ -181,60 +191,14 @@ static sv_err announce(sv_fleet *fleet, site_told *s, sv_why *why) {
     return err == SV_ERR_NOT_FOUND ? SV_OK : err;
 }
 
-static sv_err announce_all(sv_fleet *fleet, sv_why *why) {
-    for (size_t i = 0; i < fleet->site_groups->count; i++) {
-        if (fleet->site_groups->sites[i].news) {
-            SV_TRY(announce(fleet, &fleet->site_groups->sites[i], why));
-        }
-    }
-    return SV_OK;
-}
-
-/// The open pages are told once it is so.
-static void tell_live(sv_fleet *fleet, const site_told *s) {
-    char room[SV_ID_ROOM + 32];
-    sv_textbuf data = SV_TEXTBUF(room);
-    sv_textbuf_addf(&data, "{\"site\":\"%s\"}", s->site->name);
-    sv_live_send(fleet->live, s->site->name, "rules", sv_textbuf_text(&data));
-}
-
-/// Ends the transaction that `err` happened in.
-static void end(sv_fleet *fleet, sv_err err, sv_why *why) {
+void site_groups_end(sv_fleet *fleet, sv_err err, sv_why *why) {
     if (sv_push_commit(fleet, err, why) != SV_OK) {
-        begin_anew(fleet, why);
+        site_groups_anew(fleet, why);
     }
 }
 
-// ---- one site, one device -----------------------------------------------------------------------
-
-static sv_err judge_site(sv_fleet *fleet, site_told *s, sv_why *why) {
-    SV_TRY(name_groups(fleet, s, why));
-    for (size_t i = 0;
-         sv_members_group_count(s->told) > 0 && i < sv_registry_device_count(fleet->registry);
-         i++) {
-        sv_device *device = sv_registry_device_at(fleet->registry, i);
-        if (device->site == s->site) {
-            SV_TRY(judge(fleet, s, device, why));
-        }
-    }
-    return s->news ? announce(fleet, s, why) : SV_OK;
-}
-
-void sv_site_groups_renamed(sv_fleet *fleet, const sv_site *site) {
-    sv_why why = { 0 };
-    site_told *s = site_told_of(fleet->site_groups, site);
-    int64_t before = s->revision;
-    sv_err err = sv_fleet_medium(sv_db_begin(fleet->db, &why));
-    if (err != SV_OK) {
-        begin_anew(fleet, &why);
-        return;
-    }
-    end(fleet, judge_site(fleet, s, &why), &why);
-    s = site_told_of(fleet->site_groups, site);
-    if (s->revision != before) {
-        tell_live(fleet, s);
-    }
-}
+// ---- one device
+// -----------------------------------------------------------------------------------
 
 void sv_site_groups_look(sv_fleet *fleet, sv_device *device) {
     sv_why why = { 0 };
@@ -243,108 +207,10 @@ void sv_site_groups_look(sv_fleet *fleet, sv_device *device) {
         return;
     }
     if (sv_fleet_medium(sv_db_begin(fleet->db, &why)) != SV_OK) {
-        begin_anew(fleet, &why);
+        site_groups_anew(fleet, &why);
         return;
     }
-    sv_err err = judge(fleet, s, device, &why);
-    err = err == SV_OK && s->news ? announce(fleet, s, &why) : err;
-    end(fleet, err, &why);
-}
-
-// ---- all of them, a part in each turn -----------------------------------------------------------
-
-void sv_site_groups_changed(sv_fleet *fleet) {
-    fleet->site_groups->again = true;
-}
-
-static bool any_names_groups(const sv_site_groups *groups) {
-    for (size_t i = 0; i < groups->count; i++) {
-        if (sv_members_group_count(groups->sites[i].told) > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/// Devices that the registry has forgotten are in no group; one of them may be another site's by
-/// now.
-static sv_err look_for_gone(sv_fleet *fleet, site_told *s, sv_why *why) {
-    for (size_t i = sv_members_device_count(s->told); i > 0; i--) {
-        char id[SV_ID_ROOM];
-        SV_TRY(sv_text_copy(sv_members_device_at(s->told, i - 1), id, sizeof id));
-        const sv_device *device = sv_registry_device(fleet->registry, sv_text_of(id));
-        if (device == NULL || device->site != s->site) {
-            SV_TRY(sv_members_put(s->told, sv_text_of(id), NULL, 0, why));
-            rise(fleet, s);
-            SV_TRY(site_groups_keep_device(fleet, s, sv_text_of(id), why));
-            SV_TRY(site_groups_keep_names(fleet, s, why));
-        }
-    }
-    return SV_OK;
-}
-
-static sv_err begin(sv_fleet *fleet, sv_why *why) {
-    sv_site_groups *groups = fleet->site_groups;
-    size_t devices = sv_registry_device_count(fleet->registry);
-    uint64_t forgotten = sv_registry_forgotten(fleet->registry);
-    bool gone = forgotten != groups->forgotten;
-    for (size_t i = 0; i < groups->count; i++) {
-        SV_TRY(name_groups(fleet, &groups->sites[i], why));
-        if (gone) {
-            SV_TRY(look_for_gone(fleet, &groups->sites[i], why));
-        }
-    }
-    groups->devices = devices;
-    groups->forgotten = forgotten;
-    groups->left_out = 0;
-    groups->again = false;
-    groups->after[0] = '\0';
-    groups->sweeping = any_names_groups(groups);
-    groups->next_us = fleet->mono_us() + SV_SITE_GROUPS_EVERY_US;
-    return site_groups_prune(fleet, why);
-}
-
-static sv_err step(sv_fleet *fleet, sv_why *why) {
-    sv_site_groups *groups = fleet->site_groups;
-    size_t count = sv_registry_device_count(fleet->registry);
-    size_t i = sv_registry_device_after(fleet->registry, groups->after);
-    size_t asked = 0;
-    for (size_t looked = 0;
-         i < count && looked < SV_SITE_GROUPS_LOOKED && asked < SV_SITE_GROUPS_ASKED;
-         looked++, i++) {
-        sv_device *device = sv_registry_device_at(fleet->registry, i);
-        site_told *s = site_told_of(groups, device->site);
-        SV_TRY(judge(fleet, s, device, why));
-        asked += s->queries ? 1 : 0;
-        memcpy(groups->after, device->id, sizeof groups->after);
-    }
-    groups->sweeping = i < count;
-    return SV_OK;
-}
-
-static sv_err turn(sv_fleet *fleet, sv_why *why) {
-    sv_site_groups *groups = fleet->site_groups;
-    if (!groups->sweeping) {
-        SV_TRY(begin(fleet, why));
-    }
-    if (groups->sweeping) {
-        SV_TRY(step(fleet, why));
-    }
-    return groups->sweeping ? SV_OK : announce_all(fleet, why);
-}
-
-void sv_site_groups_turn(sv_fleet *fleet) {
-    sv_site_groups *groups = fleet->site_groups;
-    sv_why why = { 0 };
-    bool due = groups->again || fleet->mono_us() >= groups->next_us
-               || sv_registry_device_count(fleet->registry) != groups->devices
-               || sv_registry_forgotten(fleet->registry) != groups->forgotten;
-    if (!groups->sweeping && !due) {
-        return;
-    }
-    if (sv_fleet_medium(sv_db_begin(fleet->db, &why)) != SV_OK) {
-        begin_anew(fleet, &why);
-        return;
-    }
-    end(fleet, turn(fleet, &why), &why);
+    sv_err err = site_groups_judge(fleet, s, device, &why);
+    err = err == SV_OK ? site_groups_announce(fleet, s, &why) : err;
+    site_groups_end(fleet, err, &why);
 }

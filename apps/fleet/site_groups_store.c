@@ -1,6 +1,8 @@
 // The rows.
 #include "site_groups_own.h"
 
+#include "site_rules.h"
+
 #include <sys/log.h>
 
 enum { NAMES_ROOM = SV_MEMBERS_GROUPS_MAX * (SV_ID_ROOM + 1) + 1 };
@@ -166,7 +168,11 @@ sv_err sv_site_groups_note(sv_db *db, const sv_site *site, int64_t version, cons
         sv_stmt_bind_str(stmt, 4, names[i].name);
         SV_TRY(sv_stmt_run(stmt, why));
     }
-    return SV_OK;
+    SV_TRY(sv_db_stmt(db, "DELETE FROM site_rules_group WHERE site = ?1 AND version <= ?2", &stmt,
+                      why));
+    sv_stmt_bind_str(stmt, 1, site->name);
+    sv_stmt_bind_int(stmt, 2, version - SV_SITE_RULES_VERSIONS_MAX);
+    return sv_stmt_run(stmt, why);
 }
 
 sv_err site_groups_keep_names(sv_fleet *fleet, const site_told *s, sv_why *why) {
@@ -178,12 +184,16 @@ sv_err site_groups_keep_names(sv_fleet *fleet, const site_told *s, sv_why *why) 
         sv_textbuf_addf(&names, "%s%s%s", i > 0 ? "\n" : "", group->known ? "" : "-", group->name);
     }
     SV_TRY(sv_db_stmt(fleet->db,
-                      "INSERT INTO site_groups (site, revision, names) VALUES (?1, ?2, ?3)"
-                      " ON CONFLICT (site) DO UPDATE SET revision = ?2, names = ?3",
+                      "INSERT INTO site_groups (site, revision, names)"
+                      " VALUES (?1, ?2, coalesce(?3, ''))"
+                      " ON CONFLICT (site) DO UPDATE SET revision = ?2,"
+                      " names = coalesce(?3, names)",
                       &stmt, why));
     sv_stmt_bind_str(stmt, 1, s->site->name);
     sv_stmt_bind_int(stmt, 2, s->revision);
-    sv_stmt_bind_text(stmt, 3, sv_textbuf_text(&names));
+    if (!s->unsettled) {
+        sv_stmt_bind_text(stmt, 3, sv_textbuf_text(&names));
+    }
     return sv_stmt_run(stmt, why);
 }
 
@@ -211,15 +221,12 @@ sv_err site_groups_keep_device(sv_fleet *fleet, const site_told *s, sv_text devi
 
 sv_err site_groups_prune(sv_fleet *fleet, sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(fleet->db, "DELETE FROM site_member WHERE names = '' AND revision < ?1",
+    SV_TRY(sv_db_stmt(fleet->db,
+                      "DELETE FROM site_member WHERE (site, device) IN (SELECT site, device"
+                      " FROM site_member WHERE names = '' AND revision < ?1 LIMIT ?2)",
                       &stmt, why));
     sv_stmt_bind_int(stmt, 1, fleet->wall_us() - SV_SITE_GROUPS_GONE_US);
-    SV_TRY(sv_stmt_run(stmt, why));
-    SV_TRY(sv_db_stmt(fleet->db,
-                      "DELETE FROM site_rules_group WHERE NOT EXISTS (SELECT 1 FROM site_rules r"
-                      " WHERE r.site = site_rules_group.site"
-                      " AND r.version = site_rules_group.version)",
-                      &stmt, why));
+    sv_stmt_bind_int(stmt, 2, SV_SITE_GROUPS_PRUNED);
     return sv_stmt_run(stmt, why);
 }
 
@@ -288,6 +295,11 @@ sv_err sv_site_groups_give(sv_fleet *fleet, const sv_site *site, int64_t after, 
     sv_textbuf sum = SV_TEXTBUF(room);
     int64_t last = 0;
     bool more = false;
+    if (s->unsettled) {
+        return sv_fail(why, SV_ERR_UNAVAILABLE,
+                       "who is in the groups of site %s is being looked for: ask again",
+                       s->site->name);
+    }
     sv_json_open_object(out);
     put_groups(s, out);
     sv_json_key(out, "devices");

@@ -1,61 +1,11 @@
-#include "site_groups.h"
-
-#include "door_fixture.h"
+#include "site_groups_fixture.h"
 
 #include "inventory.h"
 #include "push.h"
-#include "site_rules.h"
 
 #include <edge/rules_file.h>
 
 static const char RULES[] = "groups: {c: {group: pilots}, s: {group: spare}, g: {group: ghosts}}\n";
-
-static void add_device(fixture *f, const char *gateway, const char *id) {
-    sv_device *device = NULL;
-    assert_int_equal(sv_registry_bind(f->fleet.registry, fixture_gateway(f, gateway),
-                                      sv_text_of(id), &device, NULL),
-                     SV_OK);
-    sv_registry_settle(f->fleet.registry, true);
-}
-
-static int setup(void **state) {
-    assert_int_equal(door_setup(state), 0);
-    door *d = *state;
-    add_device(&d->f, "gw-a", "press-1");
-    add_device(&d->f, "gw-a", "press-2");
-    add_device(&d->f, "gw-b", "saw-1");
-    return 0;
-}
-
-static const sv_site *north(door *d) {
-    return fixture_gateway(&d->f, "gw-a")->site;
-}
-
-static void put_rules(door *d, const char *text, int64_t replaces) {
-    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
-    const sv_site_rules_draft draft = {
-        .site = north(d), .replaces = replaces, .user = "ada", .text = sv_text_of(text)
-    };
-    int64_t version = 0;
-    sv_why why = { 0 };
-    if (sv_site_rules_put(&d->f.fleet, &draft, &version, &faults, &why) != SV_OK) {
-        fail_msg("%s", why.text);
-    }
-}
-
-static void group(door *d, const char *name, const char *body) {
-    char path[128];
-    (void) snprintf(path, sizeof path, "/api/v1/groups/%s", name);
-    assert_int_equal(door_admin(d, body == NULL ? "DELETE" : "PUT", path, body == NULL ? "" : body),
-                     body == NULL ? 204 : 200);
-}
-
-static void turns(door *d) {
-    for (int i = 0; i < 3; i++) {
-        fixture_now_us += SV_TIME_SECOND_US;
-        sv_site_groups_turn(&d->f.fleet);
-    }
-}
 
 /// What is given after a number, cut before its "revision"; that in *revision.
 static void given(door *d, int64_t *after, char *room, size_t bytes) {
@@ -76,20 +26,6 @@ static void says(door *d, int64_t *after, const char *devices) {
     char room[1024];
     given(d, after, room, sizeof room);
     assert_string_equal(room, devices);
-}
-
-static void shows(door *d, const char *groups) {
-    char room[1024];
-    sv_textbuf json = SV_TEXTBUF(room);
-    sv_json_out out = SV_JSON_OUT(&json);
-    sv_site_groups_write(&d->f.fleet, north(d), &out);
-    assert_int_equal(sv_textbuf_end(&json), SV_OK);
-    assert_string_equal(room, groups);
-}
-
-static int64_t events(door *d) {
-    return fixture_count(&d->f, "SELECT count(*) FROM push WHERE gateway = 'gw-a' AND name ="
-                                " 'groups'");
 }
 
 // [members-4] [members-5]
@@ -169,13 +105,6 @@ static void nobody_is_in_a_group_that_is_removed(void **state) {
     group(d, "pilots", "{\"devices\":[\"press-1\"]}");
     turns(d);
     says(d, &after, "[{\"id\":\"press-1\",\"in\":[\"pilots\"]}]");
-}
-
-static void start_again(door *d) {
-    sv_fleet_drop(&d->f.fleet);
-    fixture_start(&d->f);
-    d->f.fleet.loop = d->loop;
-    assert_int_equal(sv_passwords_open(d->loop, &d->f.fleet.passwords, NULL), SV_OK);
 }
 
 /// One that was added by mistake is withdrawn: it is in no group, also when another one comes in
@@ -349,17 +278,23 @@ static void a_large_site_is_given_in_pages(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            who_is_in_the_groups_that_rules_name_is_known_with_the_rules, setup, door_teardown),
-        cmocka_unit_test_setup_teardown(what_has_changed_alone_is_given, setup, door_teardown),
-        cmocka_unit_test_setup_teardown(who_was_withdrawn_is_in_no_group, setup, door_teardown),
-        cmocka_unit_test_setup_teardown(nobody_is_in_a_group_that_is_removed, setup, door_teardown),
+            who_is_in_the_groups_that_rules_name_is_known_with_the_rules, site_groups_setup,
+            door_teardown),
+        cmocka_unit_test_setup_teardown(what_has_changed_alone_is_given, site_groups_setup,
+                                        door_teardown),
+        cmocka_unit_test_setup_teardown(who_was_withdrawn_is_in_no_group, site_groups_setup,
+                                        door_teardown),
+        cmocka_unit_test_setup_teardown(nobody_is_in_a_group_that_is_removed, site_groups_setup,
+                                        door_teardown),
         cmocka_unit_test_setup_teardown(
-            what_was_told_is_known_after_a_restart_and_numbers_only_rise, setup, door_teardown),
-        cmocka_unit_test_setup_teardown(groups_of_a_version_that_a_gateway_goes_by_stay, setup,
+            what_was_told_is_known_after_a_restart_and_numbers_only_rise, site_groups_setup,
+            door_teardown),
+        cmocka_unit_test_setup_teardown(groups_of_a_version_that_a_gateway_goes_by_stay,
+                                        site_groups_setup, door_teardown),
+        cmocka_unit_test_setup_teardown(what_could_not_be_stored_is_tried_again, site_groups_setup,
                                         door_teardown),
-        cmocka_unit_test_setup_teardown(what_could_not_be_stored_is_tried_again, setup,
+        cmocka_unit_test_setup_teardown(a_large_site_is_given_in_pages, site_groups_setup,
                                         door_teardown),
-        cmocka_unit_test_setup_teardown(a_large_site_is_given_in_pages, setup, door_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
