@@ -53,7 +53,8 @@ static sv_err look(sv_fleet *fleet, const char *device, const sv_image_row *want
     sv_stmt *row;
     *out = (stand){ .version = 0 };
     SV_TRY(sv_db_stmt(fleet->db,
-                      "SELECT version, made_us, fresh, path = ?2 AND sha256 = ?3 FROM director"
+                      "SELECT version, iif(d.epoch = e.epoch, made_us, 0), fresh,"
+                      " path = ?2 AND sha256 = ?3 FROM director d, director_epoch e"
                       " WHERE device = ?1",
                       &row, why));
     sv_stmt_bind_str(row, 1, device);
@@ -85,10 +86,11 @@ static sv_err store(sv_fleet *fleet, const sv_direct *direct, const char *sha256
     SV_TRY(sv_db_stmt(
         fleet->db,
         "INSERT INTO director (device, version, made_us, path, sha256, fresh, timestamp, snapshot,"
-        " targets) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8) ON CONFLICT (device) DO UPDATE SET"
+        " targets, epoch) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8,"
+        " (SELECT epoch FROM director_epoch)) ON CONFLICT (device) DO UPDATE SET"
         " before_version = version, before_snapshot = snapshot, before_targets = targets,"
         " version = ?2, made_us = ?3, path = ?4, sha256 = ?5, fresh = 1, timestamp = ?6,"
-        " snapshot = ?7, targets = ?8 WHERE version < ?2",
+        " snapshot = ?7, targets = ?8, epoch = excluded.epoch WHERE version < ?2",
         &stmt, why));
     sv_stmt_bind_str(stmt, 1, direct->device);
     sv_stmt_bind_int(stmt, 2, direct->version);

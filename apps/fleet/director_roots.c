@@ -94,7 +94,7 @@ void sv_director_drop(sv_director **director) {
 /// What another key has signed is true for nobody who trusts this root. [director-8] [director-9]
 static sv_err forget_documents(sv_fleet *fleet, sv_why *why) {
     sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(fleet->db, "UPDATE director SET fresh = 0, made_us = 0", &stmt, why));
+    SV_TRY(sv_db_stmt(fleet->db, "UPDATE director_epoch SET epoch = epoch + 1", &stmt, why));
     return sv_stmt_run(stmt, why);
 }
 

@@ -40,6 +40,7 @@ extern const char sv_fleet_schema_certificate_shown[];
 extern const char sv_fleet_schema_site_groups[];
 extern const char sv_fleet_schema_site_groups_gone[];
 extern const char sv_fleet_schema_director_root[];
+extern const char sv_fleet_schema_director_epoch[];
 extern const char sv_fleet_schema_versions[];
 extern const char sv_fleet_schema_shown_until[];
 extern const char sv_fleet_schema_failure[];
@@ -90,5 +91,6 @@ const sv_db_migration SV_FLEET_SCHEMA[] = {
     { .name = "failure", .sql = sv_fleet_schema_failure },
     { .name = "machine past", .sql = sv_fleet_schema_machine_past },
     { .name = "site groups gone", .sql = sv_fleet_schema_site_groups_gone },
+    { .name = "director epoch", .sql = sv_fleet_schema_director_epoch },
 };
 const size_t SV_FLEET_SCHEMA_COUNT = SV_COUNT(SV_FLEET_SCHEMA);
