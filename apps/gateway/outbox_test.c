@@ -333,6 +333,30 @@ static void what_is_dropped_is_not_found_again_before_that_is_on_disk(void **sta
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
+// The front door turns the loop to say goodbye, when the store is closed already.
+static void what_is_answered_after_the_store_is_closed_is_sent_again(void **state) {
+    fixture *f = *state;
+    put(f, GW_ITEM_ALERT);
+    put_many(f, GW_ITEM_AVERAGE, 1);
+    be_up(f, true);
+    f->g.batch_due = true;
+    gw_uplink_turn(&f->g);
+    assert_true(f->g.alert_under_way && f->g.batch_under_way);
+    sv_writer_drop(&f->g.writer);
+    f->g.exit_code = -1;
+    for (int i = 0; i < TURNS_MAX && (f->g.alert_under_way || f->g.batch_under_way); i++) {
+        sv_loop_turn(f->g.loop, TURN_US);
+    }
+    assert_true(f->alerts == 1 && f->items == 1);
+    assert_true(!f->g.alert_under_way && !f->g.batch_under_way);
+    be_up(f, false);
+    f->g.exit_code = 0;
+    close_store(f);
+    open_store(f);
+    assert_int_equal(f->g.outbox.rows[GW_ITEM_ALERT], 1);
+    assert_int_equal(f->g.outbox.rows[GW_ITEM_AVERAGE], 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(averages_go_before_minutes_and_those_before_alerts_whatever_came_when),
@@ -344,6 +368,7 @@ int main(void) {
         TEST(what_went_is_told_with_the_numbers_that_follow_it),
         TEST(also_when_the_end_of_what_waited_went_while_new_items_came),
         TEST(what_is_being_sent_stays_until_its_answer),
+        TEST(what_is_answered_after_the_store_is_closed_is_sent_again),
         TEST(what_may_not_leave_any_more_is_held_back_wherever_it_stands),
         TEST(a_batch_that_is_held_back_whole_is_counted_once),
         TEST(what_is_dropped_is_not_found_again_before_that_is_on_disk),

@@ -130,6 +130,9 @@ static void batch_done(void *arg, const sv_http_reply_view *reply, const sv_why 
     gw *g = arg;
     g->batch_under_way = false;
     gw_traffic_share(g, GW_WAY_UP, reply->sent);
+    if (g->exit_code != 0) {
+        return; // the front door says goodbye, and the store is closed: it is sent again
+    }
     if (answered(g, &g->fleet, reply, why)) {
         if (!is_settled(g, settled_seq(g, reply))) {
             return;
@@ -147,6 +150,9 @@ static void alert_done(void *arg, const sv_http_reply_view *reply, const sv_why 
     gw *g = arg;
     g->alert_under_way = false;
     gw_traffic_add(g, GW_WAY_UP, g->alert_of, reply->sent);
+    if (g->exit_code != 0) {
+        return; // as with a batch
+    }
     bool took = answered(g, &g->alert_peer, reply, why);
     if (!took && gw_uplink_is_refused(reply->status)) {
         SV_LOG(error, "alert.refused", "%s refused an alert for good (status %d)",
