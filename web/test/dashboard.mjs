@@ -422,6 +422,7 @@ try {
   check(await page.waitForURL(/from=\d+/, { timeout: 20000 }).then(() => true, () => false), "dragging zooms and the address says so");
   await page.mouse.dblclick(over.x + over.width * 0.5, over.y + 60);
   check(await page.waitForURL((u) => !u.search.includes("from="), { timeout: 20000 }).then(() => true, () => false), "double click goes back to live");
+  await page.waitForFunction(() => Number(document.querySelector(".chart").dataset.points) > 0, undefined, { timeout: 20000 }); // live is asked for anew
   const [csv] = await Promise.all([page.waitForEvent("download", { timeout: 20000 }), page.click(".chart-head button")]);
   check(readFileSync(await csv.path(), "utf8").split("\n").length > 2, "CSV holds what is shown");
 
