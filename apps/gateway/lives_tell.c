@@ -5,6 +5,8 @@ enum { KINDS_TOLD = 3 };
 
 /// Smaller probabilities of a kind are not named.
 #define KIND_MIN 0.01
+/// Beyond this a probability is "over" it.
+#define CHANCE_MOST 0.99
 
 // ---- in an alert --------------------------------------------------------------------------------
 
@@ -29,6 +31,15 @@ static void add_remaining(sv_textbuf *out, const sv_mlife *life) {
     sv_textbuf_add_char(out, ')');
 }
 
+/// In whole hundredths; of what has not happened nobody says 100 %.
+static void add_chance(sv_textbuf *out, double chance) {
+    if (chance > CHANCE_MOST) {
+        sv_textbuf_addf(out, "over %.0f %%", 100 * CHANCE_MOST);
+    } else {
+        sv_textbuf_addf(out, "%.0f %%", 100 * chance);
+    }
+}
+
 /// The classes that something is wrong with, the most probable first.
 static void add_kinds(sv_textbuf *out, const sv_mlife *life) {
     const sv_model *model = life->model;
@@ -46,8 +57,8 @@ static void add_kinds(sv_textbuf *out, const sv_mlife *life) {
             return;
         }
         told[most] = true;
-        sv_textbuf_addf(out, "%s%.*s %.0f %%", i == 0 ? "" : ", ",
-                        SV_TEXT_ARG(model->class_name[most]), 100 * life->probability[most]);
+        sv_textbuf_addf(out, "%s%.*s ", i == 0 ? "" : ", ", SV_TEXT_ARG(model->class_name[most]));
+        add_chance(out, life->probability[most]);
     }
 }
 
@@ -75,7 +86,9 @@ void gw_life_add_message(sv_textbuf *out, const sv_mlife *life) {
         sv_textbuf_add_str(out, " within ");
         add_time(out, life->terms.horizon * (double) life->terms.row_us);
     }
-    sv_textbuf_addf(out, ": %.0f %% likely, ", 100 * life->risk);
+    sv_textbuf_add_str(out, ": ");
+    add_chance(out, life->risk);
+    sv_textbuf_add_str(out, " likely, ");
     if (life->model->task == SV_MODEL_CLASS) {
         add_kinds(out, life);
     } else {

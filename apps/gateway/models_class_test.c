@@ -87,8 +87,9 @@ static void its_alert_names_the_kind_the_horizon_and_the_sensors_it_comes_from(v
     assert_int_equal(ask(f, FAILING), 0);
     say_minutes(f, 40, 60, 5);
     assert_int_equal(ask(f, FAILING), 1);
-    assert_int_equal(alerts_that_say(f, "Failure within 10 min: 99 _ likely, bearing 88 _, seal 12 "
-                                        "_; heat higher (99 points less if it were as at first)"),
+    assert_int_equal(alerts_that_say(f,
+                                     "Failure within 10 min: over 99 _ likely, bearing 88 _, seal "
+                                     "12 _; heat higher (99 points less if it were as at first)"),
                      1);
     say_minutes(f, 60, 120, 0);
     assert_int_equal(ask(f, FAILING), 0);

@@ -40,7 +40,7 @@ failure() { api GET devices/lathe-01 | jq -ec ".failure | $1"; }
 within 20 failure '.model == "kind" and .risk < 0.3 and .horizon_s == 1200 and (.classes | map(.name)) == ["healthy", "bearing", "seal"]' || fail "it does not say: $(failure .)"
 live 60 97
 failing() { api GET 'alerts?state=all' | jq -e "[.items[] | select(.type == \"FAILURE\")] | length == 1 and (.[0] | $1)"; }
-within 20 failing '.state == "open" and .rule == "remaining-life" and (.message | test("^Failure within 20 min: [0-9]+ % likely, bearing [0-9]+ %.*; (heat|vibration) higher \\([0-9]+ points less if it were as at first\\)"))' \
+within 20 failing '.state == "open" and .rule == "remaining-life" and (.message | test("^Failure within 20 min: (over )?[0-9]+ % likely, bearing (over )?[0-9]+ %.*; (heat|vibration) higher \\([0-9]+ points less if it were as at first\\)"))' \
   || fail "not one alert: $(api GET 'alerts?state=all')"
 within 20 failure '.risk > 0.3 and (.classes[1].probability > .classes[2].probability) and (.parts | length) > 0' || fail "it is told as $(failure .)"
 
