@@ -59,6 +59,7 @@ typedef struct gw_config {
         char url[512];    ///< empty: nothing goes up
         int64_t every_us; ///< how often what waits is sent as one batch
         int64_t poll_us;  ///< how often it is asked for events while there is no stream of them
+        int64_t retry_us; ///< the longest pause between two tries while it does not answer
         struct {
             int64_t bytes, age_us, free;
         } spool; ///< bounds of what waits for it

@@ -31,6 +31,7 @@
 #include "outbox.h"
 #include "own_certificate.h"
 #include "page_door.h"
+#include "pause.h"
 #include "push.h"
 #include "relay.h"
 #include "seen.h"
@@ -366,6 +367,8 @@ uint64_t gw_uplink_bytes(const gw *g);
 bool gw_uplink_post(gw *g, const char *path, const sv_textbuf *body, sv_http_done *done);
 /// It answered, or not; true when it took the request.
 bool gw_uplink_answered(gw *g, const sv_http_reply_view *reply, const sv_why *why);
+/// What waits for its next try to the fleet server is tried with the next turn.
+void gw_uplink_hurry(gw *g);
 /// It has read the request and will never take it: sending it again cannot help.
 bool gw_uplink_is_refused(int status);
 /// Ask the fleet server; false when it cannot be asked now.

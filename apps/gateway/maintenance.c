@@ -196,7 +196,7 @@ bool gw_maintenance_take_list(gw *g, const sv_json *given) {
     }
     end_unlisted(g);
     g->maintenance.wanted = false;
-    g->maintenance.pause = 0;
+    gw_pause_end(&g->maintenance.pause);
     return true;
 }
 
@@ -218,28 +218,24 @@ static void listed(void *arg, const sv_http_reply_view *reply, const sv_why *why
         && gw_maintenance_take_list(g, root)) {
         return;
     }
-    m->pause =
-        m->pause * 2 + 1 > GW_MAINTENANCE_PAUSE_MAX ? GW_MAINTENANCE_PAUSE_MAX : m->pause * 2 + 1;
-    SV_LOG(warn, "maintenance.unlisted", "status %d %s; next try in %" PRId64 " s", reply->status,
-           reply->status == 0 && why != NULL ? why->text : "",
-           (m->pause + 1) * GW_MAINTENANCE_LOOK_US / SV_TIME_SECOND_US);
+    gw_pause_longer(g, &m->pause, "maintenance.unlisted", reply, reply->status == 0 ? why : NULL);
 }
 
 static void on_look(void *arg) {
     gw *g = arg;
     gw_maintenance *m = &g->maintenance;
-    if (!m->wanted || m->under_way || g->full || g->exit_code != 0 || m->looks++ < m->pause) {
+    if (!m->wanted || m->under_way || g->full || g->exit_code != 0
+        || !gw_pause_is_over(&m->pause)) {
         return;
     }
     char path[SV_ID_ROOM + 64];
     (void) snprintf(path, sizeof path, "/v1/gateway/%s/maintenance", g->config.id);
-    m->looks = 0;
     m->under_way = gw_uplink_get(g, path, listed);
 }
 
 void gw_maintenance_lost(gw *g) {
     g->maintenance.wanted = true;
-    g->maintenance.pause = 0;
+    gw_pause_end(&g->maintenance.pause);
     if (g->maintenance.timer != NULL) {
         on_look(g);
     }
@@ -290,7 +286,7 @@ void gw_maintenance_start(gw *g) {
         return;
     }
     g->maintenance.timer = sv_timer_new(g->loop, on_look, g);
-    sv_timer_every(g->maintenance.timer, GW_MAINTENANCE_LOOK_US);
+    sv_timer_every(g->maintenance.timer, GW_PAUSE_LOOK_US);
     gw_maintenance_lost(g);
 }
 

@@ -8,14 +8,14 @@
 #ifndef SELVEDGE_GATEWAY_MAINTENANCE_H
 #define SELVEDGE_GATEWAY_MAINTENANCE_H
 
+#include "pause.h"
+
 #include <base/map.h>
 #include <model/maintenance.h>
 #include <sys/loop.h>
 
 enum {
-    GW_MAINTENANCE_SHOWN = 100,       ///< in the status
-    GW_MAINTENANCE_LOOK_US = 1000000, ///< how often the list is asked for while it is wanted,
-    GW_MAINTENANCE_PAUSE_MAX = 64,    ///< and so many times more seldom when that fails and fails
+    GW_MAINTENANCE_SHOWN = 100, ///< in the status
 };
 
 struct gw;
@@ -33,7 +33,7 @@ typedef struct gw_maintenance {
     int64_t kept_us;       ///< of ran_us, what is on disk
     sv_timer *timer;       ///< NULL: there is no fleet server to be asked
     bool wanted, under_way;
-    int64_t pause, looks; ///< looks until the next try; since the last one
+    gw_pause pause;
 } gw_maintenance;
 
 void gw_maintenance_open(struct gw *g, const uint8_t key[16]);

@@ -203,7 +203,7 @@ static void take_over(gw *g) {
     gw_members *m = &g->members;
     m->wanted = m->again;
     m->again = false;
-    m->pause = 0;
+    gw_pause_end(&m->pause);
     if (!is_news(m)) {
         drop_coming(m);
         return;
@@ -227,7 +227,7 @@ sv_err gw_members_take(gw *g, const sv_json *given, sv_why *why) {
     }
     m->coming.revision = page.revision;
     if (page.more) {
-        m->looks = m->pause = 0; // the next part at once
+        gw_pause_end(&m->pause); // the next part at once
     } else if (page.sum == sv_members_sum(m->coming.members)) {
         take_over(g);
     } else if (m->coming.whole) {
@@ -246,10 +246,8 @@ sv_err gw_members_take(gw *g, const sv_json *given, sv_why *why) {
 
 static void on_look(void *arg);
 
-static void try_later(gw_members *m, const sv_http_reply_view *reply, const sv_why *why) {
-    m->pause = m->pause * 2 + 1 > GW_MEMBERS_PAUSE_MAX ? GW_MEMBERS_PAUSE_MAX : m->pause * 2 + 1;
-    SV_LOG(warn, "members.unfetched", "status %d %s; next try in %lld s", reply->status,
-           why == NULL ? "" : why->text, (long long) m->pause + 1);
+static void try_later(gw *g, const sv_http_reply_view *reply, const sv_why *why) {
+    gw_pause_longer(g, &g->members.pause, "members.unfetched", reply, why);
 }
 
 static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *unreached) {
@@ -265,10 +263,10 @@ static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *un
         m->wanted = false; // it knows nothing of groups in rules
         drop_coming(m);
     } else if (reply->status != STATUS_OK) {
-        try_later(m, reply, reply->status == 0 ? unreached : NULL);
+        try_later(g, reply, reply->status == 0 ? unreached : NULL);
     } else if (sv_json_parse(reply->body, &root, NULL, &why) != SV_OK
                || gw_members_take(g, root, &why) != SV_OK) {
-        try_later(m, reply, &why);
+        try_later(g, reply, &why);
     } else if (m->wanted) {
         on_look(g);
     }
@@ -279,13 +277,12 @@ static void on_look(void *arg) {
     gw_members *m = &g->members;
     char path[SV_ID_ROOM + 64];
     if (!m->wanted || m->under_way || m->next.members != NULL || g->full || g->exit_code != 0
-        || sv_writer_is_behind(g->writer) || m->looks++ < m->pause) {
+        || sv_writer_is_behind(g->writer) || !gw_pause_is_over(&m->pause)) {
         return;
     }
     begin_coming(m);
     (void) snprintf(path, sizeof path, "/v1/gateway/%s/groups?after=%" PRId64, g->config.id,
                     m->coming.revision);
-    m->looks = 0;
     m->under_way = gw_uplink_get(g, path, fetched);
 }
 
@@ -296,7 +293,7 @@ void gw_members_lost(gw *g) {
     }
     m->again = m->under_way;
     m->wanted = true;
-    m->pause = m->looks = 0;
+    gw_pause_end(&m->pause);
     on_look(g);
 }
 
@@ -319,7 +316,7 @@ void gw_members_start(gw *g) {
         return;
     }
     g->members.timer = sv_timer_new(g->loop, on_look, g);
-    sv_timer_every(g->members.timer, SV_TIME_SECOND_US);
+    sv_timer_every(g->members.timer, GW_PAUSE_LOOK_US);
     gw_members_lost(g);
 }
 

@@ -4,6 +4,8 @@
 #ifndef SELVEDGE_GATEWAY_MEMBERS_H
 #define SELVEDGE_GATEWAY_MEMBERS_H
 
+#include "pause.h"
+
 #include <codec/json.h>
 #include <edge/rules.h>
 #include <sys/loop.h>
@@ -11,8 +13,7 @@
 struct gw;
 
 enum {
-    GW_MEMBERS_PAUSE_MAX = 64, ///< looks until the next try, when it fails and fails
-    GW_MEMBERS_SHOWN_MAX = 8,  ///< groups that the log names in one line
+    GW_MEMBERS_SHOWN_MAX = 8, ///< groups that the log names in one line
 };
 /// Rules that name a group of which nothing was told wait so long for it.
 #define GW_MEMBERS_WAIT_US (10 * SV_TIME_SECOND_US)
@@ -33,7 +34,7 @@ typedef struct gw_members {
     bool wanted, under_way;
     bool again; ///< something changed while it was asked for
     sv_timer *timer;
-    int64_t pause, looks;
+    gw_pause pause;
 } gw_members;
 
 /// What the database says; before rules are in force.

@@ -328,31 +328,29 @@ static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *wh
     }
     if (reply->status == STATUS_OK && sv_json_parse(reply->body, &root, NULL, NULL) == SV_OK
         && gw_models_take(g, root)) {
-        m->pause = 0;
+        gw_pause_end(&m->pause);
         return;
     }
     m->wanted = true;
-    m->pause = m->pause * 2 + 1 > GW_MODELS_PAUSE_MAX ? GW_MODELS_PAUSE_MAX : m->pause * 2 + 1;
-    SV_LOG(warn, "models.unlisted", "status %d %s; next try in %lld s", reply->status,
-           reply->status == 0 && why != NULL ? why->text : "", (long long) m->pause + 1);
+    gw_pause_longer(g, &m->pause, "models.unlisted", reply, reply->status == 0 ? why : NULL);
 }
 
 static void on_look(void *arg) {
     gw *g = arg;
     gw_models *m = &g->models;
-    if (!m->wanted || m->under_way || g->full || g->exit_code != 0 || m->looks++ < m->pause) {
+    if (!m->wanted || m->under_way || g->full || g->exit_code != 0
+        || !gw_pause_is_over(&m->pause)) {
         return;
     }
     char path[SV_ID_ROOM + 64];
     (void) snprintf(path, sizeof path, "/v1/gateway/%s/models", g->config.id);
-    m->looks = 0;
     m->under_way = gw_uplink_get(g, path, fetched);
     m->wanted = !m->under_way; // what changes from here on is asked for again
 }
 
 void gw_models_lost(gw *g) {
     g->models.wanted = true;
-    g->models.pause = 0;
+    gw_pause_end(&g->models.pause);
     if (g->models.timer != NULL) {
         on_look(g);
     }
@@ -432,7 +430,7 @@ void gw_models_start(gw *g) {
         return;
     }
     g->models.timer = sv_timer_new(g->loop, on_look, g);
-    sv_timer_every(g->models.timer, GW_MODELS_LOOK_US);
+    sv_timer_every(g->models.timer, GW_PAUSE_LOOK_US);
     gw_models_lost(g);
 }
 

@@ -7,6 +7,8 @@
 #ifndef SELVEDGE_GATEWAY_MODELS_H
 #define SELVEDGE_GATEWAY_MODELS_H
 
+#include "pause.h"
+
 #include <codec/json.h>
 #include <crypto/verifier.h>
 #include <detect/machine_life.h>
@@ -18,8 +20,6 @@ enum {
     GW_MODEL_SHA256_ROOM = 65,
     GW_MODEL_SIGNATURE_MAX = 1024,
     GW_MODEL_KEY_MAX = 8 * 1024,
-    GW_MODELS_LOOK_US = 1000000,
-    GW_MODELS_PAUSE_MAX = 64, ///< looks between two tries that fail
 };
 
 /// A model is withdrawn when more than this share of what machines say is strange to it.
@@ -49,7 +49,7 @@ typedef struct gw_models {
     gw_model at[GW_MODELS_MAX];
     sv_verifier *key; ///< NULL: no model is believed
     bool wanted, under_way;
-    int64_t pause, looks;
+    gw_pause pause;
     sv_timer *timer;
 } gw_models;
 

@@ -149,6 +149,7 @@ static void on_up(void *arg) {
     gw_members_lost(g);
     SV_LOG(info, "push.up", "the fleet server's events come from %lld on",
            (long long) g->push.taken);
+    gw_fleet_is_back(g);
 }
 
 static bool on_event(void *arg, const sv_event *event) {
@@ -250,11 +251,21 @@ sv_err gw_push_open(gw *g, sv_why *why) {
     (void) snprintf(path, sizeof path, "/v1/gateway/%s/events", g->config.id);
     (void) snprintf(last_id, sizeof last_id, "%" PRId64, g->push.taken);
     const sv_event_stream_options options = {
-        .origin = g->config.fleet.url, .path = path, .tls = g->tls, .last_id = last_id
+        .origin = g->config.fleet.url,
+        .path = path,
+        .tls = g->tls,
+        .last_id = last_id,
+        .retry_max_us = g->config.fleet.retry_us,
     };
     g->push.poll_timer = sv_timer_new(g->loop, on_poll, g);
     sv_timer_every(g->push.poll_timer, g->config.fleet.poll_us);
     return sv_event_stream_open(g->loop, &options, &CALLS, g, &g->push.stream, why);
+}
+
+void gw_push_hurry(gw *g) {
+    if (g->push.stream != NULL) {
+        sv_event_stream_hurry(g->push.stream);
+    }
 }
 
 void gw_push_close(gw *g) {

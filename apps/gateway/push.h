@@ -36,6 +36,8 @@ sv_err gw_push_open(gw *g, sv_why *why);
 gw_event_end gw_push_take(gw *g, int64_t id, sv_text name, const sv_json *data);
 /// The external broker has the messages of the events up to this one.
 void gw_push_published(gw *g, int64_t event);
+/// The stream's next try is made now.
+void gw_push_hurry(gw *g);
 const char *gw_event_end_name(gw_event_end end);
 void gw_push_close(gw *g);
 

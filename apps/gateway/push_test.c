@@ -20,9 +20,15 @@ typedef struct fixture {
     gw g;
     sv_http_server *fleet;
     int streams_asked, polls;
+    bool streams; ///< it gives some
+    sv_http_events *events;
     char after[32];      ///< of the last poll
     char list[LIST_MAX]; ///< what the next one is answered
 } fixture;
+
+static void on_closed(void *arg) {
+    sv_http_events_drop(&((fixture *) arg)->events);
+}
 
 static void answer(sv_http_request *request, void *arg) {
     fixture *f = arg;
@@ -30,7 +36,11 @@ static void answer(sv_http_request *request, void *arg) {
     assert_true(sv_text_is(sv_http_path(request), "/v1/gateway/gw-1/events"));
     if (sv_http_query(request, "poll", poll, sizeof poll) != SV_OK) {
         f->streams_asked++;
-        sv_http_problem(request, 503, "Not now", "no streams here");
+        if (f->streams) {
+            f->events = sv_http_events_start(request, on_closed, f);
+        } else {
+            sv_http_problem(request, 503, "Not now", "no streams here");
+        }
         return;
     }
     f->polls++;
@@ -99,6 +109,7 @@ static int teardown(void **state) {
     fixture *f = *state;
     close_store(f);
     sv_http_client_drop(&f->g.fleet.http);
+    sv_http_events_drop(&f->events);
     sv_http_server_drop(&f->fleet);
     gw_config_drop(&f->g.config);
     sv_loop_drop(&f->g.loop);
@@ -280,6 +291,72 @@ static void while_there_is_no_stream_it_asks_for_a_list(void **state) {
     assert_false(f->g.push.up);
 }
 
+/// Whoever of them waits for its next try to the fleet server.
+static size_t waiting(const gw *g) {
+    const gw_pause *all[] = { &g->site_rules.pause, &g->members.pause, &g->maintenance.pause,
+                              &g->models.pause, &g->standing.pause };
+    size_t count = 0;
+    for (size_t i = 0; i < SV_COUNT(all); i++) {
+        count += all[i]->length > 0;
+    }
+    return count + (g->fleet.retry_at_us > 0) + (g->alert_peer.retry_at_us > 0);
+}
+
+static void let_all_fail(gw *g) {
+    const sv_http_reply_view nothing = { .status = 0 };
+    gw_pause *all[] = { &g->site_rules.pause, &g->members.pause, &g->maintenance.pause,
+                        &g->models.pause, &g->standing.pause };
+    for (size_t i = 0; i < SV_COUNT(all); i++) {
+        gw_pause_longer(g, all[i], "test", &nothing, NULL);
+    }
+    assert_false(gw_uplink_answered(g, &nothing, NULL));
+    g->alert_peer.retry_at_us = INT64_MAX;
+}
+
+// [uplink-16]
+static void what_fails_is_tried_more_and_more_seldom_up_to_the_longest_pause(void **state) {
+    fixture *f = *state;
+    static const int64_t PAUSES[] = { 0, 1, 3, 7, 9, 9 };
+    const sv_http_reply_view nothing = { .status = 503 };
+    gw_pause pause = { 0 };
+    f->g.config.fleet.retry_us = 10 * SV_TIME_SECOND_US;
+    for (size_t i = 0; i < SV_COUNT(PAUSES); i++) {
+        for (int64_t k = 0; k < PAUSES[i]; k++) {
+            assert_false(gw_pause_is_over(&pause));
+        }
+        assert_true(gw_pause_is_over(&pause));
+        gw_pause_longer(&f->g, &pause, "test", &nothing, NULL);
+    }
+    gw_pause_end(&pause);
+    assert_true(gw_pause_is_over(&pause));
+    for (int i = 0; i < TURNS_MAX; i++) {
+        assert_false(gw_uplink_answered(&f->g, &nothing, NULL));
+        assert_true(f->g.fleet.backoff_us <= f->g.config.fleet.retry_us);
+    }
+}
+
+// [uplink-16]
+static void one_that_hears_the_fleet_server_again_ends_the_pauses_of_all(void **state) {
+    fixture *f = *state;
+    const sv_http_reply_view taken = { .status = 200 };
+    const sv_http_reply_view later = { .status = 503 };
+    let_all_fail(&f->g);
+    assert_int_equal(waiting(&f->g), 7);
+    assert_false(gw_uplink_answered(&f->g, &later, NULL)); // there, and of no use
+    assert_int_equal(waiting(&f->g), 7);
+    assert_true(gw_uplink_answered(&f->g, &taken, NULL));
+    assert_int_equal(waiting(&f->g), 0);
+
+    let_all_fail(&f->g);
+    (void) snprintf(f->g.config.alerts.url, sizeof f->g.config.alerts.url, "https://pager.example");
+    f->streams = true;
+    for (int i = 0; !f->g.push.up && i < TURNS_MAX; i++) {
+        sv_loop_turn(f->g.loop, TURN_US);
+    }
+    assert_true(f->g.push.up);
+    assert_int_equal(waiting(&f->g), 1); // alerts go to somebody else
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void) {
@@ -291,6 +368,8 @@ int main(void) {
         TEST(a_reset_says_from_where_it_goes_on),
         TEST(a_device_that_is_looked_at_closely_is_told_of_with_every_beat),
         TEST(while_there_is_no_stream_it_asks_for_a_list),
+        TEST(what_fails_is_tried_more_and_more_seldom_up_to_the_longest_pause),
+        TEST(one_that_hears_the_fleet_server_again_ends_the_pauses_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

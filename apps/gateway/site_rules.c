@@ -48,7 +48,7 @@ static void forget(gw *g, kept kind) {
 
 static void stop_wanting(gw *g) {
     g->site_rules.wanted.any = false;
-    g->site_rules.pause = 0;
+    gw_pause_end(&g->site_rules.pause);
     forget(g, WANTED);
 }
 
@@ -183,13 +183,6 @@ bool gw_site_rules_take(gw *g, const sv_json *given) {
 
 // ---- fetching -----------------------------------------------------------------------------------
 
-static void try_later(gw_site_rules *r, const sv_http_reply_view *reply, const sv_why *why) {
-    r->pause = r->pause * 2 + 1 > GW_RULES_PAUSE_MAX ? GW_RULES_PAUSE_MAX : r->pause * 2 + 1;
-    SV_LOG(warn, "rules.unfetched", "status %d %s; next try in %lld s", reply->status,
-           reply->status == 0 && why != NULL ? why->text : "",
-           (long long) (r->pause + 1) * GW_RULES_LOOK_US / SV_TIME_SECOND_US);
-}
-
 static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *why) {
     gw *g = arg;
     gw_site_rules *r = &g->site_rules;
@@ -204,7 +197,7 @@ static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *wh
         refuse(g, r->wanted.version, SV_TEXT("the fleet server does not have it any more"));
     } else if (reply->status != STATUS_OK || sv_json_parse(reply->body, &root, NULL, NULL) != SV_OK
                || !gw_site_rules_take(g, root)) {
-        try_later(r, reply, why);
+        gw_pause_longer(g, &r->pause, "rules.unfetched", reply, reply->status == 0 ? why : NULL);
     }
 }
 
@@ -212,21 +205,20 @@ static void on_look(void *arg) {
     gw *g = arg;
     gw_site_rules *r = &g->site_rules;
     gw_site_rules_turn(g); // it may have waited long enough
-    if (!r->wanted.any || r->under_way || g->full || g->exit_code != 0 || r->looks++ < r->pause) {
+    if (!r->wanted.any || r->under_way || g->full || g->exit_code != 0
+        || !gw_pause_is_over(&r->pause)) {
         return;
     }
     char path[SV_ID_ROOM + 64];
     (void) snprintf(path, sizeof path, "/v1/gateway/%s/config?version=%" PRId64, g->config.id,
                     r->wanted.version);
-    r->looks = 0;
     r->asked = r->wanted.version;
     r->under_way = gw_uplink_get(g, path, fetched);
 }
 
 static void look_soon(gw *g) {
     gw_site_rules *r = &g->site_rules;
-    r->pause = 0;
-    r->looks = 0;
+    gw_pause_end(&r->pause);
     if (r->timer != NULL) {
         on_look(g);
     }
@@ -335,7 +327,7 @@ void gw_site_rules_start(gw *g) {
         return;
     }
     r->timer = sv_timer_new(g->loop, on_look, g);
-    sv_timer_every(r->timer, GW_RULES_LOOK_US);
+    sv_timer_every(r->timer, GW_PAUSE_LOOK_US);
     if (r->wanted.any) {
         look_soon(g);
     } else {

@@ -6,15 +6,14 @@
 #define SELVEDGE_GATEWAY_SITE_RULES_H
 
 #include "config.h"
+#include "pause.h"
 
 #include <codec/json.h>
 #include <sys/loop.h>
 
 enum {
-    GW_RULES_SHA256_ROOM = 65,  ///< hexadecimal
-    GW_RULES_WHY_MAX = 1024,    ///< bytes of why a version was refused
-    GW_RULES_LOOK_US = 1000000, ///< how often a fetch is tried,
-    GW_RULES_PAUSE_MAX = 64,    ///< and so many times more seldom when it fails and fails
+    GW_RULES_SHA256_ROOM = 65, ///< hexadecimal
+    GW_RULES_WHY_MAX = 1024,   ///< bytes of why a version was refused
 };
 
 struct gw;
@@ -41,8 +40,7 @@ typedef struct gw_site_rules {
         int64_t until_us; ///< it waits so long for who is in its groups (monotonic)
     } next;               ///< in force as soon as it is on disk
     sv_timer *timer;
-    int64_t pause; ///< looks until the next try
-    int64_t looks; ///< since the last one
+    gw_pause pause;
     int64_t asked; ///< the version that is being fetched
     bool under_way;
 } gw_site_rules;

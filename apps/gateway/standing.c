@@ -178,7 +178,7 @@ void gw_standing_start(gw *g) {
     }
     open_trust(g);
     g->standing.timer = sv_timer_new(g->loop, gw_standing_turn, g);
-    sv_timer_every(g->standing.timer, GW_STANDING_LOOK_US);
+    sv_timer_every(g->standing.timer, GW_PAUSE_LOOK_US);
     gw_standing_look(g);
 }
 

@@ -7,6 +7,8 @@
 #ifndef SELVEDGE_GATEWAY_STANDING_H
 #define SELVEDGE_GATEWAY_STANDING_H
 
+#include "pause.h"
+
 #include <base/map.h>
 #include <crypto/standing.h>
 #include <net/http_client.h>
@@ -14,11 +16,9 @@
 #include <sys/loop.h>
 
 enum {
-    GW_STANDING_LOOK_US = 1000000, ///< how often is looked whether pages are to be fetched,
-    GW_STANDING_PAUSE_MAX = 32,    ///< and so many times more seldom when that fails and fails
-    GW_MET_MAX = 100000,           ///< ids that were let in; the oldest are forgotten
-    GW_HELD_MAX = 10000,           ///< ids quarantined here
-    GW_PLACES_ROOM = 160,          ///< "192.0.2.7, 192.0.2.8"
+    GW_MET_MAX = 100000,  ///< ids that were let in; the oldest are forgotten
+    GW_HELD_MAX = 10000,  ///< ids quarantined here
+    GW_PLACES_ROOM = 160, ///< "192.0.2.7, 192.0.2.8"
 };
 
 #define GW_REPORT_AGAIN_US (5 * SV_TIME_SECOND_US) ///< after a report that was not taken
@@ -59,7 +59,7 @@ typedef struct gw_standing {
     bool report_under_way;
     int64_t report_at_us;       ///< monotonic, not before
     char reporting[SV_ID_ROOM]; ///< whom that is about
-    int64_t pause, looks;
+    gw_pause pause;
     uint64_t ends[GW_PAGE_END__COUNT];
     bool told[GW_PAGE_END__COUNT]; ///< logged since it was last calm
     int64_t doubt_us;              ///< monotonic, when something was last not taken

@@ -223,13 +223,6 @@ void gw_standing_take(gw *g, sv_text json) {
 
 // ---- fetching -----------------------------------------------------------------------------------
 
-static void try_later(gw_standing *s, const sv_http_reply_view *reply, const sv_why *why) {
-    s->pause = s->pause * 2 + 1 > GW_STANDING_PAUSE_MAX ? GW_STANDING_PAUSE_MAX : s->pause * 2 + 1;
-    SV_LOG(warn, "standing.unfetched", "status %d %s; next try in %lld s", reply->status,
-           reply->status == 0 && why != NULL ? why->text : "",
-           (long long) (s->pause + 1) * GW_STANDING_LOOK_US / SV_TIME_SECOND_US);
-}
-
 /// False: it is to be tried again.
 static bool take_reply(gw *g, const sv_http_reply_view *reply) {
     sv_why why = { 0 };
@@ -257,13 +250,13 @@ static void fetched(void *arg, const sv_http_reply_view *reply, const sv_why *wh
     if (reply->status == STATUS_NONE) {
         return; // a fleet server that keeps no such log
     }
-    if (take_reply(g, reply)) {
-        s->pause = 0;
-    } else {
+    if (!take_reply(g, reply)) {
         s->wanted = true;
-        try_later(s, reply, why);
+        gw_pause_longer(g, &s->pause, "standing.unfetched", reply, reply->status == 0 ? why : NULL);
+        return;
     }
-    if (s->wanted && s->pause == 0) {
+    gw_pause_end(&s->pause);
+    if (s->wanted) {
         gw_standing_look(g); // the next page
     }
 }
@@ -281,13 +274,13 @@ void gw_standing_connected(gw *g) {
 
 static void on_look(gw *g) {
     gw_standing *s = &g->standing;
-    if (!s->wanted || s->under_way || g->full || g->exit_code != 0 || s->looks++ < s->pause) {
+    if (!s->wanted || s->under_way || g->full || g->exit_code != 0
+        || !gw_pause_is_over(&s->pause)) {
         return;
     }
     char path[SV_ID_ROOM + 64];
     (void) snprintf(path, sizeof path, "/v1/gateway/%s/standing?after=%" PRId64, g->config.id,
                     s->version);
-    s->looks = 0;
     s->under_way = gw_uplink_get(g, path, fetched);
 }
 

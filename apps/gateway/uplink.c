@@ -16,7 +16,6 @@ enum {
     COMPRESS_FROM = 256, ///< bytes; smaller bodies gain nothing
     PAUSE_MAX_MS = 10000,
     BACKOFF_US = 1000000,
-    BACKOFF_MAX_US = 60 * 1000000,
     REPORT_US = 15 * 1000000, ///< a health report that says nothing new goes up so seldom
 };
 
@@ -26,12 +25,13 @@ static bool is_due(const gw_peer *peer) {
 
 /// Decorrelated jitter: somewhere between the least and three times the last pause, so that many
 /// gateways do not come back in step.
-static void back_off(gw_peer *peer) {
+static void back_off(const gw *g, gw_peer *peer) {
+    int64_t longest_us = g->config.fleet.retry_us;
     sv_prng prng = { .state = (uint64_t) sv_clock_monotonic_us() };
     int64_t last_us = peer->backoff_us < BACKOFF_US ? BACKOFF_US : peer->backoff_us;
     double spread = (double) (3 * last_us - BACKOFF_US) * sv_prng_unit(&prng);
     peer->backoff_us = BACKOFF_US + (int64_t) spread;
-    peer->backoff_us = peer->backoff_us > BACKOFF_MAX_US ? BACKOFF_MAX_US : peer->backoff_us;
+    peer->backoff_us = peer->backoff_us > longest_us ? longest_us : peer->backoff_us;
     peer->retry_at_us = sv_clock_monotonic_us() + peer->backoff_us;
 }
 
@@ -53,7 +53,8 @@ static void all_devices_changed(gw *g) {
 static bool answered(gw *g, gw_peer *peer, const sv_http_reply_view *reply, const sv_why *why) {
     bool took = reply->status >= 200 && reply->status < 300;
     bool up = took || gw_uplink_is_refused(reply->status);
-    if (up && !peer->up && peer == &g->fleet) {
+    bool back = up && !peer->up && peer == &g->fleet;
+    if (back) {
         all_devices_changed(g);
         g->outbox.split_due = true;
     }
@@ -67,7 +68,10 @@ static bool answered(gw *g, gw_peer *peer, const sv_http_reply_view *reply, cons
         peer->backoff_us = 0;
         peer->retry_at_us = 0;
     } else {
-        back_off(peer);
+        back_off(g, peer);
+    }
+    if (back) {
+        gw_fleet_is_back(g);
     }
     return took;
 }
@@ -122,7 +126,7 @@ static bool is_settled(gw *g, int64_t up_to) {
                "the fleet server answers and does not say that it has item %lld; it is sent again",
                (long long) g->batch.last);
     }
-    back_off(batches);
+    back_off(g, batches);
     return false;
 }
 
@@ -193,6 +197,13 @@ bool gw_uplink_get(gw *g, const char *path, sv_http_done *done) {
     return is_due(&g->fleet)
            && sv_http_client_send(g->fleet.http, "GET", path, NULL, NULL, SV_TEXT(""), done, g)
                   == SV_OK;
+}
+
+void gw_uplink_hurry(gw *g) {
+    g->fleet.retry_at_us = 0;
+    if (g->config.alerts.url[0] == '\0') {
+        g->alert_peer.retry_at_us = 0;
+    }
 }
 
 bool gw_uplink_answered(gw *g, const sv_http_reply_view *reply, const sv_why *why) {

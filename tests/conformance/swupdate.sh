@@ -9,7 +9,7 @@ for program in swupdate cpio fw_printenv unshare; do
 done
 fleet_choose
 door_port=$(free_port)
-site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {url: '$fleet_url', every: 100ms}"
+site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {$fleet_link, every: 100ms}"
 issue press-3
 fleet_open
 {

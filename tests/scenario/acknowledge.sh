@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
-site_open "fleet: {url: $fleet_url, every: 50ms}
+site_open "fleet: {$fleet_link, every: 50ms}
 thresholds: {default: {high: 80}}"
 fleet_open
 page=http://127.0.0.1:$http_port

@@ -28,7 +28,7 @@ start_door() {
   within 20 curl -s --cacert "$work/pki/ca.crt" --cert "$work/keys/gw.crt" --key "$work/keys/gw.key" "$fleet_url/" || fail "the door does not open"
 }
 site_open "door: {bind: 127.0.0.1, port: $door_port}
-fleet: {url: '$fleet_url'}
+fleet: {$fleet_link}
 cache: {dir: $work/disk/cache, bytes: 100MiB, rate: 4MiB}"
 issue fleet --role server --ip 127.0.0.1
 for i in $(seq 3 $devices); do issue "press-$i"; done

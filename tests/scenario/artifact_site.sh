@@ -7,7 +7,7 @@ fleet_choose
 door_port=$(free_port)
 door=https://127.0.0.1:$door_port
 site_open "door: {bind: 127.0.0.1, port: $door_port}
-fleet: {url: '$fleet_url', every: 50ms}"
+fleet: {$fleet_link, every: 50ms}"
 issue press-3
 fleet_open
 api() { # api METHOD PATH [curl's options...]

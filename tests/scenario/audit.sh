@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
-site_open "fleet: {url: $fleet_url}"
+site_open "fleet: {$fleet_link}"
 fleet_open
 left_s=$((86400 - $(date -u +%s) % 86400))
 [ $left_s -gt 120 ] || sleep $((left_s + 1)) # all of the story lies in one day

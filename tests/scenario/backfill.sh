@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
-site_open "fleet: {url: $fleet_url, every: 50ms}
+site_open "fleet: {$fleet_link, every: 50ms}
 uplink: {default: all}"
 fleet_open
 readings() { # readings DEVICE FROM TO: numbered, one a millisecond of the device's time

@@ -25,7 +25,7 @@ pki: $work/pki
 admin_token_file: $work/admin.token
 YAML
 start_fleet
-site_config "fleet: {url: '$fleet_url', every: 100ms}"
+site_config "fleet: {$fleet_link, every: 100ms}"
 # Only the fleet server's word that something changed makes the gateway ask so soon again.
 sed -i "s|^broker: .*|broker: {host: 127.0.0.1, port: $mqtt_port, crl: $work/broker.crl, pid_file: $work/mosquitto.pid, refresh: 1h}|" "$work/gateway.yaml"
 run "$work/gateway.log" "$SV_BIN/selvedge-gateway" --config "$work/gateway.yaml"

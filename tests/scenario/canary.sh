@@ -7,7 +7,7 @@ set -euo pipefail
 fleet_choose
 proxy_port=$(free_port)
 config() { # config UPLINK-OF-LATER
-  echo "fleet: {url: 'https://127.0.0.1:$proxy_port', every: 50ms}
+  echo "fleet: {url: 'https://127.0.0.1:$proxy_port', retry: 2s, every: 50ms}
 uplink: {default: all, sensors: {canary_badge: never, later_badge: $1, minutes: change}}
 stale: {sensors: {canary_badge: 1s}}
 rate: {sensors: {canary_badge: {rise: 100}}}

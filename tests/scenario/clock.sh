@@ -47,7 +47,7 @@ more() { [ "$(rows "$1" "$2")" -gt "$3" ]; }
 
 machine gateway 0 2
 fleet_choose
-site_open "fleet: {url: $fleet_url, every: 50ms}
+site_open "fleet: {$fleet_link, every: 50ms}
 uplink: {default: all}"
 issue press-3
 fleet_open

@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
-more="fleet: {url: $fleet_url, every: 50ms}"
+more="fleet: {$fleet_link, every: 50ms}"
 site_open "$more"
 fleet_open
 api() { curl -fs -H "Authorization: Bearer $(cat "$work/admin.token")" "127.0.0.1:$operator_port/api/v1/$1"; }

@@ -14,7 +14,7 @@ mkdir "$work/disk" "$work/agent"
 mount -t tmpfs -o size=100m tmpfs "$work/disk"
 trap 'umount -l "$work/disk"; close_all' EXIT
 store_path=$work/disk/gateway.db
-site_open "fleet: {url: $fleet_url, every: 200ms}"
+site_open "fleet: {$fleet_link, every: 200ms}"
 fleet_open
 signer_open
 cp "$work/keys/press-1.crt" "$work/keys/press-1.key" "$work/agent/"

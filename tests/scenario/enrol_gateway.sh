@@ -8,7 +8,7 @@ fleet_choose
 door_port=$(free_port)
 door=https://127.0.0.1:$door_port
 gateways="gw: {site: north, door: '127.0.0.1:$door_port'}, far-gw: south"
-site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {url: '$fleet_url', every: 100ms}"
+site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {$fleet_link, every: 100ms}"
 fleet_open
 kill "$fleet"
 wait "$fleet" || true

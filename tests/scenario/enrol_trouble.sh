@@ -47,7 +47,7 @@ stop() {
 
 fleet_choose
 door_port=$(free_port)
-site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {url: '$fleet_url', every: 100ms}"
+site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {$fleet_link, every: 100ms}"
 fleet_open
 stop "$fleet"
 rm -f "$work"/fleet.db*

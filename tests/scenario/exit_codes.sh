@@ -13,7 +13,7 @@ for name in press-1 press-2 press-9; do issue "$name"; done
 "$selvedge" pki crl --dir "$work/pki" --out "$work/pki/crl.pem"
 mqtt_port=$(free_port)
 http_port=$(free_port)
-site_config "fleet: {url: $fleet_url, every: 50ms}"
+site_config "fleet: {$fleet_link, every: 50ms}"
 fleet_open
 closed=$(free_port)
 cd "$work"

@@ -67,7 +67,7 @@ admin_token_file: $work/admin.token
 YAML
 mqtt_port=$(free_port)
 http_port=$(free_port)
-site_config "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {url: '$fleet_url', every: 100ms}"
+site_config "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {$fleet_link, every: 100ms}"
 start_fleet
 start_gateway
 

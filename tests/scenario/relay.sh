@@ -6,7 +6,7 @@ set -euo pipefail
 fleet_choose
 door_port=$(free_port)
 door=https://127.0.0.1:$door_port
-site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {url: '$fleet_url', every: 100ms}"
+site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {$fleet_link, every: 100ms}"
 issue far-gw --role gateway --ip 127.0.0.1
 for name in press-3 newcomer; do issue "$name"; done
 fleet_open

@@ -6,7 +6,7 @@ set -euo pipefail
 fleet_choose
 door_port=$(free_port)
 gateways="gw: {site: north, door: '127.0.0.1:$door_port'}"
-site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {url: '$fleet_url', every: 100ms}"
+site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {$fleet_link, every: 100ms}"
 cat >"$work/signer.yaml" <<YAML
 pki: $work/pki
 socket: $work/signer.sock

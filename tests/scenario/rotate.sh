@@ -11,7 +11,7 @@ stored_more() { [ "$(metric readings_stored_total)" -gt "$1" ]; }
 door() { curl -fsS --cacert "$work/device-ca.crt" --cert "$1" --key "$2" "$fleet_url/v1/self"; }
 
 fleet_choose
-site_open "fleet: {url: $fleet_url, every: 200ms}"
+site_open "fleet: {$fleet_link, every: 200ms}"
 fleet_open
 cp "$work/pki/ca.crt" "$work/device-ca.crt" # what devices have, and keep
 printf 'pki: %s\nsocket: %s\n' "$work/pki" "$socket" >"$work/signer.yaml"

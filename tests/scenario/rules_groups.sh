@@ -5,7 +5,7 @@ set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 gateways='gw: north, other: south'
 fleet_choose
-site_open "fleet: {url: $fleet_url, every: 50ms}
+site_open "fleet: {$fleet_link, every: 50ms}
 thresholds: {default: {high: 80}}"
 issue other --role gateway --ip 127.0.0.1
 fleet_open

@@ -48,7 +48,7 @@ listen: {bind: 127.0.0.1, port: $mqtt_port, socket: $work/gateway/mqtt.sock}
 tls: {ca: $work/trust/ca.crt, cert: $work/gateway/gw.crt, key: $work/gateway/gw.key, crl: $work/trust/crl.pem}
 store: {path: $work/gateway/gateway.db}
 http: {port: $http_port}
-fleet: {url: $fleet_url}
+fleet: {$fleet_link}
 YAML
 cat >"$work/agent/agent.yaml" <<YAML
 id: press-1

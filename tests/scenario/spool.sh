@@ -5,7 +5,7 @@ set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
 config() { # config BYTES
-  echo "fleet: {url: $fleet_url, every: 50ms, spool: {bytes: $1, free: 0}}
+  echo "fleet: {$fleet_link, every: 50ms, spool: {bytes: $1, free: 0}}
 uplink: {default: all}
 thresholds: {sensors: {temperature: {high: 80}}}"
 }

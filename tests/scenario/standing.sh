@@ -5,7 +5,7 @@ set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 gateways='gw: north, gw-2: south'
 fleet_choose
-site_open "fleet: {url: '$fleet_url', every: 200ms}"
+site_open "fleet: {$fleet_link, every: 200ms}"
 issue gw-2 --role gateway --ip 127.0.0.1
 fleet_open
 signer_open

@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
-site_open "fleet: {url: '$fleet_url', every: 100ms}"
+site_open "fleet: {$fleet_link, every: 100ms}"
 fleet_open
 signer_open
 place=(--url "http://127.0.0.1:$operator_port" --token-file "$work/admin.token" --wait 0)

@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$SV_SOURCE/tests/support/site.sh"
 fleet_choose
-site_open "fleet: {url: $fleet_url, every: 100ms}"
+site_open "fleet: {$fleet_link, every: 100ms}"
 for name in press-3 press-4 press-5; do issue "$name"; done
 fleet_open
 signer_open

@@ -46,7 +46,7 @@ life_open() {
   "$selvedge" firmware keygen --out "$work/signing" --key ec >/dev/null
   "$selvedge" firmware sign "$work/lathe.model" --key "$work/signing/firmware.key" --out "$work/lathe.sig"
   fleet_choose
-  site_open "fleet: {url: $fleet_url, every: 50ms}
+  site_open "fleet: {$fleet_link, every: 50ms}
 detect: off
 models: {key: $work/signing/firmware.pub}"
   fleet_open

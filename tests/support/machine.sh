@@ -22,7 +22,7 @@ live() {
 machine_open() {
   began=$(date +%s)
   fleet_choose
-  site_open "fleet: {url: $fleet_url, every: 50ms}
+  site_open "fleet: {$fleet_link, every: 50ms}
 uplink: {sensors: {secret: never}}"
   fleet_open
   live 0 1520 0

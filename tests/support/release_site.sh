@@ -8,7 +8,7 @@ trap 'rm -rf "$releases"; close_all' EXIT
 fleet_choose
 door_port=$(free_port)
 # shellcheck disable=SC2154 # fleet_choose has set it
-site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {url: '$fleet_url', every: 100ms}"
+site_open "door: {bind: 127.0.0.1, port: $door_port}"$'\n'"fleet: {$fleet_link, every: 100ms}"
 issue press-17
 fleet_open
 [ -z "${fleet_more-}" ] || echo "$fleet_more" >>"$work/fleet.yaml"

@@ -52,11 +52,12 @@ metric() { curl -fs "127.0.0.1:$http_port/metrics" | awk -v name="selvedge_gatew
 refused() { metric "refused_total{reason=\"$1\"}"; }
 metric_is() { [ "$(metric "$1")" = "$2" ]; }
 
-# The fleet server: fleet_choose before site_open, which gets "fleet: {url: $fleet_url}"; fleet_open after it.
+# The fleet server: fleet_choose before site_open, which gets "fleet: {$fleet_link}"; fleet_open after it.
 fleet_choose() {
   fleet_port=$(free_port)
   operator_port=$(free_port)
   fleet_url=https://127.0.0.1:$fleet_port
+  fleet_link="url: $fleet_url, retry: 2s"
 }
 
 start_fleet() {

@@ -142,7 +142,7 @@ class Site:
         )
         if fleet:
             bounds = f", spool: {{{spool}}}" if spool else ""
-            text += f"fleet: {{url: 'https://127.0.0.1:{self.device_port if fleet is True else fleet}'{bounds}}}\n"
+            text += f"fleet: {{url: 'https://127.0.0.1:{self.device_port if fleet is True else fleet}', retry: 2s{bounds}}}\n"
         if alerts_port:
             text += f"alerts: {{url: 'https://127.0.0.1:{alerts_port}/alerts', ca: {self.pki}/ca.crt}}\n"
         (self.dir / "gateway.yaml").write_text(text + more)

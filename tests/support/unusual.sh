@@ -20,7 +20,7 @@ live() {
 unusual_open() {
   began=$(date +%s)
   fleet_choose
-  site_open "fleet: {url: $fleet_url, every: 50ms}
+  site_open "fleet: {$fleet_link, every: 50ms}
 thresholds: {default: {high: 500}}
 uplink: {sensors: {secret: never}}
 detect: {default: normal, sensors: {badge: off}}"

@@ -29,7 +29,7 @@ struct sv_event_stream {
     char last_id[SV_EVENT_ID_MAX + 1]; ///< of the last event that was taken
     sv_timer *again, *silence;
     sv_prng prng;
-    int64_t least_us, silence_us;
+    int64_t least_us, most_us, silence_us;
     int64_t pause_us; ///< the last one; 0: the last try was good
 };
 
@@ -38,11 +38,11 @@ struct sv_event_stream {
 static int64_t next_pause(sv_event_stream *stream) {
     int64_t asked_us = stream->parser.retry_ms * 1000;
     int64_t least_us = asked_us > stream->least_us ? asked_us : stream->least_us;
-    least_us = least_us > SV_EVENT_RETRY_MAX_US ? SV_EVENT_RETRY_MAX_US : least_us;
+    least_us = least_us > stream->most_us ? stream->most_us : least_us;
     int64_t last_us = stream->pause_us > least_us ? stream->pause_us : least_us;
     double spread = (double) (3 * last_us - least_us) * sv_prng_unit(&stream->prng);
     int64_t pause_us = least_us + (int64_t) spread;
-    return pause_us > SV_EVENT_RETRY_MAX_US ? SV_EVENT_RETRY_MAX_US : pause_us;
+    return pause_us > stream->most_us ? stream->most_us : pause_us;
 }
 
 static void hang_up(sv_event_stream *stream, const sv_why *why) {
@@ -172,6 +172,7 @@ static sv_err read_options(const sv_event_stream_options *options, sv_event_stre
     }
     out->tls = out->origin.tls ? options->tls : NULL;
     out->least_us = options->retry_us > 0 ? options->retry_us : SV_EVENT_RETRY_US;
+    out->most_us = options->retry_max_us > 0 ? options->retry_max_us : SV_EVENT_RETRY_MAX_US;
     out->silence_us = options->silence_us > 0 ? options->silence_us : SV_EVENT_SILENCE_US;
     return SV_OK;
 }
@@ -191,6 +192,12 @@ sv_err sv_event_stream_open(sv_loop *loop, const sv_event_stream_options *option
     *out = stream;
     stream = NULL;
     return SV_OK;
+}
+
+void sv_event_stream_hurry(sv_event_stream *stream) {
+    if (stream->conn == NULL) {
+        sv_timer_once(stream->again, 0);
+    }
 }
 
 void sv_event_stream_drop(sv_event_stream **stream) {

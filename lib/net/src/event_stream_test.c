@@ -6,6 +6,8 @@
 
 enum { SEEN_MAX = 4096, ORIGIN_MAX = 64 };
 
+#define HOUR_US INT64_C(3600000000)
+
 #define SOON_US INT64_C(20000)
 
 /// A server of event streams and its client.
@@ -17,7 +19,7 @@ typedef struct world {
     char last_id[SV_EVENT_ID_MAX + 1]; ///< as the last request said it
     int asked, ups, downs, refuse;     ///< `refuse`: so many requests or events are refused
     bool plain;                        ///< the server answers no event stream
-    int64_t pause_us;
+    int64_t pause_us, longest_us;      ///< the last one; of all
     char seen_room[SEEN_MAX];
     sv_textbuf seen;
     sv_why why;
@@ -62,6 +64,7 @@ static void on_down(void *arg, const sv_why *why, int64_t retry_us) {
     world *w = arg;
     w->downs++;
     w->pause_us = retry_us;
+    w->longest_us = retry_us > w->longest_us ? retry_us : w->longest_us;
     w->why = *why;
 }
 
@@ -87,16 +90,22 @@ static int teardown(void **state) {
     return 0;
 }
 
-static void open_stream(world *w, const char *last_id, int64_t silence_us) {
+static void open_patient(world *w, const char *last_id, int64_t silence_us, int64_t retry_us,
+                         int64_t retry_max_us) {
     static const sv_event_stream_calls CALLS = { .up = on_up, .event = on_event, .down = on_down };
     char origin[ORIGIN_MAX];
     (void) snprintf(origin, sizeof origin, "http://127.0.0.1:%u", sv_http_server_port(w->server));
     const sv_event_stream_options options = { .origin = origin,
                                               .path = "/events",
                                               .last_id = last_id,
-                                              .retry_us = SOON_US,
+                                              .retry_us = retry_us,
+                                              .retry_max_us = retry_max_us,
                                               .silence_us = silence_us };
     assert_int_equal(sv_event_stream_open(w->loop, &options, &CALLS, w, &w->stream, NULL), SV_OK);
+}
+
+static void open_stream(world *w, const char *last_id, int64_t silence_us) {
+    open_patient(w, last_id, silence_us, SOON_US, 0);
 }
 
 /// Turns the loop until *count is at least `least`.
@@ -186,6 +195,33 @@ static void what_is_no_event_stream_is_asked_again_after_growing_pauses(void **s
     assert_int_equal(w->ups, 1);
 }
 
+static void a_stream_that_waits_is_tried_at_once_when_told_so(void **state) {
+    world *w = *state;
+    w->refuse = 2;
+    open_patient(w, "", 0, HOUR_US, HOUR_US);
+    until(w, &w->downs, 1);
+    assert_int_equal(w->pause_us, HOUR_US);
+    sv_event_stream_hurry(w->stream);
+    until(w, &w->downs, 2);
+    sv_event_stream_hurry(w->stream);
+    sv_event_stream_hurry(w->stream);
+    until(w, &w->ups, 1);
+    sv_event_stream_hurry(w->stream); // it is there
+    tick(w, 1);
+    until_seen(w, "tick:1");
+    assert_int_equal(w->asked, 3);
+}
+
+static void a_pause_is_not_longer_than_was_asked_for(void **state) {
+    enum { TRIES = 40 };
+    world *w = *state;
+    w->refuse = TRIES;
+    open_patient(w, "", 0, 1, 2000);
+    until(w, &w->ups, 1);
+    assert_int_equal(w->longest_us, 2000);
+    assert_int_equal(w->downs, TRIES);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void) {
@@ -194,6 +230,8 @@ int main(void) {
         TEST(an_event_that_is_not_taken_comes_again),
         TEST(a_silent_stream_is_given_up_but_a_comment_is_a_sign_of_life),
         TEST(what_is_no_event_stream_is_asked_again_after_growing_pauses),
+        TEST(a_stream_that_waits_is_tried_at_once_when_told_so),
+        TEST(a_pause_is_not_longer_than_was_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,18 +42,22 @@ typedef struct sv_event_stream_calls {
 } sv_event_stream_calls;
 
 typedef struct sv_event_stream_options {
-    const char *origin;  ///< scheme, host and port of an address; its path is ignored
-    const char *path;    ///< starts with '/'
-    sv_tls *tls;         ///< only for https; must outlive the stream
-    const char *last_id; ///< sent as Last-Event-ID with the first request; "": none
-    int64_t retry_us;    ///< 0: SV_EVENT_RETRY_US; so for the next
-    int64_t silence_us;  ///< 0: SV_EVENT_SILENCE_US
+    const char *origin;   ///< scheme, host and port of an address; its path is ignored
+    const char *path;     ///< starts with '/'
+    sv_tls *tls;          ///< only for https; must outlive the stream
+    const char *last_id;  ///< sent as Last-Event-ID with the first request; "": none
+    int64_t retry_us;     ///< 0: SV_EVENT_RETRY_US; so for the next ones
+    int64_t retry_max_us; ///< 0: SV_EVENT_RETRY_MAX_US
+    int64_t silence_us;   ///< 0: SV_EVENT_SILENCE_US
 } sv_event_stream_options;
 
 /// Texts of `options` are copied. Starts connecting at once.
 sv_err sv_event_stream_open(sv_loop *loop, const sv_event_stream_options *options,
                             const sv_event_stream_calls *calls, void *arg, sv_event_stream **out,
                             sv_why *why);
+/// The server is there again: a stream that waits for its next try makes it with the loop's next
+/// turn.
+void sv_event_stream_hurry(sv_event_stream *stream);
 /// The connection ends now; no call follows.
 void sv_event_stream_drop(sv_event_stream **stream);
 
