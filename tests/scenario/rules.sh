@@ -172,7 +172,8 @@ kill -HUP "$gateway"
 within 10 goes_by "$http_port" 0 || fail "its own file does not come in force"
 rules put "$work/two.yaml" >/dev/null
 within 10 fleet_says 0,5 || fail "only one of them should follow: $(rules show --output json)"
-rules list | grep -q 'gateway gw: goes by its own file, .*; refused version 5: .*rules_from: file' || fail "its refusal is not told: $(rules list)"
+refusal_is_told() { rules list | grep -q 'gateway gw: goes by its own file, .*; refused version 5: .*rules_from: file'; }
+within 10 refusal_is_told || fail "its refusal is not told: $(rules list)"
 
 # [rules-4] Who is not that gateway gets nothing; other sites hear of nothing.
 config_of() { curl -s --cacert "$work/pki/ca.crt" --cert "$work/keys/$1.crt" --key "$work/keys/$1.key" "${@:3}" "$fleet_url/v1/gateway/$2"; }
