@@ -10,7 +10,7 @@ done
 # pilot_open: a pilot in $work/pilot, as process $pilot; $login is its link.
 # shellcheck disable=SC2154 # $work is its caller's
 pilot_open() {
-  "$SV_BIN/selvedge" pilot --dir "$work/pilot" --seconds 580 >"$work/out" 2>"$work/err" &
+  "$SV_BIN/selvedge" pilot --dir "$work/pilot" --seconds 880 >"$work/out" 2>"$work/err" &
   pilot=$!
   local link='https?://[^ ]+#login=[A-Za-z0-9_-]+'
   for _ in $(seq 600); do

@@ -9,7 +9,7 @@ open_broker() {
   start_broker
 }
 
-broker_listens() { within 30 bash -c ": < /dev/tcp/127.0.0.1/$mqtt_port" || fail "the broker does not start"; }
+broker_listens() { within 120 bash -c ": < /dev/tcp/127.0.0.1/$mqtt_port" || fail "the broker does not start"; }
 
 # readings DEVICE FROM TO VALUE: numbered, a line each
 readings() {
