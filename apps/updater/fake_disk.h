@@ -21,12 +21,15 @@ typedef struct fake_disk {
     fake_file files[FAKE_FILES]; ///< a file that is open is known by its place
     size_t calls;                ///< so far
     size_t fail_at;              ///< this one, from 1, fails; 0: none
+    size_t fail_more;            ///< and so many behind it
     sv_err fault;                ///< with this
 } fake_disk;
 
 static inline sv_err fake_call(fake_disk *d, sv_why *why) {
-    return ++d->calls == d->fail_at ? sv_fail(why, d->fault, "the disk fails at call %zu", d->calls)
-                                    : SV_OK;
+    d->calls++;
+    return d->fail_at != 0 && d->calls >= d->fail_at && d->calls - d->fail_at <= d->fail_more
+               ? sv_fail(why, d->fault, "the disk fails at call %zu", d->calls)
+               : SV_OK;
 }
 
 static inline fake_file *fake_find(fake_disk *d, const char *name) {

@@ -203,26 +203,6 @@ static void an_agent_that_drips_is_not_waited_for(void **state) { // [updater-15
     fixture_end(&f);
 }
 
-static void a_release_that_nobody_calls_healthy_is_given_up(void **state) { // [updater-6]
-    (void) state;
-    static fixture f;
-    sv_updater_message answer;
-    fixture_begin(&f, &door);
-    assert_int_equal(fixture_check(&f, &answer), SV_UPDATER_REBOOT);
-    fixture_start(&f);
-    assert_int_equal(f.u.seen.running, 1);
-    assert_true(f.u.health_until_us == f.now_us + f.config.trial_deadline_us);
-    assert_int_equal(updater_give_up(&f.u, NULL), SV_OK);
-    // Killed before it starts: the boot loader takes the other one all the same.
-    fixture_start(&f);
-    assert_int_equal(f.u.seen.running, 0);
-    assert_int_equal(f.engine.journal.trial.state, SV_TRIAL_ROLLED_BACK);
-    assert_int_equal(f.u.health_until_us, 0);
-    assert_int_equal(fixture_check(&f, &answer), SV_UPDATER_REFUSED);
-    assert_int_equal(answer.refused.err, SV_ERR_UNTRUSTED);
-    fixture_end(&f);
-}
-
 static int64_t told_us;
 
 static int64_t believe_what_was_told(void) {
@@ -461,7 +441,6 @@ int main(void) {
         cmocka_unit_test(every_call_to_the_disk_may_fail),
         cmocka_unit_test(whatever_is_answered_nothing_unsigned_is_armed),
         cmocka_unit_test(an_agent_that_drips_is_not_waited_for),
-        cmocka_unit_test(a_release_that_nobody_calls_healthy_is_given_up),
         cmocka_unit_test(what_the_director_signed_counts_in_the_same_check),
         cmocka_unit_test(an_update_that_another_one_replaces_has_failed),
         cmocka_unit_test(a_report_says_which_action_it_tells_of),

@@ -96,7 +96,7 @@ void updater_wait_for_health(updater *u, int64_t now_us) {
     // One that was given up and still runs is left in the same time: a start at once might be one
     // of many.
     bool waits =
-        next == SV_TRIAL_ASK_HEALTH
+        u->unread || next == SV_TRIAL_ASK_HEALTH
         || (next == SV_TRIAL_REBOOT && u->engine->journal.trial.state == SV_TRIAL_ROLLED_BACK);
     u->health_until_us = waits ? now_us + u->config->trial_deadline_us : 0;
 }
@@ -207,15 +207,39 @@ static sv_err judge(updater *u, bool healthy, const char *reason, sv_updater_mes
     return SV_OK;
 }
 
+/// After something failed: what is remembered is read again. Until that is done nothing is decided
+/// by it.
+static sv_err remember(updater *u, sv_why *why) {
+    sv_err err = sv_engine_wake(u->engine, why);
+    u->unread = err != SV_OK;
+    return err;
+}
+
+static sv_err recall(updater *u, sv_why *why) {
+    return u->unread ? remember(u, why) : SV_OK;
+}
+
+static void remember_again(updater *u) {
+    sv_why why = { 0 };
+    if (remember(u, &why) != SV_OK) {
+        SV_LOG(error, "updater.state", "%s", why.text);
+    }
+}
+
 sv_err updater_give_up(updater *u, sv_why *why) {
     sv_updater_message answer = { .verb = SV_UPDATER_STATUS };
     char reason[SV_TRIAL_WHY_ROOM];
+    SV_TRY(recall(u, why));
     if (sv_engine_next(u->engine) == SV_TRIAL_REBOOT) {
         return SV_OK;
     }
     (void) snprintf(reason, sizeof reason, "nobody said within %lld s that it is healthy",
                     (long long) (u->config->trial_deadline_us / SV_TIME_SECOND_US));
-    return judge(u, false, reason, &answer, why);
+    sv_err err = judge(u, false, reason, &answer, why);
+    if (err != SV_OK) {
+        remember_again(u);
+    }
+    return err;
 }
 
 /// SV_OK: `answer` has its verb when it is another one than STATUS.
@@ -250,6 +274,12 @@ static sv_err act(updater *u, const sv_updater_message *asked, sv_updater_messag
     }
 }
 
+/// That was not settled, whatever the reason: with one in memory nothing is on trial any more.
+static bool has_verdict(const updater *u) {
+    sv_trial_act next = sv_engine_next(u->engine);
+    return next == SV_TRIAL_CONFIRM || next == SV_TRIAL_GIVE_UP;
+}
+
 void updater_do(updater *u, const sv_updater_message *asked, int64_t now_us, updater_peer *peer,
                 sv_updater_message *answer) {
     sv_why why = { 0 };
@@ -257,17 +287,16 @@ void updater_do(updater *u, const sv_updater_message *asked, int64_t now_us, upd
     u->broken = false;
     u->fetched = 0;
     *answer = (sv_updater_message){ .verb = SV_UPDATER_STATUS, .number = asked->number };
-    sv_err err = act(u, asked, answer, &why);
+    sv_err err = recall(u, &why);
+    err = err == SV_OK ? act(u, asked, answer, &why) : err;
     u->peer = NULL;
     if (err == SV_OK && answer->verb == SV_UPDATER_REBOOT
         && sv_engine_next(u->engine) == SV_TRIAL_REBOOT) {
         err = sv_engine_rebooting(u->engine, &why);
     }
-    if (err == SV_ERR_IO || err == SV_ERR_NO_SPACE) { // what is remembered is read again
-        sv_why again = { 0 };
-        if (sv_engine_wake(u->engine, &again) != SV_OK) {
-            SV_LOG(error, "updater.state", "%s", again.text);
-        }
+    bool is_half_done = err == SV_ERR_IO || err == SV_ERR_NO_SPACE || has_verdict(u);
+    if (err != SV_OK && is_half_done && !u->unread) {
+        remember_again(u);
     }
     sv_why seen = { 0 };
     bool only_asks = asked->verb == SV_UPDATER_ASK || asked->verb == SV_UPDATER_HISTORY;

@@ -47,6 +47,7 @@ typedef struct updater {
     uint64_t want_number;
     uint64_t fetched; ///< stored bytes of chunks, in this CHECK
     bool broken;      ///< the peer broke the rules: its connection is to be cut
+    bool unread;      ///< something failed, and what is remembered could not be read again yet
     updater_seen seen;
     uint8_t entries[SV_HISTORY_ENTRIES_MAX][SV_HISTORY_ENTRY_BYTES]; ///< that were asked for last
     int64_t health_until_us; ///< the trial is given up then, by the monotonic clock; 0: none
@@ -56,7 +57,8 @@ typedef struct updater {
 sv_err updater_wake(updater *u, sv_why *why);
 /// A trial that begins to wait for HEALTH: by when. Every start has its time.
 void updater_wait_for_health(updater *u, int64_t now_us);
-/// Nobody said by then that it is healthy: give it up. The answer as after HEALTH.
+/// Nobody said by then that it is healthy: give it up. SV_OK: to start again. Whatever fails leaves
+/// it to be given up again, when the next time is over.
 sv_err updater_give_up(updater *u, sv_why *why);
 
 /// Answers HISTORY. [updater-21]
