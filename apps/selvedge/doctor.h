@@ -146,6 +146,8 @@ sv_err doctor_read_text(sv_text yaml, const char *file, doctor_subject *out, sv_
 bool doctor_look_at_files(const doctor_subject *subject, doctor_report *report);
 /// Keys, roots, slots, boot loader, room and watchdog of an updater.
 void doctor_look_at_updater(const doctor_subject *subject, doctor_report *report);
+/// The part of slots: the larger one's bytes; 0: nobody knows.
+uint64_t doctor_look_at_slots(const doctor_updater *updater, const char *of, doctor_report *report);
 /// The part of trees; the most that an archive may have.
 uint64_t doctor_look_at_trees(const doctor_updater *updater, const char *of, doctor_report *report);
 /// The part of RAUC, by its own configuration.

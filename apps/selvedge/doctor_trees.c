@@ -18,10 +18,15 @@ enum {
 
 // ---- what runs ----------------------------------------------------------------------------------
 
+/// A file's length; as long as a boot header, it is read too. [doctor-11]
 static sv_err length_of(const sv_slot_disk *disk, const char *name, uint64_t *bytes, sv_why *why) {
     int file = -1;
+    uint8_t header[SV_BOOT_HEADER_BYTES];
     SV_TRY(disk->open(disk->arg, name, 0, &file, why));
     sv_err err = disk->length(disk->arg, file, bytes, why);
+    err = err == SV_OK && *bytes == sizeof header
+              ? disk->read(disk->arg, file, 0, header, sizeof header, why)
+              : err;
     disk->close(disk->arg, file);
     return err;
 }

@@ -231,18 +231,29 @@ typedef struct slot_view {
     uint64_t bytes;
     uint8_t header[SV_BOOT_HEADER_BYTES];
     bool readable;
+    sv_why *fault; ///< of the first byte that is not given back
 } slot_view;
+
+static bool is_good(const slot_view *view, sv_err err, const sv_why *why) {
+    if (err != SV_OK && err != SV_ERR_NOT_FOUND && view->fault->code == SV_OK) {
+        *view->fault = *why;
+    }
+    return err == SV_OK;
+}
 
 static bool view_read(void *arg, uint64_t offset, uint8_t *out, size_t len) {
     const slot_view *view = arg;
-    return view->disk->read(view->disk->arg, view->file, offset, out, len, NULL) == SV_OK;
+    sv_why why = { .code = SV_OK };
+    sv_err err = view->disk->read(view->disk->arg, view->file, offset, out, len, &why);
+    return is_good(view, err, &why);
 }
 
-static void view_open(slot_view *view, const sv_slot_disk *disk, const char *name) {
-    *view = (slot_view){ .disk = disk, .file = -1 };
+static void view_open(slot_view *view, const sv_slot_disk *disk, const char *name, sv_why *fault) {
+    *view = (slot_view){ .disk = disk, .file = -1, .fault = fault };
+    sv_why why = { .code = SV_OK };
     view->readable =
-        disk->open(disk->arg, name, 0, &view->file, NULL) == SV_OK
-        && disk->length(disk->arg, view->file, &view->bytes, NULL) == SV_OK
+        is_good(view, disk->open(disk->arg, name, 0, &view->file, &why), &why)
+        && is_good(view, disk->length(disk->arg, view->file, &view->bytes, &why), &why)
         && view->bytes >= SV_BOOT_TRAILER_BYTES
         && view_read(view, view->bytes - SV_BOOT_TRAILER_BYTES, view->header, sizeof view->header);
 }
@@ -263,7 +274,7 @@ sv_err firmware_slots_next(firmware_slots *slots, bool can_keep, firmware_next *
     *out = (firmware_next){ .choice = { .slot = SV_BOOT_NO_SLOT } };
     SV_TRY(sv_boot_file_read(&file, &out->state, NULL, why));
     for (size_t i = 0; i < SV_BOOT_SLOTS; i++) {
-        view_open(&views[i], disk, slots->native.names[i]);
+        view_open(&views[i], disk, slots->native.names[i], &out->unread[i]);
         places[i] = (sv_boot_place){
             views[i].readable ? views[i].header : NULL,
             views[i].readable ? views[i].bytes - SV_BOOT_TRAILER_BYTES : 0,
@@ -300,10 +311,16 @@ static void show(const firmware_slots *slots, const firmware_next *next) {
         if (next->has_header[i]) {
             (void) printf(", %s %s (release counter %" PRIu32 ")", next->headers[i].product,
                           next->headers[i].version, next->headers[i].counter);
-        } else {
+        } else if (next->unread[i].code == SV_OK) {
             (void) printf(", no signed image");
         }
         (void) printf("\n");
+        if (next->unread[i].code != SV_OK) {
+            (void) printf("        cannot be read: %s\n"
+                          "        look after its disk (`dmesg`); the next update writes a slot "
+                          "anew that does not run\n",
+                          next->unread[i].text);
+        }
     }
     (void) printf("update: %s%s%s\n", sv_trial_state_name((sv_trial_state) trial->state),
                   trial->why[0] != '\0' ? ", " : "", trial->why);
@@ -326,6 +343,9 @@ static void slot_json(const firmware_next *next, size_t i, sv_json_out *out) {
         sv_json_add_str(out, "product", next->headers[i].product);
         sv_json_add_str(out, "version", next->headers[i].version);
         sv_json_add_int(out, "counter", next->headers[i].counter);
+    }
+    if (next->unread[i].code != SV_OK) {
+        sv_json_add_str(out, "unread", next->unread[i].text);
     }
     sv_json_close_object(out);
 }

@@ -44,6 +44,7 @@ typedef struct firmware_next {
     sv_boot_choice choice;
     sv_boot_header headers[SV_BOOT_SLOTS];
     bool has_header[SV_BOOT_SLOTS]; ///< signed by somebody who is trusted there
+    sv_why unread[SV_BOOT_SLOTS];   ///< why a slot cannot be read; SV_OK: it can be
 } firmware_next;
 
 /// Made when it is absent, unless `make` is false: SV_ERR_NOT_FOUND then. `slots` must not move.

@@ -13,6 +13,10 @@ static sv_err check_other(const updater *u, unsigned slot, sv_why *why) {
                        "what lies in slot %s has not proved itself here, or is written over",
                        sv_slot_letter(slot));
     }
+    if (seen->unread[slot].code != SV_OK) {
+        return sv_fail(why, SV_ERR_IO, "slot %s cannot be read: %s", sv_slot_letter(slot),
+                       seen->unread[slot].text);
+    }
     if (!release->known) {
         return sv_fail(why, SV_ERR_UNTRUSTED,
                        "no release that was signed for this device lies in "

@@ -23,6 +23,7 @@ typedef struct fake_disk {
     size_t fail_at;              ///< this one, from 1, fails; 0: none
     size_t fail_more;            ///< and so many behind it
     sv_err fault;                ///< with this
+    const char *unread;          ///< a file that is not given back; NULL: none
 } fake_disk;
 
 static inline sv_err fake_call(fake_disk *d, sv_why *why) {
@@ -103,6 +104,9 @@ static inline sv_err fake_read(void *arg, int file, uint64_t at, uint8_t *out, s
     fake_disk *d = arg;
     const fake_file *f = &d->files[file];
     SV_TRY(fake_call(d, why));
+    if (d->unread != NULL && strcmp(d->unread, f->name) == 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot read '%s'", d->unread);
+    }
     if (at > f->bytes || len > f->bytes - at) {
         return sv_fail(why, SV_ERR_IO, "it ends too soon");
     }

@@ -29,13 +29,32 @@ static sv_err look_into(const updater *u, unsigned slot, sv_updater_release *out
     return SV_OK;
 }
 
+/// What cannot be read is said when that begins, and with it what helps. [updater-47]
+static void tell_unread(const updater *u, const updater_seen *seen, unsigned slot) {
+    if (seen->unread[slot].code != SV_OK && u->seen.unread[slot].code == SV_OK) {
+        SV_LOG(
+            warn, "updater.unread", "slot %s cannot be read: %s; %s", sv_slot_letter(slot),
+            seen->unread[slot].text,
+            seen->running == slot
+                ? "nothing in it is confirmed until it can be. Look after its disk (`dmesg`), or "
+                  "bring an update to the other slot"
+                : "the next update writes it anew. Where that fails too, its disk is at its end "
+                  "(`dmesg`)");
+    }
+}
+
 static sv_err look(updater *u, sv_why *why) {
     const sv_boot_control *boot = u->engine->boot;
     updater_seen seen = { .running = SV_BOOT_NO_SLOT };
     SV_TRY(boot->state(boot->arg, &seen.boot, why));
     SV_TRY(boot->current(boot->arg, &seen.running, why));
     for (unsigned i = 0; i < SV_BOOT_SLOTS; i++) {
-        SV_TRY(look_into(u, i, &seen.slots[i], why));
+        sv_err err = look_into(u, i, &seen.slots[i], &seen.unread[i]);
+        seen.unread[i].code = err;
+        if (err != SV_OK && err != SV_ERR_IO) {
+            return sv_fail(why, err, "%s", seen.unread[i].text);
+        }
+        tell_unread(u, &seen, i);
     }
     u->seen = seen;
     return SV_OK;
@@ -123,6 +142,10 @@ static void status_of_update(const updater *u, sv_updater_status *out) {
     memcpy(out->update.version, release->version, sizeof release->version);
     memcpy(out->encoding, release->encoding, sizeof release->encoding);
     memcpy(out->why, trial->why, sizeof trial->why);
+    if (trial->unread) {
+        (void) snprintf(out->why, sizeof out->why, "%.*s", SV_TRIAL_WHY_ROOM - 1,
+                        u->engine->unread.text);
+    }
     out->written = trial->written;
     if (sv_engine_next(u->engine) == SV_TRIAL_WRITE && u->engine->writing) {
         out->written = sv_engine_wanted(u->engine);
@@ -208,20 +231,37 @@ static sv_err judge(updater *u, bool healthy, const char *reason, sv_updater_mes
 }
 
 /// After something failed: what is remembered is read again. Until that is done nothing is decided
-/// by it.
-static sv_err remember(updater *u, sv_why *why) {
+/// by it. A trial that is found only now has its time; another one keeps its own.
+static sv_err remember(updater *u, int64_t now_us, sv_why *why) {
+    int64_t until_us = u->health_until_us;
     sv_err err = sv_engine_wake(u->engine, why);
     u->unread = err != SV_OK;
+    if (err == SV_OK) {
+        updater_wait_for_health(u, now_us);
+        u->health_until_us =
+            until_us != 0 && u->health_until_us != 0 ? until_us : u->health_until_us;
+    }
     return err;
 }
 
-static sv_err recall(updater *u, sv_why *why) {
-    return u->unread ? remember(u, why) : SV_OK;
+/// A slot may be read again, that could not be. [updater-47]
+static bool is_a_slot_unread(const updater *u) {
+    return u->engine->unread.code != SV_OK || u->seen.unread[0].code != SV_OK
+           || u->seen.unread[1].code != SV_OK;
 }
 
-static void remember_again(updater *u) {
+/// `only_asks`: nothing is to be decided.
+static sv_err recall(updater *u, bool only_asks, int64_t now_us, sv_why *why) {
+    if (!u->unread && (only_asks || !is_a_slot_unread(u))) {
+        return SV_OK;
+    }
+    SV_TRY(remember(u, now_us, why));
+    return look(u, why);
+}
+
+static void remember_again(updater *u, int64_t now_us) {
     sv_why why = { 0 };
-    if (remember(u, &why) != SV_OK) {
+    if (remember(u, now_us, &why) != SV_OK) {
         SV_LOG(error, "updater.state", "%s", why.text);
     }
 }
@@ -229,15 +269,21 @@ static void remember_again(updater *u) {
 sv_err updater_give_up(updater *u, sv_why *why) {
     sv_updater_message answer = { .verb = SV_UPDATER_STATUS };
     char reason[SV_TRIAL_WHY_ROOM];
-    SV_TRY(recall(u, why));
+    int64_t now_us = u->health_until_us;
+    SV_TRY(recall(u, false, now_us, why));
     if (sv_engine_next(u->engine) == SV_TRIAL_REBOOT) {
         return SV_OK;
     }
-    (void) snprintf(reason, sizeof reason, "nobody said within %lld s that it is healthy",
-                    (long long) (u->config->trial_deadline_us / SV_TIME_SECOND_US));
+    if (u->engine->journal.trial.unread) {
+        (void) snprintf(reason, sizeof reason, "%.*s", SV_TRIAL_WHY_ROOM - 1,
+                        u->engine->unread.text);
+    } else {
+        (void) snprintf(reason, sizeof reason, "nobody said within %lld s that it is healthy",
+                        (long long) (u->config->trial_deadline_us / SV_TIME_SECOND_US));
+    }
     sv_err err = judge(u, false, reason, &answer, why);
     if (err != SV_OK) {
-        remember_again(u);
+        remember_again(u, now_us);
     }
     return err;
 }
@@ -283,11 +329,12 @@ static bool has_verdict(const updater *u) {
 void updater_do(updater *u, const sv_updater_message *asked, int64_t now_us, updater_peer *peer,
                 sv_updater_message *answer) {
     sv_why why = { 0 };
+    bool only_asks = asked->verb == SV_UPDATER_ASK || asked->verb == SV_UPDATER_HISTORY;
     u->peer = asked->verb == SV_UPDATER_CHECK ? peer : NULL;
     u->broken = false;
     u->fetched = 0;
     *answer = (sv_updater_message){ .verb = SV_UPDATER_STATUS, .number = asked->number };
-    sv_err err = recall(u, &why);
+    sv_err err = recall(u, only_asks, now_us, &why);
     err = err == SV_OK ? act(u, asked, answer, &why) : err;
     u->peer = NULL;
     if (err == SV_OK && answer->verb == SV_UPDATER_REBOOT
@@ -296,10 +343,9 @@ void updater_do(updater *u, const sv_updater_message *asked, int64_t now_us, upd
     }
     bool is_half_done = err == SV_ERR_IO || err == SV_ERR_NO_SPACE || has_verdict(u);
     if (err != SV_OK && is_half_done && !u->unread) {
-        remember_again(u);
+        remember_again(u, now_us);
     }
     sv_why seen = { 0 };
-    bool only_asks = asked->verb == SV_UPDATER_ASK || asked->verb == SV_UPDATER_HISTORY;
     if (!only_asks && look(u, &seen) != SV_OK) {
         SV_LOG(error, "updater.slots", "%s", seen.text);
     }

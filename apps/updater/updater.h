@@ -30,6 +30,7 @@ typedef struct updater_seen {
     unsigned running;
     sv_boot_state boot;
     sv_updater_release slots[SV_BOOT_SLOTS];
+    sv_why unread[SV_BOOT_SLOTS]; ///< why a slot cannot be read; SV_OK: it can be
 } updater_seen;
 
 typedef struct updater {

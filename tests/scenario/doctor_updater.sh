@@ -68,6 +68,16 @@ rm slots/slot-b
 mv hidden slots/slot-b
 yaml "slots: {a: $work/v1.img, b: $work/v2.img}"
 finds slots 'is no block device'
+yaml
+export LD_PRELOAD=$SV_DIE_AT_SO ASAN_OPTIONS=verify_asan_link_order=0 SV_UNREAD=slot-b
+finds slots 'slot-b.* cannot be read.*Input/output error.*writes a slot anew' # [doctor-11]
+stop
+start --running a
+unset LD_PRELOAD ASAN_OPTIONS SV_UNREAD
+within 10 grep -q 'slot b cannot be read: .*Input/output error.*writes it anew' updater.log || fail "the updater does not say it: $(cat updater.log)" # [updater-47]
+healthy updater.yaml
+stop
+start --running a
 cp slots/boot-state kept
 head -c 8192 /dev/zero >slots/boot-state
 yaml

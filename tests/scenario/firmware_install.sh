@@ -176,6 +176,15 @@ SV_FLIP=slot-b ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$SV_DIE_AT_SO" 
 [ $rc = 4 ] || fail "other bytes than were written ended with $rc"
 grep -q 'update: failed, the slot gives back other bytes' out || fail "not told: $(cat out)"
 ends 0 'next start: slot a' boot --slots now --healthy
+# One that does not give a slot back says so, and nothing in it is confirmed or called bad. [slot-46]
+rm -rf now && cp -r power now
+firmware install v2.img --slots now
+unread() { SV_UNREAD=slot-b ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$SV_DIE_AT_SO" "$selvedge" firmware "$@" >out 2>said; }
+unread slots --slots now || fail "a slot that cannot be read ends it: $(cat said)"
+grep -q 'cannot be read: cannot read .*slot-b.*Input/output error' out || fail "it is not told: $(cat out)"
+unread slots --slots now --output json && is '(.slots.b.unread | test("Input/output error")) and (.slots.a | has("unread") | not) and .update.state == "installed"'
+firmware slots --slots now --output json
+is '.next.slot == "b" and (.slots.b | has("unread") | not)'
 
 # The guide, as it is printed.
 mkdir guide

@@ -1,8 +1,9 @@
 // Preloaded into a program: it dies, as by `kill -9` (or ends with 137), just before the
 // SV_DIE_AT-th change that it would make to the disk. A test that counts up meets every moment
 // there is. With SV_FLIP, what is written to files whose name ends so is not what is on the disk
-// afterwards.
+// afterwards; with SV_UNREAD, they cannot be read.
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -102,9 +103,9 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to) {
     return REAL(renameat)(from_dir, from, to_dir, to);
 }
 
-/// Does the file end like SV_FLIP?
-static int is_flipped(int fd) {
-    const char *wanted = getenv("SV_FLIP"); // NOLINT(concurrency-mt-unsafe)
+/// Does the file's name end as this variable says?
+static int is_named(int fd, const char *variable) {
+    const char *wanted = getenv(variable); // NOLINT(concurrency-mt-unsafe)
     char link_name[64];
     char path[1024];
     (void) snprintf(link_name, sizeof link_name, "/proc/self/fd/%d", fd);
@@ -133,16 +134,24 @@ ssize_t write(int fd, const void *bytes, size_t len) {
     if (fd > 2) {
         spend();
     }
-    if (fd > 2 && len > 1 && is_flipped(fd)) {
+    if (fd > 2 && len > 1 && is_named(fd, "SV_FLIP")) {
         const unsigned char bent = (unsigned char) (*(const unsigned char *) bytes ^ 1);
         return REAL(write)(fd, &bent, 1);
     }
     return REAL(write)(fd, bytes, len);
 }
 
+ssize_t pread(int fd, void *bytes, size_t len, off_t at) {
+    if (is_named(fd, "SV_UNREAD")) {
+        errno = EIO;
+        return -1;
+    }
+    return REAL(pread)(fd, bytes, len, at);
+}
+
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) {
     spend();
-    if (len > 1 && is_flipped(fd)) {
+    if (len > 1 && is_named(fd, "SV_FLIP")) {
         const unsigned char bent = (unsigned char) (*(const unsigned char *) bytes ^ 1);
         return REAL(pwrite)(fd, &bent, 1, at);
     }

@@ -110,6 +110,17 @@ static sv_err settle_verdict(sv_engine *engine, sv_why *why) {
     return engine_keep_state(engine, why);
 }
 
+/// A medium that does not give a slot back is said, and all else goes on. [slot-46]
+static sv_err pass_unread(sv_engine *engine, unsigned slot, sv_err err, const char *fault,
+                          sv_why *why) {
+    if (err == SV_ERR_IO) {
+        engine->unread.code = sv_fail(&engine->unread, err, "slot %s cannot be read: %s",
+                                      sv_slot_letter(slot), fault);
+        return SV_OK;
+    }
+    return err == SV_OK ? SV_OK : sv_fail(why, err, "%s", fault);
+}
+
 /// Of an installer that starts what lies in the slot: another header is another release. Bytes of
 /// the image are not looked at, which a release that was started may have written to itself.
 static sv_err holds_header(const sv_engine *engine, sv_why *why) {
@@ -125,8 +136,8 @@ static sv_err holds_header(const sv_engine *engine, sv_why *why) {
 }
 
 /// Of a trial that may be armed: is it still what lies there? [slot-43]
-static sv_err look_at_armed(const sv_engine *engine, const sv_boot_state *boot,
-                            sv_trial_found *found, sv_why *said, sv_why *why) {
+static sv_err look_at_armed(sv_engine *engine, const sv_boot_state *boot, sv_trial_found *found,
+                            sv_why *said, sv_why *why) {
     const sv_placer *placer = engine->installer->placer;
     const sv_trial *trial = &engine->journal.trial;
     if (!sv_trial_is_armed(trial, boot, found->running)) {
@@ -136,11 +147,12 @@ static sv_err look_at_armed(const sv_engine *engine, const sv_boot_state *boot,
                      ? placer->holds(placer->arg, trial->slot, trial->release.digest, said)
                      : holds_header(engine, said);
     if (err != SV_OK && err != SV_ERR_UNTRUSTED && err != SV_ERR_NOT_FOUND) {
-        return sv_fail(why, err, "%s", said->text);
+        SV_TRY(pass_unread(engine, trial->slot, err, said->text, why));
     }
-    found->why = said->text;
+    found->why = err == SV_ERR_IO ? engine->unread.text : said->text;
     found->armed = err == SV_OK              ? SV_TRIAL_LIES_THERE
                    : err == SV_ERR_UNTRUSTED ? SV_TRIAL_LIES_ANOTHER
+                   : err == SV_ERR_IO        ? SV_TRIAL_LIES_UNREAD
                                              : SV_TRIAL_LIES_UNKNOWN;
     return SV_OK;
 }
@@ -157,9 +169,11 @@ sv_err sv_engine_wake(sv_engine *engine, sv_why *why) {
     sv_trial_release there;
     sv_trial_found at_start = { .running = SV_BOOT_NO_SLOT };
     sv_why said = { 0 };
+    sv_why fault = { 0 };
     bool found = false;
     engine->installer->end(engine->installer->arg);
     engine->writing = false;
+    engine->unread = (sv_why){ .code = SV_OK };
     engine->has_header = false;
     SV_TRY(engine->boot->up(engine->boot->arg, why));
     const sv_twin twin = journal_of(engine);
@@ -167,7 +181,8 @@ sv_err sv_engine_wake(sv_engine *engine, sv_why *why) {
     SV_TRY(sv_engine_read(engine, why));
     SV_TRY(engine->boot->state(engine->boot->arg, &boot, why));
     SV_TRY(engine->boot->current(engine->boot->arg, &at_start.running, why));
-    SV_TRY(release_in(engine, at_start.running, &there, &found, why));
+    sv_err err = release_in(engine, at_start.running, &there, &found, &fault);
+    SV_TRY(pass_unread(engine, at_start.running, err, fault.text, why));
     at_start.there = found ? &there : NULL;
     SV_TRY(look_at_armed(engine, &boot, &at_start, &said, why));
     SV_TRY(settle(engine, &boot, &at_start, why));
@@ -223,6 +238,10 @@ sv_err sv_engine_rebooting(sv_engine *engine, sv_why *why) {
 }
 
 sv_err sv_engine_health(sv_engine *engine, bool healthy, const char *reason, sv_why *why) {
+    if (healthy && engine->journal.trial.unread) {
+        return sv_fail(why, SV_ERR_IO, "%s; until it can be, nothing in it is confirmed",
+                       engine->unread.text);
+    }
     if (!sv_trial_judged(&engine->journal.trial, healthy, reason)) {
         return sv_fail(why, SV_ERR_STATE, "nothing is on trial: the update is %s",
                        sv_trial_state_name((sv_trial_state) engine->journal.trial.state));

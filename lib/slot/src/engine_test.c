@@ -297,6 +297,7 @@ static void every_call_may_fail_and_the_update_goes_on(void **state) { // [slot-
     (void) state;
     static const sv_err FAULTS[] = { SV_ERR_IO, SV_ERR_NO_SPACE };
     size_t failures = 0;
+    size_t passed_over = 0;
     for (size_t f = 0; f < SV_COUNT(FAULTS); f++) {
         bool done = false;
         for (size_t call = 1; !done; call++) {
@@ -309,7 +310,10 @@ static void every_call_may_fail_and_the_update_goes_on(void **state) { // [slot-
             sv_err err = whole_life(&d, &why);
             done = M.calls < call;
             M.fail_at = 0;
-            if (!done) { // the call failed, and then it works again
+            if (!done && err == SV_OK) { // a slot that cannot be read for a moment [slot-46]
+                assert_int_equal(d.engine.unread.code, SV_ERR_IO);
+                passed_over++;
+            } else if (!done) { // the call failed, and then it works again
                 assert_int_equal(err, FAULTS[f]);
                 assert_non_null(strstr(why.text, "the medium fails at call"));
                 failures++;
@@ -320,7 +324,7 @@ static void every_call_may_fail_and_the_update_goes_on(void **state) { // [slot-
             assert_int_equal(d.engine.journal.trial.state, SV_TRIAL_CONFIRMED);
         }
     }
-    assert_true(failures > 100);
+    assert_true(failures > 100 && passed_over > 0 && passed_over < 10);
 }
 
 static void reports_wait_for_their_delivery_and_change_nothing(void **state) { // [slot-11]

@@ -9,6 +9,11 @@ static sv_err free_slot(const sv_engine *engine, const sv_boot_state *boot, unsi
                         sv_why *why) {
     unsigned running = SV_BOOT_NO_SLOT;
     SV_TRY(engine->boot->current(engine->boot->arg, &running, why));
+    if (running < SV_BOOT_SLOTS && engine->unread.code != SV_OK
+        && boot->slots[running].state != SV_BOOT_SLOT_CONFIRMED) {
+        return sv_fail(why, SV_ERR_IO, "%s; what runs has not proved itself, and cannot until then",
+                       engine->unread.text);
+    }
     bool has_way_back =
         boot->primary < SV_BOOT_SLOTS && boot->slots[boot->primary].state == SV_BOOT_SLOT_CONFIRMED;
     unsigned kept = running < SV_BOOT_SLOTS ? running : has_way_back ? boot->primary : 1;

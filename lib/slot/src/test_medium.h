@@ -55,10 +55,11 @@ typedef struct medium {
     platter now;   ///< as programs see it
     medium_event events[MEDIUM_EVENTS_MAX];
     size_t count;
-    size_t calls;    ///< of the table, whatever they do
-    size_t fail_at;  ///< this call, from 1, fails; 0: none
-    size_t fail_for; ///< so many calls from there on
-    sv_err fault;    ///< with this
+    size_t calls;       ///< of the table, whatever they do
+    size_t fail_at;     ///< this call, from 1, fails; 0: none
+    size_t fail_for;    ///< so many calls from there on
+    sv_err fault;       ///< with this
+    const char *unread; ///< a file that is not given back; NULL: none
     // Ways to be broken.
     const char *no_sync_of; ///< a file whose flushes do nothing
     bool no_sync_folder;
@@ -174,6 +175,9 @@ static inline sv_err medium_read(void *arg, int file, uint64_t at, uint8_t *out,
                                  sv_why *why) {
     medium *m = arg;
     MEDIUM_CALL(m, why);
+    if (m->unread != NULL && strcmp(m->unread, m->now.names[file]) == 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot read '%s'", m->unread);
+    }
     if (at + len > m->now.files[file].bytes) {
         return sv_fail(why, SV_ERR_IO, "'%s' ends too soon", m->now.names[file]);
     }

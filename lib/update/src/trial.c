@@ -141,7 +141,7 @@ bool sv_trial_rebooting(sv_trial *trial) {
 }
 
 bool sv_trial_judged(sv_trial *trial, bool healthy, const char *why) {
-    if (sv_trial_next(trial) != SV_TRIAL_ASK_HEALTH) {
+    if (sv_trial_next(trial) != SV_TRIAL_ASK_HEALTH || (healthy && trial->unread)) {
         return false;
     }
     trial->verdict = healthy ? SV_TRIAL_HEALTHY : SV_TRIAL_UNHEALTHY;
@@ -227,6 +227,23 @@ static bool settle_unknown(sv_trial *trial, const sv_boot_state *boot,
     return true;
 }
 
+/// Nobody can read what it is: the boot loader says what became of it. True: that is settled.
+static bool settle_unread(sv_trial *trial, const sv_boot_state *boot, const sv_trial_found *found) {
+    const sv_boot_slot slot = boot->slots[trial->slot];
+    bool runs = found->running == trial->slot;
+    bool had_its_starts = found->running < SV_BOOT_SLOTS && !runs && slot.tries_left == 0;
+    trial->blameless = true;
+    trial->unread = runs;
+    if (slot.state == SV_BOOT_SLOT_BAD || (slot.state == SV_BOOT_SLOT_TRIAL && had_its_starts)) {
+        say(trial, found->why);
+    } else if (slot.state == SV_BOOT_SLOT_TRIAL && runs
+               && boot->slots[1 - trial->slot].state != SV_BOOT_SLOT_CONFIRMED) {
+        fail(trial, found->why); // and stays: there is nothing to go back to
+        return true;
+    }
+    return false;
+}
+
 /// What was armed is not what lies there. True: that is settled.
 static bool settle_lies(sv_trial *trial, const sv_boot_state *boot, const sv_trial_found *found) {
     switch (found->armed) {
@@ -235,6 +252,8 @@ static bool settle_lies(sv_trial *trial, const sv_boot_state *boot, const sv_tri
         return true;
     case SV_TRIAL_LIES_UNKNOWN:
         return settle_unknown(trial, boot, found);
+    case SV_TRIAL_LIES_UNREAD:
+        return settle_unread(trial, boot, found);
     case SV_TRIAL_LIES_THERE:
         break;
     }
@@ -309,10 +328,11 @@ void sv_trial_settle(sv_trial *trial, const sv_boot_state *boot, const sv_trial_
     bool judged = false;
     trial->verdict = SV_TRIAL_NO_VERDICT;
     trial->blameless = false;
+    trial->unread = false;
     if (!sv_trial_is_armed(trial, boot, running)) {
         settle_others(trial, (sv_boot_slot_state) slot.state, running);
     } else if (settle_lies(trial, boot, found)) {
-        if (found->armed == SV_TRIAL_LIES_ANOTHER) {
+        if (found->armed != SV_TRIAL_LIES_UNKNOWN) {
             return;
         }
         judged = trial->verdict == SV_TRIAL_UNHEALTHY;

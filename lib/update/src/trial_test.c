@@ -31,6 +31,7 @@ static world *WORLDS;
 static size_t WORLD_COUNT;
 static size_t WENT_BACK; ///< by hand
 static size_t WRITTEN_OVER;
+static size_t UNREAD;
 static uint32_t *INDEX; ///< number of a world + 1, by hash
 
 static void release_number(unsigned counter, sv_trial_release *out) {
@@ -342,6 +343,43 @@ static void be_told_nothing(const world *w) {
     add(&next);
 }
 
+/// Its medium does not give it back, for now: it is not confirmed meanwhile, nor is its image
+/// called bad, and what the boot loader says of it counts. [slot-46]
+static void be_unread(const world *w) {
+    sv_boot_choice choice;
+    world after = *w;
+    sv_trial trial;
+    sv_boot_state boot = boot_of(w);
+    trial_of(w, &trial);
+    if (!sv_trial_is_armed(&trial, &boot, w->running) || w->content[w->slot] != w->release) {
+        return;
+    }
+    choose(w, true, &choice); // a boot loader could read it, or its tries are over
+    remember(&after, &choice.after);
+    after.running = (uint8_t) choice.slot;
+    boot = boot_of(&after);
+    const sv_boot_slot slot = boot.slots[w->slot];
+    const sv_trial_found found = { .running = choice.slot,
+                                   .armed = SV_TRIAL_LIES_UNREAD,
+                                   .why = "unread" };
+    if (!sv_trial_is_armed(&trial, &boot, choice.slot)) {
+        return;
+    }
+    sv_trial_settle(&trial, &boot, &found);
+    assert_true(trial.blameless);
+    assert_int_equal(trial.unread, choice.slot == w->slot);
+    assert_int_not_equal(sv_trial_next(&trial), SV_TRIAL_CONFIRM);
+    assert_true((trial.state == SV_TRIAL_CONFIRMED) == (slot.state == SV_BOOT_SLOT_CONFIRMED));
+    if (trial.state == SV_TRIAL_TRIAL) {
+        sv_trial healthy = trial;
+        assert_false(sv_trial_judged(&healthy, true, ""));
+        assert_memory_equal(&healthy, &trial, sizeof trial);
+    }
+    note(&after, &trial);
+    add(&after);
+    UNREAD++;
+}
+
 /// Everything that may come next.
 static void expand(const world *from) {
     const world w = *from;
@@ -353,6 +391,7 @@ static void expand(const world *from) {
     withdraw(&w);
     write_over(&w);
     be_told_nothing(&w);
+    be_unread(&w);
     offer_on_trial(&w);
     go_back(&w);
     sv_trial_act act = next_of(&w);
@@ -408,7 +447,7 @@ from_every_state_and_after_every_cut_something_confirmed_starts(void **state) { 
         expand(&WORLDS[i]);
     }
     print_message("%zu states\n", WORLD_COUNT);
-    assert_true(WORLD_COUNT > 1000 && WENT_BACK > 10 && WRITTEN_OVER > 10);
+    assert_true(WORLD_COUNT > 1000 && WENT_BACK > 10 && WRITTEN_OVER > 10 && UNREAD > 10);
     free(WORLDS);
     free(INDEX);
 }

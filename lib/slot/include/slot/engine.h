@@ -44,6 +44,7 @@ typedef struct sv_engine {
     sv_journal journal;   ///< to be read
     bool journal_damaged; ///< it was no journal; what is known begins anew
     sv_why counter_fault; ///< why `counter` does not follow; its code is SV_OK when it does
+    sv_why unread;        ///< why the slot that runs or is armed cannot be read; SV_OK: it can be
     uint64_t at;          ///< the next byte that is wanted
     bool writing;
     uint8_t header[SV_BOOT_HEADER_BYTES];
@@ -51,7 +52,9 @@ typedef struct sv_engine {
 } sv_engine;
 
 /// Read the journal and what the boot loader remembers, and note what the one does not know yet.
-/// The first call, and the next one after any that failed with SV_ERR_IO or SV_ERR_NO_SPACE.
+/// The first call, and the next one after any that failed with SV_ERR_IO or SV_ERR_NO_SPACE. A slot
+/// that cannot be read does not make it fail: that is said in `unread`, nothing of what lies there
+/// is confirmed or called bad, and this is called again before it is asked for more. [slot-46]
 sv_err sv_engine_wake(sv_engine *engine, sv_why *why);
 /// Read the journal alone, for who looks and changes nothing. It begins anew when both copies are
 /// damaged: what runs is the boot control's to say.
@@ -91,7 +94,8 @@ sv_err sv_engine_fail(sv_engine *engine, const char *reason, sv_why *why);
 sv_err sv_engine_withdraw(sv_engine *engine, const char *reason, sv_why *why);
 /// Whoever asked for SV_TRIAL_REBOOT does it now.
 sv_err sv_engine_rebooting(sv_engine *engine, sv_why *why);
-/// The running release has, or has not, proved itself: confirm it, or give it up.
+/// The running release has, or has not, proved itself: confirm it, or give it up. SV_ERR_IO when it
+/// has, and cannot be read.
 sv_err sv_engine_health(sv_engine *engine, bool healthy, const char *reason, sv_why *why);
 /// Reports up to this number have been delivered. Whether that works changes nothing else.
 sv_err sv_engine_delivered(sv_engine *engine, uint64_t number, sv_why *why);

@@ -68,6 +68,7 @@ typedef struct sv_trial {
     uint8_t verdict;  ///< sv_trial_verdict; of this start alone
     bool sealed;      ///< the image is flushed and its header too
     bool blameless;   ///< it is given up for what is not its fault; of this start, and not kept
+    bool unread;      ///< it runs, and nobody can read what it is: it cannot prove itself; as well
     uint64_t written; ///< bytes from the beginning that are flushed
     sv_trial_release release;
     char why[SV_TRIAL_WHY_ROOM]; ///< why it failed or was rolled back
@@ -104,6 +105,7 @@ bool sv_trial_sealed(sv_trial *trial);
 bool sv_trial_was_read_back(sv_trial *trial, bool good);
 bool sv_trial_armed(sv_trial *trial);
 bool sv_trial_rebooting(sv_trial *trial);
+/// Nor when it is healthy, and cannot be read.
 bool sv_trial_judged(sv_trial *trial, bool healthy, const char *why);
 bool sv_trial_confirmed(sv_trial *trial);
 bool sv_trial_given_up(sv_trial *trial);
@@ -119,6 +121,7 @@ typedef enum sv_trial_lies {
     SV_TRIAL_LIES_THERE,
     SV_TRIAL_LIES_ANOTHER, ///< somebody else has written over it
     SV_TRIAL_LIES_UNKNOWN, ///< who knows it does not say
+    SV_TRIAL_LIES_UNREAD,  ///< its medium does not say, now
 } sv_trial_lies;
 
 /// What is found at a start.
@@ -137,7 +140,9 @@ bool sv_trial_is_armed(const sv_trial *trial, const sv_boot_state *boot, unsigne
 /// confirmed too; and where no other slot is confirmed, a trial that runs is as good as there is:
 /// it is to be confirmed. [slot-9] What somebody else has written over has failed, and what nobody
 /// knows to be what was armed is gone back from; neither is its image's fault. What lies there
-/// instead is looked at when that was noted, by another call. [slot-43]
+/// instead is looked at when that was noted, by another call. [slot-43] Of what cannot be read
+/// nothing counts but what the boot loader remembers, and that is not its image's fault either: one
+/// that is to start is started, one that runs waits, and is not proved until it can. [slot-46]
 void sv_trial_settle(sv_trial *trial, const sv_boot_state *boot, const sv_trial_found *found);
 
 #endif
