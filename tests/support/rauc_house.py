@@ -101,6 +101,9 @@ class RaucHouse(House):
         data = open(f"{version}.img", "rb").read()
         return self.device(slot)[:len(data)] == data
 
+    def runs(self, version):
+        expect(self.device_has(self.running, version), f"slot {'ab'[self.running]} is not {version}")
+
     # ---- the machine --------------------------------------------------------------------------------
 
     def start(self, wait=True, slot=None, with_rauc=True):

@@ -5,15 +5,10 @@ import signal
 import socket
 import threading
 
+import installer_story as installer
 import updater_agent as ua
 from rauc_house import RaucHouse
 from updater_house import IMAGES, digest_of, expect, path_of, wait_for
-
-
-def what_it_was_made_with_runs(house):
-    expect(house.start() == 0, "slot a does not start")
-    status = house.status()
-    expect(status["runs"]["version"] == "1.0.0" and status["runs"]["sha256"] == digest_of("1.0.0") and status["boot"][0] == ua.CONFIRMED, status)
 
 
 def a_good_bundle_is_confirmed(house):
@@ -38,26 +33,9 @@ def a_good_bundle_is_confirmed(house):
 
 def a_second_boot_that_fails_goes_back(house):
     """By a verdict, and by the boot loader alone when nobody says anything. [rauc-3]"""
-    house.update("2.0.0")
-    agent = house.agent()
-    verb, what = agent.health(False, "the spindle stalls")
-    expect(verb == ua.REBOOT, f"{verb} {what}")
-    expect(house.reboot() == 1, "it is kept")
-    status = house.status()
-    expect(status["state"] == "rolled-back" and status["why"] == "the spindle stalls" and status["runs"]["version"] == "1.1.0", status)
+    installer.a_verdict_goes_back(house, "2.0.0")
     expect(house.loader("get-state", "system0") == "bad", "RAUC was not told that it is bad")
-    house.refused("untrusted", "tried here and did not prove itself")
-    agent = house.agent()
-    agent.forgive(digest_of("2.0.0"))
-    agent.close()
-    house.update("2.0.0")
-    for _ in range(2):
-        house.kill()
-        expect(house.start() == 0, "it has no second start")
-    house.kill()
-    expect(house.start() == 1, "the boot loader does not go back")
-    status = house.status()
-    expect(status["state"] == "rolled-back" and "had its starts" in status["why"], status)
+    installer.silence_goes_back(house, "2.0.0")
 
 
 def what_is_not_signed_never_comes_to_rauc(house):
@@ -65,9 +43,7 @@ def what_is_not_signed_never_comes_to_rauc(house):
     before, installs = house.device(0), house.installs()
     # A bundle that is bent on its way.
     house.director.assign(path_of("2.0.0"))
-    agent = house.agent()
-    agent.forgive(digest_of("2.0.0"))
-    agent.close()
+    installer.forgive(house, "2.0.0")
     chunks = "/artifacts/" + digest_of("2.0.0") + "/"
     for name in os.listdir("repo" + chunks):
         if not name.endswith(".index"):
@@ -108,26 +84,11 @@ def one_that_is_larger_than_may_be_kept(house):
     house.ready()
 
 
-def beside(house):
-    """A check that is not waited for; what it ends with is in the list that is given back."""
-    ends = []
-
-    def check():
-        try:
-            ends.append(house.check())
-        except (ua.Ended, OSError):
-            ends.append(None)
-
-    thread = threading.Thread(target=check)
-    thread.start()
-    return thread, ends
-
-
 def given_to_rauc(house):
     """An installation stands still in RAUC, before it writes anything."""
     installs = house.installs()
     house.write("stop", "")
-    thread, ends = beside(house)
+    thread, ends = installer.beside(house)
     wait_for(lambda: house.installs() == installs + 1, lambda: f"nothing is installed: {ends} {house.said()[-600:]}")
     return thread, ends
 
@@ -250,19 +211,10 @@ def a_release_in_which_rauc_is_broken_goes_back(house):
     house.config["trial_deadline"] = "1s"
     house.write_config()
     house.start(slot=0)
-    agent = house.agent()
-    agent.forgive(digest_of("1.1.0"))
-    agent.close()
-    house.director.assign(path_of("1.1.0"))
-    verb, what = house.check()
-    expect(verb == ua.REBOOT, f"{verb} {what}")
-    for _ in range(3):
-        house.ended()
-        expect(house.start(wait=False, with_rauc=False) == 1, "it has no three starts")
-    house.ended()
+    installer.forgive(house, "1.1.0")
+    installer.one_in_which_the_installer_is_broken_goes_back(house, "1.1.0", with_rauc=False)
     expect(house.start() == 0, "the boot loader does not go back")
-    status = house.status()
-    expect(status["state"] == "rolled-back" and "had its starts" in status["why"], status)
+    installer.it_has_had_its_starts(house)
     # With nothing to prove there is nothing to go back from.
     house.stop()
     house.end_rauc()
@@ -301,7 +253,7 @@ def rauc_without_a_statusfile(house):
 
 expect(IMAGES[path_of("3.0.0")], "no releases")
 one = RaucHouse("one")
-for story in (what_it_was_made_with_runs, a_good_bundle_is_confirmed, a_second_boot_that_fails_goes_back, what_is_not_signed_never_comes_to_rauc,
+for story in (installer.what_it_was_made_with_runs, a_good_bundle_is_confirmed, a_second_boot_that_fails_goes_back, what_is_not_signed_never_comes_to_rauc,
               one_that_is_larger_than_may_be_kept, the_updater_is_killed_in_the_middle, rauc_is_killed_in_the_middle, canceled_in_the_middle, installed_by_hand_over_a_trial,
               only_what_rauc_still_has_is_gone_back_to,
               a_release_in_which_rauc_is_broken_goes_back, a_bus_that_is_gone_takes_a_new_start):

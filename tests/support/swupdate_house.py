@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from updater_house import BIN, House, wait_for
+from updater_house import BIN, House, expect, wait_for
 
 
 class SwupdateHouse(House):
@@ -66,6 +66,9 @@ class SwupdateHouse(House):
     def slot_has(self, slot, version):
         data = open(f"{version}.img", "rb").read()
         return self.slot(slot)[:len(data)] == data
+
+    def runs(self, version):
+        expect(self.slot_has(self.running, version), f"slot {'ab'[self.running]} is not {version}")
 
     # ---- the machine --------------------------------------------------------------------------------
 

@@ -2,24 +2,11 @@
 import os
 import shutil
 import socket
-import threading
 
+import installer_story as installer
 import updater_agent as ua
 from swupdate_house import SwupdateHouse
 from updater_house import IMAGES, digest_of, expect, path_of, wait_for
-
-
-def forgive(house, version):
-    agent = house.agent()
-    agent.forgive(digest_of(version))
-    agent.close()
-
-
-def what_it_was_made_with_runs(house):
-    """[swupdate-6]"""
-    expect(house.start() == 0, "slot a does not start")
-    status = house.status()
-    expect(status["runs"]["version"] == "1.0.0" and status["runs"]["sha256"] == digest_of("1.0.0") and status["boot"][0] == ua.CONFIRMED, status)
 
 
 def a_good_image_is_confirmed(house):
@@ -45,23 +32,8 @@ def a_good_image_is_confirmed(house):
 
 def a_second_boot_that_fails_goes_back(house):
     """By a verdict, and by the boot loader alone when nobody says anything. [swupdate-3]"""
-    house.update("2.0.0")
-    agent = house.agent()
-    verb, what = agent.health(False, "the spindle stalls")
-    expect(verb == ua.REBOOT, f"{verb} {what}")
-    expect(house.reboot() == 1, "it is kept")
-    status = house.status()
-    expect(status["state"] == "rolled-back" and status["why"] == "the spindle stalls" and status["runs"]["version"] == "1.1.0", status)
-    house.refused("untrusted", "tried here and did not prove itself")
-    forgive(house, "2.0.0")
-    house.update("2.0.0")
-    for _ in range(2):
-        house.kill()
-        expect(house.start() == 0, "it has no second start")
-    house.kill()
-    expect(house.start() == 1, "the boot loader does not go back")
-    status = house.status()
-    expect(status["state"] == "rolled-back" and "had its starts" in status["why"], status)
+    installer.a_verdict_goes_back(house, "2.0.0")
+    installer.silence_goes_back(house, "2.0.0")
 
 
 def what_is_not_signed_is_not_installed(house):
@@ -69,7 +41,7 @@ def what_is_not_signed_is_not_installed(house):
     before, installs = house.slot(0), house.installs()
     # One that is exchanged where it lies, after it was read back.
     house.director.assign(path_of("2.0.0"))
-    forgive(house, "2.0.0")
+    installer.forgive(house, "2.0.0")
     expect(house.check(hold=True) == (ua.IDLE, "held"), "not held")
     shutil.copy("1.0.0.swu", f"{house.home}/swu-a")
     verb, what = house.check()
@@ -106,15 +78,7 @@ def begun(house, slot):
     deaf = socket.socket(socket.AF_UNIX)
     deaf.connect(f"{house.sockets}/swupdateprog")
     before = house.slot(slot)
-
-    def check():
-        try:
-            house.check()
-        except (ua.Ended, OSError):
-            pass
-
-    thread = threading.Thread(target=check)
-    thread.start()
+    thread, _ = installer.beside(house)
     wait_for(lambda: house.slot(slot) != before, lambda: f"nothing is written: {house.said()[-600:]}")
     return thread, deaf
 
@@ -135,7 +99,7 @@ def the_updater_is_killed_in_the_middle(house):
     expect(status["state"] == "verified" and status["runs"]["version"] == "2.0.0" and not status["other"]["known"], status)
     # What it is at is waited for, and is not taken for ours.
     installs = house.installs()
-    thread, ends = beside(house)
+    thread, ends = installer.beside(house)
     wait_for(lambda: "it is at another installation" in house.said(), lambda: f"it is not waited for: {ends} {house.said()[-600:]}")
     expect(not ends and house.installs() == installs, f"begun while SWUpdate is at it: {ends}")
     deaf.close()
@@ -143,14 +107,6 @@ def the_updater_is_killed_in_the_middle(house):
     expect(ends[0][0] == ua.REBOOT and house.installs() == installs + 1 and house.slot_has(1, "1.2.0"), f"{ends}\n{house.daemon_said()[-600:]}")
     expect(house.reboot() == 1, "it does not start")
     house.confirm()
-
-
-def beside(house):
-    """A check that is not waited for; what it ends with is in the list that is given back."""
-    ends = []
-    thread = threading.Thread(target=lambda: ends.append(house.check()))
-    thread.start()
-    return thread, ends
 
 
 def swupdate_is_killed_in_the_middle(house):
@@ -204,21 +160,14 @@ def a_release_in_which_swupdate_is_broken_goes_back(house):
     house.config["trial_deadline"] = "1s"
     house.write_config()
     expect(house.start() == 0, "slot a does not start")
-    house.director.assign(path_of("1.1.0"))
-    verb, what = house.check()
-    expect(verb == ua.REBOOT, f"{verb} {what}")
-    for _ in range(3):
-        house.ended()
-        expect(house.start(wait=False, with_daemon=False) == 1, "it has no three starts")
-    house.ended()
+    installer.one_in_which_the_installer_is_broken_goes_back(house, "1.1.0", with_daemon=False)
     expect(house.start(with_daemon=False) == 0, "the boot loader does not go back, or nothing is answered without SWUpdate")
-    status = house.status()
-    expect(status["state"] == "rolled-back" and "had its starts" in status["why"], status)
+    installer.it_has_had_its_starts(house)
 
 
 expect(IMAGES[path_of("3.0.0")], "no releases")
 one = SwupdateHouse("one")
-for story in (what_it_was_made_with_runs, a_good_image_is_confirmed, a_second_boot_that_fails_goes_back, what_is_not_signed_is_not_installed, a_daemon_that_is_not_there_is_waited_for,
+for story in (installer.what_it_was_made_with_runs, a_good_image_is_confirmed, a_second_boot_that_fails_goes_back, what_is_not_signed_is_not_installed, a_daemon_that_is_not_there_is_waited_for,
               the_updater_is_killed_in_the_middle, swupdate_is_killed_in_the_middle, what_is_written_by_hand_is_not_taken_for_ours, a_daemon_that_writes_the_environment_too,
               a_release_in_which_swupdate_is_broken_goes_back):
     story(one)
