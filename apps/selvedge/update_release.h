@@ -46,7 +46,7 @@ typedef struct update_terms {
 sv_err update_release_seal(update_release *release, const update_before *before,
                            const update_terms *terms, sv_why *why);
 
-enum { UPDATE_REMEDY_ROOM = 200 };
+enum { UPDATE_REMEDY_ROOM = 224 };
 /// How a role is signed again: by us, or by the supplier whose it is.
 void update_remedy(const update_release *release, const char *role, char room[UPDATE_REMEDY_ROOM]);
 

@@ -17,13 +17,15 @@ static sv_err number_at(const sv_json *array, size_t index, double *out, sv_why 
 
 /// A leaf above the last level fills all below it.
 static void fill(sv_tree *tree, size_t at, size_t splits, float leaf) {
-    if (at >= splits) {
-        tree->leaves[at - splits] = leaf;
-        return;
+    size_t count = 1; // from `at` on, in its row
+    for (; at < splits; at = 2 * at + 1, count *= 2) {
+        for (size_t i = 0; i < count; i++) {
+            tree->splits[at + i].feature = 0;
+        }
     }
-    tree->splits[at].feature = 0;
-    fill(tree, 2 * at + 1, splits, leaf);
-    fill(tree, 2 * at + 2, splits, leaf);
+    for (size_t i = 0; i < count; i++) {
+        tree->leaves[at - splits + i] = leaf;
+    }
 }
 
 static sv_err take_node(const source *from, size_t node, sv_tree *tree, size_t at, size_t splits,
