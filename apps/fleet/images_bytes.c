@@ -118,20 +118,13 @@ static sv_err judge_file(sv_images_judging *j, const place *at, const sv_target 
     }
     SV_TRY(read_index(at, target, encoding, &bytes, &index, why));
     SV_TRY(judge_chunks(j, &fd, index, why));
-    SV_TRY(judge_bare(&fd, target, encoding, why));
-    return fdatasync(fd) == 0 ? SV_OK : sv_fail(why, SV_ERR_IO, "it cannot be kept: %m");
-}
-
-static sv_err move(const char *from, const char *to, sv_why *why) {
-    return rename(from, to) == 0 ? SV_OK
-                                 : sv_fail(why, SV_ERR_IO, "cannot move '%.160s': %m", from);
+    return judge_bare(&fd, target, encoding, why);
 }
 
 /// The index last: where it is, everything is.
 static sv_err settle(const place *from, const place *to, sv_why *why) {
-    SV_TRY(move(from->bytes, to->bytes, why));
-    SV_TRY(move(from->index, to->index, why));
-    return sv_disk_sync_folder_of(to->index, why);
+    SV_TRY(sv_images_settle(from->bytes, to->bytes, why));
+    return sv_images_settle(from->index, to->index, why);
 }
 
 static sv_err take(sv_images_judging *j, const sv_target *target, const sv_encoding *encoding,

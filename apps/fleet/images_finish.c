@@ -33,9 +33,12 @@ void sv_images_clear_sets(const sv_images *images) {
 static sv_err place_set(const sv_images *images, int64_t number, sv_why *why) {
     char from[SV_PATH_MAX];
     char to[SV_PATH_MAX];
+    char within[SV_PATH_MAX];
     char name[32];
     (void) snprintf(name, sizeof name, "%" PRId64, number);
     SV_TRY(sv_images_path(images->folder.dir, "sets", ".next", "", from, why));
+    SV_TRY(sv_images_path(images->folder.dir, "sets", ".next", "metadata", within, why));
+    SV_TRY(sv_disk_sync_folder_of(within, why)); // files in it were flushed one by one
     SV_TRY(sv_images_path(images->folder.dir, "sets", name, "", to, why));
     SV_TRY(sv_disk_remove_tree(to, why));
     if (rename(from, to) != 0) {

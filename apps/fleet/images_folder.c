@@ -273,3 +273,22 @@ sv_err sv_images_part_put(sv_images_folder *folder, const sv_images_part *part, 
     SV_TRY(sv_images_part_path(folder->dir, part, path, why));
     return put(folder, path, offset, bytes, now, why);
 }
+
+static sv_err flush_file(const char *path, sv_why *why) {
+    SV_DEFER(sv_fd_drop) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && fdatasync(fd) == 0
+               ? SV_OK
+               : sv_fail(why, SV_ERR_IO, "'%.160s' cannot be kept: %m", path);
+}
+
+sv_err sv_images_settle(const char *from, const char *to, sv_why *why) {
+    char folder[SV_PATH_MAX];
+    (void) snprintf(folder, sizeof folder, "%s", to);
+    *strrchr(folder, '/') = '\0';
+    SV_TRY(flush_file(from, why));
+    if (rename(from, to) != 0) {
+        return sv_fail(why, SV_ERR_IO, "cannot move '%.160s': %m", from);
+    }
+    SV_TRY(sv_disk_sync_folder_of(to, why));
+    return sv_disk_sync_folder_of(folder, why); // it may have been made for this file
+}

@@ -67,6 +67,8 @@ sv_err sv_images_part_state(const sv_images_folder *folder, int64_t number,
 /// than such a file can be. [images-2]
 sv_err sv_images_part_put(sv_images_folder *folder, const sv_images_part *part, uint64_t offset,
                           sv_text bytes, uint64_t *now, sv_why *why);
+/// What was judged gets its name: flushed first, and then for good, with the folders that it is in.
+sv_err sv_images_settle(const char *from, const char *to, sv_why *why);
 /// Is any metadata waiting?
 bool sv_images_has_staged(const sv_images_folder *folder);
 

@@ -71,22 +71,11 @@ static sv_err hash_file(sv_images_hashing *h, const char *path, sv_why *why) {
     SV_TRY(write_hex(all.sha256, SHA256_BYTES, sha256, sizeof sha256));
     SV_TRY(write_hex(all.sha1, SHA1_BYTES, h->sha1, sizeof h->sha1));
     SV_TRY(write_hex(all.md5, MD5_BYTES, h->md5, sizeof h->md5));
-    if (strcmp(sha256, h->part.sha256) != 0) {
-        return sv_fail(why, SV_ERR_INVALID,
-                       "'%s' has the SHA-256 %s, not %s: it was thrown away, upload it again",
-                       h->part.name, sha256, h->part.sha256);
-    }
-    return fdatasync(fd) == 0 ? SV_OK
-                              : sv_fail(why, SV_ERR_IO, "'%s' cannot be kept: %m", h->part.name);
-}
-
-static sv_err settle(const sv_images_hashing *h, const char *from, sv_why *why) {
-    char to[SV_PATH_MAX];
-    SV_TRY(sv_images_path(h->dir, "artifacts", h->part.sha256, h->part.name, to, why));
-    if (rename(from, to) != 0) {
-        return sv_fail(why, SV_ERR_IO, "cannot move '%s': %m", h->part.name);
-    }
-    return sv_disk_sync_folder_of(to, why);
+    return strcmp(sha256, h->part.sha256) == 0
+               ? SV_OK
+               : sv_fail(why, SV_ERR_INVALID,
+                         "'%s' has the SHA-256 %s, not %s: it was thrown away, upload it again",
+                         h->part.name, sha256, h->part.sha256);
 }
 
 static sv_err hash(sv_images_hashing *h, sv_why *why) {
@@ -101,7 +90,7 @@ static sv_err hash(sv_images_hashing *h, sv_why *why) {
     if (err == SV_ERR_INVALID) {
         (void) unlink(part);
     }
-    return err == SV_OK ? settle(h, part, why) : err;
+    return err == SV_OK ? sv_images_settle(part, place, why) : err;
 }
 
 void sv_images_hash(sv_images_hashing *hashing) {
