@@ -247,7 +247,8 @@ sv_err sv_slot_folder_open(const char *path, sv_slot_folder **out, sv_why *why) 
         return sv_fail(why, errno == ENOENT ? SV_ERR_NOT_FOUND : SV_ERR_IO,
                        "cannot open the folder '%.200s': %m", path);
     }
-    if ((info.st_mode & S_IWOTH) != 0 || (info.st_uid != geteuid() && info.st_uid != 0)) {
+    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0
+        || (info.st_uid != geteuid() && info.st_uid != 0)) {
         return sv_fail(why, SV_ERR_UNTRUSTED,
                        "others may change what is in '%.200s': give it to the user that runs this, "
                        "mode 0755 or less",
