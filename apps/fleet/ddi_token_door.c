@@ -12,7 +12,7 @@ static void answer(const sv_visit *v, const sv_ddi_token_kind *kind, const char 
     sv_textbuf json = SV_TEXTBUF(room);
     sv_json_out out = SV_JSON_OUT(&json);
     sv_json_open_object(&out);
-    sv_json_add_str(&out, kind->key, owner);
+    sv_json_add_str(&out, kind->owner, owner);
     sv_json_add_str(&out, "token", token);
     sv_json_add_bool(&out, "taken", taken);
     sv_json_close_object(&out);
@@ -26,7 +26,7 @@ void sv_ddi_token_make(sv_visit *v, const sv_ddi_token_kind *kind, const char *o
     sv_err err = sv_deed_begin(v, &why);
     if (err == SV_OK) {
         const sv_deed deed = { .what = kind->make_deed, .about = owner };
-        err = kind->make(v->fleet, owner, v->person.user, token, &why);
+        err = sv_ddi_token_store(v->fleet, kind, owner, v->person.user, token, &why);
         err = sv_deed_end(v, err, &deed, &why);
     }
     if (err != SV_OK) {
@@ -42,7 +42,7 @@ void sv_ddi_token_remove(sv_visit *v, const sv_ddi_token_kind *kind, const char 
     sv_err err = sv_deed_begin(v, &why);
     if (err == SV_OK) {
         const sv_deed deed = { .what = kind->remove_deed, .about = owner };
-        err = kind->remove(v->fleet, owner, &why);
+        err = sv_ddi_token_drop(v->fleet, kind, owner, &why);
         err = sv_deed_end(v, err, &deed, &why);
     }
     if (err != SV_OK) {

@@ -3,15 +3,8 @@
 #ifndef SV_FLEET_DDI_TOKEN_DOOR_H
 #define SV_FLEET_DDI_TOKEN_DOOR_H
 
+#include "ddi_token.h"
 #include "visit.h"
-
-typedef struct sv_ddi_token_kind {
-    const char *key; ///< what its owner is called in an answer
-    const char *make_deed, *remove_deed;
-    sv_err (*make)(sv_fleet *fleet, const char *owner, const char *user, char token[SV_SECRET_ROOM],
-                   sv_why *why);
-    sv_err (*remove)(sv_fleet *fleet, const char *owner, sv_why *why);
-} sv_ddi_token_kind;
 
 /// Answers with a new one. `taken`: the configuration lets such tokens in.
 void sv_ddi_token_make(sv_visit *v, const sv_ddi_token_kind *kind, const char *owner, bool taken);

@@ -7,7 +7,6 @@
 #include "issued.h"
 #include "standing.h"
 
-#include <crypto/random.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/log.h>
@@ -16,55 +15,18 @@ enum {
     LOOKED_AT_MAX = 1000, ///< devices of a request that are to install an image
 };
 
-sv_err sv_gateway_token_make(sv_fleet *fleet, const char *site, const char *user,
-                             char token[SV_SECRET_ROOM], sv_why *why) {
-    char hash[SV_SECRET_HASH_ROOM];
-    sv_stmt *stmt;
-    sv_random_token(token);
-    sv_secret_hash(sv_text_of(token), hash);
-    SV_TRY(sv_db_stmt(fleet->db,
-                      "INSERT INTO gateway_token (site, hash, user, created_us)"
-                      " VALUES (?1, ?2, ?3, ?4)"
-                      " ON CONFLICT (site) DO UPDATE SET hash = ?2, user = ?3, created_us = ?4",
-                      &stmt, why));
-    sv_stmt_bind_str(stmt, 1, site);
-    sv_stmt_bind_str(stmt, 2, hash);
-    sv_stmt_bind_str(stmt, 3, user);
-    sv_stmt_bind_int(stmt, 4, fleet->wall_us());
-    return sv_stmt_run(stmt, why);
-}
-
-sv_err sv_gateway_token_remove(sv_fleet *fleet, const char *site, sv_why *why) {
-    sv_stmt *stmt;
-    SV_TRY(sv_db_stmt(fleet->db, "DELETE FROM gateway_token WHERE site = ?1", &stmt, why));
-    sv_stmt_bind_str(stmt, 1, site);
-    SV_TRY(sv_stmt_run(stmt, why));
-    return sv_db_changes(fleet->db) > 0
-               ? SV_OK
-               : sv_fail(why, SV_ERR_NOT_FOUND, "site %s has no gateway token", site);
-}
+static const sv_ddi_token_kind KIND = {
+    .name = "gateway token",
+    .owner = "site",
+    .store = "INSERT INTO gateway_token (site, hash, user, created_us) VALUES (?1, ?2, ?3, ?4)"
+             " ON CONFLICT (site) DO UPDATE SET hash = ?2, user = ?3, created_us = ?4",
+    .drop = "DELETE FROM gateway_token WHERE site = ?1",
+    .find = "SELECT site, created_us FROM gateway_token WHERE hash = ?1",
+    .make_deed = "gateway-token.make",
+    .remove_deed = "gateway-token.remove",
+};
 
 // ---- whom it speaks for -------------------------------------------------------------------------
-
-/// Of which site it is, and since when.
-static sv_err find(const sv_fleet *fleet, sv_text token, char site[SV_ID_ROOM], int64_t *since_us,
-                   sv_why *why) {
-    char hash[SV_SECRET_HASH_ROOM];
-    sv_stmt *stmt;
-    sv_secret_hash(token, hash);
-    SV_TRY(sv_db_stmt(fleet->db, "SELECT site, created_us FROM gateway_token WHERE hash = ?1",
-                      &stmt, why));
-    sv_stmt_bind_str(stmt, 1, hash);
-    sv_err err = sv_stmt_next(stmt, why);
-    if (err == SV_OK) {
-        err = sv_text_copy(sv_stmt_text(stmt, 0), site, SV_ID_ROOM);
-        *since_us = sv_stmt_int(stmt, 1);
-        sv_stmt_reset(stmt);
-    }
-    return err == SV_ERR_NOT_FOUND
-               ? sv_fail(why, SV_ERR_UNTRUSTED, "the gateway token is no site's")
-               : err;
-}
 
 static bool has_target_token(const sv_fleet *fleet, const char *device) {
     sv_stmt *stmt;
@@ -269,7 +231,7 @@ sv_err sv_gateway_token_judge(sv_fleet *fleet, sv_text token, sv_text path, sv_a
     bool is_file = sv_text_starts(path, FILES);
     size_t before = is_file ? FILES.len : DDI.len;
     *out = (sv_asker){ .who = { .role = SV_ROLE_DEVICE } };
-    SV_TRY(find(fleet, token, site, &since_us, why));
+    SV_TRY(sv_ddi_token_find(fleet, &KIND, token, site, &since_us, why));
     if (!is_file && !sv_text_starts(path, DDI)) {
         return sv_fail(why, SV_ERR_STATE, "a gateway token is good for updates alone");
     }
@@ -291,12 +253,6 @@ sv_err sv_gateway_token_judge(sv_fleet *fleet, sv_text token, sv_text path, sv_a
 }
 
 // ---- for operators ------------------------------------------------------------------------------
-
-static const sv_ddi_token_kind KIND = { .key = "site",
-                                        .make_deed = "gateway-token.make",
-                                        .remove_deed = "gateway-token.remove",
-                                        .make = sv_gateway_token_make,
-                                        .remove = sv_gateway_token_remove };
 
 void sv_gateway_token_door_make(sv_visit *v) {
     const sv_site *site = sv_visit_site(v);

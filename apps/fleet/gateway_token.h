@@ -10,12 +10,6 @@
 #include "asker.h"
 #include "visit.h"
 
-/// A new one; the one before is good for nothing any more. In the caller's transaction.
-sv_err sv_gateway_token_make(sv_fleet *fleet, const char *site, const char *user,
-                             char token[SV_SECRET_ROOM], sv_why *why);
-/// SV_ERR_NOT_FOUND when the site has none.
-sv_err sv_gateway_token_remove(sv_fleet *fleet, const char *site, sv_why *why);
-
 /// What was remembered of who is to install what (sv_site.wants), when the server starts.
 sv_err sv_gateway_token_load(sv_fleet *fleet, sv_why *why);
 /// Who is spoken for at `path`, as a device that came by itself: the one that a DDI path names, or

@@ -114,7 +114,8 @@ static void who_has_something_of_its_own_is_spoken_for_by_nobody(void **state) {
     char own[SV_SECRET_ROOM];
     sv_asker asker;
     make(d, token);
-    assert_int_equal(sv_target_token_make(&d->f.fleet, "press-1", "ann", own, NULL), SV_OK);
+    assert_int_equal(
+        sv_ddi_token_store(&d->f.fleet, &SV_TARGET_TOKENS, "press-1", "ann", own, NULL), SV_OK);
     assert_int_equal(judge(d, token, DDI "press-1", &asker), SV_ERR_STATE);
     assert_non_null(strstr(why.text, "press-1 has a certificate or a target token of its own"));
     sql(d,

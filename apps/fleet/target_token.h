@@ -5,13 +5,11 @@
 #define SV_FLEET_TARGET_TOKEN_H
 
 #include "asker.h"
+#include "ddi_token.h"
 #include "visit.h"
 
-/// A new one; the one before is good for nothing any more. In the caller's transaction.
-sv_err sv_target_token_make(sv_fleet *fleet, const char *device, const char *user,
-                            char token[SV_SECRET_ROOM], sv_why *why);
-/// SV_ERR_NOT_FOUND when it has none.
-sv_err sv_target_token_remove(sv_fleet *fleet, const char *device, sv_why *why);
+extern const sv_ddi_token_kind SV_TARGET_TOKENS;
+
 /// Who shows it, as a device that came by itself: SV_ERR_UNTRUSTED when it is nobody's, or the
 /// device may not come.
 sv_err sv_target_token_judge(const sv_fleet *fleet, sv_text token, sv_asker *out, sv_why *why);
