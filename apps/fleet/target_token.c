@@ -20,7 +20,9 @@ sv_err sv_target_token_judge(const sv_fleet *fleet, sv_text token, sv_asker *out
                              why));
     const sv_device *device = sv_registry_device(fleet->registry, sv_text_of(out->who.id));
     out->site = device != NULL ? device->site : NULL;
-    return sv_standing_allows(fleet->standing, out->who.id, out->who.not_before_us, why);
+    return sv_standing_allows(fleet->standing, out->who.id, out->who.not_before_us, why) == SV_OK
+               ? SV_OK
+               : SV_ERR_STATE; // it was the device's own, and no guess
 }
 
 // ---- for operators ------------------------------------------------------------------------------

@@ -10,8 +10,8 @@
 
 extern const sv_ddi_token_kind SV_TARGET_TOKENS;
 
-/// Who shows it, as a device that came by itself: SV_ERR_UNTRUSTED when it is nobody's, or the
-/// device may not come.
+/// Who shows it, as a device that came by itself: SV_ERR_UNTRUSTED when it is nobody's,
+/// SV_ERR_STATE when the device may not come any more.
 sv_err sv_target_token_judge(const sv_fleet *fleet, sv_text token, sv_asker *out, sv_why *why);
 
 void sv_target_token_door_make(sv_visit *v);
