@@ -27,11 +27,8 @@ grep -q 'true within 20 rows, which is 1200 s' "$work/said" || fail "another hor
 model put "$work/kind.model" --name kind --signature "$work/kind.sig" --row 1m || fail "not taken: $(cat "$work/said")"
 
 # In shadow: watched, silent.
-model shadow kind --site north || fail "no shadow: $(cat "$work/said")"
-within 20 at_gateway 'length == 1 and .[0].mode == "shadow" and .[0].task == "class"' || fail "the gateway does not run it: $(at_gateway .)"
-live 0 60
-within 20 at_gateway '.[0].machines == 1 and .[0].alarms == 0' || fail "nobody is watched: $(at_gateway .)"
-api GET devices/lathe-01 | jq -e '.failure == null' >/dev/null || fail "a shadow speaks: $(api GET devices/lathe-01)"
+watched_in_shadow kind failure
+at_gateway '.[0].task == "class"' >/dev/null || fail "the gateway runs another kind: $(at_gateway .)"
 
 # Live beside a model of remaining life: what it is, then one alert.
 model live kind --site north || fail "not live: $(cat "$work/said")"
@@ -39,21 +36,14 @@ within 20 at_gateway '.[0].mode == "live"' || fail "it stays in shadow: $(at_gat
 failure() { api GET devices/lathe-01 | jq -ec ".failure | $1"; }
 within 20 failure '.model == "kind" and .risk < 0.3 and .horizon_s == 1200 and (.classes | map(.name)) == ["healthy", "bearing", "seal"]' || fail "it does not say: $(failure .)"
 live 60 97
-failing() { api GET 'alerts?state=all' | jq -e "[.items[] | select(.type == \"FAILURE\")] | length == 1 and (.[0] | $1)"; }
 within 20 failing '.state == "open" and .rule == "remaining-life" and (.message | test("^Failure within 20 min: (over )?[0-9]+ % likely, bearing (over )?[0-9]+ %.*; (heat|vibration) higher \\([0-9]+ points less if it were as at first\\)"))' \
   || fail "not one alert: $(api GET 'alerts?state=all')"
 within 20 failure '.risk > 0.3 and (.classes[1].probability > .classes[2].probability) and (.parts | length) > 0' || fail "it is told as $(failure .)"
 
-# A kill: the model, the life and the alert go on.
-die "$gateway"
-start_gateway
-live 97 99
-within 20 at_gateway '.[0].mode == "live" and .[0].machines == 1' || fail "after the kill: $(at_gateway .)"
-failing '.state == "open"' >/dev/null || fail "the kill has ended or doubled it: $(api GET 'alerts?state=all')"
+survives_a_kill 97 99
 
 # It failed, as was said; and the model goes.
-"$selvedge" device renewed lathe-01 --failed --url "http://127.0.0.1:$operator_port" --token-file "$work/admin.token" >"$work/said" 2>&1 || fail "not said: $(cat "$work/said")"
-within 20 failing '.state == "cleared"' || fail "it goes on: $(api GET 'alerts?state=all')"
+failed_as_said
 within 20 at_gateway '.[0].machines == 0 and .[0].wrong == 0' || fail "its life goes on: $(at_gateway .)"
 model off kind --site north || fail "not off: $(cat "$work/said")"
 within 20 at_gateway 'length == 0' || fail "it runs: $(at_gateway .)"

@@ -7,11 +7,7 @@ life_open
 grep -q 'lathe version 1' "$work/said" || fail "it says: $(cat "$work/said")"
 
 # In shadow: watched, recorded, silent.
-model shadow lathe --site north || fail "no shadow: $(cat "$work/said")"
-within 20 at_gateway 'length == 1 and .[0].mode == "shadow"' || fail "the gateway does not run it: $(at_gateway .)"
-live 0 60
-within 20 at_gateway '.[0].machines == 1 and .[0].alarms == 0' || fail "nobody is watched: $(at_gateway .)"
-api GET devices/lathe-01 | jq -e '.life == null' >/dev/null || fail "a shadow speaks: $(api GET devices/lathe-01)"
+watched_in_shadow lathe life
 
 # Live: how long it will last, then one alert.
 model live lathe --site north || fail "not live: $(cat "$work/said")"
@@ -19,21 +15,14 @@ within 20 at_gateway '.[0].mode == "live"' || fail "it stays in shadow: $(at_gat
 life() { api GET devices/lathe-01 | jq -ec ".life | $1"; }
 within 20 life '.model == "lathe" and .version == 1 and .low_s <= .left_s and .left_s <= .high_s and .left_s > 1200 and .horizon_s == 1200' || fail "no life: $(life .)"
 live 60 95
-failing() { api GET 'alerts?state=all' | jq -e "[.items[] | select(.type == \"FAILURE\")] | length == 1 and (.[0] | $1)"; }
 within 20 failing '.state == "open" and .rule == "remaining-life" and (.message | test("^Failure within 20 min: (over )?[0-9]+ % likely, [0-9]+ min left \\([0-9]+ min to [0-9]+ min\\); (heat|vibration) higher"))' \
   || fail "not one alert: $(api GET 'alerts?state=all')"
 within 20 life '.risk > 0.3 and .left_s < 1200' || fail "life is told as $(life .)"
 
-# A kill: the model, the life and the alert go on.
-die "$gateway"
-start_gateway
-live 95 98
-within 20 at_gateway '.[0].mode == "live" and .[0].machines == 1' || fail "after the kill: $(at_gateway .)"
-failing '.state == "open"' >/dev/null || fail "the kill has ended or doubled it: $(api GET 'alerts?state=all')"
+survives_a_kill 95 98
 
 # Failed and repaired: it had said so.
-"$selvedge" device renewed lathe-01 --failed --url "http://127.0.0.1:$operator_port" --token-file "$work/admin.token" >"$work/said" 2>&1 || fail "not said: $(cat "$work/said")"
-within 20 failing '.state == "cleared"' || fail "it goes on: $(api GET 'alerts?state=all')"
+failed_as_said
 within 20 at_gateway '.[0].machines == 0 and .[0].ended == 1 and .[0].wrong == 0' || fail "its life goes on: $(at_gateway .)"
 
 # Another one, with a signature that is not its own: refused by the gateway, and the old one is live again.

@@ -19,6 +19,8 @@ live() {
 api() { curl -fs -X "$1" -H "Authorization: Bearer $(cat "$work/admin.token")" "127.0.0.1:$operator_port/api/v1/$2"; }
 model() { "$selvedge" model "$@" --url "http://127.0.0.1:$operator_port" --token-file "$work/admin.token" >"$work/said" 2>&1; }
 at_gateway() { api GET sites/north/models | jq -ec "[.gateways[].models[]] | $1"; }
+# failing CONDITION: there is one FAILURE alert, and that holds of it
+failing() { api GET 'alerts?state=all' | jq -e "[.items[] | select(.type == \"FAILURE\")] | length == 1 and (.[0] | $1)"; }
 
 # kinds SEED LIFE CAUSE: minutes of a machine whose bearing (heat, vibration) or seal (current) goes
 kinds() {
@@ -51,4 +53,28 @@ detect: off
 models: {key: $work/signing/firmware.pub}"
   fleet_open
   model put "$work/lathe.model" --name lathe --signature "$work/lathe.sig" --row 1m --horizon 20m || fail "not taken: $(cat "$work/said")"
+}
+
+# watched_in_shadow MODEL WORD: the site runs it on 60 minutes of the machine, and nobody hears its word (life, failure)
+watched_in_shadow() {
+  model shadow "$1" --site north || fail "no shadow: $(cat "$work/said")"
+  within 20 at_gateway 'length == 1 and .[0].mode == "shadow"' || fail "the gateway does not run it: $(at_gateway .)"
+  live 0 60
+  within 20 at_gateway '.[0].machines == 1 and .[0].alarms == 0' || fail "nobody is watched: $(at_gateway .)"
+  api GET devices/lathe-01 | jq -e ".$2 == null" >/dev/null || fail "a shadow speaks: $(api GET devices/lathe-01)"
+}
+
+# survives_a_kill FROM TO: the gateway's; the model, the life and the alert go on with these minutes
+survives_a_kill() {
+  die "$gateway"
+  start_gateway
+  live "$1" "$2"
+  within 20 at_gateway '.[0].mode == "live" and .[0].machines == 1' || fail "after the kill: $(at_gateway .)"
+  failing '.state == "open"' >/dev/null || fail "the kill has ended or doubled it: $(api GET 'alerts?state=all')"
+}
+
+# failed_as_said: the machine's life is over, and the alert with it
+failed_as_said() {
+  "$selvedge" device renewed lathe-01 --failed --url "http://127.0.0.1:$operator_port" --token-file "$work/admin.token" >"$work/said" 2>&1 || fail "not said: $(cat "$work/said")"
+  within 20 failing '.state == "cleared"' || fail "it goes on: $(api GET 'alerts?state=all')"
 }
