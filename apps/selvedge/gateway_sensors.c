@@ -1,5 +1,6 @@
 // `selvedge gateway status --sensors`: what each sensor costs the link. [traffic-1]
 #include "gateway_status.h"
+#include "show.h"
 #include <base/mem.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,10 +32,10 @@ static int by_cost(const void *left, const void *right) {
 }
 
 static void show_row(const row *one) {
-    char room[2][32];
+    char room[2][SV_SHOW_BYTES_ROOM];
     (void) printf("%-20.*s %-20.*s %-9.*s %10.0f %10s %10s", SV_TEXT_ARG(one->device),
                   SV_TEXT_ARG(one->sensor), SV_TEXT_ARG(one->uplink), one->readings,
-                  gateway_bytes(one->in, room[0]), gateway_bytes(one->up, room[1]));
+                  sv_show_bytes(one->in, room[0]), sv_show_bytes(one->up, room[1]));
     if (one->in > 0) {
         (void) printf(" %5.1f %%", 100 * one->up / one->in);
     }
@@ -43,7 +44,7 @@ static void show_row(const row *one) {
 
 /// What is no sensor's.
 static void show_rest(const row *sum, const sv_json *uplink) {
-    char room[2][32];
+    char room[2][SV_SHOW_BYTES_ROOM];
     double in = 0;
     double up = 0;
     (void) sv_json_number(sv_json_get(uplink, "bytes_in"), &in);
@@ -54,7 +55,7 @@ static void show_rest(const row *sum, const sv_json *uplink) {
         "Besides: %s in (presence, health, answers, what was refused), %s up (the gateway's "
         "beats, numbers of\nreadings, commands, what waited of sensors that have been "
         "silent since the start).\n",
-        gateway_bytes(in, room[0]), gateway_bytes(up, room[1]));
+        sv_show_bytes(in, room[0]), sv_show_bytes(up, room[1]));
 }
 
 void gateway_sensors_show(const sv_json *streams, const sv_json *uplink, bool all) {

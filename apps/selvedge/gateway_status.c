@@ -67,17 +67,6 @@ static sv_text words(const sv_json *root, const char *section, const char *key) 
     return value;
 }
 
-const char *gateway_bytes(double value, char room[32]) {
-    static const char *const UNITS[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
-    size_t unit = 0;
-    for (; value >= 1024 && unit + 1 < SV_COUNT(UNITS); unit++) {
-        value /= 1024;
-    }
-    (void) snprintf(room, 32, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value,
-                    UNITS[unit]);
-    return room;
-}
-
 /// "3 d 4 h", "12 min", "9 s"
 static const char *span(double s, char room[32]) {
     long long whole = (long long) s;
@@ -135,9 +124,9 @@ static void show_store(const sv_json *root) {
     char room[4][32];
     sv_text path = words(root, "store", "path");
     (void) printf("store     %s of at most %s, %s free on the disk, " SV_TEXT_FMT "\n",
-                  gateway_bytes(number(root, "store", "bytes"), room[0]),
-                  gateway_bytes(number(root, "store", "bytes_max"), room[1]),
-                  gateway_bytes(number(root, "store", "free"), room[2]), SV_TEXT_ARG(path));
+                  sv_show_bytes(number(root, "store", "bytes"), room[0]),
+                  sv_show_bytes(number(root, "store", "bytes_max"), room[1]),
+                  sv_show_bytes(number(root, "store", "free"), room[2]), SV_TEXT_ARG(path));
     if (flag(root, "store", "full")) {
         (void) puts("          THE DISK IS FULL: nothing is acknowledged until there is room");
     }
@@ -146,12 +135,12 @@ static void show_store(const sv_json *root) {
     if (isfinite(per_reading)) {
         (void) printf("disk      %.0f bytes written per reading, %s a day at this rate\n",
                       per_reading,
-                      gateway_bytes(number(root, "store", "written_per_day"), room[3]));
+                      sv_show_bytes(number(root, "store", "written_per_day"), room[3]));
     }
     double days = number(root, "store", "life_days");
     if (isfinite(days)) {
         (void) printf("          its endurance of %s lasts %s%s\n",
-                      gateway_bytes(number(root, "store", "endurance"), room[0]),
+                      sv_show_bytes(number(root, "store", "endurance"), room[0]),
                       days > LIFE_DAYS_MAX ? "more than " : "",
                       span(fmin(days, LIFE_DAYS_MAX) * 86400, room[1]));
     }
@@ -188,8 +177,8 @@ static void show_uplink(const sv_json *root) {
                   SV_TEXT_ARG(url));
     (void) printf("          %.0f items and %.0f alerts wait, %s of at most %s",
                   number(root, "uplink", "spool"), number(root, "uplink", "spool_alerts"),
-                  gateway_bytes(number(root, "uplink", "spool_bytes"), room[1]),
-                  gateway_bytes(number(root, "uplink", "spool_bytes_max"), room[2]));
+                  sv_show_bytes(number(root, "uplink", "spool_bytes"), room[1]),
+                  sv_show_bytes(number(root, "uplink", "spool_bytes_max"), room[2]));
     double oldest = number(root, "uplink", "oldest_s");
     if (oldest >= 0) {
         (void) printf(", the oldest for %s of at most %s", span(oldest, room[0]),
@@ -200,8 +189,8 @@ static void show_uplink(const sv_json *root) {
     double in = number(root, "uplink", "bytes_in");
     if (in > 0) {
         (void) printf("          %s up of %s in (%.0f %%)\n",
-                      gateway_bytes(number(root, "uplink", "bytes_up"), room[1]),
-                      gateway_bytes(in, room[2]), 100 * number(root, "uplink", "bytes_up") / in);
+                      sv_show_bytes(number(root, "uplink", "bytes_up"), room[1]),
+                      sv_show_bytes(in, room[2]), 100 * number(root, "uplink", "bytes_up") / in);
     }
 }
 

@@ -19,8 +19,6 @@ int cmd_gateway_release(int argc, char **argv);
 
 int cmd_gateway_status(int argc, char **argv);
 
-/// "1.4 GiB"
-const char *gateway_bytes(double value, char room[32]);
 /// `streams` as /v1/streams gives them, `uplink` of /v1/status. `all`: they are those of the site.
 void gateway_sensors_show(const sv_json *streams, const sv_json *uplink, bool all);
 

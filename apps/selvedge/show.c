@@ -74,3 +74,14 @@ void sv_show_time(const sv_json *object, const char *key) {
     sv_time_add(&text, sv_show_number(object, key) / 1000 * SV_TIME_SECOND_US);
     (void) printf(SV_TEXT_FMT, SV_TEXT_ARG(sv_textbuf_text(&text)));
 }
+
+const char *sv_show_bytes(double value, char room[SV_SHOW_BYTES_ROOM]) {
+    static const char *const UNITS[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < SV_COUNT(UNITS); unit++) {
+        value /= 1024;
+    }
+    (void) snprintf(room, SV_SHOW_BYTES_ROOM, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s",
+                    value, UNITS[unit]);
+    return room;
+}

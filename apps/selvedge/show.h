@@ -26,4 +26,8 @@ enum { SV_SHOW_AGE_ROOM = 24 };
 sv_text sv_show_age(const sv_json *object, const char *key, int64_t now_ms,
                     char room[SV_SHOW_AGE_ROOM]);
 
+enum { SV_SHOW_BYTES_ROOM = 32 };
+/// "1.4 GiB", in the caller's room.
+const char *sv_show_bytes(double value, char room[SV_SHOW_BYTES_ROOM]);
+
 #endif

@@ -1,6 +1,5 @@
 // `selvedge update list`, `show`, `devices`, and the verbs that change a campaign.
 #include "update_campaign.h"
-#include "gateway_status.h"
 #include "show.h"
 #include "update.h"
 #include <stdio.h>
@@ -99,14 +98,14 @@ static void show_traffic(const sv_json *traffic) {
     int64_t image = sv_show_number(traffic, "image");
     int64_t fetched = sv_show_number(traffic, "fetched");
     int64_t sent = sv_show_number(traffic, "sent");
-    char room[2][32];
+    char room[2][SV_SHOW_BYTES_ROOM];
     if (sent <= 0 && image <= 0) {
         return;
     }
-    (void) printf("%-10s %s", "sent", gateway_bytes((double) sent, room[0]));
+    (void) printf("%-10s %s", "sent", sv_show_bytes((double) sent, room[0]));
     if (sent < image) {
         int64_t packed = image > fetched ? image - fetched : 0;
-        (void) printf(" instead of %s", gateway_bytes((double) image, room[1]));
+        (void) printf(" instead of %s", sv_show_bytes((double) image, room[1]));
         show_part(": ", "deltas and compression", packed, image);
         show_part(packed > 0 ? ", " : ": ", "site caches", image - packed - sent, image);
     }
