@@ -378,7 +378,12 @@ class Door(Site):
     def quiet(self):
         """Still there unless it was told to end, and nothing written by a sanitizer."""
         check(self.gateway.poll() in (None, 0), f"the gateway has ended: {self.log()[-800:]}")
-        check("runtime error" not in self.log() and "Sanitizer" not in self.log(), self.log()[-2000:])
+        self.sound()
+
+    def sound(self):
+        log = self.log()
+        found = re.search("runtime error|Sanitizer", log)
+        check(found is None, f"a sanitizer speaks: {log[max(0, found.start() - 200) : found.start() + 2000] if found else ''}")
 
 
 class Probe:
@@ -441,6 +446,11 @@ def main(stories, **opening):
                 if not opened:
                     door.stop_all()
                 print(f"{story.__name__}: {time.monotonic() - start:.1f} s", flush=True)
+        door.stop_all()
+        door.sound()  # also at its end
+    except SiteError as failure:
+        print(f"FAILED: {failure}", file=sys.stderr, flush=True)
+        failed += 1
     finally:
         if door is not None:
             door.stop_all()
@@ -458,6 +468,6 @@ def told(story, door):
     except (SiteError, Closed, OSError) as failure:
         for process in [p for name, p in door.running if name.startswith("probe-")]:
             door.stop(process)
-        print(f"FAILED {story.__name__}: {failure}\n{door.log()[-1500:]}", file=sys.stderr, flush=True)
+        print(f"{door.log()[-1500:]}\nFAILED {story.__name__}: {failure}", file=sys.stderr, flush=True)
         return 1
     return 0
