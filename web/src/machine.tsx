@@ -35,7 +35,7 @@ function Remaining({ life }: { life: Life }) {
 }
 
 /* Rounded, and never more sure than it is. */
-const share = (p: number) => (p > 0 && p < 0.01 ? "under 1 %" : p < 1 && p > 0.99 ? "over 99 %" : `${Math.round(100 * p)} %`);
+const share = (p: number) => (p > 0 && p < 0.01 ? "under 1 %" : p > 0.99 ? "over 99 %" : `${Math.round(100 * p)} %`);
 
 /* What models worry about most, in few words: "58 % bearing", "62 % within 14 d"; from a tenth on. */
 export function worry({ life, failure }: { life?: Life | null; failure?: Failure | null }): string {
