@@ -155,6 +155,9 @@ static sv_err turn_one(sv_fleet *fleet, sv_campaign_entry *entry, bool second, b
     if (row.closing == SV_CAMPAIGN_TAKES_BACK) {
         return sv_campaign_take_back(fleet, row.id, more, why);
     }
+    if (row.retries) {
+        return sv_campaign_retry_on(fleet, entry, more, why);
+    }
     if (second && entry->plan->newcomers) {
         SV_TRY(sv_campaign_gather_newcomers(fleet, entry, why));
     }

@@ -16,7 +16,8 @@ enum {
     SV_CAMPAIGN_NEWCOMERS_SLICE = 1000, ///< devices looked at in a second for who is new
     SV_CAMPAIGN_ASSIGN_SLICE = 100,     ///< devices whose turn it may be, looked at one by one
     SV_CAMPAIGN_HOLD_SLICE = 1000,      ///< whose time to wait is over
-    SV_CAMPAIGN_RETRY_MAX = 10000,      ///< by one word
+    SV_CAMPAIGN_RETRY_MAX = 1000,       ///< that are named; of all, however many there are,
+    SV_CAMPAIGN_RETRY_SLICE = 200,      ///< so many are planned again at once
     SV_CAMPAIGN_SURVEY_SLICE = 250,     ///< devices counted before the clock is looked at
     SV_CAMPAIGN_SURVEYS_MAX = 16,       ///< counted at the same time
     SV_CAMPAIGN_EXCLUDED = 7,           ///< reasons why a device is left out

@@ -182,18 +182,32 @@ static sv_err next_bad(sv_fleet *fleet, int64_t id, bad *out, sv_why *why) {
     return err;
 }
 
-static sv_err retry_all(sv_fleet *fleet, sv_campaign_row *row, sv_why *why) {
+/// It stays closed until all are planned again: a wave with nobody left to begin would be over.
+static sv_err retry_some(sv_fleet *fleet, sv_campaign_row *row, const sv_campaign_rules *rules,
+                         sv_why *why) {
     sv_err err = SV_OK;
-    int count = 0;
-    for (; err == SV_OK && count < SV_CAMPAIGN_RETRY_MAX; count++) {
+    row->retries = false;
+    for (int i = 0; i < SV_CAMPAIGN_RETRY_SLICE; i++) {
         bad b = { 0 };
         err = next_bad(fleet, row->id, &b, why);
-        err = err == SV_OK ? plan_again(fleet, row, &b, why) : err;
+        if (err == SV_ERR_NOT_FOUND) {
+            return sv_campaign_resume(&row->c, rules, why);
+        }
+        SV_TRY(err);
+        SV_TRY(plan_again(fleet, row, &b, why));
     }
-    if (err == SV_ERR_NOT_FOUND && count == 1) {
+    row->retries = true;
+    return SV_OK;
+}
+
+static sv_err retry_all(sv_fleet *fleet, sv_campaign_row *row, const sv_campaign_rules *rules,
+                        sv_why *why) {
+    bad b = { 0 };
+    sv_err err = next_bad(fleet, row->id, &b, why);
+    if (err == SV_ERR_NOT_FOUND) {
         return sv_fail(why, SV_ERR_STATE, "no device of it has come to grief");
     }
-    return err == SV_ERR_NOT_FOUND ? SV_OK : err;
+    return err == SV_OK ? retry_some(fleet, row, rules, why) : err;
 }
 
 static sv_err retry(sv_fleet *fleet, sv_campaign_row *row, const sv_campaign_rules *rules,
@@ -203,8 +217,25 @@ static sv_err retry(sv_fleet *fleet, sv_campaign_row *row, const sv_campaign_rul
         SV_TRY(check_room(fleet, why)); // it is open again
     }
     sv_campaign_reopen(&row->c);
-    SV_TRY(devices != NULL ? retry_named(fleet, row, devices, why) : retry_all(fleet, row, why));
-    return sv_campaign_resume(&row->c, rules, why);
+    if (devices == NULL) {
+        return retry_all(fleet, row, rules, why);
+    }
+    SV_TRY(retry_named(fleet, row, devices, why));
+    return row->retries ? SV_OK : sv_campaign_resume(&row->c, rules, why);
+}
+
+static sv_err go_on(sv_fleet *fleet, const sv_campaign_entry *entry, sv_why *why) {
+    sv_campaign_row row;
+    SV_TRY(sv_campaign_row_load(fleet, entry->id, &row, why));
+    SV_TRY(retry_some(fleet, &row, &entry->plan->rules, why));
+    return sv_campaign_row_save(fleet, &row, SV_ALL_WAVES, why);
+}
+
+sv_err sv_campaign_retry_on(sv_fleet *fleet, const sv_campaign_entry *entry, bool *more,
+                            sv_why *why) {
+    *more = true; // the rest, or what is to be handed out
+    SV_TRY(sv_db_begin(fleet->db, why));
+    return sv_push_commit(fleet, go_on(fleet, entry, why), why);
 }
 
 // ---- verbs --------------------------------------------------------------------------------------
@@ -257,8 +288,9 @@ static sv_err act(sv_fleet *fleet, sv_campaign_row *row, sv_campaign_verb verb, 
     case SV_CAMPAIGN_DO_PAUSE:
         return sv_campaign_pause(&row->c, user, why);
     case SV_CAMPAIGN_DO_RESUME:
-        return sv_campaign_resume(&row->c, &rules, why);
+        return row->retries ? SV_OK : sv_campaign_resume(&row->c, &rules, why); // it will go on
     case SV_CAMPAIGN_DO_STOP:
+        row->retries = false;
         row->closing = SV_CAMPAIGN_TAKES_BACK;
         return sv_campaign_stop(&row->c, user, why);
     case SV_CAMPAIGN_DO_APPROVE:

@@ -53,6 +53,7 @@ typedef struct sv_campaign_row {
     int priority;
     int64_t start_ms;
     bool prestage;
+    bool retries;  ///< all bad ones are being planned again; then it goes on
     int64_t ready; ///< devices that have the image and wait for their window
     sv_campaign c;
     int64_t places[SV_CAMPAIGN_WAVES_MAX];
@@ -67,6 +68,10 @@ sv_err sv_campaign_row_save(sv_fleet *fleet, const sv_campaign_row *row, int wav
 sv_err sv_campaigns_entry(sv_fleet *fleet, int64_t id, sv_campaign_entry **out, sv_why *why);
 /// It is to be told of.
 void sv_campaigns_note(sv_fleet *fleet, int64_t id);
+
+/// One slice of a retry of all that came to grief. [campaign-14]
+sv_err sv_campaign_retry_on(sv_fleet *fleet, const sv_campaign_entry *entry, bool *more,
+                            sv_why *why);
 
 // ---- before the window (prestage) ---------------------------------------------------------------
 

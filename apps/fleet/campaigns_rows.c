@@ -53,7 +53,7 @@ sv_err sv_campaign_row_load(sv_fleet *fleet, int64_t id, sv_campaign_row *out, s
     SV_TRY(sv_db_stmt(fleet->db,
                       "SELECT image, product, version, sha256, sites, user, coalesce(after, ''),"
                       " why, after IS NOT NULL, closing, priority, start_ms, state, open, approved,"
-                      " ready, prestage"
+                      " ready, prestage, retries"
                       " FROM campaign WHERE id = ?1",
                       &row, why));
     sv_stmt_bind_int(row, 1, id);
@@ -73,6 +73,7 @@ sv_err sv_campaign_row_load(sv_fleet *fleet, int64_t id, sv_campaign_row *out, s
     out->c.approved = (int) sv_stmt_int(row, 14);
     out->ready = sv_stmt_int(row, 15);
     out->prestage = sv_stmt_int(row, 16) != 0;
+    out->retries = sv_stmt_int(row, 17) != 0;
     sv_stmt_reset(row);
     return err == SV_OK ? load_waves(fleet, out, why)
                         : sv_fail(why, SV_ERR_IO, "campaign %lld is damaged", (long long) id);
@@ -105,7 +106,7 @@ sv_err sv_campaign_row_save(sv_fleet *fleet, const sv_campaign_row *row, int wav
     sv_stmt *stmt;
     SV_TRY(sv_db_stmt(fleet->db,
                       "UPDATE campaign SET state = ?2, why = ?3, open = ?4, approved = ?5,"
-                      " closing = ?6, after = CASE WHEN ?7 THEN ?8 END,"
+                      " closing = ?6, after = CASE WHEN ?7 THEN ?8 END, retries = ?10,"
                       " started_ms = CASE WHEN ?4 > 0 THEN coalesce(started_ms, ?9) END,"
                       " ended_ms = CASE WHEN ?2 >= 4 THEN coalesce(ended_ms, ?9) END WHERE id = ?1",
                       &stmt, why));
@@ -118,6 +119,7 @@ sv_err sv_campaign_row_save(sv_fleet *fleet, const sv_campaign_row *row, int wav
     sv_stmt_bind_int(stmt, 7, row->gathers);
     sv_stmt_bind_str(stmt, 8, row->after);
     sv_stmt_bind_int(stmt, 9, fleet->wall_us() / 1000);
+    sv_stmt_bind_int(stmt, 10, row->retries);
     SV_TRY(sv_stmt_run(stmt, why));
     for (size_t i = 0; i < row->c.wave_count; i++) {
         if (wave == SV_ALL_WAVES || wave == (int) i) {

@@ -151,6 +151,8 @@ static sv_err add_row(sv_fleet *fleet, const sv_campaign_row *c, bool whole, sv_
 static void add_why(const sv_campaign_row *c, sv_json_out *out) {
     if (c->c.why[0] == '\0' && c->gathers) {
         sv_json_add_str(out, "why", "gathers its devices");
+    } else if (c->retries) {
+        sv_json_add_str(out, "why", "plans again who came to grief");
     } else {
         sv_json_add_str(out, "why", c->c.why[0] != '\0' ? c->c.why : NULL);
     }
@@ -164,7 +166,8 @@ sv_err sv_campaign_write(sv_fleet *fleet, int64_t id, bool whole, sv_json_out *o
     sv_json_add_str(out, "image", row.image);
     sv_json_add_str(out, "product", row.product);
     sv_json_add_str(out, "version", row.version);
-    sv_json_add_str(out, "state", sv_campaign_state_name(row.c.state));
+    sv_json_add_str(out, "state",
+                    sv_campaign_state_name(row.retries ? SV_CAMPAIGN_RUNNING : row.c.state));
     add_why(&row, out);
     sv_json_key(out, "sites");
     sv_sites_put(out, row.sites);

@@ -35,6 +35,7 @@ extern const char sv_fleet_schema_savings[];
 extern const char sv_fleet_schema_prestage[];
 extern const char sv_fleet_schema_went_wrong[];
 extern const char sv_fleet_schema_campaign_zone[];
+extern const char sv_fleet_schema_campaign_retry[];
 extern const char sv_fleet_schema_gateway_token[];
 extern const char sv_fleet_schema_certificate_shown[];
 extern const char sv_fleet_schema_site_groups[];
@@ -92,5 +93,6 @@ const sv_db_migration SV_FLEET_SCHEMA[] = {
     { .name = "machine past", .sql = sv_fleet_schema_machine_past },
     { .name = "site groups gone", .sql = sv_fleet_schema_site_groups_gone },
     { .name = "director epoch", .sql = sv_fleet_schema_director_epoch },
+    { .name = "campaign retry", .sql = sv_fleet_schema_campaign_retry },
 };
 const size_t SV_FLEET_SCHEMA_COUNT = SV_COUNT(SV_FLEET_SCHEMA);

@@ -16,6 +16,8 @@
 #include "fleet.h"
 #include "inventory.h"
 #include "offline.h"
+#include "site_groups.h"
+#include "site_rules.h"
 #include "versions.h"
 #include "views.h"
 #include "walk.h"
@@ -97,6 +99,7 @@ static void fill(sv_db *db, int64_t devices) {
                     " 'site-' || (i %% 100) FROM n;"
                     "INSERT INTO running (device, product, version, at_us) SELECT id, 'lathe',"
                     " '1.0', 1 FROM device;"
+                    "INSERT INTO device_group VALUES ('old', 'version < 1.1', 1, 'bench');"
                     "INSERT INTO image (path, kind, product, version, hardware, length, sha256,"
                     " complete, at_us) VALUES ('lathe/1.1', 'file', 'lathe', '1.1', '', 10, '', 1,"
                     " 1)",
@@ -238,6 +241,40 @@ static double feed_back(int64_t devices) {
     must_be(count("SELECT count(*) FROM campaign_device WHERE place = 5") == n,
             "not all are confirmed");
     return (double) (4 * n) / took;
+}
+
+/// As many again are handed it and fail, and are to try again.
+static double retry(int64_t id, int64_t sample) {
+    static char ids[SAMPLE][SV_ID_ROOM];
+    static int64_t actions[SAMPLE];
+    sv_stmt *row;
+    sv_why why = { 0 };
+    double longest = 0;
+    int64_t n = 0;
+    (void) assign(2 * sample, &longest);
+    must(sv_db_stmt(fleet.db, "SELECT device, id FROM action WHERE state = 0 LIMIT ?1", &row, &why),
+         &why);
+    sv_stmt_bind_int(row, 1, sample);
+    while (sv_stmt_next(row, &why) == SV_OK) {
+        must(sv_text_copy(sv_stmt_text(row, 0), ids[n], SV_ID_ROOM), &why);
+        actions[n++] = sv_stmt_int(row, 1);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        say(ids[i], actions[i], SV_SAID_FAILURE);
+    }
+    longest = 0;
+    double began = cpu_s();
+    must(sv_db_begin(fleet.db, &why), &why);
+    must(sv_campaigns_do(&fleet, id, SV_CAMPAIGN_DO_RETRY, "bench", NULL, &why), &why);
+    must(sv_db_commit(fleet.db, &why), &why);
+    do {
+        longest = cpu_s() - began > longest ? cpu_s() - began : longest;
+        began = cpu_s();
+        (void) sv_campaigns_turn(&fleet);
+    } while (count("SELECT retries FROM campaign") > 0);
+    must_be(count("SELECT count(*) FROM campaign_device WHERE attempt = 1") == n,
+            "not all are planned again");
+    return longest;
 }
 
 /// All devices of a fleet of 100,000 have a tag; one gets another.
@@ -382,6 +419,27 @@ static cost offline(void) {
     return c;
 }
 
+/// Rules of a site that name a group: who of its devices is in it.
+static cost groups(int64_t devices) {
+    SV_DEFER(sv_config_faults_drop) sv_config_faults faults = { .file = "rules" };
+    const sv_site_rules_draft draft = { .site = sv_registry_device_at(fleet.registry, 0)->site,
+                                        .user = "bench",
+                                        .text = SV_TEXT("groups: {a: {group: old}}\n") };
+    int64_t version = 0;
+    sv_why why = { 0 };
+    cost c = { .longest = 0 };
+    double began = cpu_s();
+    must(sv_site_rules_put(&fleet, &draft, &version, &faults, &why), &why);
+    note(&c, began);
+    while (!c.is_over) {
+        began = cpu_s();
+        c.is_over = !sv_site_groups_go_on(&fleet);
+        note(&c, began);
+    }
+    must_be(count("SELECT count(*) FROM site_member") == devices / 100, "not all are in the group");
+    return c;
+}
+
 static void say_cost(const char *name, cost c) {
     (void) printf("\"%s_ms\":%.2f,\"%s_s\":%.3f,", name, c.longest * 1e3, name, c.whole);
 }
@@ -397,6 +455,7 @@ static void ask_all(int64_t devices) {
     say_cost("list_urgent", list_devices("", SV_DEVICES_BY_URGENCY));
     say_cost("list_version", list_devices("0.9", SV_DEVICES_BY_ID));
     say_cost("overview", overview());
+    say_cost("groups", groups(devices));
     fleet.mono_us = clock_us;
     say_cost("offline", offline());
     sv_walks_drop(&fleet.walks);
@@ -425,12 +484,13 @@ static void run_server(int64_t devices, const char *dir) {
     double hand = 0;
     double assigned = assign(sample, &hand);
     double told = feed_back(sample);
+    double again = retry(id, sample);
     (void) printf(
         "\"devices\":%lld,\"open_s\":%.2f,\"start_s\":%.2f,\"start_ms\":%.1f,\"gather_s\":%.2f,"
         "\"slice_ms\":%.1f,\"page_ms\":%.2f,\"tag_ms\":%.3f,\"assignments_per_s\":%.0f,"
-        "\"words_per_s\":%.0f,\"assign_ms\":%.1f}\n",
+        "\"words_per_s\":%.0f,\"assign_ms\":%.1f,\"retry_ms\":%.1f}\n",
         (long long) devices, opened, surveyed - began, longest * 1e3, gathered - surveyed,
-        slice * 1e3, shown * 1e3, tagged * 1e3, assigned, told, hand * 1e3);
+        slice * 1e3, shown * 1e3, tagged * 1e3, assigned, told, hand * 1e3, again * 1e3);
     sv_fleet_drop(&fleet);
 }
 

@@ -21,6 +21,7 @@ COLUMNS = (
     ("assignments_per_s", "assignments/s", "{:,.0f}"),
     ("assign_ms", "at once at most, ms", "{:.1f}"),
     ("words_per_s", "words/s", "{:,.0f}"),
+    ("retry_ms", "retry, at once at most, ms", "{:.1f}"),
 )
 BESIDE = (
     ("versions", "versions"),
@@ -30,6 +31,7 @@ BESIDE = (
     ("list_urgent", "a page of devices by urgency"),
     ("list_version", "a page of devices of a version"),
     ("overview", "overview"),
+    ("groups", "who of a site is in a group"),
     ("offline", "a minute of looking who is away"),
 )
 
