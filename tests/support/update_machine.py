@@ -1,4 +1,5 @@
 """A device with its updater and the real agent, at a gateway and a fleet server, which people ask by `selvedge`."""
+import atexit
 import json
 import os
 import subprocess
@@ -55,6 +56,7 @@ class Machine:
         self.site, self.house = site, house
         self.script = os.path.abspath(f"{name}healthy")
         self.agent = None
+        atexit.register(self.end_agent)
         self.yaml, self.log = f"{name}agent.yaml", f"{name}agent.log"
         self.be_healthy(True)
         with open(self.yaml, "w") as out:
@@ -89,8 +91,9 @@ update:
         return self.start()
 
     def end_agent(self):
-        self.agent.kill()
-        self.agent.wait()
+        if self.agent is not None:
+            self.agent.kill()
+            self.agent.wait()
 
     def end(self):
         self.end_agent()
