@@ -7,7 +7,7 @@
 #include <sys/disk.h>
 #include <sys/log.h>
 
-enum { TURN_US = 10000, TURNS_MAX = 500, POLL_US = 300000, LIST_MAX = 4096 };
+enum { TURN_US = 10000, TURNS_MAX = 500, AT_ONCE_TURNS = 50, POLL_US = 300000, LIST_MAX = 4096 };
 
 #define COMMAND                                                                                    \
     "{\"id\":\"c1\",\"device\":\"press-1\",\"name\":\"start\",\"at\":1,\"until\":9e15,"            \
@@ -346,6 +346,17 @@ static void one_that_hears_the_fleet_server_again_ends_the_pauses_of_all(void **
     assert_int_equal(waiting(&f->g), 7);
     assert_true(gw_uplink_answered(&f->g, &taken, NULL));
     assert_int_equal(waiting(&f->g), 0);
+
+    // The stream too, which waits for a second at least: so few turns are over before.
+    for (int i = 0; !f->g.push.told_down && i < TURNS_MAX; i++) {
+        sv_loop_turn(f->g.loop, TURN_US);
+    }
+    assert_int_equal(f->streams_asked, 1);
+    gw_fleet_is_back(&f->g);
+    for (int i = 0; f->streams_asked < 2 && i < AT_ONCE_TURNS; i++) {
+        sv_loop_turn(f->g.loop, TURN_US);
+    }
+    assert_int_equal(f->streams_asked, 2);
 
     let_all_fail(&f->g);
     (void) snprintf(f->g.config.alerts.url, sizeof f->g.config.alerts.url, "https://pager.example");
