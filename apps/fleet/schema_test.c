@@ -3,18 +3,11 @@
 #include <stdlib.h>
 #include <store/test.h>
 
-/// A database of before has no names: how many steps it has had stands for the first of these.
 enum { COUNTED = 41 };
 
 static void what_was_counted_stays_as_it_was(void **state) {
     (void) state;
-    char room[1024];
-    sv_textbuf names = SV_TEXTBUF(room);
-    for (size_t i = 0; i < COUNTED; i++) {
-        sv_textbuf_addf(&names, "%s,", SV_FLEET_SCHEMA[i].name);
-    }
-    assert_int_equal(sv_textbuf_end(&names), SV_OK);
-    assert_string_equal(room,
+    sv_test_counted_are(SV_FLEET_SCHEMA, COUNTED,
                         "1-first,2-received,3-ledger,4-push,rules,command,acknowledged,clock,"
                         "site-rules,notify,maintenance,audit,standing,enrol,belief,proved,"
                         "standing cut,belief doubt,audit chain,people,unusual,checklist,images,"

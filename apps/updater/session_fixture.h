@@ -510,4 +510,19 @@ static inline void fixture_holds(fixture *f) {
     FIXTURE_CHECK(after.counter <= fixture_lies(f, slot) + 1);
 }
 
+/// That of a program's tests, made before the first and gone after the last.
+static fixture_door door;
+
+static inline int make_door(void **state) {
+    (void) state;
+    fixture_door_make(&door);
+    return 0;
+}
+
+static inline int drop_door(void **state) {
+    (void) state;
+    fixture_door_drop(&door);
+    return 0;
+}
+
 #endif

@@ -106,7 +106,6 @@ static void act(fixture *f, script *s) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static fixture_door door;
     static fixture f;
     if (door.key == NULL) {
         sv_log_open("fuzz", SV_LOG_error);

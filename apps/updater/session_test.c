@@ -3,20 +3,6 @@
 
 #include <base/test.h>
 
-static fixture_door door;
-
-static int make_door(void **state) {
-    (void) state;
-    fixture_door_make(&door);
-    return 0;
-}
-
-static int drop_door(void **state) {
-    (void) state;
-    fixture_door_drop(&door);
-    return 0;
-}
-
 static void say_healthy(fixture *f) {
     const sv_updater_message healthy = { .verb = SV_UPDATER_HEALTH, .health = { .healthy = true } };
     sv_updater_message answer;

@@ -5,20 +5,6 @@
 
 enum { FAILS_MAX = 10 };
 
-static fixture_door door;
-
-static int make_door(void **state) {
-    (void) state;
-    fixture_door_make(&door);
-    return 0;
-}
-
-static int drop_door(void **state) {
-    (void) state;
-    fixture_door_drop(&door);
-    return 0;
-}
-
 /// The second release runs on trial.
 static void begin_trial(fixture *f) {
     sv_updater_message answer;

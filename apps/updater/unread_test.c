@@ -3,22 +3,8 @@
 
 #include <base/test.h>
 
-static fixture_door door;
-
 static const sv_updater_message HEALTHY = { .verb = SV_UPDATER_HEALTH,
                                             .health = { .healthy = true } };
-
-static int make_door(void **state) {
-    (void) state;
-    fixture_door_make(&door);
-    return 0;
-}
-
-static int drop_door(void **state) {
-    (void) state;
-    fixture_door_drop(&door);
-    return 0;
-}
 
 /// The second release runs on trial, in a slot that nobody can read.
 static void begin_on_trial(fixture *f) {

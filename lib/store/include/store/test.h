@@ -48,6 +48,19 @@ static inline void sv_test_schema(sv_db *db, char *out, size_t room) {
     assert_int_equal(sv_textbuf_end(&text), SV_OK);
 }
 
+/// A database of before has no names: how many steps it has had stands for the first `counted` of
+/// these, which are called so, each with a comma behind it.
+static inline void sv_test_counted_are(const sv_db_migration *steps, size_t counted,
+                                       const char *names) {
+    char room[1024];
+    sv_textbuf text = SV_TEXTBUF(room);
+    for (size_t i = 0; i < counted; i++) {
+        sv_textbuf_addf(&text, "%s,", steps[i].name);
+    }
+    assert_int_equal(sv_textbuf_end(&text), SV_OK);
+    assert_string_equal(room, names);
+}
+
 /// However many of these a database had had when programs counted, this makes what a new one is.
 static inline void sv_test_takes_over(const char *dir, const sv_db_migration *steps, size_t count,
                                       size_t counted) {
