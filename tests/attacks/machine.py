@@ -57,11 +57,11 @@ def a_slow_disk_slows_acknowledgements_alone(door):
     latencies = probe.end()
     check(set(door.numbers("press-1")) >= set(range(1, acknowledged + 1)), "acknowledged readings are lost")
     waits = percentile(latencies, slow, end, least=5)
-    ping = sorted(ms for _, ms in pings)[len(pings) // 2]
+    worst = max(ms for _, ms in pings)
     print(f"a disk of 100 ms a sync: readings p99 {percentile(latencies, start, slow):.1f} ms before, {waits:.0f} ms during "
-          f"({acknowledged} more acknowledged), a ping {ping:.1f} ms")
+          f"({acknowledged} more acknowledged), a ping {worst:.1f} ms at worst")
     check(waits < 1500, f"a reading waits {waits:.0f} ms for two syncs of 100 ms")
-    check(len(pings) < 5 or ping < 50, f"who waits for no disk waits {ping:.0f} ms")
+    check(len(pings) < 5 or worst < 90, f"who waits for no disk waits {worst:.0f} ms")
     for each in (client, idle):
         each.close()
     door.stop(door.gateway)

@@ -226,7 +226,7 @@ def json_is_refused_in_linear_time(door):  # row 16
         start = time.monotonic()
         client.publish(OWN, payload, packet_id=n)
         took.append(time.monotonic() - start)
-        check(took[-1] < AT_ONCE_S, f"{what} takes {took[-1]:.2f} s")
+        check(took[-1] < 0.5, f"{what} takes {took[-1]:.2f} s")
     after = door.metrics()
     check(after["readings_stored_total"] == before["readings_stored_total"], "something of it is stored")
     count = sum(after[name] - before[name] for name in after if name.startswith("refused_total"))
